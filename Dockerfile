@@ -1,0 +1,30 @@
+# syntax=docker/dockerfile:1
+# The image of `paceline serve`: Node, production dependencies and src/. Nothing is compiled: Node runs the TypeScript by
+# stripping its types (docs/adr/0001). The base is the version that the tests ran on (package-lock.json); pin it by digest, or
+# choose another, with --build-arg NODE_IMAGE=…@sha256:….
+ARG NODE_IMAGE=node:24.21.0-slim
+
+# Production dependencies, exactly as the lock file has them. No install script runs: none of these needs one.
+FROM ${NODE_IMAGE} AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+
+# The base without its package managers, which a running service has no use for.
+FROM ${NODE_IMAGE} AS runtime
+RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack \
+    /usr/local/bin/yarn /usr/local/bin/yarnpkg /opt/yarn-*
+
+# Copied into an empty image, so that what was removed above is in no layer below.
+FROM scratch
+COPY --from=runtime / /
+ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    NODE_ENV=production
+WORKDIR /app
+COPY --from=dependencies /app/node_modules ./node_modules
+COPY package.json LICENSE ./
+COPY src ./src
+# A number, so that Kubernetes can check runAsNonRoot; nobody in /etc/passwd, so it owns no file.
+USER 65532:65532
+ENTRYPOINT ["node", "src/cli/main.ts"]
+CMD ["serve"]

@@ -1,0 +1,98 @@
+/**
+ * `npm run bench:diagnose [-- --gb 2]`: `paceline diagnose` beside the equivalent `jq` on one large audit log, as whole
+ * processes. Prints times, their ratio and the peak memory of ours; exit 1 when a budget is missed.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createWriteStream, mkdtempSync, rmSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { parseArgs } from "node:util";
+import { AuditLog } from "./diagnose/audit-log.ts";
+
+const MAIN = join(import.meta.dirname, "../src/cli/main.ts");
+/** Of the issue: times as fast as jq, and memory, MiB. */
+const BUDGET = { ratio: 10, rssMib: 200 } as const;
+/** The thread's query, per hour, in jq's words. */
+const JQ =
+  'select(.requestObject.status.containerStatuses[0]?.lastState.terminated.reason? == "StartError") | .requestReceivedTimestamp[0:13]';
+
+interface Run {
+  readonly seconds: number;
+  readonly stdout: string;
+  readonly rssMib: number;
+}
+
+/** Runs a program; GNU time's place is taken by the kernel's own record of the peak, read while it runs. */
+async function measure(command: string, args: readonly string[]): Promise<Run> {
+  const began = performance.now();
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
+  let rssMib = 0;
+  const sampler = setInterval(() => {
+    void peakMib(child.pid).then((mib) => (rssMib = Math.max(rssMib, mib)));
+  }, 50);
+  try {
+    const [stdout] = await Promise.all([text(child.stdout), once(child, "close")]);
+    return { seconds: (performance.now() - began) / 1_000, stdout, rssMib };
+  } finally {
+    clearInterval(sampler);
+    child.kill("SIGKILL");
+  }
+}
+
+async function peakMib(pid: number | undefined): Promise<number> {
+  const { readFile } = await import("node:fs/promises");
+  const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
+  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1_024;
+}
+
+async function write(path: string, bytes: number): Promise<AuditLog> {
+  const log = new AuditLog();
+  const file = createWriteStream(path);
+  for (let written = 0; written < bytes;) {
+    const block = log.next();
+    written += block.length;
+    if (!file.write(block)) await once(file, "drain");
+  }
+  file.end();
+  await once(file, "finish");
+  return log;
+}
+
+async function bench(folder: string, gb: number): Promise<boolean> {
+  const path = join(folder, "audit.log");
+  const log = await write(path, gb * 1e9);
+  const { size } = await stat(path);
+  await measure("wc", ["-l", path]); // both find the file in the page cache
+  const ours = await measure(process.execPath, [MAIN, "diagnose", "--json", path]);
+  const jq = await measure("jq", ["-r", JQ, path]);
+  const { query, failures } = JSON.parse(ours.stdout) as { query: { total: number }; failures: { total: number } };
+  const jqTotal = jq.stdout.split("\n").filter((line) => line !== "").length;
+  const ratio = jq.seconds / ours.seconds;
+  console.log(
+    `audit log           ${(size / 1e9).toFixed(2)} GB, ${log.lines} lines, ${log.failures} failed starts in it`,
+  );
+  console.log(`jq (the query only) ${jq.seconds.toFixed(1)} s, ${jqTotal} audit events`);
+  console.log(
+    `paceline diagnose   ${ours.seconds.toFixed(1)} s, ${query.total} audit events, ${failures.total} failures`,
+  );
+  console.log(`ratio               ${ratio.toFixed(1)} × (budget ≥ ${BUDGET.ratio})`);
+  console.log(`peak memory         ${ours.rssMib.toFixed(0)} MiB (budget < ${BUDGET.rssMib})`);
+  const agrees = jqTotal === query.total && failures.total === log.failures;
+  if (!agrees) console.error("bench: jq, diagnose and the generator do not agree");
+  return agrees && ratio >= BUDGET.ratio && ours.rssMib < BUDGET.rssMib;
+}
+
+const { values } = parseArgs({ options: { gb: { type: "string", default: "2" } } });
+const gb = Number(values.gb);
+if (!(gb > 0)) {
+  console.error("bench: --gb wants a number above 0");
+  process.exit(2);
+}
+const folder = mkdtempSync(join(tmpdir(), "paceline-bench-diagnose-"));
+const clean = () => rmSync(folder, { recursive: true, force: true });
+process.on("exit", clean);
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));
+process.exitCode = (await bench(folder, gb)) ? 0 : 1;

@@ -1,0 +1,81 @@
+/**
+ * The node's disk: a sparse file in memory, loop device A on it, loop device B on A, ext4 on B. Only A is throttled, so
+ * that B's requests wait in its queue and show a true await; a throttled device itself shows none.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { basename } from "node:path";
+import { BACKING, BACKING_BYTES, DISK, run } from "./host.ts";
+import type { Setting } from "./settings.ts";
+
+export interface Disk {
+  /** Name of the device that the file system is on, such as `loop1`. */
+  readonly device: string;
+  /** Sets the throttle; from now on the disk is slow. */
+  throttle(setting: Pick<Setting, "diskMibPerSecond" | "iops">): void;
+}
+
+const BLKIO = "/sys/fs/cgroup/blkio";
+/** KiB; the size of the largest request that EBS counts as one I/O. */
+const MAX_REQUEST_KIB = "256";
+
+/** Makes and mounts it. What a failure leaves is removed by `cleanUp`. */
+export async function makeDisk(): Promise<Disk> {
+  await run("truncate", "-s", String(BACKING_BYTES), BACKING);
+  const a = await run("losetup", "--find", "--show", BACKING);
+  const b = await run("losetup", "--find", "--show", "--direct-io=on", a);
+  for (const device of [a, b]) writeFileSync(`/sys/block/${basename(device)}/queue/max_sectors_kb`, MAX_REQUEST_KIB);
+  await run("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", b);
+  await mkdir(DISK, { recursive: true });
+  await run("mount", b, DISK);
+  limitDirty(readFileSync(`/sys/block/${basename(b)}/dev`, "utf8").trim());
+  const numbers = readFileSync(`/sys/block/${basename(a)}/dev`, "utf8").trim();
+  return {
+    device: basename(b),
+    throttle: ({ diskMibPerSecond, iops }) => {
+      setThrottle(numbers, { bytesPerSecond: diskMibPerSecond * 1024 ** 2, iops });
+    },
+  };
+}
+
+/**
+ * As much of this file system may be dirty in the page cache as the kernel's default of 20 % allows a node of 8 GiB: else
+ * the failing point would depend on this machine's memory (Documentation/ABI/testing/sysfs-class-bdi).
+ */
+const DIRTY_BYTES = 0.2 * 8 * 1024 ** 3;
+
+function limitDirty(numbers: string): void {
+  writeFileSync(`/sys/class/bdi/${numbers}/strict_limit`, "1");
+  writeFileSync(`/sys/class/bdi/${numbers}/max_bytes`, String(Math.round(DIRTY_BYTES)));
+}
+
+interface Throttle {
+  readonly bytesPerSecond: number;
+  readonly iops: number;
+}
+
+/** @param numbers `major:minor`. Zero takes the throttle off. */
+function setThrottle(numbers: string, { bytesPerSecond, iops }: Throttle): void {
+  for (const direction of ["read", "write"]) {
+    writeFileSync(`${BLKIO}/blkio.throttle.${direction}_bps_device`, `${numbers} ${bytesPerSecond}`);
+    writeFileSync(`${BLKIO}/blkio.throttle.${direction}_iops_device`, `${numbers} ${iops}`);
+  }
+}
+
+/** Our loop devices, the upper one first: those on our file, and those on these. */
+export async function ourLoops(): Promise<string[]> {
+  const list = JSON.parse((await run("losetup", "--list", "--json")) || "{}") as {
+    loopdevices?: { name: string; "back-file": string | null }[];
+  };
+  const on = (file: string) =>
+    (list.loopdevices ?? []).filter((loop) => loop["back-file"]?.replace(/ \(deleted\)$/, "") === file);
+  return on(BACKING).flatMap(({ name }) => [...on(name).map((upper) => upper.name), name]);
+}
+
+/** Lifts the throttle of our devices: before anything is unmounted, or that takes minutes. */
+export async function liftThrottle(): Promise<void> {
+  for (const name of await ourLoops()) {
+    const numbers = readFileSync(`/sys/block/${basename(name)}/dev`, "utf8").trim();
+    setThrottle(numbers, { bytesPerSecond: 0, iops: 0 });
+  }
+}

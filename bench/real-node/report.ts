@@ -1,0 +1,82 @@
+/** The outcome for people and machines: medians, a table, and what the acceptance asks. */
+import { median, type Outcome } from "./outcome.ts";
+
+type Figure = { [K in keyof Outcome]: Outcome[K] extends number ? K : never }[keyof Outcome];
+
+const rows: readonly (readonly [string, Figure, number])[] = [
+  ["pods Ready", "readyPods", 0],
+  ["first Ready, s", "firstReady", 1],
+  ["half Ready, s", "halfReady", 1],
+  ["90 % Ready, s", "ninetyReady", 1],
+  ["all Ready, s", "allReady", 1],
+  ["mean time to Ready, s", "meanReady", 1],
+  ["failed starts", "failedStarts", 0],
+  ["pull QPS exceeded", "pullQpsExceeded", 0],
+  ["restarts", "restarts", 0],
+  ["await p50, ms", "awaitP50Ms", 0],
+  ["await p95, ms", "awaitP95Ms", 0],
+  ["disk utilisation", "utilisation", 2],
+  ["written, MB", "writtenMb", 0],
+  ["dirty page cache, peak, MB", "peakDirtyMb", 0],
+  ["peak in startup", "peakInStartup", 0],
+];
+
+/** The rounds of each setting and strategy, in the order of their first round. */
+export function grouped(outcomes: readonly Outcome[]): Map<string, readonly Outcome[]> {
+  return Map.groupBy(outcomes, ({ setting, strategy }) => `${setting} ${strategy}`);
+}
+
+const medianOf = (outcomes: readonly Outcome[], figure: Figure) => median(outcomes.map((outcome) => outcome[figure]));
+
+function added(outcomes: readonly Outcome[], of: (outcome: Outcome) => Readonly<Record<string, number>>): string {
+  const sums: Record<string, number> = {};
+  for (const outcome of outcomes)
+    for (const [name, count] of Object.entries(of(outcome))) sums[name] = (sums[name] ?? 0) + count;
+  return Object.entries(sums).map(([name, count]) => `${name} ${String(count)}`).join(", ") || "-"; // prettier-ignore
+}
+
+/** Markdown: one table per setting, medians over the rounds; fingerprints are sums over them. */
+export function table(outcomes: readonly Outcome[]): string {
+  const bySetting = Map.groupBy(outcomes, ({ setting }) => setting);
+  return [...bySetting].map(([setting, ofSetting]) => settingTable(setting, ofSetting)).join("\n\n");
+}
+
+function settingTable(setting: string, outcomes: readonly Outcome[]): string {
+  const columns = [...Map.groupBy(outcomes, ({ strategy }) => strategy)];
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  const rounds = Math.max(...columns.map(([, group]) => group.length));
+  const head = [`${setting}, ${rounds} round${rounds === 1 ? "" : "s"}`, ...columns.map(([strategy]) => strategy)];
+  const body = rows.map(([title, figure, digits]) => [
+    title,
+    ...columns.map(([, group]) => medianOf(group, figure).toFixed(digits)),
+  ]);
+  const events = ["by fingerprint", ...columns.map(([, group]) => added(group, (outcome) => outcome.byFingerprint))];
+  const log = ["containerd's log", ...columns.map(([, group]) => added(group, (outcome) => outcome.containerdErrors))];
+  return [head, head.map(() => "---"), ...body, events, log].map(line).join("\n");
+}
+
+/** Mean time to Ready and time until all are Ready, with Paceline ÷ all at once. */
+const MEAN_RATIO = 0.7;
+const ALL_RATIO = 1.05;
+
+/** What the harsh setting must show; each line names what was not met. Empty: accepted. */
+export function shortcomings(outcomes: readonly Outcome[]): string[] {
+  const herd = outcomes.filter(({ strategy, setting }) => setting === "harsh" && strategy === "all-at-once");
+  const paced = outcomes.filter(({ strategy, setting }) => setting === "harsh" && strategy === "paceline");
+  if (herd.length === 0 || paced.length === 0) return [];
+  const failures = (of: readonly Outcome[]) => of.reduce((sum, { failedStarts }) => sum + failedStarts, 0);
+  const ratio = (figure: Figure) => medianOf(paced, figure) / medianOf(herd, figure);
+  const checks: [boolean, string][] = [
+    [failures(herd) > 0, "no start failed all at once, so this run proves nothing"],
+    [failures(paced) === 0, `${failures(paced)} starts failed with Paceline`],
+    [
+      ratio("meanReady") <= MEAN_RATIO,
+      `mean time to Ready is ${ratio("meanReady").toFixed(2)} × all at once, above ${MEAN_RATIO}`,
+    ],
+    [
+      ratio("allReady") <= ALL_RATIO,
+      `time until all are Ready is ${ratio("allReady").toFixed(2)} × all at once, above ${ALL_RATIO}`,
+    ],
+  ];
+  return checks.filter(([met]) => !met).map(([, message]) => message);
+}

@@ -1,0 +1,75 @@
+/** What the benchmark needs of the machine, and what to do about what is missing. */
+import { accessSync, constants, existsSync, readFileSync, statfsSync } from "node:fs";
+import { freemem } from "node:os";
+import { delimiter, join } from "node:path";
+import { spawnSync } from "node:child_process";
+import { BACKING_BYTES } from "./host.ts";
+
+/** Folder of Debian's CNI plugins. */
+export const CNI_BIN = "/usr/lib/cni";
+
+/** Programs, and the Debian package each comes with. */
+const PROGRAMS: Readonly<Record<string, string>> = {
+  containerd: "containerd",
+  ctr: "containerd",
+  runc: "runc",
+  "docker-registry": "docker-registry",
+  "prometheus-node-exporter": "prometheus-node-exporter",
+  "mkfs.ext4": "e2fsprogs",
+  losetup: "mount",
+  ip: "iproute2",
+};
+
+/** 10 GiB in use at the peak, measured; the rest is for the machine. */
+const MEMORY_BYTES = 12 * 1024 ** 3;
+
+/** Everything that is missing, one sentence each; empty when the benchmark can run. */
+export function missing(env: NodeJS.ProcessEnv = process.env): string[] {
+  if (process.platform !== "linux") return ["This runs on Linux only."];
+  return [...missingPrograms(env), ...missingKernel(), ...missingMemory()];
+}
+
+function missingPrograms(env: NodeJS.ProcessEnv): string[] {
+  const path = [...(env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/sbin"];
+  const absent = Object.keys(PROGRAMS).filter((name) => !path.some((folder) => isExecutable(join(folder, name))));
+  const packages = new Set(absent.map((name) => PROGRAMS[name] ?? name));
+  if (!["bridge", "host-local", "loopback"].every((plugin) => isExecutable(join(CNI_BIN, plugin)))) {
+    packages.add("containernetworking-plugins");
+  }
+  const go = spawnSync("go", ["version"], { env }).status === 0 ? [] : ["There is no Go (1.26 or later) on PATH."];
+  if (packages.size === 0) return go;
+  return [`Packages are missing; on Debian: apt-get install --no-install-recommends ${[...packages].join(" ")}`, ...go];
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function missingKernel(): string[] {
+  const problems: string[] = [];
+  if (process.getuid?.() !== 0) problems.push("It needs root: loop devices, mounts and cgroups are root's.");
+  if (!existsSync("/dev/loop-control")) problems.push("There are no loop devices (/dev/loop-control is missing).");
+  const filesystems = readFileSync("/proc/filesystems", "utf8");
+  for (const name of ["ext4", "overlay"]) {
+    if (!new RegExp(`\\b${name}$`, "m").test(filesystems))
+      problems.push(`The kernel has no ${name} (modprobe ${name}).`);
+  }
+  if (!existsSync("/sys/fs/cgroup/blkio/blkio.throttle.write_bps_device")) {
+    problems.push("There is no blkio controller of cgroup v1 at /sys/fs/cgroup/blkio; cgroup v2 is not supported yet.");
+  }
+  return problems;
+}
+
+function missingMemory(): string[] {
+  const problems: string[] = [];
+  const available = Number(/MemAvailable:\s+(\d+)/.exec(readFileSync("/proc/meminfo", "utf8"))?.[1] ?? 0) * 1_024;
+  if (Math.max(available, freemem()) < MEMORY_BYTES) problems.push("It needs 12 GiB of free memory.");
+  const { bavail, bsize } = statfsSync("/dev/shm");
+  if (bavail * bsize < BACKING_BYTES) problems.push("/dev/shm has less than 12 GiB left.");
+  return problems;
+}

@@ -1,0 +1,77 @@
+/** What is measured: the settings, each a disk, images and the kubelet's time-out; and the strategies. */
+
+export interface ImageShape {
+  /** MB (10^6 bytes), unpacked, of the layers that no other image has. */
+  readonly megabytes: number;
+  readonly layers: number;
+}
+
+export interface Setting {
+  readonly name: string;
+  /** MiB/s, reads and writes each. gp3 has 125. */
+  readonly diskMibPerSecond: number;
+  /** I/O operations per second, reads and writes each. gp3 has 3,000. */
+  readonly iops: number;
+  /** The kubelet's own default is 120. */
+  readonly runtimeRequestTimeoutSeconds: number;
+  /** Paceline's `drainSeconds` for this node class: a third of the time-out, as its default of 40 is of 120. */
+  readonly drainSeconds: number;
+  /** One entry per image; each image serves two pods. */
+  readonly images: readonly ImageShape[];
+  /** A round that takes longer is given up, in s. */
+  readonly giveUpSeconds: number;
+}
+
+/** Unpacked bytes ÷ compressed bytes of every layer: typical for programs and their libraries. */
+export const COMPRESSIBILITY = 3;
+export const PODS = 40;
+export const IMAGES = 20;
+
+/** Ten images with one layer of 500 MB, ten with one of 50 MB, by turns. */
+const largeAndSmall = Array.from({ length: IMAGES }, (_, index) => ({
+  megabytes: index % 2 === 0 ? 500 : 50,
+  layers: 1,
+}));
+
+const alike = Array.from({ length: IMAGES }, () => ({ megabytes: 100, layers: 5 }));
+
+/**
+ * Harsh: disk and time-out are scaled together, so that a round takes two minutes instead of six (docs/real-node.md).
+ * Mild: nothing is scaled but the disk.
+ */
+export const settings = {
+  harsh: {
+    name: "harsh",
+    diskMibPerSecond: 64,
+    iops: 1_500,
+    runtimeRequestTimeoutSeconds: 20,
+    drainSeconds: 7,
+    images: largeAndSmall,
+    giveUpSeconds: 420,
+  },
+  mild: {
+    name: "mild",
+    diskMibPerSecond: 64,
+    iops: 1_500,
+    runtimeRequestTimeoutSeconds: 120,
+    drainSeconds: 40,
+    images: alike,
+    giveUpSeconds: 300,
+  },
+} as const satisfies Record<string, Setting>;
+export type SettingName = keyof typeof settings;
+
+export type Strategy = "all-at-once" | "fixed-3" | "fixed-6" | "paceline";
+export const strategies: readonly Strategy[] = ["all-at-once", "fixed-3", "fixed-6", "paceline"];
+
+/** How many pods may be in startup; undefined where nobody counts, or Paceline does. */
+export function batchSize(strategy: Strategy): number | undefined {
+  return strategy === "fixed-3" ? 3 : strategy === "fixed-6" ? 6 : undefined;
+}
+
+/** The name of an image as pods write it; the registry's name resolves in containerd's hosts.toml alone. */
+export const REGISTRY = "registry.bench";
+export function imageName(setting: string, index: number): string {
+  return `${REGISTRY}/${setting}/app-${String(index).padStart(2, "0")}:1`;
+}
+export const PAUSE_IMAGE = `${REGISTRY}/pause:1`;

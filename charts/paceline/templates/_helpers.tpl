@@ -1,0 +1,90 @@
+{{- define "paceline.name" -}}
+{{- if contains "paceline" .Release.Name }}{{ .Release.Name | trunc 40 | trimSuffix "-" }}{{ else }}{{ printf "%s-paceline" .Release.Name | trunc 40 | trimSuffix "-" }}{{ end }}
+{{- end }}
+
+{{- define "paceline.labels" -}}
+app.kubernetes.io/name: paceline
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- /* The label by which Paceline never holds its own pods. Give "root" and "component". */}}
+{{- define "paceline.selector" -}}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+paceline.dev/component: {{ .component }}
+{{- end }}
+
+{{- define "paceline.image" -}}
+{{- if .Values.image.digest }}{{ .Values.image.repository }}@{{ .Values.image.digest }}{{ else }}{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}
+{{- end }}
+
+{{- define "paceline.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile: { type: RuntimeDefault }
+{{- end }}
+
+{{- define "paceline.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: { drop: [ALL] }
+{{- end }}
+
+{{- define "paceline.caBundle" -}}
+{{- if and (eq .Values.certificates.mode "files") .Values.certificates.caBundle }}
+caBundle: {{ .Values.certificates.caBundle }}
+{{- end }}
+{{- end }}
+
+{{- define "paceline.webhookAnnotations" -}}
+{{- if eq .Values.certificates.mode "cert-manager" }}
+annotations:
+  cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/{{ include "paceline.name" . }}
+{{- end }}
+{{- end }}
+
+{{- /* The rules of one replica, wherever it runs. */}}
+{{- define "paceline.clusterRules" -}}
+# Sees every pod; patches gates, tolerations and its own annotations. Never creates, deletes or evicts one.
+- {apiGroups: [""], resources: [pods], verbs: [get, list, watch, patch]}
+# Sees every node; patches the fence.
+- {apiGroups: [""], resources: [nodes], verbs: [get, list, watch, patch]}
+# Says why a pod waits.
+- {apiGroups: [events.k8s.io], resources: [events], verbs: [create]}
+{{- if eq .Values.certificates.mode "automatic" }}
+# Writes the CA bundle into its own webhooks, and into no others.
+- {apiGroups: [admissionregistration.k8s.io], resources: [mutatingwebhookconfigurations, validatingwebhookconfigurations], resourceNames: [{{ include "paceline.name" . }}], verbs: [get, patch]}
+{{- end }}
+{{- end }}
+
+{{- /* The pod of a job that runs one command once. Give "root", "container", "args" and "resources". */}}
+{{- define "paceline.jobPod" -}}
+{{- $root := .root -}}
+restartPolicy: Never
+priorityClassName: {{ $root.Values.priorityClassName }}
+securityContext: {{- include "paceline.podSecurity" $root | nindent 2 }}
+{{- with $root.Values.imagePullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $root.Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+# Any node will do, a fenced one included.
+tolerations:
+  - {operator: Exists}
+containers:
+  - name: {{ .container }}
+    image: {{ include "paceline.image" $root }}
+    imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+    args:
+      {{- range .args }}
+      - {{ . }}
+      {{- end }}
+    env:
+      - {name: PACELINE_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
+    resources: {{- toYaml .resources | nindent 6 }}
+    securityContext: {{- include "paceline.containerSecurity" $root | nindent 6 }}
+{{- end }}

@@ -1,0 +1,125 @@
+/**
+ * `npm run manifests`: renders the plain manifests from the chart, so that there is one truth. `--check` only compares and
+ * ends 1 when a committed file differs.
+ */
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { CHART, findHelm, helmTemplate } from "./helm.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+
+const NAMESPACE = `apiVersion: v1
+kind: Namespace
+metadata:
+  name: paceline
+  labels: {app.kubernetes.io/name: paceline, pod-security.kubernetes.io/enforce: restricted}
+`;
+
+interface Manifest {
+  /** Path from the root. */
+  readonly file: string;
+  /** Templates of the chart that it consists of. */
+  readonly templates: readonly string[];
+  /** Comment at its head; lines without "#". */
+  readonly head: string;
+  /** Documents before the rendered ones. */
+  readonly before?: string;
+  readonly args: readonly string[];
+}
+
+/** Plain manifests mount certificates that a person made (certs/README.md). */
+const FILES = ["--set", "certificates.mode=files,certificates.caBundle=CA_BUNDLE"];
+
+const manifests: readonly Manifest[] = [
+  {
+    file: "webhook-config/rbac.yaml",
+    templates: ["rbac"],
+    head: "Apply first: it holds the namespace.",
+    before: NAMESPACE,
+    args: FILES,
+  },
+  { file: "webhook-config/policy.yaml", templates: ["policy"], head: "Apply second.", args: FILES },
+  {
+    file: "webhook-config/service.yaml",
+    templates: ["service", "deployment"],
+    head: "Apply third, once the Secret paceline-tls is there (certs/README.md). Put your own image in.",
+    args: FILES,
+  },
+  { file: "webhook-config/janitor.yaml", templates: ["janitor"], head: "Put your own image in.", args: FILES },
+  {
+    file: "webhook-config/webhooks.yaml",
+    templates: ["webhooks"],
+    head: `Apply last. Before, replace CA_BUNDLE with the base64 of the CA that signed the service's certificate (PEM), e.g.:
+  sed "s|CA_BUNDLE|$(base64 -w0 < ca.crt)|" webhooks.yaml | kubectl apply -f -
+Where the service runs outside the cluster, replace each \`service:\` block by \`url: https://HOST:PORT/<the same path>\`.`,
+    args: FILES,
+  },
+  {
+    file: "scheduler-config/second-scheduler.yaml",
+    templates: ["second-scheduler"],
+    head: "Needs webhook-config/ applied before. Put your own images in.",
+    args: [...FILES, ...["--set", "secondScheduler.enabled=true,secondScheduler.image=kube-scheduler:v1.36.3"]],
+  },
+  {
+    file: "certs/cert-manager.yaml",
+    templates: ["cert-manager"],
+    head: "With cert-manager, instead of make-certs.ts. Annotate the webhook configurations for its CA injector:\n  cert-manager.io/inject-ca-from: paceline/paceline",
+    args: ["--set", "certificates.mode=cert-manager"],
+  },
+];
+
+/** Every file that is rendered from the chart, with its text. */
+export async function renderManifests(helm: string): Promise<ReadonlyMap<string, string>> {
+  const files = new Map<string, string>();
+  for (const manifest of manifests) files.set(manifest.file, await renderOne(helm, manifest));
+  const config = await readFile(join(CHART, "files/kube-scheduler-config.yaml"), "utf8");
+  return files.set("scheduler-config/kube-scheduler-config.yaml", config);
+}
+
+async function renderOne(helm: string, { templates, head, before, args }: Manifest): Promise<string> {
+  const only = templates.flatMap((name) => ["--show-only", `templates/${name}.yaml`]);
+  const rendered = plain(await helmTemplate({ helm, args: [...args, ...only] }));
+  const comment = [
+    "Rendered from charts/paceline by `npm run manifests`; change the chart, not this file.",
+    ...head.split("\n"),
+  ];
+  return [`${comment.map((line) => `# ${line}`).join("\n")}\n`, ...(before ? [before, "---\n"] : []), rendered].join(
+    "",
+  );
+}
+
+/** Without what only Helm needs. */
+function plain(text: string): string {
+  return text
+    .split("\n")
+    .filter((line) => !/^# Source: |managed-by: Helm$/.test(line))
+    .map((line) => line.trimEnd())
+    .join("\n")
+    .replace(/^(---\n)+/, "")
+    .replace(/\n{3,}/g, "\n\n")
+    .replace(/\n+$/, "\n");
+}
+
+/** The committed files that differ from what the chart renders. */
+export async function drifted(helm: string): Promise<string[]> {
+  const differing: string[] = [];
+  for (const [file, text] of await renderManifests(helm)) {
+    const committed = await readFile(join(ROOT, file), "utf8").catch(() => "");
+    if (committed !== text) differing.push(file);
+  }
+  return differing;
+}
+
+async function main(): Promise<number> {
+  const helm = await findHelm();
+  if (helm === undefined) throw new Error("neither helm nor go is on PATH; install one of them");
+  if (process.argv.includes("--check")) {
+    const files = await drifted(helm);
+    for (const file of files) console.error(`${file} differs from the chart: npm run manifests`);
+    return files.length > 0 ? 1 : 0;
+  }
+  for (const [file, text] of await renderManifests(helm)) await writeFile(join(ROOT, file), text);
+  return 0;
+}
+
+if (import.meta.main) process.exitCode = await main();

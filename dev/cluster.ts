@@ -1,0 +1,79 @@
+/**
+ * `npm run cluster -- --nodes 5`: a real control plane with modelled nodes, for people to play with. Prints its KUBECONFIG
+ * and stays until Ctrl-C, which leaves nothing behind.
+ */
+import { Command, InvalidArgumentError } from "commander";
+import { type ModelledNodes, startModelledNodes } from "../src/simulate/node/modelled-node.ts";
+import { type ControlPlane, startControlPlane } from "./control-plane/control-plane.ts";
+
+/** Each modelled node is a disk, a kubelet, a web server and a watch in this one process; 50 were run on 2 cores. */
+const MOST_NODES = 200;
+
+interface Options {
+  readonly nodes: number;
+  readonly json?: true;
+}
+
+async function main(): Promise<void> {
+  const options = new Command("npm run cluster --")
+    .description("keep a real control plane with modelled nodes up, until Ctrl-C")
+    .option("--nodes <count>", "how many modelled gp3 nodes", count, 3)
+    .option("--json", "print where everything is as one line of JSON")
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
+    .parse()
+    .opts<Options>();
+  await using controlPlane = await startControlPlane();
+  const interrupted = untilInterrupted(); // from here on we end in order; before, startControlPlane's own handlers do
+  await using nodes = await startModelledNodes(nodeOptions(controlPlane, options.nodes));
+  await Promise.race([nodes.ready, interrupted]);
+  process.stdout.write(options.json ? `${asJson(controlPlane, nodes)}\n` : asText(controlPlane, nodes));
+  await interrupted;
+}
+
+function count(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 0 && value <= MOST_NODES) return value;
+  throw new InvalidArgumentError(`expected a whole number from 0 to ${MOST_NODES}`);
+}
+
+function nodeOptions({ client }: ControlPlane, nodes: number): { client: ControlPlane["client"]; name: string }[] {
+  return Array.from({ length: nodes }, (_, index) => ({ client, name: `node-${index + 1}` }));
+}
+
+function untilInterrupted(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => resolve());
+  });
+}
+
+function asJson(controlPlane: ControlPlane, { nodes }: ModelledNodes): string {
+  const { url, kubeconfigPath, auditLogPath, folder, kubectlPath } = controlPlane;
+  const places = nodes.map(({ name, address, metricsUrl }) => ({ name, address, metricsUrl }));
+  return JSON.stringify({
+    kubeconfig: kubeconfigPath,
+    url,
+    auditLog: auditLogPath,
+    folder,
+    kubectl: kubectlPath,
+    nodes: places,
+  });
+}
+
+function asText(controlPlane: ControlPlane, { nodes }: ModelledNodes): string {
+  const kubectl = controlPlane.kubectlPath ?? "kubectl";
+  const metrics = nodes[0] ? `  curl ${nodes[0].metricsUrl}   # its disk, as node_exporter shows it\n` : "";
+  return `A real control plane with ${nodes.length} modelled nodes is up. In another terminal:
+
+  export KUBECONFIG=${controlPlane.kubeconfigPath}
+  ${kubectl} get nodes
+  ${kubectl} create deployment herd --image=example.com/app:1 --replicas=40
+${metrics}
+Logs and audit log: ${controlPlane.folder}
+Ctrl-C ends it and leaves nothing behind.
+`;
+}
+
+await main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,29 @@
+/**
+ * What the API server writes into its audit log: the shape that Amazon EKS writes to CloudWatch for kubelets, so that the
+ * query of awslabs/amazon-eks-ami#1651 (`requestObject.status.containerStatuses.0.lastState.terminated.reason`) and
+ * `paceline diagnose` can be run on it. First match wins.
+ */
+import { stringify } from "yaml";
+
+const policy = {
+  apiVersion: "audit.k8s.io/v1",
+  kind: "Policy",
+  omitStages: ["RequestReceived"],
+  rules: [
+    // Heartbeats and Events are most of a cluster's requests and tell nothing that is not told elsewhere.
+    { level: "None", resources: [{ group: "coordination.k8s.io", resources: ["leases"] }] },
+    { level: "None", resources: [{ group: "", resources: ["events"] }, { group: "events.k8s.io" }] },
+    { level: "None", verbs: ["get", "list", "watch"] },
+    { level: "None", nonResourceURLs: ["*"] },
+    // A node's status carries its whole image list in every answer: the request alone is enough.
+    { level: "Request", resources: [{ group: "", resources: ["nodes/status"] }] },
+    {
+      level: "RequestResponse",
+      resources: [{ group: "", resources: ["pods", "pods/status", "pods/binding", "pods/eviction", "nodes"] }],
+    },
+    { level: "Metadata" },
+  ],
+};
+
+/** The policy as YAML, for `--audit-policy-file`. */
+export const auditPolicyYaml = stringify(policy);

@@ -1,0 +1,130 @@
+/** One program of the control plane: its own process group, its output in a log file, guarded by the watchdog. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Watchdog } from "./watchdog.ts";
+
+export interface Child {
+  readonly name: string;
+  readonly pid: number;
+  readonly logPath: string;
+  /** Resolves, never rejects, with a sentence on how it ended. */
+  readonly exited: Promise<string>;
+  /** How it ended; undefined while it runs. */
+  ending(): string | undefined;
+  /** From now on, says so on stderr when it ends without having been asked to. */
+  announceUnexpectedEnd(): void;
+  signal(signal: NodeJS.Signals): void;
+  /**
+   * Ends it at once and waits until it is gone. SIGKILL on purpose: all state here is thrown away, it works on a stopped
+   * process as well, and a kube-apiserver that is asked politely waits for its watchers.
+   */
+  kill(): Promise<void>;
+  /** The last lines of its log, for an error message. */
+  logTail(lines?: number): string;
+}
+
+export interface ChildOptions {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly folder: string;
+  readonly watchdog: Watchdog;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Children that run now, with their folder: ended when this process exits, whoever forgot to. */
+const running = new Map<Child, string>();
+
+/** Ends every child that was started with this folder, and waits until they are gone. */
+export async function killChildrenOf(folder: string): Promise<void> {
+  const ours = [...running].filter(([, home]) => home === folder);
+  await Promise.all(ours.map(([child]) => child.kill()));
+}
+
+/**
+ * Starts a program. @throws when it cannot be started at all (not there, not executable); that it ends early shows
+ * in `exited`.
+ */
+export async function startChild(options: ChildOptions): Promise<Child> {
+  const logPath = join(options.folder, `${options.name}.log`);
+  const log = openSync(logPath, "a");
+  const process_ = spawn(options.command, options.args, {
+    detached: true, // its own process group: a Ctrl-C in the terminal reaches only us, and we end it
+    stdio: ["ignore", log, log],
+    env: { ...process.env, ...options.env },
+    cwd: options.folder,
+  });
+  closeSync(log);
+  if (process_.pid !== undefined) options.watchdog.guard(process_.pid);
+  await once(process_, "spawn"); // or rejects with why it cannot be started
+  const pid = process_.pid ?? Number.NaN;
+
+  let ending: string | undefined;
+  let wanted = false;
+  const exited = once(process_, "exit").then((end) => {
+    const [code, signal] = end as [number | null, NodeJS.Signals | null];
+    running.delete(child);
+    options.watchdog.forget(pid);
+    ending = signal === null ? `exit code ${String(code)}` : `signal ${signal}`;
+    return ending;
+  });
+  const child: Child = {
+    name: options.name,
+    pid,
+    logPath,
+    exited,
+    ending: () => ending,
+    signal: (signal) => void process_.kill(signal),
+    announceUnexpectedEnd: () =>
+      void exited.then((how) => {
+        if (!wanted) process.stderr.write(`${child.name} ended by itself (${how}):\n${child.logTail(5)}\n`);
+      }),
+    kill: async () => {
+      wanted = true;
+      process_.kill("SIGKILL");
+      await exited;
+    },
+    logTail: (lines = 15) => readFileSync(logPath, "utf8").trimEnd().split("\n").slice(-lines).join("\n"),
+  };
+  installExitHandlers();
+  running.set(child, options.folder);
+  return child;
+}
+
+/**
+ * Waits until `ready` says so, asking every 50 ms: these programs announce their readiness to those who ask, and to
+ * nobody else.
+ * @throws when the program ends or `timeoutMs` is over, with the last lines of its log.
+ */
+export async function untilReady(child: Child, ready: () => Promise<boolean>, timeoutMs: number): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!(await ready())) {
+    if (child.ending() !== undefined) throw startError(child, `ended with ${child.ending() ?? ""}`);
+    if (performance.now() > deadline) throw startError(child, `was not ready after ${Math.round(timeoutMs / 1000)} s`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+function startError(child: Child, what: string): Error {
+  return new Error(`${child.name} ${what}. The last lines of its log:\n${child.logTail()}`);
+}
+
+let installed = false;
+
+/** Exit and the common signals end the children at once; whatever these handlers miss, the watchdog ends. */
+function installExitHandlers(): void {
+  if (installed) return;
+  installed = true;
+  process.on("exit", () => running.forEach((_, child) => child.signal("SIGKILL")));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    const handler = () => {
+      if (process.listenerCount(signal) > 1) return; // the program has a handler of its own: it decides
+      running.forEach((_, child) => child.signal("SIGKILL"));
+      process.removeListener(signal, handler);
+      process.kill(process.pid, signal); // now as if nobody had handled it
+    };
+    process.on(signal, handler);
+  }
+}

@@ -1,0 +1,39 @@
+/** A lock between processes: a file that holds the owner's process id. An owner that died does not count. */
+import { open, readFile, rm } from "node:fs/promises";
+
+const RETRY_MS = 500;
+
+/** Runs `work` while no other process runs under the same lock file; waits for its turn. */
+export async function withFileLock<T>(path: string, work: () => Promise<T>): Promise<T> {
+  while (!(await acquired(path))) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+  try {
+    return await work();
+  } finally {
+    await rm(path, { force: true });
+  }
+}
+
+async function acquired(path: string): Promise<boolean> {
+  try {
+    const file = await open(path, "wx");
+    await file.writeFile(String(process.pid));
+    await file.close();
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    if (await ownerDied(path)) await rm(path, { force: true });
+    return false;
+  }
+}
+
+/** An empty file is an owner between two system calls, unless it stays so; the next look will tell. */
+async function ownerDied(path: string): Promise<boolean> {
+  const pid = Number((await readFile(path, "utf8").catch(() => "")).trim());
+  if (!pid) return false;
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ESRCH";
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * A shell that outlives us by a moment: it learns every child's process group over a pipe, and when the pipe closes, for
+ * whatever reason (exit, crash, SIGKILL), it ends the groups that are left and removes the folder. A handler in this
+ * process could not promise that: nobody handles SIGKILL. It works for any program, ours or one found on PATH.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { Socket } from "node:net";
+
+export interface Watchdog {
+  /** From now on the process group `pid` ends with us. */
+  guard(pid: number): void;
+  /** The process group `pid` is gone (its number may be somebody else's tomorrow). */
+  forget(pid: number): void;
+  /** Ends what is guarded still, removes the folder, and resolves when that is done. */
+  close(): Promise<void>;
+}
+
+/** Plain POSIX (`kill -KILL -- -1` is not, and dash refuses it). `$1`: the folder to remove, or empty to keep it. A killed process may need a moment to let go of its files. */
+const script = `
+groups=" "
+while read -r verb pid; do
+  case "$verb" in
+    guard) groups="$groups$pid " ;;
+    forget) groups="\${groups%% $pid *} \${groups#* $pid }" ;;
+  esac
+done
+for pid in $groups; do kill -s KILL -- "-$pid" 2>/dev/null; done
+[ -z "$1" ] && exit 0
+for attempt in 1 2 3 4 5 6 7 8 9 10; do
+  rm -rf -- "$1" 2>/dev/null && exit 0
+  sleep 0.1
+done
+`;
+
+/** Starts the watchdog of one control plane. @param folder removed at the end, unless undefined. */
+export function startWatchdog(folder: string | undefined): Watchdog {
+  const shell = spawn("/bin/sh", ["-c", script, "paceline-watchdog", folder ?? ""], {
+    detached: true, // a Ctrl-C in the terminal must not reach it
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  shell.stdin.on("error", () => undefined); // it is gone already: then there is nobody to tell
+  const ended = once(shell, "exit");
+  letUsExit(shell);
+  return {
+    guard: (pid) => void shell.stdin.write(`guard ${pid}\n`),
+    forget: (pid) => void shell.stdin.write(`forget ${pid}\n`),
+    close: async () => {
+      shell.ref();
+      shell.stdin.end();
+      await ended;
+    },
+  };
+}
+
+/** The watchdog must not keep this process alive: it waits for us, not we for it. */
+function letUsExit(shell: ChildProcess): void {
+  shell.unref();
+  if (shell.stdin instanceof Socket) shell.stdin.unref(); // which a pipe to a child is
+}

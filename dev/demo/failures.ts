@@ -1,0 +1,45 @@
+/** Failed starts, by the fingerprints of the herd (shared/problem.md): from container statuses and kubelet Events. */
+import { type KubeObject, recordOf, recordsOf, textOf } from "../../src/cluster/kube-json.ts";
+
+export type FailureKind =
+  | "NamespacePathProc0"
+  | "ShimTaskContextCanceled"
+  | "OtherStartError"
+  | "CreateDeadline"
+  | "ReservedContainerName"
+  | "SandboxDeadline"
+  | "PullQPSExceeded";
+
+/** StartErrors in a pod's status; the key tells one failure from the next however often it is reported. */
+export function startFailures(raw: KubeObject): { key: string; kind: FailureKind }[] {
+  return recordsOf(recordOf(raw["status"])["containerStatuses"]).flatMap((status) => {
+    const ends = [recordOf(status["state"])["terminated"], recordOf(status["lastState"])["terminated"]].map(recordOf);
+    const end = ends.find((terminated) => terminated["reason"] === "StartError");
+    if (!end) return [];
+    const which = textOf(end["containerID"]) || `${String(status["restartCount"])} ${textOf(end["finishedAt"])}`;
+    return [
+      { key: `${raw.metadata?.uid} ${textOf(status["name"])} ${which}`, kind: startErrorKind(textOf(end["message"])) },
+    ];
+  });
+}
+
+function startErrorKind(message: string): FailureKind {
+  if (message.includes("/proc/0/ns/")) return "NamespacePathProc0";
+  return message.includes("shim task: context canceled") ? "ShimTaskContextCanceled" : "OtherStartError";
+}
+
+/** A kubelet Event that reports a failed start which no container status shows, with how often it was seen. */
+export function eventFailure(raw: KubeObject): { key: string; kind: FailureKind; count: number } | undefined {
+  const kind = eventKind(textOf(raw["reason"]), textOf(raw["message"]));
+  if (!kind) return undefined;
+  const series = recordOf(raw["series"])["count"];
+  return { key: raw.metadata?.uid ?? raw.metadata?.name ?? "", kind, count: Number(raw["count"] ?? series ?? 1) };
+}
+
+function eventKind(reason: string, message: string): FailureKind | undefined {
+  if (message.includes("failed to reserve container name")) return "ReservedContainerName";
+  if (message.includes("pull QPS exceeded")) return "PullQPSExceeded";
+  if (reason === "FailedCreatePodSandBox") return "SandboxDeadline";
+  const late = message.includes("context deadline exceeded") || message.includes("DeadlineExceeded");
+  return reason === "Failed" && late ? "CreateDeadline" : undefined;
+}

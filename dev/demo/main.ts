@@ -1,0 +1,69 @@
+/** `npm run demo`: the herd of issue #1651 twice on a real control plane, without Paceline and with it. */
+import { parseArgs } from "node:util";
+import { findBinaries } from "../control-plane/binaries.ts";
+import { type Levers, type Progress, runHerd } from "./herd.ts";
+import { type DemoResult, shortcomings, table } from "./table.ts";
+
+const USAGE = `npm run demo [-- --lever gate,extender | --lever gate,fence] [--json]
+
+Runs the herd of awslabs/amazon-eks-ami#1651 on a real control plane with modelled nodes: without Paceline, then with it.
+Exit 0: pacing helped. Exit 1: it did not; the reasons are on stderr. Exit 2: wrong usage.`;
+
+class UsageError extends Error {}
+
+function readLevers(text: string): Levers {
+  const names = text.split(",").map((name) => name.trim());
+  const unknown = names.filter((name) => !["gate", "extender", "fence"].includes(name));
+  if (unknown.length > 0) throw new UsageError(`--lever: "${unknown.join(", ")}" is none of gate, extender, fence`);
+  return { gate: names.includes("gate"), extender: names.includes("extender"), fence: names.includes("fence") };
+}
+
+function readArguments() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        lever: { type: "string", default: "gate,fence" },
+        json: { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
+      },
+    });
+    return { ...values, levers: readLevers(values.lever) };
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** One line that rewrites itself on a terminal; nothing elsewhere. */
+function progressOn(stream: NodeJS.WriteStream, title: string): Progress {
+  return (line) => {
+    if (stream.isTTY) stream.write(`\r\x1b[K${title}: ${line}`);
+  };
+}
+
+async function demo(levers: Levers): Promise<DemoResult> {
+  await findBinaries(); // builds them the first time, with progress of its own
+  const unpaced = await runHerd(undefined, progressOn(process.stderr, "without Paceline"));
+  const paced = await runHerd(levers, progressOn(process.stderr, "with Paceline"));
+  if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+  return { unpaced: unpaced.result, paced: paced.result, diskBoundSeconds: paced.boundSeconds };
+}
+
+async function main(): Promise<number> {
+  const { levers, json, help } = readArguments();
+  if (help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const result = await demo(levers);
+  console.log(json ? JSON.stringify(result) : table(result));
+  const missed = shortcomings(result);
+  for (const message of missed) console.error(`demo: ${message}`);
+  return missed.length > 0 ? 1 : 0;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(error instanceof UsageError ? `demo: ${error.message}\n\n${USAGE}` : error);
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+}

@@ -1,0 +1,72 @@
+/** The demo's result, as a table for people and as JSON for machines. */
+import type { FailureKind } from "./failures.ts";
+
+/** What one run of the herd came to. */
+export interface HerdResult {
+  /** All failed starts: the sum of `byFingerprint`. */
+  readonly startErrors: number;
+  readonly byFingerprint: Readonly<Partial<Record<FailureKind, number>>>;
+  readonly restarts: number;
+  /** From the moment the nodes join until every pod is Ready. */
+  readonly makespanSeconds: number;
+  /** `makespanSeconds` ÷ what the disks alone need for the pods as they were placed in this run. */
+  readonly ratioToBound: number;
+  /** Mean over pods, from when the pod and the nodes exist until it is Ready. */
+  readonly meanReadySeconds: number;
+  /** The most pods bound to one node and not started at one moment. */
+  readonly peakInStartup: number;
+  /** Highest await of a node's disk over two seconds, by node_exporter. */
+  readonly peakAwaitMs: number;
+  /** Longest time that a pod waited for its node while there were nodes. */
+  readonly longestHoldSeconds: number;
+}
+
+export interface DemoResult {
+  readonly unpaced: HerdResult;
+  readonly paced: HerdResult;
+  /** What the disk that has most to write needs in the paced run, plus the last pod's own start. */
+  readonly diskBoundSeconds: number;
+}
+
+const rows: readonly (readonly [string, (result: HerdResult) => string])[] = [
+  ["failed starts", ({ startErrors }) => String(startErrors)],
+  [
+    "  by fingerprint",
+    ({ byFingerprint }) =>
+      Object.entries(byFingerprint)
+        .map((e) => e.join(" "))
+        .join(", ") || "-",
+  ],
+  ["restarts", ({ restarts }) => String(restarts)],
+  ["seconds until all pods are Ready", ({ makespanSeconds }) => makespanSeconds.toFixed(1)],
+  ["  ÷ what the disks alone need", ({ ratioToBound }) => ratioToBound.toFixed(2)],
+  ["mean seconds to Ready", ({ meanReadySeconds }) => meanReadySeconds.toFixed(1)],
+  ["peak pods in startup on a node", ({ peakInStartup }) => String(peakInStartup)],
+  ["peak disk await, ms", ({ peakAwaitMs }) => peakAwaitMs.toFixed(0)],
+  ["longest hold, s", ({ longestHoldSeconds }) => longestHoldSeconds.toFixed(1)],
+];
+
+export function table({ unpaced, paced, diskBoundSeconds }: DemoResult): string {
+  const cells = rows.map(([title, show]) => [title, show(unpaced), show(paced)] as const);
+  const lines = [["", "without Paceline", "with Paceline"] as const, ...cells];
+  const widths = [0, 1, 2].map((column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  const text = lines.map((line) =>
+    line
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+  return [...text, "", `the disks alone need ${diskBoundSeconds.toFixed(1)} s`].join("\n");
+}
+
+/** What pacing must achieve for the demo to end well; each line names a promise that was not kept. */
+export function shortcomings({ unpaced, paced }: DemoResult): string[] {
+  const checks: [boolean, string][] = [
+    [unpaced.startErrors > 0, "the herd did no harm without Paceline, so this run proves nothing"],
+    [paced.startErrors === 0, `${paced.startErrors} starts failed with Paceline`],
+    [paced.makespanSeconds <= unpaced.makespanSeconds, "with Paceline it took longer until all pods were Ready"],
+    [paced.meanReadySeconds <= 0.85 * unpaced.meanReadySeconds, "the mean time to Ready is above 0.85 × unpaced"],
+    [paced.ratioToBound <= 1.25, "the makespan is above 1.25 × what the disks alone need"],
+  ];
+  return checks.filter(([kept]) => !kept).map(([, message]) => message);
+}

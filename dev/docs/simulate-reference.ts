@@ -1,0 +1,109 @@
+/** Writes docs/simulate.md from the scenario schema and the built-in scenarios. A unit test fails when the page is not what this would write. */
+import { writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import prettier from "prettier";
+import * as z from "zod";
+import { builtinNames, builtinText } from "../../src/simulate/scenario/builtin.ts";
+import { parseScenario } from "../../src/simulate/scenario/parse.ts";
+import { Scenario } from "../../src/simulate/scenario/schema.ts";
+import { type JsonSchema, type Row, rowsOf } from "./policy-rows.ts";
+
+const PAGE = fileURLToPath(new URL("../../docs/simulate.md", import.meta.url));
+
+export const scenarioRows = rowsOf(z.toJSONSchema(Scenario, { io: "input" }) as JsonSchema);
+
+const cell = (text: string) => text.replaceAll("|", "\\|").replaceAll("\n", " ");
+
+function table(rows: readonly Row[]): string {
+  const lines = rows.map((row) => `| \`${row.path}\` | ${row.type} | ${cell(row.default)} | ${cell(row.meaning)} |`);
+  return ["| key | what it takes | default | meaning |", "|---|---|---|---|", ...lines].join("\n");
+}
+
+function builtins(): string {
+  return builtinNames()
+    .map((name) => {
+      const parsed = parseScenario(builtinText(name) ?? "");
+      return `- \`${name}\`: ${parsed.ok ? parsed.scenario.description : ""}`;
+    })
+    .join("\n");
+}
+
+const INTRODUCTION = `# paceline simulate
+
+<!-- Written by dev/docs/simulate-reference.ts (\`npm run docs\`). Change that file or the schema, not this page. -->
+
+\`paceline simulate --scenario FILE|NAME [--policy FILE] [--seed N] [--json] [--html OUT] [--list]\` runs a herd of pods on
+modelled nodes, once for each strategy, and compares them with the least time that the nodes need. No cluster is needed,
+and a herd of five minutes takes a fraction of a second. Equal seeds give equal results. Exit code 2: the scenario or the
+policy is unusable; every error is listed with its path.
+
+## What is real and what is modelled
+
+The decision core is the real one: the simulator calls the same \`createPacer\` as \`paceline serve\`, tells it what its
+watches would tell it a few milliseconds later, and writes what it plans with the times that writes take. Modelled are
+
+- the nodes: disk, page cache, containerd and kubelet (\`src/simulate/model\`; constants with sources in its \`constants.ts\`);
+- the scheduler: one pod at a time by priority and age, 1.5 ms for each, least allocated first, replicas spread, back-off
+  1 to 10 s. Image locality, balanced allocation and preemption are left out;
+- the controllers of Deployments and DaemonSets (a DaemonSet puts no pod where a taint repels it), an autoscaler that counts
+  Unschedulable pods and takes a fenced node for room, and telemetry, which shows the model's counters at the policy's interval;
+- the control plane's times, in \`src/simulate/engine/assumptions.ts\`, each with its source or as assumed.
+
+## Strategies
+
+| name | what it does |
+|---|---|
+| \`none\` | binds whatever fits, at once |
+| \`fixed:best\` | a constant number N of pods in startup per node, oldest first, the way pod-pacemaker works. N is chosen in hindsight: fewest failed starts, then the shortest makespan. Tried are 1 to 32 up to 300 pods; 1, 2, 3, 4, 6, 8, 12, 16, 24 and 32 up to 5,000; 4 and 16 up to 50,000; 6 beyond |
+| \`shortest-first\` | constant concurrency in the order that is best in hindsight for the mean: least work per pod first, images shared by several pods divided among them, DaemonSets and higher priority before all. The N with the lowest mean of those tried |
+| \`paceline\` | webhooks, fence and release loop around the decision core, with the scenario's policy |
+
+## What the figures mean
+
+Times count from the first moment at which a pod existed and a node was Ready, or from the pod's creation if that is later.
+
+- \`makespanSeconds\`: until the last pod is Ready. Pods that crash by themselves are not waited for.
+- \`boundSeconds\`: the lower bound. For each node, the largest of: what its disk needs to write the unique images of the pods
+  that ended there (blob and unpacked layers), what its cores need to unpack and to start, what the registry needs to deliver,
+  what the kubelet's pull QPS allows, each with the least own start of one of the pods; and the longest chain of a single pod.
+  Work that arrives later cannot begin earlier. The slowest node counts. It depends on where pods ended, so every strategy has its own;
+  the one at the top of the JSON is Paceline's. \`boundBy\` names what binds.
+- \`ratioToBound\`: makespan ÷ the strategy's own bound.
+- \`startErrors\`: all failed starts (StartError, create and sandbox time-outs, reserved names, pull QPS exceeded, startup probes
+  that gave up); \`failures\` tells them apart. \`restarts\` counts those of crash-looping pods as well.
+- \`peakInStartup\`, \`peakAwaitMs\`: the most on any one node. \`longestHoldSeconds\`: the longest that a pod was kept back.
+- \`unreadyPods\`: pods that were not Ready when the simulation gave up, 4 hours after the last arrival.
+
+## Built-in scenarios
+`;
+
+/** The whole page, formatted as the repository formats Markdown. */
+export async function simulateReference(): Promise<string> {
+  const text = [
+    INTRODUCTION,
+    builtins(),
+    "## Scenario files",
+    "YAML; the format is strict, and only `nodes` and `workloads` (and an image's size) must be given.",
+    EXAMPLE,
+    table(scenarioRows),
+  ].join("\n\n");
+  const options = await prettier.resolveConfig(PAGE);
+  return await prettier.format(text, { ...options, parser: "markdown" });
+}
+
+const EXAMPLE = `\`\`\`yaml
+nodes:
+  - { joinSeconds: -86400, pods: 0, present: [web, agent] } # full, and shows the sizes of its images
+  - { count: 3, joinSeconds: 30, disk: { mibPerSecond: 125, iops: 3000 } }
+images:
+  - { name: web, mib: 480, layers: 8 }
+  - { name: agent, mib: 90, layers: 4 }
+workloads:
+  - { name: web, replicas: 60, images: [web], startCpuSeconds: 0.5, readySeconds: 2 }
+  - { name: agent, kind: DaemonSet, images: [agent], toleratesEverything: true }
+policy:
+  nodeClasses:
+    - { name: default, diskMiBPerSecond: 125 }
+\`\`\``;
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await writeFile(PAGE, await simulateReference());

@@ -1,0 +1,32 @@
+/** Every name that Paceline puts into a cluster. Renaming one orphans what earlier versions wrote. */
+
+/** The scheduling gate that holds a pod (`spec.schedulingGates[].name`). */
+export const GATE = "paceline.dev/startup";
+
+/**
+ * Key of the fence taint. Cluster Autoscaler (1.29 and later) takes taints with this prefix for temporary ones, so a
+ * fenced node still counts as room for pending pods.
+ */
+export const FENCE_TAINT_KEY = "startup-taint.cluster-autoscaler.kubernetes.io/paceline";
+
+/** Pod annotation: why this pod is held, as JSON `{"node","reason","since"}`; `since` is RFC 3339. */
+export const HOLD_ANNOTATION = "paceline.dev/hold";
+
+/** Pod annotation: the slot that a release promised to this pod, as JSON `{"node","at"}`; `at` is RFC 3339. */
+export const RESERVATION_ANNOTATION = "paceline.dev/reservation";
+
+/** Node annotation: when the fence went up, RFC 3339; taints of effect NoSchedule carry no reliable `timeAdded`. */
+export const FENCED_AT_ANNOTATION = "paceline.dev/fenced-at";
+
+/** Name of the ConfigMap that holds the policy, and of its key. */
+export const POLICY_CONFIG_MAP = "paceline-policy";
+export const POLICY_KEY = "policy.yaml";
+
+/** Name of the Lease by which the replicas elect their leader. */
+export const LEADER_LEASE = "paceline-leader";
+
+/** Namespace in which a release lives unless told otherwise. */
+export const DEFAULT_NAMESPACE = "paceline";
+
+/** Who writes: field manager of patches, reporting component of Events. */
+export const COMPONENT = "paceline";

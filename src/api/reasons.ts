@@ -1,0 +1,54 @@
+/**
+ * Why a pod waits, and why it was let go. One constant, one sentence each; docs/reasons.md lists the same ones (a test
+ * keeps both equal). The same words appear in the Event, the annotation, the metric, the log and the status page.
+ */
+
+/** Reasons for which a pod is held back from a node. */
+export const holdReasons = {
+  AwaitingRelease: "Gated on arrival: the leader has not judged it yet, and does so within moments.",
+  SlotsHeld: "As many pods are starting on the node as it can carry now.",
+  DiskOwes: "What the node's disk must still write would take longer to drain than the class's drainSeconds.",
+  PullBudgetSpent: "Another image pull now would exceed the kubelet's registryPullQPS.",
+  CpuBusy: "The node's cores are overloaded by pods that are starting there already.",
+  ImageLeader: "Another pod is already fetching the same image to the node; this one follows it for free.",
+  Outranked: "Other waiting pods come first in the order of release.",
+  OfferedElsewhere: "The pod was offered another node that has more room at this moment.",
+} as const;
+
+/** Why a pod is held. */
+export type HoldReason = keyof typeof holdReasons;
+
+/** Reasons for which a held pod is let go. */
+export const releaseReasons = {
+  SlotFree: "The node has a slot free; the slot is reserved for this pod.",
+  NodeSettled: "A node that needs no pacing has room for the pod.",
+  NoNodeFits: "No node that exists has room for the pod, so an autoscaler must be able to see it.",
+  HoldCapReached: "The pod was held for maxHoldSeconds.",
+  PacingOff: "Pacing is off, only observing, or this lever is disabled.",
+  Exempt: "The pod is exempt from pacing.",
+  Requested: "An operator asked for it (paceline release).",
+} as const;
+
+/** Why a held pod was let go. */
+export type ReleaseReason = keyof typeof releaseReasons;
+
+/** Reasons for which a pod is allowed without being held. */
+export const allowReasons = {
+  PacingOff: "Pacing is off, or this lever is disabled.",
+  Observing: "The policy only observes.",
+  NotSynced: "This replica has not seen the whole cluster yet (fails open).",
+  NoLeader: "No leader is alive to release what would be held (fails open).",
+  Exempt: "The pod is exempt: its namespace, priority or labels.",
+  AlreadyBound: "The pod names its node already; the API server refuses gates on such pods.",
+  AlreadyGated: "The pod carries the gate already.",
+  InterPodRules: "Required pod affinity or spreading decides where it fits, which only the scheduler can judge.",
+  NoNodeFits: "No node that exists has room for it: an autoscaler must see it.",
+  SettledNodeFits: "A node that needs no pacing has room for it.",
+  NodeSettled: "The node is neither young nor hot.",
+  SlotFree: "The node has a slot free.",
+  SlotReserved: "The leader promised this pod a slot on the node.",
+  NodeUnknown: "This replica does not know the node (fails open).",
+} as const;
+
+/** Why a pod is allowed. */
+export type AllowReason = keyof typeof allowReasons;

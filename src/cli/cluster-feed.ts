@@ -1,0 +1,82 @@
+/** Follows the pods and nodes of the cluster and tells the pacer of every change. */
+import type { ApiClient } from "../cluster/api-client.ts";
+import type { Clock } from "../cluster/clock.ts";
+import { nodeFacts, podFacts } from "../cluster/facts.ts";
+import type { Log } from "../cluster/log.ts";
+import { startReflector } from "../cluster/reflector.ts";
+import type { ShapeInterner } from "../cluster/shape-interner.ts";
+import type { NodeFacts } from "../core/facts.ts";
+import type { Pacer } from "../core/pacer.ts";
+import { nodeName, podUID, type NodeName } from "../core/units.ts";
+
+export interface ClusterFeedOptions {
+  readonly client: ApiClient;
+  readonly pacer: Pacer;
+  readonly interner: ShapeInterner;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  /** After every change. */
+  readonly onChange: () => void;
+}
+
+export interface ClusterFeed {
+  /** Both have been listed in full. */
+  readonly isSynced: boolean;
+  readonly synced: Promise<void>;
+  /** InternalIP of every node, for telemetry. */
+  readonly addresses: ReadonlyMap<NodeName, NodeFacts["address"]>;
+  /** When the API server was last heard, by resource, epoch ms. */
+  lastContactsMs(): Readonly<Record<"pods" | "nodes", number | undefined>>;
+  stop(): Promise<void>;
+}
+
+/** Pods that have run to their end start nothing and hold no slot; most of a batch cluster's pods are such. */
+const LIVE_PODS = { fieldSelector: "status.phase!=Succeeded,status.phase!=Failed" };
+
+/** Starts both reflectors. */
+export function startClusterFeed({ pacer, interner, onChange, ...options }: ClusterFeedOptions): ClusterFeed {
+  const now = () => options.clock.now();
+  const addresses = new Map<NodeName, NodeFacts["address"]>();
+  const nodes = startReflector({
+    ...options,
+    path: "/api/v1/nodes",
+    parse: (raw) => nodeFacts(raw, interner),
+    keyOf: (raw) => raw.metadata?.name ?? "",
+    onUpsert(node) {
+      addresses.set(node.name, node.address);
+      pacer.upsertNode(node, now());
+      onChange();
+    },
+    onDelete(name) {
+      addresses.delete(nodeName(name));
+      pacer.deleteNode(nodeName(name), now());
+      onChange();
+    },
+  });
+  const pods = startReflector({
+    ...options,
+    path: "/api/v1/pods",
+    query: LIVE_PODS,
+    parse: (raw) => podFacts(raw, interner),
+    onUpsert(pod) {
+      pacer.upsertPod(pod, now());
+      onChange();
+    },
+    onDelete(uid) {
+      pacer.deletePod(podUID(uid), now());
+      onChange();
+    },
+  });
+  return {
+    get isSynced() {
+      return nodes.isSynced && pods.isSynced;
+    },
+    synced: Promise.all([nodes.synced, pods.synced]).then(() => undefined),
+    addresses,
+    lastContactsMs: () => ({ pods: pods.lastContactMs, nodes: nodes.lastContactMs }),
+    async stop() {
+      await Promise.all([nodes.stop(), pods.stop()]);
+    },
+  };
+}

@@ -1,0 +1,114 @@
+/** `paceline diagnose`: is it the herd, and what to do? From files alone. */
+import { writeFile } from "node:fs/promises";
+import { Command, InvalidArgumentError } from "commander";
+import { diagnose, type Diagnosis } from "../diagnose/diagnose.ts";
+import { rfc3339, timeOf } from "../diagnose/json.ts";
+import { jsonReport } from "../diagnose/report/json.ts";
+import { textReport } from "../diagnose/report/text.ts";
+import { UsageError } from "./usage-error.ts";
+
+interface DiagnoseFlags {
+  readonly bin: { readonly text: string; readonly ms: number };
+  readonly since?: string;
+  readonly until?: string;
+  readonly json?: true;
+  readonly html?: string;
+}
+
+const EXPECTED =
+  "expected Kubernetes audit logs (audit.k8s.io/v1, JSON lines, or as CloudWatch exports them: filter-log-events, get-query-results " +
+  "with @message, Insights CSV, S3 export, subscription records), kubelet or containerd logs (journal text or JSON), or the output of " +
+  "kubectl get events|pods|nodes -o json; plain or gzip";
+
+const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const SPAN = /^(\d{1,9})\s*(ms|s|m|h|d)[a-z]*$/;
+
+function spanMs(text: string): number | undefined {
+  const [, count, unit] = SPAN.exec(text.trim().toLowerCase()) ?? [];
+  const ms = Number(count) * (units[unit ?? ""] ?? Number.NaN);
+  return ms > 0 ? ms : undefined;
+}
+
+function parseBin(text: string): DiagnoseFlags["bin"] {
+  const ms = spanMs(text);
+  if (ms === undefined) throw new InvalidArgumentError("give a span such as 30s, 5m, 1h or 1d.");
+  return { text, ms };
+}
+
+/** The command with its flags. */
+export function diagnoseCommand(): Command {
+  return new Command("diagnose")
+    .description(
+      "Find failed pod starts in audit logs, node logs and kubectl output, and say whether a herd is to blame. Reads files only.",
+    )
+    .argument("[files...]", "files to read, plain or gzip, of any mixture of formats; - or none for standard input")
+    .option("--bin <span>", "width of the bins of CloudWatch's query", parseBin, { text: "1h", ms: 3_600_000 })
+    .option("--since <time>", "leave out what was before: RFC 3339, or a span before now such as 6h")
+    .option("--until <time>", "leave out what was then or after: RFC 3339, or a span before now")
+    .option("--json", "print the findings as JSON")
+    .option("--html <file>", "write a report with charts, one file that needs no network")
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 not this problem, 1 the problem was found, 2 wrong usage or nothing usable in the input.",
+    )
+    .action((files: readonly string[], flags: DiagnoseFlags) => run(files, flags, Date.now()));
+}
+
+async function run(files: readonly string[], flags: DiagnoseFlags, nowMs: number): Promise<void> {
+  const sinceMs = momentOf("--since", flags.since, nowMs);
+  const untilMs = momentOf("--until", flags.until, nowMs);
+  if (sinceMs !== undefined && untilMs !== undefined && sinceMs >= untilMs) {
+    throw new UsageError(`--since ${rfc3339(sinceMs)} is not before --until ${rfc3339(untilMs)}`);
+  }
+  const diagnosis = await read(files, { binMs: flags.bin.ms, sinceMs, untilMs, nowMs });
+  const { findings, verdict } = diagnosis;
+  if (flags.html !== undefined) await writeHtml(flags.html, diagnosis, flags.bin.text);
+  process.stdout.write(
+    flags.json
+      ? `${JSON.stringify(jsonReport(findings, verdict), undefined, 2)}\n`
+      : textReport(findings, verdict, flags.bin.text),
+  );
+  if (verdict.found) process.exitCode = 1;
+}
+
+function momentOf(flag: string, text: string | undefined, nowMs: number): number | undefined {
+  if (text === undefined) return undefined;
+  const span = spanMs(text);
+  const ms = span === undefined ? timeOf(text) : nowMs - span;
+  if (ms === undefined)
+    throw new UsageError(`${flag} ${text}: give a time such as 2026-11-24T08:00:00Z, or a span before now such as 6h`);
+  return ms;
+}
+
+type Options = Parameters<typeof diagnose>[1];
+
+/** @throws UsageError when an input cannot be read, or none holds anything usable. */
+async function read(files: readonly string[], options: Options): Promise<Diagnosis> {
+  const inputs = (files.length === 0 ? ["-"] : files).map((file) =>
+    file === "-" ? { name: "standard input", stream: process.stdin } : file,
+  );
+  let diagnosis: Diagnosis;
+  try {
+    diagnosis = await diagnose(inputs, options);
+  } catch (cause) {
+    const { code, path, message } = cause as NodeJS.ErrnoException;
+    if (code === undefined) throw cause;
+    const name = path ?? files.join(", ");
+    throw new UsageError(code === "ENOENT" ? `${name}: there is no such file` : `${name} cannot be read: ${message}`, {
+      cause,
+    });
+  }
+  const { unusable } = diagnosis;
+  if (unusable.length === inputs.length) throw new UsageError(`nothing usable in ${unusable.join(", ")}: ${EXPECTED}`);
+  for (const name of unusable) process.stderr.write(`paceline: nothing usable in ${name}: ${EXPECTED}\n`);
+  return diagnosis;
+}
+
+async function writeHtml(file: string, { findings, verdict }: Diagnosis, bin: string): Promise<void> {
+  const { htmlReport } = await import("../diagnose/report/html.ts");
+  try {
+    await writeFile(file, htmlReport(findings, verdict, bin));
+  } catch (cause) {
+    throw new UsageError(`--html ${file} cannot be written: ${(cause as Error).message}`, { cause });
+  }
+}

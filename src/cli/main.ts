@@ -1,0 +1,77 @@
+#!/usr/bin/env node
+/**
+ * `paceline`: one file per command, loaded only when it is asked for. Exit codes: 0 fine, 1 found a problem, 2 wrong
+ * usage or unusable input.
+ */
+import { Command, CommanderError } from "commander";
+import { UsageError } from "./usage-error.ts";
+import { version } from "./version.ts";
+
+/** A command, and how to get at the rest of it. */
+interface LazyCommand {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+const commands: readonly LazyCommand[] = [
+  {
+    name: "serve",
+    summary: "run the cluster service: webhooks, scheduler extender, release loop",
+    load: async () => (await import("./serve.ts")).serveCommand(),
+  },
+  {
+    name: "simulate",
+    summary: "simulate a herd of pods without and with pacing, on modelled nodes",
+    load: async () => (await import("./simulate.ts")).simulateCommand(),
+  },
+  {
+    name: "diagnose",
+    summary: "find failed pod starts in audit logs, node logs and kubectl output; say whether a herd is to blame",
+    load: async () => (await import("./diagnose.ts")).diagnoseCommand(),
+  },
+  {
+    name: "release",
+    summary: "let held pods go and lift fences, without the service",
+    load: async () => (await import("./release.ts")).releaseCommand(),
+  },
+];
+
+/** The program; a command's own flags and help are read by the command once it is loaded. */
+function makeProgram(): Command {
+  const program = new Command("paceline")
+    .description("Paces pod starts on Kubernetes, so that a node is never asked to start more than its disk can feed.")
+    .version(version)
+    .enablePositionalOptions()
+    .configureHelp({ subcommandTerm: (command) => command.name() })
+    .showHelpAfterError("(paceline --help lists the commands)")
+    .exitOverride();
+  for (const { name, summary, load } of commands) {
+    program
+      .command(name)
+      .summary(summary)
+      .helpOption(false)
+      .allowUnknownOption()
+      .passThroughOptions()
+      .argument("[arguments...]")
+      .action(async (words: readonly string[]) => {
+        const command = await load();
+        await command.name(`paceline ${name}`).exitOverride().parseAsync(words, { from: "user" });
+      });
+  }
+  return program;
+}
+
+/** Exit code of a failure, after telling the person about it. */
+function exitCodeOf(error: unknown): number {
+  // Commander has printed its message, or the help that was asked for.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  process.stderr.write(`paceline: ${error instanceof Error ? error.message : String(error)}\n`);
+  return error instanceof UsageError ? 2 : 1;
+}
+
+try {
+  await makeProgram().parseAsync();
+} catch (error) {
+  process.exitCode = exitCodeOf(error);
+}

@@ -1,0 +1,160 @@
+/** `paceline release`: lets held pods go and lifts fences, without the service. Janitor and uninstall hook run it. */
+import { setTimeout as delay } from "node:timers/promises";
+import { Command } from "commander";
+import { DEFAULT_NAMESPACE, LEADER_LEASE, POLICY_CONFIG_MAP } from "../api/names.ts";
+import { createApiClient, type ApiClient } from "../cluster/api-client.ts";
+import { loadCredentials } from "../cluster/credentials.ts";
+import { removeLease, removeWebhooks } from "../cluster/traces.ts";
+import { parsePolicyConfigMap } from "../policy/parse.ts";
+import {
+  planSweep,
+  sweep,
+  type SweepCaps,
+  type SweepPlan,
+  type SweepResult,
+  type SweepScope,
+} from "../release/sweep.ts";
+import { UsageError } from "./usage-error.ts";
+
+/** Where no policy can be read: the longest hold that any policy allows, and the default of `fence.maxSeconds`, in s. */
+const CAPS_WITHOUT_POLICY: SweepCaps = { holdSeconds: 540, fenceSeconds: 600 };
+
+/**
+ * After the webhooks are gone an admission may still be on its way: their time-out is 2 s, and another API server may
+ * learn of the removal a moment later. Looking again after this long, in ms, finds what slipped through. Assumed.
+ */
+const SETTLE_MS = 3_000;
+/** Rounds of an uninstall before it gives up: pods that others keep writing to. */
+const MAX_ROUNDS = 10;
+
+interface ReleaseFlags {
+  readonly all?: true;
+  readonly expired?: true;
+  readonly dryRun?: true;
+  readonly namespace?: string;
+  readonly node?: string;
+  readonly uninstall?: true;
+  readonly pacelineNamespace: string;
+  readonly webhookConfiguration: string;
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly json?: true;
+}
+
+/** The command with its flags. */
+export function releaseCommand(): Command {
+  return new Command("release")
+    .description(
+      "Let held pods go and lift fences, without the service: everything, or what is past its cap. Exit 1 when something could not be released.",
+    )
+    .option("--all", "every held pod and every fence")
+    .option(
+      "--expired",
+      "pods held for longer than the policy's maxHoldSeconds, fences up for longer than its maxSeconds",
+    )
+    .option("--dry-run", "only print what would be released")
+    .option("-n, --namespace <name>", "only pods of this namespace; fences stay")
+    .option("--node <name>", "only this node's fence, and the pods that wait for this node")
+    .option("--uninstall", "with --all: remove Paceline's webhooks first and its Lease last, and leave nothing held")
+    .option(
+      "--paceline-namespace <name>",
+      "namespace of Paceline's policy and Lease",
+      process.env["PACELINE_NAMESPACE"] ?? DEFAULT_NAMESPACE,
+    )
+    .option("--webhook-configuration <name>", "name of Paceline's webhook configurations", "paceline")
+    .option("--kubeconfig <file>", "kubeconfig to use; default as for serve")
+    .option("--context <name>", "context of the kubeconfig; default: its current one")
+    .option("--json", "print one JSON object")
+    .action((flags: ReleaseFlags) => release(flags));
+}
+
+function scopeOf({ all, expired, namespace, node, uninstall, dryRun }: ReleaseFlags): SweepScope {
+  if ((all === undefined) === (expired === undefined)) throw new UsageError("give either --all or --expired");
+  if (uninstall && (!all || dryRun || namespace !== undefined || node !== undefined)) {
+    throw new UsageError("--uninstall goes with --all only: it takes everything away");
+  }
+  return { which: all ? "all" : "expired", namespace, node };
+}
+
+async function release(flags: ReleaseFlags): Promise<void> {
+  const scope = scopeOf(flags);
+  const { kubeconfig, context, pacelineNamespace: namespace } = flags;
+  const access = await loadCredentials({ kubeconfig, context }, process.env).catch((cause: unknown) => {
+    throw new UsageError(`cannot tell how to reach the cluster: ${(cause as Error).message}`, { cause });
+  });
+  const client = createApiClient(access);
+  try {
+    if (flags.uninstall) {
+      report(flags, await uninstall(client, flags));
+      return;
+    }
+    const caps = scope.which === "all" ? CAPS_WITHOUT_POLICY : await capsInForce(client, namespace);
+    const plan = await planSweep(client, scope, caps, Date.now());
+    if (flags.dryRun) preview(flags, plan);
+    else report(flags, await sweep(client, plan, Date.now()));
+  } finally {
+    await client.close();
+  }
+}
+
+/** The policy's caps; the longest there can be where it cannot be read, so that nobody is let go too early. */
+export async function capsInForce(client: ApiClient, namespace: string): Promise<SweepCaps> {
+  const path = `/api/v1/namespaces/${namespace}/configmaps/${POLICY_CONFIG_MAP}`;
+  const raw = await client.get(path).catch((error: unknown) => {
+    process.stderr.write(`paceline: the policy cannot be read (${(error as Error).message}); using the longest caps\n`);
+    return undefined;
+  });
+  const result = raw && parsePolicyConfigMap(raw as Parameters<typeof parsePolicyConfigMap>[0]);
+  if (!result?.ok) return CAPS_WITHOUT_POLICY;
+  const { policy } = result;
+  return { holdSeconds: policy.maxHoldSeconds, fenceSeconds: policy.fence.maxSeconds };
+}
+
+/** Webhooks first, then sweeps until two in a row, {@link SETTLE_MS} apart, find nothing; the Lease last. */
+async function uninstall(client: ApiClient, flags: ReleaseFlags): Promise<SweepResult[]> {
+  const results: SweepResult[] = [];
+  await removeWebhooks(client, flags.webhookConfiguration);
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    const plan = await planSweep(client, { which: "all" }, CAPS_WITHOUT_POLICY, Date.now());
+    if (round > 0 && plan.pods.length + plan.nodes.length === 0) break;
+    results.push(...(await sweep(client, plan, Date.now())));
+    await delay(SETTLE_MS);
+  }
+  await removeLease(client, flags.pacelineNamespace, LEADER_LEASE);
+  return lastOutcomes(results);
+}
+
+/** What a later round put right counts as done. */
+function lastOutcomes(results: readonly SweepResult[]): SweepResult[] {
+  return [...new Map(results.map((one) => [`${one.kind}/${one.namespace ?? ""}/${one.name}`, one])).values()];
+}
+
+function preview({ json }: ReleaseFlags, { pods, nodes }: SweepPlan): void {
+  const found = {
+    dryRun: true,
+    pods: pods.map(({ namespace, name }) => ({ namespace, name })),
+    nodes: nodes.map(({ name }) => ({ name })),
+  };
+  const lines = [
+    ...found.nodes.map(({ name }) => `would lift the fence of node ${name}`),
+    ...found.pods.map(({ namespace, name }) => `would release pod ${namespace}/${name}`),
+    `${found.pods.length} pods and ${found.nodes.length} fences would be released`,
+  ];
+  process.stdout.write(json ? `${JSON.stringify(found)}\n` : `${lines.join("\n")}\n`);
+}
+
+function report({ json }: ReleaseFlags, results: readonly SweepResult[]): void {
+  const released = (kind: SweepResult["kind"]) =>
+    results.filter((one) => one.kind === kind && one.outcome === "released").length;
+  const failed = results.filter(({ outcome }) => outcome === "failed" || outcome === "conflict");
+  const sums = { pods: released("Pod"), fences: released("Node"), failed: failed.length };
+  const lines = [
+    ...failed.map(({ kind, namespace, name, outcome, message }) => {
+      const what = `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
+      return `${what}: ${message ?? outcome}; run it again`;
+    }),
+    `released ${sums.pods} pods and ${sums.fences} fences${failed.length === 0 ? "" : `; ${failed.length} not`}`,
+  ];
+  process.stdout.write(json ? `${JSON.stringify({ ...sums, results })}\n` : `${lines.join("\n")}\n`);
+  if (failed.length > 0) process.exitCode = 1;
+}

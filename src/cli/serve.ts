@@ -1,0 +1,167 @@
+/** `paceline serve`: the cluster service. */
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { pino, type Logger } from "pino";
+import { DEFAULT_NAMESPACE } from "../api/names.ts";
+import { loadCredentials } from "../cluster/credentials.ts";
+import { startService, type Service } from "./service.ts";
+import type { AutomaticCertificates } from "./tls-feed.ts";
+import { UsageError } from "./usage-error.ts";
+import { version } from "./version.ts";
+
+export { startService, type Service, type ServiceOptions } from "./service.ts";
+
+/** 8443 needs no privilege; the Service maps 443 to it. */
+const DEFAULT_PORT = 8443;
+
+const LOOPBACK = /^(localhost|127\..*|::1)$/;
+
+/** As commander hands them over. */
+interface ServeFlags {
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly namespace: string;
+  readonly host: string;
+  readonly port: number;
+  readonly certFile?: string;
+  readonly keyFile?: string;
+  readonly clientCaFile?: string;
+  readonly certificatesSecret?: string;
+  readonly certificateName: readonly string[];
+  readonly service: string;
+  readonly webhookConfiguration: string;
+  readonly policy?: string;
+  readonly identity: string;
+  readonly followOnly?: true;
+  readonly logLevel: string;
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (/^\d+$/.test(text) && port <= 65_535) return port;
+  throw new InvalidArgumentError("give a number from 0 (any free port) to 65535.");
+}
+
+/** The command with its flags. */
+export function serveCommand(): Command {
+  return new Command("serve")
+    .description("Run the webhooks, the scheduler extender and, while leading, the release loop.")
+    .option(
+      "--kubeconfig <file>",
+      "kubeconfig to use; default: KUBECONFIG, ~/.kube/config, or the pod's service account",
+    )
+    .option("--context <name>", "context of the kubeconfig; default: its current one")
+    .option(
+      "--namespace <name>",
+      "namespace of policy and Lease",
+      process.env["PACELINE_NAMESPACE"] ?? DEFAULT_NAMESPACE,
+    )
+    .option("--host <address>", "address to listen on", "0.0.0.0")
+    .option("--port <number>", "port to listen on; 0 for any free one", parsePort, DEFAULT_PORT)
+    .option("--cert-file <file>", "server certificate (PEM); taken up anew when it changes; default: plain HTTP")
+    .option("--key-file <file>", "private key of --cert-file (PEM)")
+    .option("--client-ca-file <file>", "CA (PEM) of the client certificates that the extender's routes then require")
+    .option(
+      "--certificates-secret <name>",
+      "make, keep in this Secret and rotate the certificates, instead of --cert-file; the Secret must exist, may be empty",
+    )
+    .option("--certificate-name <name...>", "with it: further DNS names or IP addresses of the service", [])
+    .option("--service <name>", "with it: name of the Service that the API server calls", "paceline")
+    .option(
+      "--webhook-configuration <name>",
+      "with it: name of the webhook configurations whose caBundle the leader writes",
+      "paceline",
+    )
+    .option("--policy <file>", "read the policy from a file, once, instead of following the ConfigMap")
+    .option("--identity <name>", "name of this replica in the Lease", `${hostname()}_${randomUUID().slice(0, 8)}`)
+    .option("--follow-only", "never lead, only answer: for the extender beside a second scheduler")
+    .addOption(
+      new Option("--log-level <level>", "least level that is logged")
+        .choices(["debug", "info", "warn", "error"])
+        .default("info"),
+    )
+    .action((flags: ServeFlags) => serve(flags));
+}
+
+/** Both files or neither. @throws UsageError */
+function tlsFilesOf({ certFile, keyFile, clientCaFile }: ServeFlags) {
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    const [given, missing] = certFile === undefined ? ["--key-file", "--cert-file"] : ["--cert-file", "--key-file"];
+    throw new UsageError(`${given} needs ${missing} beside it`);
+  }
+  if (certFile === undefined || keyFile === undefined) {
+    if (clientCaFile !== undefined) throw new UsageError("--client-ca-file needs --cert-file and --key-file beside it");
+    return undefined;
+  }
+  return { certFile, keyFile, ...(clientCaFile !== undefined && { clientCaFile }) };
+}
+
+/** @throws UsageError when both ways to certificates are asked for */
+function certificatesOf(flags: ServeFlags): AutomaticCertificates | undefined {
+  const {
+    certificatesSecret: secret,
+    certFile,
+    keyFile,
+    service,
+    namespace,
+    webhookConfiguration,
+    clientCaFile,
+  } = flags;
+  if (secret === undefined) return undefined;
+  if (certFile !== undefined || keyFile !== undefined) {
+    throw new UsageError("give either --certificates-secret or --cert-file and --key-file");
+  }
+  const names = [...serviceNames(service, namespace), ...flags.certificateName];
+  return { secret, names, webhookConfiguration, clientCaFile };
+}
+
+/** How the API server calls a Service, and how its certificate may be asked for inside the cluster. */
+function serviceNames(service: string, namespace: string): string[] {
+  const name = `${service}.${namespace}.svc`;
+  return [name, `${service}.${namespace}`, `${name}.cluster.local`];
+}
+
+/** Credentials of the cluster. @throws UsageError when the kubeconfig is unusable */
+async function accessOf({ kubeconfig, context }: ServeFlags) {
+  try {
+    return await loadCredentials({ kubeconfig, context }, process.env);
+  } catch (cause) {
+    throw new UsageError(`cannot tell how to reach the cluster: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** Runs until SIGTERM or SIGINT, then ends gracefully; a second signal ends it at once. */
+async function serve(flags: ServeFlags): Promise<void> {
+  const certificates = certificatesOf(flags);
+  const tlsFiles = certificates === undefined ? tlsFilesOf(flags) : undefined;
+  const log = pino({ name: "paceline", level: flags.logLevel });
+  const { namespace, host, port, identity, policy: policyFile } = flags;
+  const access = await accessOf(flags);
+  const where = { access, namespace, host, port, identity, followOnly: flags.followOnly };
+  const service = await startService({ ...where, tlsFiles, certificates, policyFile, log });
+  log.info({ url: service.url, version, identity }, "listening");
+  if (tlsFiles === undefined && certificates === undefined && !LOOPBACK.test(host)) {
+    log.warn({ host }, "plain HTTP on an address that others reach: the API server calls webhooks by HTTPS only");
+  }
+  const signal = await firstSignal();
+  log.info({ signal }, "shutting down");
+  await endGracefully(service, log);
+}
+
+function firstSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, resolve);
+  });
+}
+
+async function endGracefully(service: Service, log: Logger): Promise<void> {
+  const impatient = () => {
+    log.warn("second signal: ending at once");
+    process.exit(1);
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, impatient);
+  await service.stop();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.off(signal, impatient);
+  log.info("ended");
+}

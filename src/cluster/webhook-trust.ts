@@ -1,0 +1,44 @@
+/** Tells the API server whom to trust: the `caBundle` of every webhook of ours. */
+import type { ApiClient } from "./api-client.ts";
+import { isNotFound } from "./api-error.ts";
+import { recordOf, recordsOf } from "./kube-json.ts";
+import type { Log } from "./log.ts";
+
+const KINDS = ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"] as const;
+
+export interface WebhookTrust {
+  readonly client: ApiClient;
+  /** Name of both configurations; one that is not there is passed over (its webhooks are switched off). */
+  readonly webhookConfiguration: string;
+  readonly log: Log;
+}
+
+/**
+ * Writes the bundle where it is not yet; on the condition that nobody has written in between.
+ * @param bundle PEM @returns how many configurations changed
+ */
+export async function publishBundle(
+  { client, webhookConfiguration, log }: WebhookTrust,
+  bundle: string,
+): Promise<number> {
+  let changed = 0;
+  for (const kind of KINDS) {
+    const path = `/apis/admissionregistration.k8s.io/v1/${kind}/${webhookConfiguration}`;
+    const raw = await client.get(path).catch((error: unknown) => {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    });
+    const wanted = Buffer.from(bundle).toString("base64");
+    const operations = recordsOf(raw?.["webhooks"]).flatMap((webhook, index) =>
+      recordOf(webhook["clientConfig"])["caBundle"] === wanted
+        ? []
+        : [{ op: "add", path: `/webhooks/${index}/clientConfig/caBundle`, value: wanted }],
+    );
+    if (operations.length === 0) continue;
+    const unchanged = { op: "test", path: "/metadata/resourceVersion", value: raw?.metadata?.resourceVersion };
+    await client.patch(path, [unchanged, ...operations], "json", { fieldManager: "paceline" });
+    log.info({ kind, name: webhookConfiguration }, "wrote the CA bundle into the webhooks");
+    changed += 1;
+  }
+  return changed;
+}

@@ -1,0 +1,105 @@
+/** All that a replica knows when it decides: policy, ledger, what it learnt of disks, what it offered. */
+import { nodeClassFor } from "../policy/resolve.ts";
+import type { NodeClass, PacingPolicy } from "../policy/schema.ts";
+import type { NodeFacts, NodeSample, PodFacts, Resources } from "./facts.ts";
+import type { Room } from "./fit.ts";
+import { ImageCatalogue } from "./images.ts";
+import { Ledger, type NodeEntry } from "./ledger.ts";
+import type { Limit } from "./limit.ts";
+import { initialLimit } from "./limit.ts";
+import type { NodeLoad, Patience } from "./load.ts";
+import { nodeLoad } from "./load.ts";
+import { Offers } from "./offers.ts";
+import type { NodeName } from "./units.ts";
+import { SECOND_MS } from "./units.ts";
+
+export class Books {
+  policy: PacingPolicy;
+  readonly ledger: Ledger;
+  readonly catalogue = new ImageCatalogue();
+  readonly offers = new Offers();
+  readonly samples = new Map<NodeName, NodeSample>();
+  readonly limits = new Map<NodeName, Limit>();
+  readonly classes = new Map<NodeName, NodeClass>();
+
+  constructor(policy: PacingPolicy) {
+    this.policy = policy;
+    this.ledger = new Ledger(policy.startup.until);
+  }
+
+  classOf(facts: NodeFacts): NodeClass {
+    const known = this.classes.get(facts.name);
+    if (known) return known;
+    const found = nodeClassFor(this.policy, facts.labels);
+    this.classes.set(facts.name, found);
+    return found;
+  }
+
+  limitOf(facts: NodeFacts): Limit {
+    return this.limits.get(facts.name) ?? initialLimit(this.classOf(facts));
+  }
+
+  get patience(): Patience {
+    return {
+      deadlineMs: this.policy.startup.deadlineSeconds * SECOND_MS,
+      reservationMs: this.policy.fence.bindSeconds * SECOND_MS,
+    };
+  }
+}
+
+export type Pace = "young" | "hot" | "settled";
+
+/** Young: Ready (or created, until then) for less than youngForSeconds. Hot: its disk was, within the last seconds. */
+export function paceOf(books: Books, facts: NodeFacts, nowMs: number): Pace {
+  if (nowMs < youngUntilMs(books, facts)) return "young";
+  return nowMs < (books.limits.get(facts.name)?.hotUntilMs ?? -Infinity) ? "hot" : "settled";
+}
+
+/** When a node stops being young, epoch ms. */
+export function youngUntilMs({ policy }: Books, facts: NodeFacts): number {
+  return (facts.readySinceMs ?? facts.createdAtMs) + policy.youngForSeconds * SECOND_MS;
+}
+
+/** The node's last sample while it is fresh; a stale one is unknown, never idle. */
+export function freshSample(books: Books, node: NodeName, nowMs: number): NodeSample | undefined {
+  const sample = books.samples.get(node);
+  const staleAtMs = (sample?.atMs ?? -Infinity) + books.policy.telemetry.staleSeconds * SECOND_MS;
+  return nowMs < staleAtMs ? sample : undefined;
+}
+
+/**
+ * Sums up a node of which the Node object is known.
+ * @param planned pods that the plan in the making lets go to it.
+ */
+export function loadOf(books: Books, facts: NodeFacts, nowMs: number, planned: readonly PodFacts[] = []): NodeLoad {
+  const given = {
+    nodeClass: books.classOf(facts),
+    limit: books.limitOf(facts),
+    sample: freshSample(books, facts.name, nowMs),
+    offers: [...books.offers.to(facts.name, offerMs(books), nowMs), ...planned],
+    patience: books.patience,
+    catalogue: books.catalogue,
+  };
+  return nodeLoad(books.ledger.entry(facts.name), facts, given, nowMs);
+}
+
+export const offerMs = ({ policy }: Books) => policy.extender.offerSeconds * SECOND_MS;
+
+/**
+ * What of a node is not spoken for.
+ * @param claimants unbound pods that have a claim on it besides the ones bound there.
+ */
+export function roomOf(entry: NodeEntry, facts: NodeFacts, claimants: Iterable<PodFacts>): Room {
+  const free: Record<string, number> = { ...facts.allocatable };
+  const hostPorts = [...entry.portHolders.values()].flatMap((pod) => pod.shape.hostPorts);
+  subtract(free, entry.requested);
+  for (const pod of claimants) {
+    subtract(free, pod.shape.requests);
+    hostPorts.push(...pod.shape.hostPorts);
+  }
+  return { free, hostPorts };
+}
+
+function subtract(free: Record<string, number>, amounts: Resources): void {
+  for (const resource in amounts) free[resource] = (free[resource] ?? 0) - (amounts[resource] ?? 0);
+}

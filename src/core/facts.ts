@@ -1,0 +1,164 @@
+/**
+ * What decisions know of a cluster: a small, frozen extract of Pods and Nodes. src/cluster/facts.ts makes it from the
+ * API server's objects; the simulator makes it from its model. Equal pods share one {@link PodShape}, so that 150,000
+ * pods fit into memory.
+ */
+import type { HoldReason } from "../api/reasons.ts";
+import type { ImageName, NodeName, PodUID } from "./units.ts";
+
+/** Amounts by resource name: cpu in millicores, memory and storage in bytes, pods and extended resources in units. */
+export type Resources = Readonly<Record<string, number>>;
+
+/** One requirement of a node selector term. */
+export interface NodeRequirement {
+  readonly key: string;
+  readonly operator: "In" | "NotIn" | "Exists" | "DoesNotExist" | "Gt" | "Lt";
+  readonly values: readonly string[];
+}
+
+/** One term of required node affinity: all of its requirements must hold; fields know `metadata.name` only. */
+export interface NodeSelectorTerm {
+  readonly labels: readonly NodeRequirement[];
+  readonly fields: readonly NodeRequirement[];
+}
+
+export interface Taint {
+  readonly key: string;
+  readonly value: string;
+  readonly effect: "NoSchedule" | "PreferNoSchedule" | "NoExecute";
+}
+
+export interface Toleration {
+  /** "" with operator Exists tolerates every key. */
+  readonly key: string;
+  readonly operator: "Exists" | "Equal";
+  readonly value: string;
+  /** "" matches every effect. */
+  readonly effect: string;
+}
+
+export interface HostPort {
+  readonly protocol: string;
+  readonly hostIP: string;
+  readonly port: number;
+}
+
+/** What all pods of one template have in common. */
+export interface PodShape {
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Kind of the controlling owner, "" for a naked pod. */
+  readonly ownerKind: string;
+  /** Name of the controlling owner, "" for a naked pod. */
+  readonly ownerName: string;
+  readonly nodeSelector: Readonly<Record<string, string>>;
+  /** Required node affinity: one of the terms must hold; undefined: no requirement. */
+  readonly affinityTerms: readonly NodeSelectorTerm[] | undefined;
+  /** Tolerations other than for the fence. */
+  readonly tolerations: readonly Toleration[];
+  /** What the scheduler counts against allocatable, incl. `pods: 1`. */
+  readonly requests: Resources;
+  readonly hostPorts: readonly HostPort[];
+  /** Distinct images of init and app containers. */
+  readonly images: readonly ImageName[];
+  readonly priority: number;
+  readonly priorityClassName: string;
+  readonly schedulerName: string;
+  /** Required pod (anti-)affinity or DoNotSchedule spreading: only the scheduler can judge where it fits. */
+  readonly interPodRules: boolean;
+  /** Static or mirror pod: the kubelet runs it whatever anybody says. */
+  readonly mirror: boolean;
+}
+
+/** Why a bound pod cannot start however long it is given (it returns its slot). */
+export type StuckReason =
+  | "ImagePullBackOff"
+  | "ErrImagePull"
+  | "InvalidImageName"
+  | "CrashLoopBackOff"
+  | "CreateContainerConfigError"
+  | "DeadlineExceeded";
+
+/** A pod, as decisions see it. */
+export interface PodFacts {
+  readonly uid: PodUID;
+  readonly namespace: string;
+  readonly name: string;
+  readonly resourceVersion: string;
+  readonly shape: PodShape;
+  /** The only node it may run on, by required affinity on `metadata.name` (DaemonSet pods). */
+  readonly pinnedTo: NodeName | undefined;
+  /** `spec.nodeName`. */
+  readonly node: NodeName | undefined;
+  readonly createdAtMs: number;
+  /** Carries {@link GATE}. */
+  readonly gated: boolean;
+  /** Carries gates of others: it cannot start even when ours is off. */
+  readonly gatedByOthers: boolean;
+  readonly hold:
+    { readonly node: NodeName | undefined; readonly reason: HoldReason; readonly sinceMs: number } | undefined;
+  readonly reservation: { readonly node: NodeName; readonly atMs: number } | undefined;
+  /** Fences that it tolerates: node-specific values, or "*" for all (operator Exists). */
+  readonly fencesTolerated: readonly string[];
+  /** Succeeded or Failed. */
+  readonly terminal: boolean;
+  /** Has a deletionTimestamp. */
+  readonly deleting: boolean;
+  /** When the scheduler bound it (condition PodScheduled), if it is bound. */
+  readonly scheduledAtMs: number | undefined;
+  /** Every container has `started: true`. */
+  readonly containersStarted: boolean;
+  /** Condition Ready is True. */
+  readonly ready: boolean;
+  /** Waiting reason of a container, where it is one that pacing cannot help. */
+  readonly waitingOn: Exclude<StuckReason, "DeadlineExceeded"> | undefined;
+  /** Restarts of all containers, summed. */
+  readonly restarts: number;
+  /** Start failures that overload explains (StartError, create time-outs) visible in the status now. */
+  readonly overloadFailures: number;
+  /** Condition PodScheduled is False with reason Unschedulable. */
+  readonly unschedulable: boolean;
+}
+
+/** A node, as decisions see it. */
+export interface NodeFacts {
+  readonly name: NodeName;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly createdAtMs: number;
+  /** Since when condition Ready is True; undefined while it is not. */
+  readonly readySinceMs: number | undefined;
+  readonly unschedulable: boolean;
+  /** Without the fence. */
+  readonly taints: readonly Taint[];
+  /** The fence, if it is up. */
+  readonly fence: { readonly value: string; readonly sinceMs: number | undefined } | undefined;
+  readonly allocatable: Resources;
+  /** InternalIP, if it has one. */
+  readonly address: string | undefined;
+  /** `status.images`: size in bytes as the kubelet lists it (containerd: compressed), by each of the image's names. */
+  readonly images: ReadonlyMap<ImageName, number>;
+}
+
+/** Disk and CPU figures of one node over the last interval; a missing figure is unknown, never zero. */
+export interface NodeSample {
+  readonly atMs: number;
+  /** Mean time of an I/O, queueing included, in ms. */
+  readonly awaitMs?: number | undefined;
+  /** Share of time the device was busy, 0 to 1. */
+  readonly utilisation?: number | undefined;
+  readonly writeBytesPerSecond?: number | undefined;
+  readonly readBytesPerSecond?: number | undefined;
+  /** Page cache that still has to be written. */
+  readonly dirtyBytes?: number | undefined;
+  readonly writebackBytes?: number | undefined;
+  /** Share of time in which some task waited for I/O, 0 to 1 (PSI some). */
+  readonly ioPressure?: number | undefined;
+  /** Share of time in which some task waited for a core, 0 to 1 (PSI some). */
+  readonly cpuPressure?: number | undefined;
+  /** Load average of one minute. */
+  readonly load1?: number | undefined;
+  readonly cores?: number | undefined;
+  readonly memoryBytes?: number | undefined;
+}

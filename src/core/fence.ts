@@ -1,0 +1,25 @@
+/** The value of the fence taint: specific to one node, so that one toleration lets one pod onto one node only. */
+import type { NodeName } from "./units.ts";
+
+/** Longest legal value of a taint, in characters (label value syntax). */
+const MAX_VALUE_LENGTH = 63;
+const HASH_LENGTH = 16;
+
+/** FNV-1a, 64 bits: its published offset basis and prime. Stable across versions and platforms; not for secrets. */
+const FNV_OFFSET = 0xcbf29ce484222325n;
+const FNV_PRIME = 0x100000001b3n;
+
+function fnv1a(text: string): string {
+  let hash = FNV_OFFSET;
+  for (const byte of new TextEncoder().encode(text)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * FNV_PRIME);
+  return hash.toString(16).padStart(HASH_LENGTH, "0");
+}
+
+/**
+ * The fence value of a node: its name where that is a legal taint value (a person can read it), otherwise the start of
+ * the name and a hash of the whole. Node names may have 253 characters, taint values 63.
+ */
+export function fenceValue(name: NodeName): string {
+  if (name.length <= MAX_VALUE_LENGTH) return name;
+  return `${name.slice(0, MAX_VALUE_LENGTH - HASH_LENGTH - 1)}-${fnv1a(name)}`;
+}

@@ -1,0 +1,67 @@
+/** Which fences change: adopted when somebody else put them up, lifted when they have done their work or their time. */
+import { matchesSelector } from "../policy/resolve.ts";
+import { paceOf, youngUntilMs } from "./books.ts";
+import type { Draft } from "./draft.ts";
+import { toleratesFence } from "./draft.ts";
+import type { NodeFacts, PodFacts } from "./facts.ts";
+import { fenceValue } from "./fence.ts";
+import { placementMisfit } from "./fit.ts";
+import { fitsNow } from "./held.ts";
+import type { Place } from "./places.ts";
+import { SECOND_MS } from "./units.ts";
+import type { FenceAction, FenceLiftReason } from "./verdict.ts";
+
+/**
+ * A Ready node keeps its fence at least this long though nothing seems to wait for it: its DaemonSet pods and the
+ * scheduler's verdicts on pending pods arrive in these seconds. Assumed, ms.
+ */
+const SETTLE_IN_MS = 5_000;
+
+export function planFences(draft: Draft): FenceAction[] {
+  return draft.paced.map((place) => fenceAction(draft, place)).filter((action) => action !== undefined);
+}
+
+function fenceAction(draft: Draft, place: Place): FenceAction | undefined {
+  const { facts: node } = place;
+  if (!node.fence) return undefined;
+  const reason = liftReason(draft, place, node.fence);
+  if (reason) return { kind: "lift", node, reason };
+  const value = fenceValue(node.name);
+  return node.fence.value === value ? undefined : { kind: "adopt", node, value };
+}
+
+function liftReason(draft: Draft, place: Place, fence: NonNullable<NodeFacts["fence"]>): FenceLiftReason | undefined {
+  const { books, nowMs } = draft;
+  const { policy } = books;
+  if (policy.mode !== "enforce" || !policy.fence.enabled) return "PacingOff";
+  if (!matchesSelector(policy.fence.nodeSelector, place.facts.labels)) return "NotSelected";
+  const capMs = (fence.sinceMs ?? place.facts.createdAtMs) + policy.fence.maxSeconds * SECOND_MS;
+  draft.wake(capMs);
+  draft.wake(youngUntilMs(books, place.facts));
+  if (nowMs >= capMs) return "FenceCapReached";
+  if (paceOf(books, place.facts, nowMs) !== "young") return "NodeSettled";
+  return nothingPending(draft, place) ? "NothingPending" : undefined;
+}
+
+function nothingPending(draft: Draft, place: Place): boolean {
+  const { facts } = place;
+  if (facts.readySinceMs === undefined) return false;
+  draft.wake(facts.readySinceMs + SETTLE_IN_MS);
+  if (draft.nowMs < facts.readySinceMs + SETTLE_IN_MS || draft.load(facts).held > 0) return false;
+  return !someoneWaits(draft, place);
+}
+
+function someoneWaits(draft: Draft, place: Place): boolean {
+  const { ledger } = draft.books;
+  for (const pod of draft.waiting.values()) if (wants(draft, pod, place)) return true;
+  for (const pod of ledger.pending.pods()) {
+    const tried = place.facts.fence !== undefined && toleratesFence(pod, place.facts.fence.value);
+    if (!tried && wants(draft, pod, place)) return true;
+  }
+  return false;
+}
+
+function wants(draft: Draft, pod: PodFacts, place: Place): boolean {
+  const joining = draft.nowMs < youngUntilMs(draft.books, place.facts);
+  return placementMisfit(pod, place.facts, joining) === undefined && fitsNow(draft, pod, place);
+}

@@ -1,0 +1,153 @@
+/**
+ * The one decision core: one ledger, one verdict. Webhook, extender, release loop, status page and simulator all ask a
+ * {@link Pacer}; none of them decides by itself. Pure: time is an argument, nothing is awaited.
+ */
+import type { PacingPolicy } from "../policy/schema.ts";
+import { admit } from "./admit.ts";
+import { Books } from "./books.ts";
+import type { NodeFacts, NodeSample, PodFacts } from "./facts.ts";
+import type { LedgerChange } from "./ledger.ts";
+import { afterFailure, afterSample, afterStart, boundLimit, type Limit, markUsed } from "./limit.ts";
+import { loadOf } from "./books.ts";
+import { offer, score } from "./offer.ts";
+import { pacedPlaces, placeOf, SettledRoom } from "./places.ts";
+import { plan } from "./plan.ts";
+import { status } from "./status.ts";
+import type { NodeName, PodUID } from "./units.ts";
+import type { ClusterStatus, Held, Offer, Plan, Verdict } from "./verdict.ts";
+
+/** What an edge knows of this replica when it asks. */
+export interface ReplicaState {
+  /** The caches have been listed in full. */
+  readonly synced: boolean;
+  /** Some replica's Lease is fresh, so that what is held will be released. */
+  readonly leaderAlive: boolean;
+}
+
+export interface Pacer {
+  setPolicy(policy: PacingPolicy): void;
+  /** Newer facts replace older ones; a lower or equal resourceVersion of the same object is ignored. */
+  upsertPod(pod: PodFacts, nowMs: number): void;
+  deletePod(uid: PodUID, nowMs: number): void;
+  upsertNode(node: NodeFacts, nowMs: number): void;
+  deleteNode(name: NodeName, nowMs: number): void;
+  observeSample(node: NodeName, sample: NodeSample, nowMs: number): void;
+  /** Pod admission: hold only what fits nowhere but on young or hot nodes. Spends no slot. */
+  admit(pod: PodFacts, replica: ReplicaState, nowMs: number): Verdict;
+  /** Extender filter: which of these nodes may this pod go to now? Spends a slot by offering. */
+  offer(pod: PodFacts, nodes: readonly string[], replica: ReplicaState, nowMs: number): Offer;
+  /** Extender prioritize: 0 (busy) to 10 (free) for each node, in the order asked. */
+  score(pod: PodFacts, nodes: readonly string[], nowMs: number): readonly number[];
+  /** The leader's next step. */
+  plan(nowMs: number): Plan;
+  status(nowMs: number): ClusterStatus;
+  /** Names of the nodes whose disk is worth watching closely now: young or hot ones. */
+  pacedNodes(nowMs: number): readonly NodeName[];
+}
+
+/** A decision core with empty books. */
+export function createPacer(policy: PacingPolicy): Pacer {
+  return new BookPacer(policy);
+}
+
+class BookPacer implements Pacer {
+  readonly #books: Books;
+  readonly #settled = new SettledRoom();
+  /** Of the last plan; a replica that does not lead shows none. */
+  #held: readonly Held[] = [];
+
+  constructor(policy: PacingPolicy) {
+    this.#books = new Books(policy);
+  }
+
+  setPolicy(policy: PacingPolicy): void {
+    const books = this.#books;
+    books.policy = policy;
+    books.classes.clear();
+    books.ledger.setUntil(policy.startup.until);
+    for (const [name, limit] of books.limits) {
+      const facts = books.ledger.nodes.get(name)?.facts;
+      if (facts) books.limits.set(name, boundLimit(limit, books.classOf(facts)));
+    }
+  }
+
+  upsertPod(pod: PodFacts, nowMs: number): void {
+    const change = this.#books.ledger.upsertPod(pod);
+    if (pod.node !== undefined || pod.terminal || pod.deleting) this.#books.offers.resolve(pod.uid);
+    if (change) this.#learn(change, nowMs);
+    if (pod.node !== undefined) this.#noteUse(pod.node, nowMs);
+  }
+
+  deletePod(uid: PodUID, _nowMs: number): void {
+    this.#books.offers.resolve(uid);
+    this.#books.ledger.deletePod(uid);
+  }
+
+  upsertNode(node: NodeFacts, _nowMs: number): void {
+    const books = this.#books;
+    if (books.ledger.nodes.get(node.name)?.facts?.labels !== node.labels) books.classes.delete(node.name);
+    books.ledger.upsertNode(node);
+    books.catalogue.learn(node.images);
+  }
+
+  deleteNode(name: NodeName, _nowMs: number): void {
+    const { ledger, limits, samples, classes } = this.#books;
+    ledger.deleteNode(name);
+    for (const map of [limits, samples, classes]) map.delete(name);
+  }
+
+  observeSample(node: NodeName, sample: NodeSample, _nowMs: number): void {
+    this.#books.samples.set(node, sample);
+    this.#move(node, (limit, facts) => afterSample(limit, this.#books.classOf(facts), sample));
+  }
+
+  admit(pod: PodFacts, replica: ReplicaState, nowMs: number): Verdict {
+    return admit(this.#books, this.#settled, pod, replica, nowMs);
+  }
+
+  offer(pod: PodFacts, nodes: readonly string[], replica: ReplicaState, nowMs: number): Offer {
+    const answer = offer(this.#books, pod, nodes, replica, nowMs);
+    for (const name of answer.accepted) this.#noteUse(name as NodeName, nowMs);
+    return answer;
+  }
+
+  score(_pod: PodFacts, nodes: readonly string[], nowMs: number): readonly number[] {
+    return score(this.#books, nodes, nowMs);
+  }
+
+  plan(nowMs: number): Plan {
+    const next = plan(this.#books, this.#settled, nowMs);
+    this.#held = next.held;
+    return next;
+  }
+
+  status(nowMs: number): ClusterStatus {
+    return status(this.#books, this.#held, nowMs);
+  }
+
+  pacedNodes(nowMs: number): readonly NodeName[] {
+    return pacedPlaces(this.#books, nowMs).map(({ facts }) => facts.name);
+  }
+
+  #learn(change: LedgerChange, nowMs: number): void {
+    const books = this.#books;
+    this.#move(change.node, (limit, facts) => {
+      const nodeClass = books.classOf(facts);
+      if (change.kind === "started") return afterStart(limit, nodeClass, books.samples.get(change.node), nowMs);
+      return afterFailure(limit, nodeClass, `a container of ${change.pod.name} failed to start`, nowMs);
+    });
+  }
+
+  /** The limit may grow only where it was really used. */
+  #noteUse(node: NodeName, nowMs: number): void {
+    const facts = placeOf(this.#books, node)?.facts;
+    if (!facts || this.#books.limitOf(facts).used) return; // most nodes, most of the time
+    const load = loadOf(this.#books, facts, nowMs);
+    if (load.held >= load.limit.slots) this.#move(node, markUsed);
+  }
+
+  #move(node: NodeName, step: (limit: Limit, facts: NodeFacts) => Limit): void {
+    const facts = placeOf(this.#books, node)?.facts;
+    if (facts) this.#books.limits.set(node, step(this.#books.limitOf(facts), facts));
+  }
+}

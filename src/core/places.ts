@@ -1,0 +1,93 @@
+/** Where could a pod run? Settled nodes with room, and paced (young or hot) nodes with room. */
+import type { Books } from "./books.ts";
+import { paceOf, roomOf, youngUntilMs } from "./books.ts";
+import type { NodeFacts, PodFacts, PodShape } from "./facts.ts";
+import { misfit } from "./fit.ts";
+import type { NodeEntry } from "./ledger.ts";
+import type { NodeName } from "./units.ts";
+
+/** A node that exists, with its books. */
+export interface Place {
+  readonly entry: NodeEntry;
+  readonly facts: NodeFacts;
+}
+
+/** Does the pod fit the node beside what is bound there, promised, and claimed by `claimants`? */
+export function fitsPlace(
+  books: Books,
+  pod: PodFacts,
+  { entry, facts }: Place,
+  claimants: readonly PodFacts[],
+  nowMs: number,
+): boolean {
+  const others = [...entry.reserved.values(), ...claimants].filter((other) => other.uid !== pod.uid);
+  return misfit(pod, facts, roomOf(entry, facts, others), nowMs < youngUntilMs(books, facts)) === undefined;
+}
+
+/** The node of that name, if the Node object is known. */
+export function placeOf(books: Books, name: NodeName): Place | undefined {
+  const entry = books.ledger.nodes.get(name);
+  return entry?.facts && { entry, facts: entry.facts };
+}
+
+type Claims = ReadonlyMap<NodeName, readonly PodFacts[]>;
+const noClaims: Claims = new Map();
+
+/** Remembers, per shape, where there was room last, or that there was none, until room may have appeared somewhere. */
+export class SettledRoom {
+  readonly #nowhere = new WeakMap<PodShape, { readonly generation: number; readonly untilMs: number }>();
+  readonly #last = new WeakMap<PodShape, NodeName>();
+
+  /**
+   * A settled node with room for the pod, or undefined.
+   * @param claims pods that already count on a node though they are not bound there.
+   */
+  find(books: Books, pod: PodFacts, nowMs: number, claims: Claims = noClaims): Place | undefined {
+    const place = this.#unclaimed(books, pod, nowMs);
+    if (!place || claims.size === 0 || settledFits(books, pod, place, claims, nowMs)) return place;
+    return firstSettled(books, pod, claims, nowMs);
+  }
+
+  #unclaimed(books: Books, pod: PodFacts, nowMs: number): Place | undefined {
+    const { shape } = pod;
+    const last = this.#last.get(shape);
+    const place = last && placeOf(books, last);
+    if (place && settledFits(books, pod, place, noClaims, nowMs)) return place;
+    const memo = this.#nowhere.get(shape);
+    if (memo?.generation === books.ledger.roomGeneration && nowMs < memo.untilMs) return undefined;
+    const found = firstSettled(books, pod, noClaims, nowMs);
+    if (found) this.#last.set(shape, found.facts.name);
+    else this.#nowhere.set(shape, { generation: books.ledger.roomGeneration, untilMs: nowMs + NOWHERE_MS });
+    return found;
+  }
+}
+
+function firstSettled(books: Books, pod: PodFacts, claims: Claims, nowMs: number): Place | undefined {
+  for (const place of places(books)) if (settledFits(books, pod, place, claims, nowMs)) return place;
+  return undefined;
+}
+
+/** "No room anywhere" is asked again after this long, because nodes also settle by the mere passing of time. In ms. */
+const NOWHERE_MS = 250;
+
+function settledFits(books: Books, pod: PodFacts, place: Place, claims: Claims, nowMs: number): boolean {
+  return (
+    place.facts.fence === undefined &&
+    paceOf(books, place.facts, nowMs) === "settled" &&
+    fitsPlace(books, pod, place, claims.get(place.facts.name) ?? [], nowMs)
+  );
+}
+
+/** Every node whose Node object is known. */
+export function* places(books: Books): Generator<Place> {
+  for (const entry of books.ledger.nodes.values()) if (entry.facts) yield { entry, facts: entry.facts };
+}
+
+/** Young and hot nodes, and fenced ones. */
+export function pacedPlaces(books: Books, nowMs: number): Place[] {
+  const paced: Place[] = [];
+  for (const place of places(books)) {
+    if (place.facts.fence !== undefined || paceOf(books, place.facts, nowMs) !== "settled") paced.push(place);
+  }
+  return paced;
+}

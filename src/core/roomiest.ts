@@ -1,0 +1,60 @@
+/** Nodes by their free slots, the most first (a binary heap): a plan for thousands of nodes asks thousands of times. */
+import type { Draft } from "./draft.ts";
+import type { Place } from "./places.ts";
+
+interface Entry {
+  readonly place: Place;
+  readonly free: number;
+}
+
+/** Equal ones by name, so that every leader comes to the same order. */
+const before = (a: Entry, b: Entry) =>
+  a.free > b.free || (a.free === b.free && a.place.facts.name < b.place.facts.name);
+
+export class RoomiestFirst {
+  readonly #draft: Draft;
+  readonly #heap: Entry[] = [];
+
+  constructor(draft: Draft) {
+    this.#draft = draft;
+  }
+
+  /** Adds a node with the free slots that it has now; its place must not be in there already. */
+  add(place: Place): void {
+    const load = this.#draft.load(place.facts);
+    const entry = { place, free: load.limit.slots - load.held };
+    const heap = this.#heap;
+    let at = heap.length;
+    while (at > 0) {
+      const up = (at - 1) >> 1;
+      const parent = heap[up] as Entry;
+      if (!before(entry, parent)) break;
+      heap[at] = parent;
+      at = up;
+    }
+    heap[at] = entry;
+  }
+
+  /** Takes the roomiest out. */
+  take(): Place | undefined {
+    const heap = this.#heap;
+    const first = heap[0];
+    const last = heap.pop();
+    if (last !== undefined && heap.length > 0) this.#sink(last);
+    return first?.place;
+  }
+
+  #sink(entry: Entry): void {
+    const heap = this.#heap;
+    let at = 0;
+    for (;;) {
+      let down = 2 * at + 1;
+      if (down >= heap.length) break;
+      if (down + 1 < heap.length && before(heap[down + 1] as Entry, heap[down] as Entry)) down += 1;
+      if (!before(heap[down] as Entry, entry)) break;
+      heap[at] = heap[down] as Entry;
+      at = down;
+    }
+    heap[at] = entry;
+  }
+}

@@ -1,0 +1,253 @@
+/** Spends free slots: node by node, the one with the most room first, the best pod by the order of release. */
+import type { Draft } from "./draft.ts";
+import { toleratesFence } from "./draft.ts";
+import type { NodeFacts, PodFacts, PodShape } from "./facts.ts";
+import { placementMisfit } from "./fit.ts";
+import { fitsNow } from "./held.ts";
+import { judge } from "./judge.ts";
+import type { NodeLoad } from "./load.ts";
+import { costOf, reservationCounts } from "./load.ts";
+import type { Rank } from "./order.ts";
+import { byAge, compareRanks, rank } from "./order.ts";
+import { RoomiestFirst } from "./roomiest.ts";
+import type { Place, SettledRoom } from "./places.ts";
+import { youngUntilMs } from "./books.ts";
+import type { NodeName } from "./units.ts";
+import type { Held, Hold } from "./verdict.ts";
+
+/** The scheduler is given this long to place a new pod by itself before a fence looks at it, ms. Assumed. */
+const SCHEDULER_FIRST_MS = 2_000;
+
+/** Waiting pods that look the same, oldest first. */
+interface Line {
+  readonly pods: readonly PodFacts[];
+  /** Where pods stand that tolerate a fence (a promise that has expired), ascending, by the fence's value. */
+  readonly tolerant: ReadonlyMap<string, readonly number[]>;
+}
+
+function lineOf(unordered: readonly PodFacts[]): Line {
+  const pods = inOrder(unordered) ? unordered : [...unordered].sort(byAge);
+  return { pods, tolerant: tolerantAt(pods) };
+}
+
+/** A line without some; several nodes look at one queue. */
+class Queue {
+  readonly #draft: Draft;
+  readonly #line: Line;
+  /** Pods at these places of the line are not in this queue. */
+  readonly #without: readonly number[];
+  #next = 0;
+
+  constructor(draft: Draft, line: Line, without: readonly number[] = []) {
+    this.#draft = draft;
+    this.#line = line;
+    this.#without = without;
+  }
+
+  /** The oldest that this plan has not let go. */
+  get head(): PodFacts | undefined {
+    for (;;) {
+      const pod = this.#line.pods[this.#next];
+      if (!pod || !(this.#draft.hasLeft(pod) || this.#without.includes(this.#next))) return pod;
+      this.#next += 1;
+    }
+  }
+
+  /** How many are left, at most. */
+  get length(): number {
+    let left = this.#line.pods.length - this.#next;
+    for (const at of this.#without) if (at >= this.#next) left -= 1;
+    return left;
+  }
+
+  /** Those that the fence of this value keeps out: nearly always all of them, and then it is the same queue. */
+  keptOutBy(value: string): Queue {
+    const { tolerant } = this.#line;
+    const without = [...(tolerant.get(value) ?? []), ...(tolerant.get("*") ?? [])];
+    return without.length === 0 ? this : new Queue(this.#draft, this.#line, without);
+  }
+}
+
+function tolerantAt(pods: readonly PodFacts[]): ReadonlyMap<string, readonly number[]> {
+  const places = new Map<string, number[]>();
+  for (const [at, { fencesTolerated }] of pods.entries()) {
+    if (fencesTolerated.length === 0) continue; // nearly all
+    for (const value of fencesTolerated.includes("*") ? ["*"] : new Set(fencesTolerated)) append(places, value, at);
+  }
+  return places;
+}
+
+/** Watches deliver pods by age, so that there is seldom anything to sort. */
+function inOrder(pods: readonly PodFacts[]): boolean {
+  for (let at = 1; at < pods.length; at += 1) {
+    if (byAge(pods[at - 1] as PodFacts, pods[at] as PodFacts) > 0) return false;
+  }
+  return true;
+}
+
+/** Per shape: replicas on the node that has fewest, of the nodes that could take it. */
+type Fewest = ReadonlyMap<PodShape, number>;
+
+export function spendSlots(draft: Draft, settled: SettledRoom): void {
+  admitExempt(draft);
+  const queues = queuesOf(draft, settled);
+  const open = new Map(draft.paced.map((place) => [place, queuesFor(draft, place, queues)]));
+  const fewest = fewestReplicas(draft, open);
+  const byRoom = new RoomiestFirst(draft);
+  for (const place of open.keys()) byRoom.add(place);
+  for (let place = byRoom.take(); place; place = byRoom.take()) {
+    if (spendOne(draft, place, open.get(place) ?? [], fewest)) byRoom.add(place);
+  }
+}
+
+/** Replicas of a shape that are on a node, or on their way to it. */
+function replicas(draft: Draft, { entry, facts }: Place, shape: PodShape): number {
+  let count = entry.shapes.get(shape) ?? 0;
+  for (const pod of entry.reserved.values()) if (pod.shape === shape) count += 1;
+  for (const pod of draft.plannedFor(facts.name)) if (pod.shape === shape) count += 1;
+  return count;
+}
+
+function fewestReplicas(draft: Draft, open: ReadonlyMap<Place, readonly Queue[]>): Fewest {
+  const fewest = new Map<PodShape, number>();
+  for (const [place, queues] of open) {
+    for (const { head } of queues) {
+      if (!head || head.pinnedTo !== undefined) continue;
+      const here = replicas(draft, place, head.shape);
+      fewest.set(head.shape, Math.min(here, fewest.get(head.shape) ?? here));
+    }
+  }
+  return fewest;
+}
+
+/** Promise 4: a fence is no obstacle to exempt pods; they need no slot. */
+function admitExempt(draft: Draft): void {
+  const { ledger, policy } = draft.books;
+  if (policy.mode !== "enforce" || !policy.fence.enabled) return;
+  const fenced = draft.paced.filter(({ facts }) => facts.fence);
+  for (const pod of fenced.length > 0 ? ledger.pending.pods() : []) {
+    if (!pod.unschedulable || !draft.isExempt(pod.shape)) continue;
+    const place = fenced.find((one) => placementFits(draft, pod, one.facts) && fitsNow(draft, pod, one));
+    const value = place?.facts.fence?.value;
+    if (!place || value === undefined || toleratesFence(pod, value)) continue;
+    draft.releaseTo(pod, place.facts, "Exempt", `exempt from pacing: passes the fence of node ${place.facts.name}`);
+  }
+}
+
+/** Lets the best candidate go to the node; false when there is none. */
+function spendOne(draft: Draft, place: Place, queues: readonly Queue[], fewest: Fewest): boolean {
+  const load = draft.load(place.facts);
+  noteTimes(draft, load);
+  if (load.held >= load.limit.slots) return false;
+  const best = bestCandidate(draft, place, queues, fewest);
+  if (!best) return false;
+  const { facts } = place;
+  draft.releaseTo(best, facts, "SlotFree", `slot ${load.held + 1} of ${load.limit.slots} of node ${facts.name}`);
+  return true;
+}
+
+function bestCandidate(draft: Draft, place: Place, queues: readonly Queue[], fewest: Fewest): PodFacts | undefined {
+  const load = draft.load(place.facts);
+  let best: PodFacts | undefined;
+  let bestRank: Rank | undefined;
+  for (const { head: pod, length: sharers } of queues) {
+    if (!pod) continue;
+    const cost = costOf(pod, load, draft.books.catalogue);
+    const crowding = replicas(draft, place, pod.shape) - (fewest.get(pod.shape) ?? Infinity);
+    const standing = rank(pod, cost, { sharers, crowding: Math.max(0, crowding) }, draft.maxHoldMs, draft.nowMs);
+    if (best && bestRank && (compareRanks(bestRank, standing) || byAge(best, pod)) < 0) continue;
+    const verdict = judge(load, cost, draft.nowMs);
+    if (verdict.kind === "hold") noteHold(draft, load, verdict);
+    else if (fitsNow(draft, pod, place)) [best, bestRank] = [pod, standing];
+  }
+  return best;
+}
+
+/** The plan changes when a promise ends, a start is given up, a node is no longer young. */
+function noteTimes(draft: Draft, load: NodeLoad): void {
+  const { reservationMs, deadlineMs } = draft.books.patience;
+  for (const pod of load.reserved) draft.wake((pod.reservation?.atMs ?? 0) + reservationMs);
+  for (const pod of load.inStartup) draft.wake((pod.scheduledAtMs ?? pod.createdAtMs) + deadlineMs);
+  if (load.offered.length > 0) draft.wake(draft.nowMs + 1_000);
+  draft.wake(youngUntilMs(draft.books, load.facts));
+  draft.wake(load.limit.hotUntilMs);
+}
+
+function noteHold(draft: Draft, { nodeClass }: NodeLoad, { reason }: Hold): void {
+  if (reason === "PullBudgetSpent") draft.wake(draft.nowMs + 1_000 / nodeClass.pullQPS.qps);
+}
+
+/** Every queue that could matter: gated pods, and for fenced nodes the scheduler's pending ones. */
+interface Queues {
+  readonly pinned: ReadonlyMap<NodeName, readonly Queue[]>;
+  readonly gated: readonly Queue[];
+  readonly pending: readonly Queue[];
+}
+
+function queuesOf(draft: Draft, settled: SettledRoom): Queues {
+  const { ledger, policy } = draft.books;
+  const pinned = new Map<NodeName, PodFacts[]>();
+  const gated = new Map<PodShape, PodFacts[]>();
+  for (const pod of draft.waiting.values()) {
+    if (pod.gatedByOthers) continue;
+    if (pod.pinnedTo === undefined) append(gated, pod.shape, pod);
+    else append(pinned, pod.pinnedTo, pod);
+  }
+  const pending = new Map<PodShape, PodFacts[]>();
+  if (policy.fence.enabled && draft.paced.some(({ facts }) => facts.fence)) {
+    for (const pod of ledger.pending.pods()) if (fenceConcerns(draft, settled, pod)) append(pending, pod.shape, pod);
+  }
+  const queue = (pods: readonly PodFacts[]) => new Queue(draft, lineOf(pods));
+  return {
+    pinned: new Map([...pinned].map(([node, pods]) => [node, pods.map((pod) => queue([pod]))])),
+    gated: [...gated.values()].map(queue),
+    pending: [...pending.values()].map(queue),
+  };
+}
+
+/** A pending pod that a fence may keep waiting: not exempt, not promised elsewhere, nowhere to go by itself. */
+function fenceConcerns(draft: Draft, settled: SettledRoom, pod: PodFacts): boolean {
+  const { books, nowMs } = draft;
+  if (books.policy.mode !== "enforce" || reservationCounts(pod, books.patience, nowMs)) return false;
+  if (draft.isExempt(pod.shape)) return false; // passes anyway
+  if (pod.unschedulable) return true;
+  draft.wake(pod.createdAtMs + SCHEDULER_FIRST_MS);
+  return nowMs >= pod.createdAtMs + SCHEDULER_FIRST_MS && !settled.find(books, pod, nowMs);
+}
+
+function queuesFor(draft: Draft, { facts }: Place, { pinned, gated, pending }: Queues): Queue[] {
+  const fits = ({ head }: Queue) => head !== undefined && placementFits(draft, head, facts);
+  const value = facts.fence?.value;
+  const fenced = value === undefined ? [] : pending.map((queue) => queue.keptOutBy(value));
+  return [...(pinned.get(facts.name) ?? []), ...gated.filter(fits), ...fenced.filter(fits)];
+}
+
+const placementFits = (draft: Draft, pod: PodFacts, facts: NodeFacts) =>
+  placementMisfit(pod, facts, draft.nowMs < youngUntilMs(draft.books, facts)) === undefined;
+
+function append<Key, Item>(lists: Map<Key, Item[]>, key: Key, item: Item): void {
+  const list = lists.get(key);
+  if (list) list.push(item);
+  else lists.set(key, [item]);
+}
+
+/** Today's reason for every pod that stays held. */
+export function judgeWaiting(draft: Draft): Held[] {
+  const reasons = new Map<PodShape, Hold>();
+  return [...draft.waiting.values()].map((pod) => {
+    const known = pod.pinnedTo === undefined ? reasons.get(pod.shape) : undefined;
+    const hold = known ?? waitingHold(draft, pod, draft.paced);
+    if (pod.pinnedTo === undefined) reasons.set(pod.shape, hold);
+    return { pod, hold };
+  });
+}
+
+function waitingHold(draft: Draft, pod: PodFacts, places: readonly Place[]): Hold {
+  const place = places.find(({ facts }) => placementFits(draft, pod, facts));
+  const node = pod.pinnedTo ?? (places.length === 1 ? place?.facts.name : undefined);
+  if (!place) return { kind: "hold", reason: "AwaitingRelease", message: "waits for the leader's judgement", node };
+  const load = draft.load(place.facts);
+  const verdict = judge(load, costOf(pod, load, draft.books.catalogue), draft.nowMs);
+  if (verdict.kind === "hold") return { ...verdict, node };
+  return { kind: "hold", reason: "Outranked", message: `other pods go to node ${place.facts.name} first`, node };
+}

@@ -1,0 +1,102 @@
+/** The answers of the core. Every edge passes them on as they are; none keeps a verdict of its own. */
+import type { AllowReason, HoldReason, ReleaseReason } from "../api/reasons.ts";
+import type { NodeFacts, PodFacts } from "./facts.ts";
+import type { NodeName } from "./units.ts";
+
+/** The pod may go on. */
+export interface Allow {
+  readonly kind: "allow";
+  readonly reason: AllowReason;
+  /** In observe mode: what would have been held. */
+  readonly would?: Hold;
+}
+
+/** The pod waits. */
+export interface Hold {
+  readonly kind: "hold";
+  readonly reason: HoldReason;
+  /** One sentence a person can act on, with the node's figures. */
+  readonly message: string;
+  /** The node it waits for; undefined where any of several would do. */
+  readonly node: NodeName | undefined;
+}
+
+export type Verdict = Allow | Hold;
+
+/** A held pod that is let go now. */
+export interface Release {
+  readonly pod: PodFacts;
+  /** Node whose slot is reserved for it; undefined when it needs none. */
+  readonly node: NodeName | undefined;
+  /** Value of the fence on that node that the pod must tolerate; undefined where there is no fence. */
+  readonly fence: string | undefined;
+  readonly reason: ReleaseReason;
+  readonly message: string;
+}
+
+/** A held pod that stays held, with today's reason. */
+export interface Held {
+  readonly pod: PodFacts;
+  readonly hold: Hold;
+}
+
+/** What happens to a fence. */
+export type FenceAction =
+  | { readonly kind: "adopt"; readonly node: NodeFacts; readonly value: string }
+  | { readonly kind: "lift"; readonly node: NodeFacts; readonly reason: FenceLiftReason };
+
+export type FenceLiftReason =
+  "NodeSettled" | "NothingPending" | "FenceCapReached" | "PacingOff" | "NotSelected" | "Requested";
+
+/** What the leader has to do now. Applying it twice changes nothing. */
+export interface Plan {
+  readonly releases: readonly Release[];
+  readonly fences: readonly FenceAction[];
+  /** Every pod that stays gated. */
+  readonly held: readonly Held[];
+  /** When the plan changes by the mere passing of time (epoch ms); undefined: only events change it. */
+  readonly wakeAtMs: number | undefined;
+}
+
+/** The extender's answer for one pod. */
+export interface Offer {
+  readonly accepted: readonly string[];
+  readonly refused: ReadonlyMap<string, Hold>;
+  readonly reason: AllowReason | HoldReason;
+}
+
+/** What a node carries now, for the status page, the metrics and the messages. */
+export interface NodeStatus {
+  readonly name: NodeName;
+  readonly state: "young" | "hot" | "settled";
+  readonly nodeClass: string;
+  readonly inStartup: number;
+  readonly reserved: number;
+  readonly offered: number;
+  readonly stuck: number;
+  readonly limit: number;
+  /** Why the limit last moved. */
+  readonly limitMove: string;
+  readonly bytesInFlight: number;
+  readonly drainSeconds: number | undefined;
+  readonly awaitMs: number | undefined;
+  readonly utilisation: number | undefined;
+  readonly fenced: boolean;
+  readonly sample: "fresh" | "stale" | "absent";
+}
+
+/** The whole answer of `/status.json`. */
+export interface ClusterStatus {
+  readonly mode: "enforce" | "observe" | "off";
+  /** Paced nodes only (young, hot, fenced, or with held pods). */
+  readonly nodes: readonly NodeStatus[];
+  readonly settledNodes: number;
+  readonly held: readonly {
+    readonly namespace: string;
+    readonly name: string;
+    readonly node: NodeName | undefined;
+    readonly reason: HoldReason;
+    readonly message: string;
+    readonly heldSeconds: number;
+  }[];
+}

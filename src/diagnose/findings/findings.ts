@@ -1,0 +1,115 @@
+/** What was found: the figures of `--json`, and what texts and charts are made of. */
+import { fingerprints, isMisconfigured, type Fingerprint } from "../fingerprint.ts";
+import { ageAt, findHerds, nodeNames, type Herd } from "./herds.ts";
+import { mergeReports } from "./merge.ts";
+import type { FailureReport } from "./sink.ts";
+import type { Tally } from "./tally.ts";
+
+/** A count by the start of its bin, epoch ms. */
+export interface Bin {
+  readonly startMs: number;
+  readonly count: number;
+}
+
+export interface Findings {
+  readonly query: readonly Bin[];
+  readonly queryTotal: number;
+  /** Failures that count, without Unrelated. */
+  readonly total: number;
+  readonly byFingerprint: Readonly<Record<Fingerprint, number>>;
+  readonly byNode: ReadonlyMap<string, number>;
+  readonly byHour: readonly Bin[];
+  /** By fingerprint and hour, for the chart. */
+  readonly hourly: ReadonlyMap<Fingerprint, readonly Bin[]>;
+  readonly byNodeAge: Readonly<Record<string, number>>;
+  readonly byImage: ReadonlyMap<string, number>;
+  readonly byNamespace: ReadonlyMap<string, number>;
+  readonly byOwner: ReadonlyMap<string, number>;
+  readonly herds: readonly Herd[];
+  readonly nodesKnown: number;
+  /** OtherStartErrors that an image or a manifest explains. */
+  readonly misconfigured: number;
+  readonly skipped: Readonly<Record<string, number>>;
+  readonly usableRecords: number;
+  readonly reports: number;
+}
+
+const HOUR_MS = 3_600_000;
+/** Upper ends of the classes of a node's age, s; 600 is the default of the policy's youngForSeconds and more. */
+const ageClasses = [
+  [60, "under 1 min"],
+  [300, "1 to 5 min"],
+  [900, "5 to 15 min"],
+  [3_600, "15 to 60 min"],
+  [Number.POSITIVE_INFINITY, "over 1 h"],
+] as const;
+
+export function findingsOf(tally: Tally): Findings {
+  const resolve = nodeNames(tally.nodes.keys());
+  const all = mergeReports(tally.failures.values()).map((one) => placed(one, tally, resolve));
+  const counted = all.filter(({ fingerprint }) => fingerprint !== "Unrelated");
+  const byFingerprint = countAll(all, tally);
+  const query = binsOf(tally.queryBins);
+  return {
+    query,
+    queryTotal: query.reduce((sum, { count }) => sum + count, 0),
+    total: fingerprints.reduce((sum, key) => sum + (key === "Unrelated" ? 0 : byFingerprint[key]), 0),
+    byFingerprint,
+    byNode: countBy(counted, ({ node }) => node),
+    byHour: hours(counted),
+    hourly: new Map([...Map.groupBy(counted, ({ fingerprint }) => fingerprint)].map(([key, of]) => [key, hours(of)])),
+    byNodeAge: Object.fromEntries(countBy(counted, (failure) => ageClass(failure, tally))),
+    byImage: countBy(counted, ({ image }) => image),
+    byNamespace: countBy(counted, ({ namespace }) => namespace),
+    byOwner: countBy(counted, ({ owner, namespace }) => owner && `${namespace}/${owner}`),
+    herds: findHerds(tally.starts, all, tally.nodes),
+    nodesKnown: tally.nodes.size,
+    misconfigured: all.filter(({ fingerprint, message }) => isMisconfigured(fingerprint, message)).length,
+    skipped: Object.fromEntries(tally.skipped),
+    usableRecords: tally.usableRecords,
+    reports: tally.failureReports,
+  };
+}
+
+/** With the node that the pod was bound to, where the report did not tell it. */
+function placed(failure: FailureReport, tally: Tally, resolve: (host: string) => string): FailureReport {
+  const start = tally.starts.get(`${failure.namespace}/${failure.pod}`);
+  return { ...failure, node: resolve(failure.node) || (start?.node ?? "") };
+}
+
+function countAll(failures: readonly FailureReport[], tally: Tally): Record<Fingerprint, number> {
+  const counts = Object.fromEntries(fingerprints.map((key) => [key, tally.overflow.get(key) ?? 0])) as Record<
+    Fingerprint,
+    number
+  >;
+  for (const { fingerprint } of failures) counts[fingerprint]++;
+  return counts;
+}
+
+/** Counts by a text, most first; what is not known is left out. */
+function countBy(failures: readonly FailureReport[], by: (failure: FailureReport) => string): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const failure of failures) {
+    const key = by(failure);
+    if (key !== "") counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  return new Map([...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)));
+}
+
+function hours(failures: readonly FailureReport[]): Bin[] {
+  const counts = new Map<number, number>();
+  for (const { atMs } of failures) {
+    const hour = Math.floor(atMs / HOUR_MS) * HOUR_MS;
+    counts.set(hour, (counts.get(hour) ?? 0) + 1);
+  }
+  return binsOf(counts);
+}
+
+const binsOf = (counts: ReadonlyMap<number, number>): Bin[] =>
+  [...counts].sort(([a], [b]) => a - b).map(([startMs, count]) => ({ startMs, count }));
+
+function ageClass({ node, atMs }: FailureReport, tally: Tally): string {
+  const { nodeAgeSeconds: age } = ageAt(tally.nodes.get(node), atMs);
+  if (age === null) return "unknown";
+  return ageClasses.find(([below]) => age < below)?.[1] ?? "unknown";
+}

@@ -1,0 +1,60 @@
+/** What readers of records hand over, and what becomes of it is the tally's affair. */
+import type { Fingerprint } from "../fingerprint.ts";
+
+/** Which of a container status' places told of an end; the same end is told in more than one. */
+export type Place = "state" | "lastStateWaiting" | "lastStateRunning" | "waiting";
+
+/** One report of a failure; a failure is usually reported often. */
+export interface FailureReport {
+  readonly source: "status" | "event" | "log";
+  readonly fingerprint: Fingerprint;
+  /** Epoch ms. */
+  readonly atMs: number;
+  readonly namespace: string;
+  readonly pod: string;
+  /** "" when the record does not tell it; so for all texts here. */
+  readonly uid: string;
+  readonly container: string;
+  /** Number of the attempt, from 0, when it is told. */
+  readonly attempt: number | undefined;
+  readonly containerId: string;
+  readonly finishedAt: string;
+  readonly place: Place | undefined;
+  readonly node: string;
+  readonly image: string;
+  /** `Kind/name` of the controller. */
+  readonly owner: string;
+  readonly message: string;
+}
+
+/** Why something was not used; one key each in `skipped.byCause`. */
+export const skipCauses = {
+  brokenJson: "JSON that cannot be parsed, such as a line that was cut",
+  notRecognised: "a line or record of no shape that is known here",
+  lineTooLong: "a single record over 16 MiB",
+  truncatedGzip: "a gzip stream that ends too early, or is damaged; what came before was used",
+  nulBytes: "a line of NUL bytes only",
+  duplicate: "an audit event that was read already",
+  aggregatedRow: "a row of counts (stats … by bin), not of events",
+  withoutTime: "a record that has no usable time",
+} as const;
+
+export type SkipCause = keyof typeof skipCauses;
+
+export interface Sink {
+  /** A record of a known shape. */
+  usable(): void;
+  skip(cause: SkipCause): void;
+  /** False when this audit event was read before. The key tells it from all others. */
+  firstTime(auditKey: string): boolean;
+  /** An audit event that the CloudWatch query counts. */
+  queried(atMs: number): void;
+  failure(report: FailureReport): void;
+  /** A pod came to a node. A binding tells it better than a status (which has whole seconds), this better than an Event. */
+  started(podKey: string, node: string, atMs: number, from: "binding" | "status" | "event"): void;
+  /** Whether a start of this pod is known already, so that the fast path can leave out its further lines. */
+  knowsStart(podKey: string): boolean;
+  nodeCreated(node: string, atMs: number): void;
+  nodeSeen(node: string, atMs: number): void;
+  knowsNode(node: string): boolean;
+}

@@ -1,0 +1,244 @@
+/** Objects of the API: Pods, Nodes, Events, and audit events about them. */
+import { eventFingerprint } from "../fingerprint.ts";
+import type { FailureReport, Sink } from "../findings/sink.ts";
+import { isRecord, type Json, ownerOf, recordOf, recordsOf, textOf, timeOf } from "../json.ts";
+import { statusFailures, type PodIdentity } from "./pod-failures.ts";
+import { reservedName } from "./reserved-name.ts";
+
+/** `system:node:<name>` is how a kubelet signs in. */
+const NODE_USER = "system:node:";
+
+export const isAuditEvent = (record: Json) =>
+  textOf(record["apiVersion"]).startsWith("audit.k8s.io/") ||
+  (record["auditID"] !== undefined && (record["verb"] !== undefined || record["stage"] !== undefined)) ||
+  (record["objectRef"] !== undefined && record["requestObject"] !== undefined);
+
+/** An audit event. `loggedMs` is CloudWatch's `@timestamp`, by which its query makes bins. */
+export function readAuditEvent(event: Json, loggedMs: number | undefined, sink: Sink): void {
+  const received = event["requestReceivedTimestamp"] ?? event["stageTimestamp"] ?? event["timestamp"];
+  const atMs = timeOf(received) ?? loggedMs;
+  const objectRef = recordOf(event["objectRef"]);
+  sink.usable();
+  if (!firstTime(event, received, objectRef, sink)) {
+    sink.skip("duplicate");
+    return;
+  }
+  if (atMs === undefined) {
+    sink.skip("withoutTime");
+    return;
+  }
+  const request = recordOf(event["requestObject"]);
+  if (isQueried(request)) sink.queried(loggedMs ?? atMs);
+  const response = recordOf(event["responseObject"]);
+  readByResource({ event, objectRef, request, response, atMs }, sink);
+}
+
+function firstTime(event: Json, received: unknown, objectRef: Json, sink: Sink): boolean {
+  const id = textOf(event["auditID"]);
+  if (id === "") return true;
+  return sink.firstTime(`${id} ${textOf(event["stage"])} ${String(received)} ${textOf(objectRef["name"])}`);
+}
+
+/** `requestObject.status.containerStatuses.0.lastState.terminated.reason == 'StartError'`, no more and no less. */
+function isQueried(request: Json): boolean {
+  const statuses = recordOf(request["status"])["containerStatuses"];
+  const first = recordOf(Array.isArray(statuses) ? statuses[0] : undefined);
+  return recordOf(recordOf(first["lastState"])["terminated"])["reason"] === "StartError";
+}
+
+interface Audited {
+  readonly event: Json;
+  readonly objectRef: Json;
+  readonly request: Json;
+  readonly response: Json;
+  readonly atMs: number;
+}
+
+function readByResource(audited: Audited, sink: Sink): void {
+  const { event, objectRef, request, response, atMs } = audited;
+  const { resource, subresource, name } = place(event, objectRef);
+  const refused = Number(recordOf(event["responseStatus"])["code"] ?? 200) >= 300;
+  if (resource === "nodes" && name + textOf(recordOf(request["metadata"])["name"]) !== "" && !refused) {
+    readNode({ ...audited, name }, sink);
+  } else if (subresource === "binding") {
+    if (!refused) readBinding(audited, sink);
+  } else if (resource === "events") {
+    for (const one of [response, request]) {
+      if (isEvent(one)) {
+        readEvent(one, sink, atMs);
+        return;
+      }
+    }
+  } else {
+    readPodRequest(audited, sink);
+  }
+}
+
+/** From `objectRef`, or from the URI where a row of a query has no other. */
+function place(event: Json, objectRef: Json) {
+  const uri = /\/(?:namespaces\/([^/?]+)\/)?(pods|nodes|events)(?:\/([^/?]+))?(?:\/([^/?]+))?/.exec(
+    textOf(event["requestURI"]),
+  );
+  return {
+    resource: textOf(objectRef["resource"]) || (uri?.[2] ?? ""),
+    namespace: textOf(objectRef["namespace"]) || (uri?.[1] ?? ""),
+    name: textOf(objectRef["name"]) || (uri?.[3] ?? ""),
+    subresource: textOf(objectRef["subresource"]) || (uri?.[4] ?? ""),
+  };
+}
+
+function readNode({ event, request, response, atMs, name }: Audited & { name: string }, sink: Sink): void {
+  const node = name || textOf(recordOf(request["metadata"])["name"]);
+  const createdMs = timeOf(recordOf(response["metadata"])["creationTimestamp"]);
+  if (createdMs !== undefined) sink.nodeCreated(node, createdMs);
+  else if (event["verb"] === "create") sink.nodeCreated(node, atMs);
+  sink.nodeSeen(node, atMs);
+}
+
+function readBinding({ event, objectRef, request, atMs }: Audited, sink: Sink): void {
+  const node = textOf(recordOf(request["target"])["name"]);
+  const { namespace, name } = place(event, objectRef);
+  if (node === "" || name === "") return;
+  sink.started(`${namespace}/${name}`, node, atMs, "binding");
+}
+
+function readPodRequest({ event, objectRef, request, response, atMs }: Audited, sink: Sink): void {
+  const { resource, namespace, name } = place(event, objectRef);
+  if (resource !== "" && resource !== "pods") return;
+  const user = textOf(recordOf(event["user"])["username"]);
+  const signedIn = user.startsWith(NODE_USER) ? user.slice(NODE_USER.length) : "";
+  const answered = identityOf(response, namespace, name);
+  const asked = identityOf(request, namespace, name);
+  const identity = {
+    ...answered,
+    uid: asked.uid || answered.uid || textOf(objectRef["uid"]),
+    node: answered.node || asked.node || signedIn,
+    owner: answered.owner || asked.owner,
+  };
+  for (const one of [request, response]) readStatus(recordOf(one["status"]), identity, atMs, sink);
+  for (const item of recordsOf(response["items"])) {
+    readStatus(recordOf(item["status"]), identityOf(item, namespace, ""), atMs, sink);
+  }
+}
+
+function identityOf(object: Json, namespace: string, name: string): PodIdentity {
+  const metadata = recordOf(object["metadata"]);
+  const spec = recordOf(object["spec"]);
+  const containers = ["containers", "initContainers", "ephemeralContainers"].flatMap((list) => recordsOf(spec[list]));
+  return {
+    namespace: namespace || textOf(metadata["namespace"]),
+    pod: name || textOf(metadata["name"]),
+    uid: textOf(metadata["uid"]),
+    node: textOf(spec["nodeName"]),
+    owner: ownerOf(metadata),
+    images: new Map(containers.map((one) => [textOf(one["name"]), textOf(one["image"])])),
+  };
+}
+
+function readStatus(status: Json, identity: PodIdentity, seenMs: number, sink: Sink): void {
+  for (const report of statusFailures(status, identity, seenMs)) sink.failure(report);
+  const startMs = timeOf(status["startTime"]);
+  const { namespace, pod, node } = identity;
+  if (node === "") return;
+  sink.nodeSeen(node, seenMs);
+  if (startMs !== undefined && pod !== "") sink.started(`${namespace}/${pod}`, node, startMs, "status");
+}
+
+/** Reads an object of `kubectl get … -o json`, or of a list; false when its kind is none of those of interest. */
+export function readObject(object: Json, listKind: string, loggedMs: number | undefined, sink: Sink): boolean {
+  const kind = textOf(object["kind"]) || listKind.replace(/List$/, "");
+  if (
+    kind === "Pod" ||
+    (kind === "" && isRecord(object["spec"]) && isRecord(object["status"]) && "containers" in object["spec"])
+  ) {
+    readPod(object, loggedMs, sink);
+  } else if (kind === "Node") {
+    readNodeObject(object, sink);
+  } else if (isEvent(object)) {
+    readEvent(object, sink, loggedMs);
+  } else return false;
+  sink.usable();
+  return true;
+}
+
+function readPod(pod: Json, loggedMs: number | undefined, sink: Sink): void {
+  const status = recordOf(pod["status"]);
+  const seenMs = loggedMs ?? latestOf(status) ?? timeOf(recordOf(pod["metadata"])["creationTimestamp"]);
+  if (seenMs === undefined) {
+    sink.skip("withoutTime");
+    return;
+  }
+  readStatus(status, identityOf(pod, "", ""), seenMs, sink);
+}
+
+/** When the pod's conditions last changed: the nearest thing to the time at which it waited. */
+function latestOf(status: Json): number | undefined {
+  const times = recordsOf(status["conditions"]).map((one) => timeOf(one["lastTransitionTime"]) ?? 0);
+  const latest = Math.max(0, ...times);
+  return latest > 0 ? latest : timeOf(status["startTime"]);
+}
+
+function readNodeObject(node: Json, sink: Sink): void {
+  const metadata = recordOf(node["metadata"]);
+  const createdMs = timeOf(metadata["creationTimestamp"]);
+  if (createdMs !== undefined) sink.nodeCreated(textOf(metadata["name"]), createdMs);
+}
+
+/** core/v1 and events.k8s.io/v1. */
+export const isEvent = (object: Json) =>
+  isRecord(object["involvedObject"]) ||
+  isRecord(object["regarding"]) ||
+  textOf(object["apiVersion"]).startsWith("events.k8s.io");
+
+function readEvent(event: Json, sink: Sink, loggedMs: number | undefined): void {
+  const about = recordOf(event["involvedObject"] ?? event["regarding"]);
+  const atMs = eventTime(event) ?? loggedMs;
+  if (atMs === undefined) {
+    sink.skip("withoutTime");
+    return;
+  }
+  const message = textOf(event["message"]) || textOf(event["note"]);
+  const reason = textOf(event["reason"]);
+  const podKey = `${textOf(about["namespace"])}/${textOf(about["name"])}`;
+  if (about["kind"] === "Node") sink.nodeSeen(textOf(about["name"]), atMs);
+  const assigned = reason === "Scheduled" ? / to (\S+)$/.exec(message)?.[1] : undefined;
+  if (assigned !== undefined) {
+    sink.started(podKey, assigned, atMs, "event");
+    return;
+  }
+  const fingerprint =
+    event["type"] === "Normal" && reason !== "BackOff" ? undefined : eventFingerprint(reason, message);
+  if (fingerprint) sink.failure(eventReport(event, about, { fingerprint, atMs, message }));
+}
+
+function eventReport(
+  event: Json,
+  about: Json,
+  part: Pick<FailureReport, "fingerprint" | "atMs" | "message">,
+): FailureReport {
+  const host = textOf(recordOf(event["source"])["host"]) || textOf(recordOf(event["deprecatedSource"])["host"]);
+  const reserved = reservedName(part.message);
+  const controller = textOf(event["reportingComponent"]) || textOf(event["reportingController"]);
+  const node = host || (controller === "kubelet" ? textOf(event["reportingInstance"]) : "");
+  return {
+    source: "event",
+    namespace: textOf(about["namespace"]),
+    pod: about["kind"] === "Node" ? "" : textOf(about["name"]),
+    uid: textOf(about["uid"]),
+    container: /\{(.+)\}/.exec(textOf(about["fieldPath"]))?.[1] ?? reserved?.container ?? "",
+    attempt: reserved?.attempt,
+    ...{ containerId: "", finishedAt: "", place: undefined, owner: "" },
+    node: about["kind"] === "Node" ? textOf(about["name"]) : node,
+    image: /image "([^"]+)"/.exec(part.message)?.[1] ?? "",
+    ...part,
+  };
+}
+
+function eventTime(event: Json): number | undefined {
+  const series = recordOf(event["series"]);
+  const candidates = [
+    ...[event["firstTimestamp"], event["deprecatedFirstTimestamp"], event["eventTime"], series["lastObservedTime"]],
+    ...[event["lastTimestamp"], event["deprecatedLastTimestamp"], recordOf(event["metadata"])["creationTimestamp"]],
+  ];
+  return candidates.map(timeOf).find((ms) => ms !== undefined);
+}

@@ -1,0 +1,148 @@
+/** The report as one self-contained HTML file: the chart by uPlot, which is copied into it; no network is needed. */
+import { readFileSync } from "node:fs";
+import type { Findings } from "../findings/findings.ts";
+import type { Verdict } from "../findings/verdict.ts";
+import { fingerprints, fingerprintWords, type Fingerprint } from "../fingerprint.ts";
+import { rfc3339 } from "../json.ts";
+
+/** Colours that people with colour blindness tell apart (Okabe and Ito's palette). */
+const colours: Readonly<Record<Fingerprint, string>> = {
+  NamespacePathProc0: "#d55e00",
+  ShimTaskContextCanceled: "#cc79a7",
+  OtherStartError: "#000000",
+  ReservedContainerName: "#0072b2",
+  PullQPSExceeded: "#009e73",
+  SandboxDeadline: "#e69f00",
+  ImagePullBackOff: "#56b4e9",
+  Unrelated: "#999999",
+};
+
+/** The whole document. `bin`: width of the query's bins as it was asked for. */
+export function htmlReport(findings: Findings, verdict: Verdict, bin: string): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>paceline diagnose</title>
+<style>${asset("uPlot.min.css")}${STYLE}</style>
+</head>
+<body>
+<header><p class="kind">paceline diagnose</p><h1 class="${verdict.found ? "found" : "clear"}">${escaped(verdict.summary)}</h1>
+${list("ul", verdict.evidence)}</header>
+<main>
+${verdict.advice.length > 0 ? `<section><h2>What to do</h2>${list("ol", verdict.advice)}</section>` : ""}
+<section><h2>Failures by hour (UTC), each counted once</h2><div id="hours"></div></section>
+${tables(findings, bin)}
+</main>
+<script id="figures" type="application/json">${jsonInHtml(chartOf(findings))}</script>
+<script>${asset("uPlot.iife.min.js")}</script>
+<script>${DRAW}</script>
+</body>
+</html>
+`;
+}
+
+function chartOf({ byHour, hourly }: Findings) {
+  const hours = byHour.map(({ startMs }) => startMs / 1_000);
+  const lines = fingerprints.flatMap((key) => {
+    const counts = new Map(hourly.get(key)?.map(({ startMs, count }) => [startMs / 1_000, count]));
+    return counts.size === 0
+      ? []
+      : [{ label: key, colour: colours[key], values: hours.map((hour) => counts.get(hour) ?? 0) }];
+  });
+  return { hours, lines };
+}
+
+function tables(findings: Findings, bin: string): string {
+  const { byFingerprint, herds, query } = findings;
+  const counts = (of: ReadonlyMap<string, number>) =>
+    [...of].slice(0, 50).map(([name, count]) => [name, String(count)]);
+  return [
+    table(
+      "Fingerprints",
+      ["fingerprint", "failures", "meaning"],
+      fingerprints.map((key) => [key, String(byFingerprint[key]), fingerprintWords[key]]),
+    ),
+    table(
+      "Herds",
+      ["node", "start", "pods", "failed", "node's age s", "known from"],
+      herds
+        .slice(0, 50)
+        .map((herd) => [
+          herd.node,
+          rfc3339(herd.startMs),
+          String(herd.podsStarted),
+          String(herd.failures),
+          String(herd.nodeAgeSeconds ?? "unknown"),
+          herd.nodeAgeFrom ?? "",
+        ]),
+    ),
+    table("Nodes", ["node", "failures"], counts(findings.byNode)),
+    table(
+      "Age of the node",
+      ["age", "failures"],
+      Object.entries(findings.byNodeAge).map(([name, count]) => [name, String(count)]),
+    ),
+    table("Owners", ["owner", "failures"], counts(findings.byOwner)),
+    table("Namespaces", ["namespace", "failures"], counts(findings.byNamespace)),
+    table("Images", ["image", "failures"], counts(findings.byImage)),
+    table(
+      `CloudWatch's query by bin(${bin})`,
+      ["bin", "audit events"],
+      query.slice(0, 500).map(({ startMs, count }) => [rfc3339(startMs), String(count)]),
+    ),
+    table(
+      "Not used",
+      ["cause", "lines"],
+      Object.entries(findings.skipped).map(([cause, count]) => [cause, String(count)]),
+    ),
+  ].join("\n");
+}
+
+function table(title: string, head: readonly string[], rows: readonly (readonly string[])[]): string {
+  if (rows.length === 0) return "";
+  const cells = (row: readonly string[]) => row.map((cell) => `<td>${escaped(cell)}</td>`).join("");
+  const heads = head.map((cell) => `<th scope="col">${escaped(cell)}</th>`).join("");
+  return `<section><h2>${escaped(title)}</h2><table><thead><tr>${heads}</tr></thead><tbody>${rows.map((row) => `<tr>${cells(row)}</tr>`).join("")}</tbody></table></section>`;
+}
+
+const list = (tag: "ul" | "ol", sentences: readonly string[]) =>
+  sentences.length === 0 ? "" : `<${tag}>${sentences.map((one) => `<li>${escaped(one)}</li>`).join("")}</${tag}>`;
+
+/** A file of uPlot as it is published. */
+const asset = (name: string) => readFileSync(new URL(import.meta.resolve(`uplot/dist/${name}`)), "utf8");
+
+const entities: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+const escaped = (text: string) => text.replace(/[&<>"']/g, (char) => entities[char] ?? char);
+
+/** JSON that cannot end the script element it stands in. */
+const jsonInHtml = (value: unknown) => JSON.stringify(value).replaceAll("<", "\\u003c");
+
+const STYLE = `
+body { font: 16px/1.5 system-ui, sans-serif; color: #1c1c1c; background: #fff; margin: 0 auto; max-width: 1000px; padding: 24px; }
+h1 { font-size: 25px; border-left: 5px solid #009e73; padding-left: 14px; } h1.found { border-color: #d55e00; } h2 { font-size: 18px; margin: 30px 0 6px; }
+.kind { margin: 0; color: #666; } section { overflow-x: auto; }
+table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; } th, td { padding: 4px 12px 4px 0; text-align: left; border-bottom: 1px solid #ddd; }
+`;
+
+/** Runs in the reader's browser. */
+const DRAW = `
+(() => {
+  const { hours, lines } = JSON.parse(document.getElementById("figures").textContent);
+  const host = document.getElementById("hours");
+  if (hours.length === 0) host.textContent = "No failures.";
+  else new uPlot({
+    width: Math.max(320, host.clientWidth), height: 260, tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1e3), "Etc/UTC"),
+    scales: { y: { range: (_, __, max) => [0, Math.max(1, max)] } },
+    series: [{}, ...lines.map(({ label, colour }) => ({ label, stroke: colour, fill: colour + "33", width: 2, points: { show: true } }))],
+  }, [hours, ...lines.map(({ values }) => values)], host);
+  document.body.dataset.drawn = "1";
+})();
+`;

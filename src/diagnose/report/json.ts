@@ -1,0 +1,34 @@
+/** The shape of `--json`. */
+import type { Findings } from "../findings/findings.ts";
+import type { Verdict } from "../findings/verdict.ts";
+import { rfc3339 } from "../json.ts";
+
+const bins = (list: Findings["query"]) => list.map(({ startMs, count }) => ({ start: rfc3339(startMs), count }));
+
+/** As docs/diagnose.md gives it; keys of `byCause` are those of `skipCauses`. */
+export function jsonReport(findings: Findings, { found, summary, evidence, advice }: Verdict) {
+  const { byFingerprint, byNode, byHour, byNodeAge, byImage, byNamespace, byOwner, skipped } = findings;
+  return {
+    query: { bins: bins(findings.query), total: findings.queryTotal },
+    failures: {
+      total: findings.total,
+      byFingerprint,
+      byNode: Object.fromEntries(byNode),
+      byHour: bins(byHour),
+      byNodeAge,
+      byImage: Object.fromEntries(byImage),
+      byNamespace: Object.fromEntries(byNamespace),
+      byOwner: Object.fromEntries(byOwner),
+    },
+    herds: findings.herds.map(({ node, startMs, podsStarted, failures, nodeAgeSeconds, nodeAgeFrom }) => ({
+      node,
+      start: rfc3339(startMs),
+      podsStarted,
+      failures,
+      nodeAgeSeconds,
+      nodeAgeFrom,
+    })),
+    skipped: { lines: Object.values(skipped).reduce((sum, count) => sum + count, 0), byCause: skipped },
+    verdict: { found, advice, summary, evidence },
+  };
+}

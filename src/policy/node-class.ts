@@ -1,0 +1,138 @@
+/** Node classes: what the nodes of one kind can carry. */
+import * as z from "zod";
+import type { DeepReadonly } from "./frozen.ts";
+import { LabelSelector, selectsEverything } from "./label-selector.ts";
+import { evenWithErrors, fieldsOf, section } from "./section.ts";
+
+/** Name of the class that every policy has: the nodes that no other class matches. */
+export const DEFAULT_NODE_CLASS_NAME = "default";
+
+/** More pods than any kubelet's maxPods in use (110 by default; providers go to 250, some users to 500). */
+const MAX_SLOTS = 1000;
+
+/** A slot figure; at least 1, because a node with none would never start a pod. */
+const slotCount = () => z.int().min(1).max(MAX_SLOTS);
+
+const Slots = section({
+  initial: slotCount()
+    .default(6)
+    .describe(
+      "Slots of a node that nothing is known of yet; six in startup failed nowhere on a gp3-like disk (measured).",
+    ),
+  min: slotCount().default(1).describe("The limit never falls below this, so that a slow node still makes progress."),
+  max: slotCount()
+    .default(32)
+    .describe("The limit never grows beyond this; many parallel sandboxes get slow whatever the disk does."),
+}).superRefine(checkSlotsOrder, evenWithErrors);
+
+/** What is no whole number is an error already. */
+const isWhole = (value: unknown): value is number => Number.isInteger(value);
+
+function checkSlotsOrder(slots: unknown, context: z.RefinementCtx) {
+  const { initial, min, max } = fieldsOf(slots);
+  if (!isWhole(initial) || !isWhole(min) || !isWhole(max)) return;
+  if (min > max) {
+    context.addIssue({
+      code: "custom",
+      path: ["min"],
+      message: `is ${min}, above max (${max}); lower min or raise max`,
+    });
+  } else if (initial < min || initial > max) {
+    context.addIssue({
+      code: "custom",
+      path: ["initial"],
+      message: `is ${initial}, outside min to max (${min} to ${max}); choose a figure between them`,
+    });
+  }
+}
+
+const PullQPS = section({
+  qps: z
+    .number()
+    .min(0)
+    .max(1000)
+    .default(5)
+    .describe("The kubelet's registryPullQPS, whose own default this is; 0 means no limit."),
+  burst: z.int().min(1).max(1000).default(10).describe("The kubelet's registryBurst, whose own default this is."),
+});
+
+const AwaitMs = section({
+  hot: z
+    .number()
+    .min(1)
+    .max(60_000)
+    .default(500)
+    .describe(
+      "Disk await in ms above which a node of any age is hot; a busy gp3-like disk that failed no start showed 200 on average (measured).",
+    ),
+});
+
+/** What the nodes of one kind can carry. */
+export const NodeClass = section({
+  name: z
+    .string()
+    .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, "is not a name; use at most 63 lower-case letters, digits and '-'")
+    .describe("Unique name, shown in metrics and in `paceline status`."),
+  selector: LabelSelector.exactOptional().describe("Labels of the nodes in this class; without it every node matches."),
+  slots: Slots.prefault({}).describe("How many pods may be in startup on one node at a time."),
+  drainSeconds: z
+    .number()
+    .min(1)
+    .lt(120)
+    .default(40)
+    .describe(
+      "Longest time that the bytes owed to the disk may need to be written; well under the 120 s of the kubelet's runtimeRequestTimeout, at which starts fail.",
+    ),
+  awaitMs: AwaitMs.prefault({}).describe(
+    "Thresholds of disk await, the mean time that an I/O takes with its queueing.",
+  ),
+  diskMiBPerSecond: z
+    .number()
+    .min(1)
+    .max(100_000)
+    .exactOptional()
+    .describe("What the disk writes, when known (gp3: 125); without it the figure is learnt while the disk is busy."),
+  pullQPS: PullQPS.prefault({}).describe(
+    "The kubelet's budget of image pulls; what exceeds it fails with `pull QPS exceeded`.",
+  ),
+  unpackRatio: z
+    .number()
+    .min(1)
+    .max(20)
+    .default(4)
+    .describe(
+      "Bytes that reach the disk for each listed (compressed) image byte; assumed: 1 for the blob and 3 unpacked, for layers that compress 3:1.",
+    ),
+});
+export type NodeClass = DeepReadonly<z.output<typeof NodeClass>>;
+
+/** More kinds of nodes than a cluster has (assumed); each lookup walks the list. */
+const MAX_CLASSES = 100;
+
+/** The classes of a policy; the first that matches a node's labels counts. */
+export const NodeClasses = z.array(NodeClass).max(MAX_CLASSES).superRefine(checkClasses, evenWithErrors);
+
+function checkClasses(classes: unknown, context: z.RefinementCtx) {
+  if (!Array.isArray(classes)) return;
+  const names = new Set<unknown>();
+  for (const [index, nodeClass] of classes.entries()) {
+    const { name, selector } = fieldsOf(nodeClass);
+    const catchesAll = selector === undefined || selectsEverything(selector);
+    const refuse = (key: string, message: string) => context.addIssue({ code: "custom", path: [index, key], message });
+    if (typeof name === "string" && names.has(name))
+      refuse("name", "is the name of an earlier class too; choose another");
+    if (catchesAll && index < classes.length - 1) {
+      refuse(
+        "selector",
+        "is missing or empty, so the classes after this one would never match; add one or move this class last",
+      );
+    }
+    if (name === DEFAULT_NODE_CLASS_NAME && !catchesAll) {
+      refuse(
+        "selector",
+        "is not for the class default, which takes the nodes that no other matches; remove it or rename the class",
+      );
+    }
+    names.add(name);
+  }
+}

@@ -1,0 +1,53 @@
+/** Where in a YAML document something stands. */
+import { type Document, isAlias, isMap, isScalar, isSeq, type LineCounter } from "yaml";
+
+/** A path as zod gives it: keys and indexes. */
+export type Path = readonly PropertyKey[];
+
+/** Counted from 1. */
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** A path as a person reads it, such as `nodeClasses[1].slots.min`. */
+export function pathText(path: Path): string {
+  return path.reduce<string>((text, step) => {
+    if (typeof step === "number") return `${text}[${step}]`;
+    const key = String(step);
+    const plain = /^[\w./-]+$/.test(key) ? key : JSON.stringify(key);
+    return text === "" ? plain : `${text}.${plain}`;
+  }, "");
+}
+
+/** The line and column of an offset in the text; the counter answers line 0 for what it has not seen. */
+export function placeAt(lines: LineCounter, offset: number): Place | undefined {
+  const { line, col } = lines.linePos(offset);
+  return line === 0 ? undefined : { line, column: col };
+}
+
+/** What a node has under a step of a path: where that stands, and the node there. */
+function stepInto(node: unknown, step: PropertyKey): { start: unknown; next: unknown } | undefined {
+  if (isSeq(node)) return typeof step === "number" ? { start: node.items[step], next: node.items[step] } : undefined;
+  if (!isMap(node)) return undefined;
+  const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(step));
+  return pair && { start: pair.key, next: pair.value };
+}
+
+function startOf(node: unknown): number | undefined {
+  const range = (node as { range?: readonly number[] | null } | null | undefined)?.range;
+  return range?.[0];
+}
+
+/** The place of what the path leads to, or of the nearest thing around it that is there. */
+export function placeOf(document: Document, lines: LineCounter, path: Path): Place | undefined {
+  let node: unknown = document.contents;
+  let offset = startOf(node);
+  for (const step of path) {
+    const found = stepInto(isAlias(node) ? node.resolve(document) : node, step);
+    if (found === undefined) break;
+    offset = startOf(found.start) ?? offset;
+    node = found.next;
+  }
+  return offset === undefined ? undefined : placeAt(lines, offset);
+}

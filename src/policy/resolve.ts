@@ -1,0 +1,45 @@
+/** What a policy says about one object: which class a node is of, whether labels are selected. Pure, so it can be memoized. */
+import { deepFreeze } from "./frozen.ts";
+import type { LabelRequirement, LabelSelector } from "./label-selector.ts";
+import { DEFAULT_NODE_CLASS_NAME, NodeClass } from "./node-class.ts";
+import type { PacingPolicy } from "./schema.ts";
+
+type Labels = Readonly<Record<string, string>>;
+
+/** The class of the nodes that no class of the policy matches: every figure at its default. */
+export const defaultNodeClass: NodeClass = deepFreeze(NodeClass.parse({ name: DEFAULT_NODE_CLASS_NAME }));
+
+/** The class of a node with these labels: the first that matches, or else {@link defaultNodeClass}. */
+export function nodeClassFor(policy: PacingPolicy, labels: Labels): NodeClass {
+  const matching = policy.nodeClasses.find(({ selector }) => matchesSelector(selector, labels));
+  return matching ?? defaultNodeClass;
+}
+
+/** Whether labels are selected; no selector, or one without requirements, selects everything. */
+export function matchesSelector(selector: LabelSelector | undefined, labels: Labels): boolean {
+  const { matchLabels = {}, matchExpressions = [] } = selector ?? {};
+  return (
+    Object.entries(matchLabels).every(([key, value]) => labelOf(labels, key) === value) &&
+    matchExpressions.every((requirement) => meetsRequirement(requirement, labelOf(labels, requirement.key)))
+  );
+}
+
+/** The label's own value; labels are data, so `constructor` and the like must not reach the prototype. */
+function labelOf(labels: Labels, key: string): string | undefined {
+  return Object.hasOwn(labels, key) ? labels[key] : undefined;
+}
+
+function meetsRequirement(requirement: LabelRequirement, value: string | undefined): boolean {
+  switch (requirement.operator) {
+    case "In":
+      return value !== undefined && requirement.values.includes(value);
+    case "NotIn":
+      return value === undefined || !requirement.values.includes(value);
+    case "Exists":
+      return value !== undefined;
+    case "DoesNotExist":
+      return value === undefined;
+    default:
+      return requirement satisfies never;
+  }
+}

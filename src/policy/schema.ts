@@ -1,0 +1,175 @@
+/**
+ * The policy of Paceline: one schema gives the type, the defaults, the validator and the reference in docs/policy.md.
+ * Units are in the names; every default says why it is what it is.
+ */
+import * as z from "zod";
+import type { DeepReadonly } from "./frozen.ts";
+import { LabelSelector, selectsEverything } from "./label-selector.ts";
+import { NodeClasses } from "./node-class.ts";
+import { evenWithErrors, section } from "./section.ts";
+import { Telemetry } from "./telemetry.ts";
+
+export const POLICY_API_VERSION = "paceline.dev/v1alpha1";
+export const POLICY_KIND = "PacingPolicy";
+
+/** Exempt whatever the policy says: what a node needs to live runs here. */
+export const ALWAYS_EXEMPT_NAMESPACES: readonly string[] = ["kube-system"];
+
+/** Exempt whatever the policy says: Kubernetes' own classes for what a node and a cluster need to live. */
+export const ALWAYS_EXEMPT_PRIORITY_CLASSES: readonly string[] = ["system-node-critical", "system-cluster-critical"];
+
+/** Priority of system-cluster-critical, the lower of Kubernetes' two system classes; users' classes end at 1,000,000,000. */
+const SYSTEM_PRIORITY = 2_000_000_000;
+
+/** The list with those that nobody can leave out. */
+const including = (always: readonly string[]) => (given: string[]) => [...new Set([...always, ...given])];
+
+const Name = z.string().min(1).max(253);
+
+const Startup = section({
+  until: z
+    .enum(["ContainersStarted", "Ready"])
+    .default("ContainersStarted")
+    .describe(
+      "When a pod has started: every container's `started` is true, or the pod is Ready; slow readiness probes need no disk.",
+    ),
+  deadlineSeconds: z
+    .int()
+    .min(1)
+    .max(3600)
+    .default(300)
+    .describe(
+      "After this long in startup a pod is stuck and gives its slot back, so that one broken pod blocks nobody.",
+    ),
+});
+
+const Gate = section({
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe("Hold new pods that only young or hot nodes can take, by a scheduling gate."),
+});
+
+const Fence = section({
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe("Taint joining nodes and let pending pods onto them a few at a time, by tolerations."),
+  nodeSelector: LabelSelector.exactOptional().describe(
+    "Labels of the nodes to fence; without it every joining node is fenced.",
+  ),
+  maxSeconds: z
+    .int()
+    .min(1)
+    .max(3600)
+    .default(600)
+    .describe("A fence is lifted after this long at the latest; the default is the default of youngForSeconds."),
+  bindSeconds: z
+    .int()
+    .min(1)
+    .max(60)
+    .default(10)
+    .describe(
+      "A pod that was released, by whichever lever, and is not bound by then gives its slot back; binding took 0.3 s (measured).",
+    ),
+});
+
+const scoreWeight = (of: string) =>
+  z
+    .number()
+    .min(0)
+    .max(10)
+    .default(1)
+    .describe(`Weight of ${of} in a node's score, relative to the other weight; equal by default.`);
+
+const Extender = section({
+  enabled: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Answer filter and prioritize with pacing; off by default, since only who owns the kube-scheduler can configure it.",
+    ),
+  startupWeight: scoreWeight("pods in startup"),
+  awaitWeight: scoreWeight("disk await"),
+  offerSeconds: z
+    .int()
+    .min(1)
+    .max(300)
+    .default(15)
+    .describe(
+      "An offer to the scheduler counts as a held slot this long, or until the pod is seen bound; above the scheduler's longest back-off of 10 s.",
+    ),
+});
+
+const Exempt = section({
+  namespaces: z
+    .array(Name)
+    .default(["kube-system", "kube-node-lease", "kube-public"])
+    .transform(including(ALWAYS_EXEMPT_NAMESPACES))
+    .describe(
+      "Namespaces whose pods are never held; kube-system is always among them, even when the list leaves it out.",
+    ),
+  priorityClassNames: z
+    .array(Name)
+    .default([...ALWAYS_EXEMPT_PRIORITY_CLASSES])
+    .transform(including(ALWAYS_EXEMPT_PRIORITY_CLASSES))
+    .describe(
+      "Priority classes whose pods are never held; the two of the default are always among them, even when the list leaves them out.",
+    ),
+  minPriority: z
+    .int()
+    .min(-2_147_483_648)
+    .max(SYSTEM_PRIORITY)
+    .default(SYSTEM_PRIORITY)
+    .describe(
+      "Pods of this priority or above are never held; the default is where Kubernetes' own system classes begin.",
+    ),
+  podSelector: LabelSelector.superRefine(checkSelectsSomething, evenWithErrors)
+    .exactOptional()
+    .describe("Labels of pods that are never held."),
+});
+
+function checkSelectsSomething(selector: unknown, context: z.RefinementCtx) {
+  if (!selectsEverything(selector)) return;
+  context.addIssue({
+    code: "custom",
+    message: "is empty and would exempt every pod; give a label, or set mode to off",
+  });
+}
+
+/** The whole of `policy.yaml`. */
+export const PacingPolicy = section({
+  apiVersion: z.literal(POLICY_API_VERSION).describe("Version of this format."),
+  kind: z.literal(POLICY_KIND).describe("Kind of this document."),
+  mode: z
+    .enum(["enforce", "observe", "off"])
+    .default("enforce")
+    .describe("enforce paces; observe changes nothing and reports what it would have done; off lets everything go."),
+  youngForSeconds: z
+    .int()
+    .min(0)
+    .max(86_400)
+    .default(600)
+    .describe(
+      "A node is young until it has been Ready this long; the herd of a new node is over by then (measured: 330 s at worst).",
+    ),
+  maxHoldSeconds: z
+    .int()
+    .min(1)
+    .max(540)
+    .default(300)
+    .describe("No pod is held longer; the cap stays below the 600 s of a Deployment's progressDeadlineSeconds."),
+  startup: Startup.prefault({}).describe("When a pod counts as started, and when as stuck."),
+  nodeClasses: NodeClasses.default([]).describe(
+    "What nodes can carry; the first class whose selector matches a node's labels counts, and nodes that match none get the defaults (class `default`).",
+  ),
+  gate: Gate.prefault({}).describe("Holds pods that are created for young or hot nodes."),
+  fence: Fence.prefault({}).describe("Paces pods that were pending before the node existed."),
+  extender: Extender.prefault({}).describe("Paces every pod of a kube-scheduler that is configured with it."),
+  exempt: Exempt.prefault({}).describe("Pods that are never held."),
+  telemetry: Telemetry.prefault({}).describe("Where the figures of a node's disk and CPU come from."),
+});
+export type PacingPolicy = DeepReadonly<z.output<typeof PacingPolicy>>;
+/** A policy as a person writes it: everything but apiVersion and kind may be left out. */
+export type PacingPolicyInput = DeepReadonly<z.input<typeof PacingPolicy>>;
+export type { NodeClass } from "./node-class.ts";

@@ -1,0 +1,42 @@
+/** Carries one decision to the API server and brings back what the object is now, as facts. */
+import type { NodeFacts, PodFacts } from "../core/facts.ts";
+import type { FenceAction, Release } from "../core/verdict.ts";
+import type { ApiClient } from "../cluster/api-client.ts";
+import { nodeFacts, podFacts } from "../cluster/facts.ts";
+import type { KubeObject } from "../cluster/kube-json.ts";
+import type { ShapeInterner } from "../cluster/shape-interner.ts";
+import { adoptFence, annotateHold, liftFence, releasePod } from "../cluster/writes.ts";
+import type { HoldNow, Write } from "../cluster/writes.ts";
+
+/** What came of it; `facts` are those of the object as it is now. */
+export type Outcome<Facts> =
+  | { readonly kind: "changed"; readonly facts: Facts }
+  | { readonly kind: "unchanged"; readonly facts: Facts }
+  | { readonly kind: "gone" }
+  | { readonly kind: "conflict" };
+
+/** Every method may reject; then nothing is known, and it is tried again later. */
+export interface Apply {
+  release(release: Release, nowMs: number): Promise<Outcome<PodFacts>>;
+  annotateHold(pod: PodFacts, hold: HoldNow): Promise<Outcome<PodFacts>>;
+  fence(action: FenceAction, nowMs: number): Promise<Outcome<NodeFacts>>;
+}
+
+/** Applies to a real cluster. */
+export function createApply(client: ApiClient, interner: ShapeInterner): Apply {
+  const asPod = (raw: KubeObject) => podFacts(raw, interner);
+  const asNode = (raw: KubeObject) => nodeFacts(raw, interner);
+  return {
+    release: async (release, nowMs) => outcome(await releasePod(client, release, nowMs), asPod),
+    annotateHold: async (pod, hold) => outcome(await annotateHold(client, pod, hold), asPod),
+    fence: async (action, nowMs) =>
+      outcome(
+        action.kind === "adopt" ? await adoptFence(client, action, nowMs) : await liftFence(client, action.node),
+        asNode,
+      ),
+  };
+}
+
+function outcome<Facts>(write: Write, parse: (raw: KubeObject) => Facts): Outcome<Facts> {
+  return "object" in write ? { kind: write.kind, facts: parse(write.object) } : write;
+}

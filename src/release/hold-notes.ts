@@ -1,0 +1,82 @@
+/** Decides which held pods are told anew why they wait: in their annotation, and once per reason in an Event. */
+import type { HoldReason } from "../api/reasons.ts";
+import type { PodUID } from "../core/units.ts";
+import type { Held } from "../core/verdict.ts";
+
+/** A pod that is let go within this time is not told why it waited. Assumed: people look after seconds, not before. */
+const FIRST_NOTE_MS = 1_000;
+
+/** Reasons may change with every start on the node; nobody reads faster than this. Assumed. */
+const RENOTE_MS = 5_000;
+
+/** Notes that may begin per second, so that 5,000 held pods cost the API server no more than a few would. Assumed. */
+const NOTES_PER_SECOND = 20;
+
+/** A pod that is to be told. */
+export interface Note {
+  readonly held: Held;
+  /** The annotation says something else. */
+  readonly annotate: boolean;
+  /** It was not announced with this reason before. */
+  readonly announce: boolean;
+}
+
+export interface DueNotes {
+  readonly notes: readonly Note[];
+  /** When the next ones fall due if nothing else changes; undefined: never. */
+  readonly wakeAtMs: number | undefined;
+}
+
+interface Told {
+  readonly reason: HoldReason;
+  readonly atMs: number;
+}
+
+export class HoldNotes {
+  #told = new Map<PodUID, Told>();
+  #tokens = NOTES_PER_SECOND;
+  #refilledMs: number | undefined;
+
+  /** The notes due now, which count as taken. Forgets pods that are not held any more. */
+  due(held: readonly Held[], nowMs: number): DueNotes {
+    this.#refill(nowMs);
+    const told = new Map<PodUID, Told>();
+    const notes: Note[] = [];
+    let wakeAtMs = Infinity;
+    for (const one of held) {
+      const { uid } = one.pod;
+      const last = this.#told.get(uid);
+      if (last !== undefined) told.set(uid, last);
+      const note = noteFor(one, last);
+      if (note === undefined) continue;
+      const dueMs = last === undefined ? heldSinceMs(one) + FIRST_NOTE_MS : last.atMs + RENOTE_MS;
+      if (nowMs < dueMs) wakeAtMs = Math.min(wakeAtMs, dueMs);
+      else if (this.#tokens < 1) wakeAtMs = Math.min(wakeAtMs, nowMs + 1_000);
+      else {
+        this.#tokens--;
+        told.set(uid, { reason: one.hold.reason, atMs: nowMs });
+        notes.push(note);
+      }
+    }
+    this.#told = told;
+    return { notes, wakeAtMs: wakeAtMs === Infinity ? undefined : wakeAtMs };
+  }
+
+  #refill(nowMs: number): void {
+    const earned = ((nowMs - (this.#refilledMs ?? nowMs)) / 1_000) * NOTES_PER_SECOND;
+    this.#tokens = Math.min(NOTES_PER_SECOND, this.#tokens + Math.max(earned, 0));
+    this.#refilledMs = nowMs;
+  }
+}
+
+/** Since when the pod is held, epoch ms: the annotation's word, which outlives restarts. */
+export function heldSinceMs({ pod }: Held): number {
+  return pod.hold?.sinceMs ?? pod.createdAtMs;
+}
+
+function noteFor(held: Held, last: Told | undefined): Note | undefined {
+  const { pod, hold } = held;
+  const annotate = pod.hold?.reason !== hold.reason || pod.hold.node !== hold.node;
+  const announce = last?.reason !== hold.reason;
+  return annotate || announce ? { held, annotate, announce } : undefined;
+}

@@ -1,0 +1,138 @@
+/**
+ * `paceline release`: takes gates and fences away without a leader, for the janitor, the uninstall hook and people.
+ * It needs nothing but the API server, so that it works while every replica is dead.
+ */
+import { GATE } from "../api/names.ts";
+import type { ApiClient } from "../cluster/api-client.ts";
+import { nodeFacts, podFacts } from "../cluster/facts.ts";
+import { recordOf, recordsOf, type KubeObject } from "../cluster/kube-json.ts";
+import { createShapeInterner } from "../cluster/shape-interner.ts";
+import { liftFence, releasePod, type Write } from "../cluster/writes.ts";
+import type { NodeFacts, PodFacts } from "../core/facts.ts";
+import { waitingSinceMs } from "../core/order.ts";
+import { SECOND_MS } from "../core/units.ts";
+
+/** What to take away. */
+export interface SweepScope {
+  /** `all`: everything; `expired`: what is past its cap. */
+  readonly which: "all" | "expired";
+  /** Only pods of this namespace; no fence then, since nodes belong to none. */
+  readonly namespace?: string | undefined;
+  /** Only the fence of this node, and the pods that wait for it. */
+  readonly node?: string | undefined;
+}
+
+/** Caps, in s; from the policy in force. */
+export interface SweepCaps {
+  readonly holdSeconds: number;
+  readonly fenceSeconds: number;
+}
+
+export interface SweepPlan {
+  readonly pods: readonly PodFacts[];
+  readonly nodes: readonly NodeFacts[];
+}
+
+/** What became of one object: `released`, `gone`, `unchanged`, `conflict`, or `failed` with a message. */
+export interface SweepResult {
+  readonly kind: "Pod" | "Node";
+  readonly namespace?: string;
+  readonly name: string;
+  readonly outcome: "released" | Exclude<Write["kind"], "changed"> | "failed";
+  readonly message?: string;
+}
+
+/** Objects in a page of a list. Assumed: small enough for a pod with little memory. */
+const PAGE = 500;
+/** Writes under way at once. Assumed: a thousand pods in seconds, and no burden for an API server. */
+const PARALLEL = 16;
+
+/** Reads every gated pod and every fenced node that the scope covers, and that its cap or `all` names. */
+export async function planSweep(
+  client: ApiClient,
+  scope: SweepScope,
+  caps: SweepCaps,
+  nowMs: number,
+): Promise<SweepPlan> {
+  const interner = createShapeInterner();
+  const [pods, nodes] = await Promise.all([
+    listAll(client, podsPath(scope.namespace), { fieldSelector: "spec.nodeName=" }, isGated),
+    scope.namespace === undefined ? listAll(client, "/api/v1/nodes", {}, () => true) : [],
+  ]);
+  return {
+    pods: pods.map((raw) => podFacts(raw, interner)).filter((pod) => coversPod(scope, caps, pod, nowMs)),
+    nodes: nodes.map((raw) => nodeFacts(raw, interner)).filter((node) => coversNode(scope, caps, node, nowMs)),
+  };
+}
+
+const podsPath = (namespace: string | undefined) =>
+  namespace === undefined ? "/api/v1/pods" : `/api/v1/namespaces/${namespace}/pods`;
+
+const isGated = (raw: KubeObject) =>
+  recordsOf(recordOf(raw["spec"])["schedulingGates"]).some(({ name }) => name === GATE);
+
+function coversPod({ which, node }: SweepScope, { holdSeconds }: SweepCaps, pod: PodFacts, nowMs: number): boolean {
+  if (!pod.gated) return false;
+  if (node !== undefined && pod.pinnedTo !== node && pod.hold?.node !== node) return false;
+  return which === "all" || nowMs >= waitingSinceMs(pod) + holdSeconds * SECOND_MS;
+}
+
+function coversNode({ which, node }: SweepScope, { fenceSeconds }: SweepCaps, facts: NodeFacts, nowMs: number) {
+  if (facts.fence === undefined || (node !== undefined && facts.name !== node)) return false;
+  return which === "all" || nowMs >= (facts.fence.sinceMs ?? facts.createdAtMs) + fenceSeconds * SECOND_MS;
+}
+
+/** A list in pages, of which only what is wanted is kept in memory. */
+async function listAll(
+  client: ApiClient,
+  path: string,
+  query: { fieldSelector?: string },
+  wanted: (raw: KubeObject) => boolean,
+): Promise<KubeObject[]> {
+  const found: KubeObject[] = [];
+  let next: string | undefined;
+  do {
+    const page = await client.list(path, { ...query, limit: PAGE, continue: next });
+    found.push(...page.items.filter(wanted));
+    next = page.metadata?.continue === "" ? undefined : page.metadata?.continue;
+  } while (next !== undefined);
+  return found;
+}
+
+/**
+ * Carries the plan out: fences first, so that the pods find open nodes. Every write is conditional on the object being
+ * the one that was seen; a leader that does the same at the same time does no harm. Never rejects for one object.
+ */
+export async function sweep(client: ApiClient, { pods, nodes }: SweepPlan, nowMs: number): Promise<SweepResult[]> {
+  const lifted = await inParallel(nodes, (node) => liftOne(client, node));
+  return [...lifted, ...(await inParallel(pods, (pod) => releaseOne(client, pod, nowMs)))];
+}
+
+async function releaseOne(client: ApiClient, pod: PodFacts, nowMs: number): Promise<SweepResult> {
+  const release = { pod, node: undefined, fence: undefined, reason: "Requested", message: "paceline release" } as const;
+  const { namespace, name } = pod;
+  return { kind: "Pod", namespace, name, ...(await outcomeOf(() => releasePod(client, release, nowMs))) };
+}
+
+async function liftOne(client: ApiClient, node: NodeFacts): Promise<SweepResult> {
+  return { kind: "Node", name: node.name, ...(await outcomeOf(() => liftFence(client, node))) };
+}
+
+async function outcomeOf(write: () => Promise<Write>): Promise<Pick<SweepResult, "outcome" | "message">> {
+  try {
+    const { kind } = await write();
+    return { outcome: kind === "changed" ? "released" : kind };
+  } catch (error) {
+    return { outcome: "failed", message: (error as Error).message };
+  }
+}
+
+async function inParallel<In, Out>(items: readonly In[], run: (item: In) => Promise<Out>): Promise<Out[]> {
+  const results: Out[] = [];
+  const queue = items.entries();
+  const worker = async () => {
+    for (const [index, item] of queue) results[index] = await run(item);
+  };
+  await Promise.all(Array.from({ length: PARALLEL }, worker));
+  return results;
+}

@@ -1,0 +1,45 @@
+/** One write that the leader wants done, and what may be begun while others are still on their way. Pure. */
+import type { NodeName } from "../core/units.ts";
+import type { FenceAction, Held, Plan, Release } from "../core/verdict.ts";
+
+export type Work =
+  | { readonly kind: "release"; readonly key: string; readonly release: Release }
+  | { readonly kind: "fence"; readonly key: string; readonly action: FenceAction }
+  | { readonly kind: "hold"; readonly key: string; readonly held: Held };
+
+/** Writes on their way, by {@link Work.key}. */
+export type InFlight = ReadonlyMap<string, Work>;
+
+export const releaseWork = (release: Release): Work => ({ kind: "release", key: `pod ${release.pod.uid}`, release });
+export const fenceWork = (action: FenceAction): Work => ({ kind: "fence", key: `node ${action.node.name}`, action });
+export const holdWork = (held: Held): Work => ({ kind: "hold", key: `pod ${held.pod.uid}`, held });
+
+/**
+ * The plan's releases and fence actions that may begin now. A release whose write is on its way has not reached the
+ * ledger, so its slot looks free to the plan: a node gets as many new ones as the plan has room for, less those on
+ * their way to it.
+ */
+export function startable(plan: Plan, inFlight: InFlight): readonly Work[] {
+  const room = roomByNode(plan, inFlight);
+  const adopting = new Set(plan.fences.filter(({ kind }) => kind === "adopt").map(({ node }) => node.name));
+  const releases = plan.releases.filter(({ pod, node }) => {
+    if (inFlight.has(`pod ${pod.uid}`)) return false;
+    if (node === undefined) return true;
+    if (adopting.has(node)) return false;
+    const left = room.get(node) ?? 0;
+    room.set(node, left - 1);
+    return left > 0;
+  });
+  const fences = plan.fences.filter(({ node }) => !inFlight.has(`node ${node.name}`));
+  return [...releases.map(releaseWork), ...fences.map(fenceWork)];
+}
+
+function roomByNode(plan: Plan, inFlight: InFlight): Map<NodeName, number> {
+  const room = new Map<NodeName, number>();
+  const count = (node: NodeName | undefined, step: 1 | -1) => {
+    if (node !== undefined) room.set(node, (room.get(node) ?? 0) + step);
+  };
+  for (const release of plan.releases) count(release.node, 1);
+  for (const work of inFlight.values()) if (work.kind === "release") count(work.release.node, -1);
+  return room;
+}

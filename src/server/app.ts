@@ -1,0 +1,79 @@
+/** The HTTP surface: webhooks, extender and operations on one port. Composes the edges, decides nothing, does not listen. */
+import {
+  fastify,
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyServerOptions,
+} from "fastify";
+import type { FormatHold, ToPodFacts } from "../admission/pods.ts";
+import type { Pacer } from "../core/pacer.ts";
+import type { Metrics } from "./metrics.ts";
+import { operationsRoutes } from "./operations.ts";
+import { reporters } from "./reports.ts";
+import { schedulerRoutes } from "./scheduler.ts";
+import type { ServiceState } from "./state.ts";
+import type { TlsMaterial } from "./tls.ts";
+import { webhookRoutes } from "./webhooks.ts";
+
+export interface AppDependencies {
+  readonly pacer: Pacer;
+  readonly toPodFacts: ToPodFacts;
+  readonly formatHold: FormatHold;
+  readonly state: ServiceState;
+  readonly metrics: Metrics;
+  readonly now: () => number;
+  readonly version: string;
+  readonly log: FastifyBaseLogger;
+  /** Without it the server speaks plain HTTP (loopback, tests). */
+  readonly tls?: TlsMaterial | undefined;
+}
+
+/** Largest request body, in bytes: above the API server's own limit for an object (about 1.5 MiB in etcd) with its envelope. */
+export const BODY_LIMIT_BYTES = 4 * 1_048_576;
+
+/**
+ * Idle connections stay open this long, in ms: longer than the 90 s after which Go's clients (API server, scheduler)
+ * close theirs, so that it is never us who closes just as a request comes.
+ */
+const KEEP_ALIVE_MS = 120_000;
+
+/** Builds the app; call `listen` or `inject` on it. */
+export function buildApp(dependencies: AppDependencies): FastifyInstance {
+  const { log, metrics, tls } = dependencies;
+  const options: FastifyServerOptions = {
+    loggerInstance: log,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: BODY_LIMIT_BYTES,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    // A request that comes on an open connection during shutdown is answered, not refused.
+    return503OnClosing: false,
+    forceCloseConnections: "idle",
+  };
+  const app = newServer(options, tls);
+  const reports = reporters(metrics, log);
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    const code = error.statusCode ?? 500;
+    if (code >= 500) log.error({ err: error, url: request.url }, "request failed");
+    else log.warn({ url: request.url, code, error: error.message }, "request refused");
+    return reply.code(code).send({ error: code >= 500 ? "internal error; see the log" : error.message });
+  });
+  app.addHook("onResponse", (request, reply, done) => {
+    log.debug({ method: request.method, url: request.url, code: reply.statusCode, ms: reply.elapsedTime }, "answered");
+    done();
+  });
+  webhookRoutes(app, dependencies, reports);
+  schedulerRoutes(app, dependencies, reports);
+  operationsRoutes(app, dependencies);
+  return app;
+}
+
+/** An app that speaks HTTPS with these certificates, or HTTP. No route depends on which, so one type covers both. */
+function newServer(options: FastifyServerOptions, tls: TlsMaterial | undefined): FastifyInstance {
+  if (tls === undefined) return fastify(options);
+  // A client certificate is asked for, and checked by the extender's routes only: the API server and probes have none.
+  const https = { ...tls, requestCert: tls.ca !== undefined, rejectUnauthorized: false };
+  // Fastify's overloads do not tell that options for http are options for https as well.
+  return fastify({ ...options, https } as FastifyServerOptions);
+}

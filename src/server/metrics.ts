@@ -1,0 +1,184 @@
+/** Every metric of Paceline, in its own registry; docs/metrics.md lists the same ones (a test keeps both equal). */
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
+import type { ReleaseReason } from "../api/reasons.ts";
+import type { Verdict } from "../core/verdict.ts";
+import { nodeGauges } from "./node-gauges.ts";
+
+/** Which lever a verdict belongs to. */
+export type Lever = "gate" | "extender";
+
+/** The HTTP handlers that are timed. */
+export type Handler = "mutate-pods" | "mutate-nodes" | "validate-policy" | "filter" | "prioritize";
+
+/** Upper bounds in s: handlers have budgets of 2 and 5 ms, webhooks a time-out of 2 s. */
+const HANDLER_BUCKETS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2];
+/** Upper bounds in s: a hold may last an instant, and at most 540 s. */
+const HOLD_BUCKETS = [0.1, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 180, 300, 540];
+
+/** Upper bounds in s: a plan should stay well under the 100 ms from a free slot to a release. */
+const PLAN_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
+
+/** Upper bounds in s: a round should stay within its interval, 1.5 s by default. */
+const ROUND_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 5, 10, 30];
+
+/** Makes all metrics. One call for each service: nothing is global. */
+export function createMetrics() {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  return {
+    registry,
+    ...verdictMetrics(registers),
+    ...handlerMetrics(registers),
+    ...serviceMetrics(registers),
+    nodes: nodeGauges(registers),
+  };
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+function verdictMetrics(registers: Registry[]) {
+  return {
+    holds: new Counter({
+      name: "paceline_holds_total",
+      help: "Pods held by the gate, and questions of the scheduler that a hold refused on every node, by reason.",
+      labelNames: ["lever", "reason"] as const,
+      registers,
+    }),
+    allows: new Counter({
+      name: "paceline_allows_total",
+      help: "Pods let through without being held, by reason.",
+      labelNames: ["lever", "reason"] as const,
+      registers,
+    }),
+    wouldHold: new Counter({
+      name: "paceline_observed_holds_total",
+      help: "Pods that would have been held, had the policy's mode not been observe.",
+      labelNames: ["lever", "reason"] as const,
+      registers,
+    }),
+    releases: new Counter({
+      name: "paceline_releases_total",
+      help: "Held pods let go by this replica, by reason.",
+      labelNames: ["reason"] as const,
+      registers,
+    }),
+    holdSeconds: new Histogram({
+      name: "paceline_hold_duration_seconds",
+      help: "How long pods had been held when this replica let them go.",
+      buckets: HOLD_BUCKETS,
+      registers,
+    }),
+    planSeconds: new Histogram({
+      name: "paceline_plan_duration_seconds",
+      help: "Time that the leader took to decide what to do next.",
+      buckets: PLAN_BUCKETS,
+      registers,
+    }),
+    fencesRaised: new Counter({
+      name: "paceline_fences_raised_total",
+      help: "Nodes that joined with the fence up.",
+      registers,
+    }),
+    fencesLifted: new Counter({
+      name: "paceline_fences_lifted_total",
+      help: "Fences taken down by this replica, by reason.",
+      labelNames: ["reason"] as const,
+      registers,
+    }),
+  };
+}
+
+function handlerMetrics(registers: Registry[]) {
+  return {
+    handlerSeconds: new Histogram({
+      name: "paceline_handler_duration_seconds",
+      help: "Time from a read request body to the answer, by handler.",
+      labelNames: ["handler"] as const,
+      buckets: HANDLER_BUCKETS,
+      registers,
+    }),
+    handlerFailures: new Counter({
+      name: "paceline_handler_failures_total",
+      help: "Requests answered as if Paceline were not there, because something went wrong inside (fails open).",
+      labelNames: ["handler"] as const,
+      registers,
+    }),
+    malformedRequests: new Counter({
+      name: "paceline_malformed_requests_total",
+      help: "Requests refused because their body is not what the protocol says.",
+      labelNames: ["handler"] as const,
+      registers,
+    }),
+  };
+}
+
+function serviceMetrics(registers: Registry[]) {
+  return {
+    leading: new Gauge({ name: "paceline_leader", help: "1 while this replica is the leader.", registers }),
+    leaderAlive: new Gauge({
+      name: "paceline_leader_alive",
+      help: "1 while some replica's Lease is fresh; at 0 nothing is gated or fenced.",
+      registers,
+    }),
+    synced: new Gauge({
+      name: "paceline_synced",
+      help: "1 once this replica has seen the whole cluster.",
+      registers,
+    }),
+    policyValid: new Gauge({
+      name: "paceline_policy_valid",
+      help: "1 while the policy in the cluster is the one in force; 0 when it has errors and an earlier one is kept.",
+      registers,
+    }),
+    watchAge: new Gauge({
+      name: "paceline_watch_age_seconds",
+      help: "Time since the API server was last heard on a watch, by resource.",
+      labelNames: ["resource"] as const,
+      registers,
+    }),
+    telemetryFailures: new Counter({
+      name: "paceline_telemetry_failures_total",
+      help: "Readings of a node's figures that came to nothing, by kind.",
+      labelNames: ["kind"] as const,
+      registers,
+    }),
+    telemetryRounds: new Histogram({
+      name: "paceline_telemetry_round_duration_seconds",
+      help: "Time from the first question to the last answer of one round of telemetry.",
+      buckets: ROUND_BUCKETS,
+      registers,
+    }),
+    eventsDropped: new Counter({
+      name: "paceline_events_dropped_total",
+      help: "Kubernetes Events that were not written, because too many came at a time or the API server refused them.",
+      registers,
+    }),
+    writeFailures: new Counter({
+      name: "paceline_write_failures_total",
+      help: "Writes to pods and nodes that the API server refused or that failed, by kind; they are tried again.",
+      labelNames: ["kind"] as const,
+      registers,
+    }),
+  };
+}
+
+/** Counts one verdict of a lever. */
+export function countVerdict({ holds, allows, wouldHold }: Metrics, lever: Lever, verdict: Verdict): void {
+  if (verdict.kind === "hold") {
+    holds.inc({ lever, reason: verdict.reason });
+    return;
+  }
+  allows.inc({ lever, reason: verdict.reason });
+  if (verdict.would !== undefined) wouldHold.inc({ lever, reason: verdict.would.reason });
+}
+
+/** Counts one release. `heldMs` is undefined for a pod whose hold is unknown. */
+export function countRelease(
+  { releases, holdSeconds }: Metrics,
+  reason: ReleaseReason,
+  heldMs: number | undefined,
+): void {
+  releases.inc({ reason });
+  if (heldMs !== undefined) holdSeconds.observe(heldMs / 1_000);
+}

@@ -1,0 +1,99 @@
+/** Gauges of the paced nodes and the held pods: set anew for each scrape, so that nodes that settle or go disappear. */
+import { Gauge, type Registry } from "prom-client";
+import type { ClusterStatus, NodeStatus } from "../core/verdict.ts";
+
+/** One gauge: its name, its help and its value of a node; an unknown value is left out. */
+const perNode: readonly (readonly [name: string, help: string, value: (node: NodeStatus) => number | undefined])[] = [
+  [
+    "paceline_node_in_startup_pods",
+    "Pods that are bound to the node and have not started yet.",
+    (node) => node.inStartup,
+  ],
+  ["paceline_node_reserved_slots", "Slots promised to pods whose binding is not seen yet.", (node) => node.reserved],
+  ["paceline_node_offered_slots", "Slots offered to the scheduler and not resolved yet.", (node) => node.offered],
+  [
+    "paceline_node_stuck_pods",
+    "Pods that cannot start whatever the node does; they hold no slot.",
+    (node) => node.stuck,
+  ],
+  ["paceline_node_limit_slots", "Slots that the node has now.", (node) => node.limit],
+  ["paceline_node_fenced", "1 while the fence is up.", (node) => (node.fenced ? 1 : 0)],
+  [
+    "paceline_node_in_flight_bytes",
+    "Image bytes that started pods still bring to the node.",
+    (node) => node.bytesInFlight,
+  ],
+  ["paceline_node_drain_seconds", "Time that the disk needs for what it owes.", (node) => node.drainSeconds],
+  [
+    "paceline_node_disk_await_seconds",
+    "Mean time of an I/O on the node's disk.",
+    ({ awaitMs }) => awaitMs && awaitMs / 1_000,
+  ],
+  [
+    "paceline_node_disk_utilisation_ratio",
+    "Share of time in which the node's disk was busy.",
+    (node) => node.utilisation,
+  ],
+];
+
+/** Makes the gauges. */
+export function nodeGauges(registers: Registry[]) {
+  const gauges = perNode.map(([name, help, value]) => ({
+    gauge: new Gauge({ name, help: `${help} Paced nodes only.`, labelNames: ["node"] as const, registers }),
+    value,
+  }));
+  const held = new Gauge({
+    name: "paceline_held_pods",
+    help: "Pods held now, by reason.",
+    labelNames: ["reason"] as const,
+    registers,
+  });
+  const states = new Gauge({
+    name: "paceline_nodes",
+    help: "Nodes by state; young and hot ones are paced.",
+    labelNames: ["state"] as const,
+    registers,
+  });
+  const telemetryAge = new Gauge({
+    name: "paceline_telemetry_age_seconds",
+    help: "Age of a node's latest figures. Paced nodes only; absent while a node has given none.",
+    labelNames: ["node"] as const,
+    registers,
+  });
+  const telemetryNodes = new Gauge({
+    name: "paceline_telemetry_nodes",
+    help: "Paced nodes by what is known of their disk: fresh, stale (unknown) or absent.",
+    labelNames: ["sample"] as const,
+    registers,
+  });
+
+  return {
+    /** Sets all to what the status says. `ageMs` gives the age of a node's latest figures. */
+    set(status: ClusterStatus, ageMs: (node: NodeStatus["name"]) => number | undefined): void {
+      for (const { gauge, value } of gauges) setPerNode(gauge, status.nodes, value);
+      setPerNode(telemetryAge, status.nodes, ({ name }) => seconds(ageMs(name)));
+      held.reset();
+      for (const { reason } of status.held) held.inc({ reason });
+      states.reset();
+      for (const { state } of status.nodes) states.inc({ state });
+      states.inc({ state: "settled" }, status.settledNodes);
+      telemetryNodes.reset();
+      for (const sample of ["fresh", "stale", "absent"] as const) telemetryNodes.set({ sample }, 0);
+      for (const { sample } of status.nodes) telemetryNodes.inc({ sample });
+    },
+  };
+}
+
+const seconds = (ms: number | undefined) => (ms === undefined ? undefined : ms / 1_000);
+
+function setPerNode(
+  gauge: Gauge<"node">,
+  nodes: readonly NodeStatus[],
+  value: (node: NodeStatus) => number | undefined,
+) {
+  gauge.reset();
+  for (const node of nodes) {
+    const figure = value(node);
+    if (figure !== undefined) gauge.set({ node: node.name }, figure);
+  }
+}

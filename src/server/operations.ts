@@ -1,0 +1,52 @@
+/** Routes for people and probes: health, readiness, metrics, status. */
+import type { FastifyInstance } from "fastify";
+import type { AppDependencies } from "./app.ts";
+import { missingForReady, type LeaderState } from "./state.ts";
+import type { ClusterStatus } from "../core/verdict.ts";
+
+/** The answer of `/status.json`. */
+export interface StatusAnswer extends ClusterStatus {
+  readonly version: string;
+  readonly synced: boolean;
+  readonly leader: LeaderState;
+  readonly policyValid: boolean;
+}
+
+/** What `/status.json` says. */
+export function statusAnswer({ pacer, state, now, version }: AppDependencies): StatusAnswer {
+  const { synced } = state.replica();
+  return { version, synced, leader: state.leader(), policyValid: state.policyValid(), ...pacer.status(now()) };
+}
+
+const flag = (on: boolean) => (on ? 1 : 0);
+
+/** Sets the gauges; counters and histograms count by themselves. */
+function refreshGauges({ pacer, state, now, metrics }: AppDependencies): void {
+  const nowMs = now();
+  const { alive, leading } = state.leader();
+  metrics.leading.set(flag(leading));
+  metrics.leaderAlive.set(flag(alive));
+  metrics.synced.set(flag(state.replica().synced));
+  metrics.policyValid.set(flag(state.policyValid()));
+  metrics.eventsDropped.reset();
+  metrics.eventsDropped.inc(state.eventsDropped());
+  for (const [resource, ageMs] of Object.entries(state.watchAgesMs(nowMs))) {
+    metrics.watchAge.set({ resource }, ageMs / 1_000);
+  }
+  metrics.nodes.set(pacer.status(nowMs), (node) => state.telemetryAgeMs(node, nowMs));
+}
+
+/** Adds `/healthz`, `/readyz`, `/metrics` and `/status.json`. The status page at `/` belongs here too. */
+export function operationsRoutes(app: FastifyInstance, dependencies: AppDependencies): void {
+  app.get("/healthz", () => ({ ok: true }));
+  app.get("/readyz", (_request, reply) => {
+    const missing = missingForReady(dependencies.state);
+    return reply.code(missing.length === 0 ? 200 : 503).send({ ready: missing.length === 0, missing });
+  });
+  app.get("/metrics", async (_request, reply) => {
+    refreshGauges(dependencies);
+    const { registry } = dependencies.metrics;
+    return reply.type(registry.contentType).send(await registry.metrics());
+  });
+  app.get("/status.json", () => statusAnswer(dependencies));
+}

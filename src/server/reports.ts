@@ -1,0 +1,73 @@
+/** What the handlers report, as metrics and log lines: one line at info for each hold, all else at debug. */
+import type { FastifyBaseLogger } from "fastify";
+import type { NodeAdmissionReport } from "../admission/nodes.ts";
+import type { PodAdmissionReport } from "../admission/pods.ts";
+import type { PodFacts } from "../core/facts.ts";
+import type { FilterReport } from "../extender/filter.ts";
+import { countVerdict, type Handler, type Metrics } from "./metrics.ts";
+
+/** How a log line names a pod; on CREATE it may have no name yet. */
+export const podLabel = ({ namespace, name, shape }: PodFacts) =>
+  `${namespace}/${name === "" ? `${shape.ownerName}-*` : name}`;
+
+/** Where each handler's reports go. */
+export interface Reporters {
+  readonly pod: (report: PodAdmissionReport) => void;
+  readonly node: (report: NodeAdmissionReport) => void;
+  readonly filter: (report: FilterReport) => void;
+  readonly prioritize: (report: { readonly error: unknown }) => void;
+}
+
+/** Makes the sinks of every handler's reports. */
+export function reporters(metrics: Metrics, log: FastifyBaseLogger): Reporters {
+  const failed = (handler: Handler, error: unknown) => {
+    metrics.handlerFailures.inc({ handler });
+    log.error({ err: error, handler }, "failed inside; answered as if paceline were not there");
+  };
+  const warnedOfWholeNodes = { done: false };
+
+  return {
+    pod(report: PodAdmissionReport): void {
+      if (report.kind === "failure") {
+        failed("mutate-pods", report.error);
+        return;
+      }
+      const { pod, verdict, dryRun } = report;
+      if (!dryRun) countVerdict(metrics, "gate", verdict);
+      const fields = { pod: podLabel(pod), reason: verdict.reason, dryRun };
+      if (verdict.kind === "hold") log.info({ ...fields, node: verdict.node, message: verdict.message }, "held");
+      else log.debug({ ...fields, would: verdict.would?.reason }, "allowed");
+    },
+    node(report: NodeAdmissionReport): void {
+      if (report.kind === "failure") {
+        failed("mutate-nodes", report.error);
+        return;
+      }
+      if (!report.dryRun) metrics.fencesRaised.inc();
+      log.info({ node: report.node, value: report.value, dryRun: report.dryRun }, "fenced");
+    },
+    filter(report: FilterReport): void {
+      if (report.kind === "failure") {
+        failed("filter", report.error);
+        return;
+      }
+      countOffer(metrics, report);
+      if (report.wholeNodes && !warnedOfWholeNodes.done) {
+        warnedOfWholeNodes.done = true;
+        log.warn("kube-scheduler sends whole nodes: set nodeCacheCapable: true for this extender, it costs much less");
+      }
+      const { pod, offer, asked } = report;
+      log.debug({ pod: podLabel(pod), asked, accepted: offer.accepted.length, reason: offer.reason }, "filtered");
+    },
+    prioritize(report: { readonly error: unknown }): void {
+      failed("prioritize", report.error);
+    },
+  };
+}
+
+/** An offer counts as a hold when it refused every node. */
+function countOffer({ holds, allows }: Metrics, { offer, asked }: Extract<FilterReport, { kind: "offer" }>): void {
+  const labels = { lever: "extender", reason: offer.reason };
+  if (asked > 0 && offer.accepted.length === 0) holds.inc(labels);
+  else allows.inc(labels);
+}

@@ -1,0 +1,37 @@
+/** Routes of the admission webhooks. They fail open: an error status makes the API server go on (failurePolicy Ignore). */
+import type { FastifyInstance } from "fastify";
+import {
+  admissionAnswer,
+  parseAdmissionReview,
+  type AdmissionRequest,
+  type AdmissionResponse,
+} from "../api/admission-review.ts";
+import { nodeAdmission } from "../admission/nodes.ts";
+import { podAdmission } from "../admission/pods.ts";
+import { admitPolicy } from "../admission/policy.ts";
+import type { AppDependencies } from "./app.ts";
+import type { Handler } from "./metrics.ts";
+import { timed } from "./timed.ts";
+import type { Reporters } from "./reports.ts";
+
+type Admit = (request: AdmissionRequest) => AdmissionResponse;
+
+/** Adds `/mutate/pods`, `/mutate/nodes` and `/validate/policy`. */
+export function webhookRoutes(app: FastifyInstance, dependencies: AppDependencies, reports: Reporters): void {
+  const { pacer, toPodFacts, formatHold, state, now, metrics } = dependencies;
+  const replica = () => state.replica();
+  const policy = () => state.policy();
+
+  const route = (path: string, handler: Handler, admit: Admit) =>
+    app.post(
+      path,
+      timed(metrics, handler, (body) => admissionAnswer(admit(parseAdmissionReview(body)))),
+    );
+  route(
+    "/mutate/pods",
+    "mutate-pods",
+    podAdmission({ pacer, toPodFacts, formatHold, replica, now, report: reports.pod }),
+  );
+  route("/mutate/nodes", "mutate-nodes", nodeAdmission({ policy, replica, now, report: reports.node }));
+  route("/validate/policy", "validate-policy", admitPolicy);
+}

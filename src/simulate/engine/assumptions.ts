@@ -1,0 +1,45 @@
+/**
+ * Every number of the simulated control plane, in one place, in ms unless the name says otherwise. The node's own numbers
+ * are in ../model/constants.ts. "read" = read in Kubernetes 1.36; "measured" = on a real control plane (docs/design.md);
+ * "assumed" comes with its plausible range.
+ */
+export const engineDefaults = {
+  /** From a write until a watch has delivered it. Assumed; range 1–20. */
+  watchMs: 5,
+  /** One write, at least. Assumed; range 3–10. */
+  writeLeastMs: 5,
+  /** …and up to so much more, by chance. Assumed; range 0–10. */
+  writeSpreadMs: 5,
+  /** From a change on the node until the kubelet has written it. Assumed; range 5–100. */
+  statusMs: 10,
+  /** The scheduler's work on one pod. scheduler_perf at 5,000 nodes gives 680–810 pods/s; range 1–5. */
+  schedulePodMs: 1.5,
+  /** First back-off of an unschedulable pod. Read: podInitialBackoffSeconds. */
+  backOffInitialMs: 1_000,
+  /** Longest one. Read: podMaxBackoffSeconds. */
+  backOffMaxMs: 10_000,
+  /** Node object exists so long before the node is Ready. Measured: 2 s. */
+  registerMs: 2_000,
+  /** The kubelet writes a changed node status (images) this often. Read: nodeStatusUpdateFrequency. */
+  nodeStatusMs: 10_000,
+  /** A controller's pods come one after another. Assumed; range 0.2–20: kube-controller-manager's client limit is 50/s by default, busy clusters raise it. */
+  createPodMs: 1,
+  /** Events within this time make one plan. As the release loop's own. */
+  coalesceMs: 2,
+  /** The release loop rests four times as long as a plan took, at most this. As the release loop's own. */
+  longestRestMs: 40,
+  /** What one plan takes: per waiting pod and per paced node. Assumed; range 0.0005–0.005 and 0.005–0.05. */
+  planPerPodMs: 0.001,
+  planPerNodeMs: 0.02,
+  /** Writes of the release loop at the same time. As its own. */
+  writesInFlight: 64,
+  /** The loop looks again at the latest after this. As its own. */
+  recheckMs: 5_000,
+  /** The autoscaler looks this often. Read: Cluster Autoscaler, scan-interval. */
+  scanMs: 10_000,
+  /** Nothing is simulated beyond this after the last thing that the scenario brings. A herd of 2 hours was reported. */
+  horizonMs: 4 * 3_600_000,
+} as const;
+
+/** A pod without requests counts as this much when nodes are scored. Read: DefaultMilliCPURequest, DefaultMemoryRequest. */
+export const scoredRequest = { cpuMillis: 100, memoryBytes: 200 * 1_048_576 } as const;

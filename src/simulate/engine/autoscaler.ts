@@ -1,0 +1,92 @@
+/**
+ * A cluster autoscaler: looks now and then, packs the pods that the scheduler calls Unschedulable into what is free on
+ * the nodes there are and those on their way (a fence is a startup taint: the node still counts as room), and adds nodes
+ * for the rest. Gated pods call for nothing.
+ */
+import type { Scenario } from "../scenario/schema.ts";
+import type { Cluster } from "./cluster.ts";
+import { MIB } from "../../core/units.ts";
+import type { SimPod } from "./pod.ts";
+import { GIB, SECOND_MS } from "../model/constants.ts";
+
+interface Room {
+  pods: number;
+  cpuMillis: number;
+  memoryBytes: number;
+}
+
+export class Autoscaler {
+  /** Nodes it has added. */
+  added = 0;
+  readonly #cluster: Cluster;
+  readonly #settings: NonNullable<Scenario["autoscaler"]>;
+  /** Of the nodes it has ordered and that have not registered yet. */
+  #ordered = 0;
+
+  constructor(cluster: Cluster, settings: NonNullable<Scenario["autoscaler"]>) {
+    this.#cluster = cluster;
+    this.#settings = settings;
+    cluster.agenda.at(0, () => this.#scan());
+  }
+
+  #scan(): void {
+    const cluster = this.#cluster;
+    let missing = this.#missingNodes();
+    while (missing > 0 && this.added < this.#settings.maxNodes) {
+      this.#order();
+      missing -= 1;
+    }
+    if (cluster.unfinished) cluster.agenda.after(cluster.times.scanMs, () => this.#scan());
+  }
+
+  #order(): void {
+    const { agenda, scenario, times } = this.#cluster;
+    const spec = scenario.nodes[this.#settings.nodes];
+    if (!spec) return;
+    this.added += 1;
+    this.#ordered += 1;
+    const readyMs = agenda.nowMs + this.#settings.joinSeconds * SECOND_MS;
+    agenda.at(readyMs - times.registerMs, () => {
+      this.#ordered -= 1;
+      this.#cluster.join(spec, readyMs);
+    });
+  }
+
+  /** First fit, as its simulation of the scheduler does. */
+  #missingNodes(): number {
+    const { nodes, scheduler } = this.#cluster;
+    const rooms: Room[] = nodes.map((node) => ({
+      pods: node.spec.pods - node.podCount,
+      cpuMillis: node.spec.cpu * 1_000 - node.cpuMillis,
+      memoryBytes: node.podBytes - node.memoryBytes,
+    }));
+    for (let at = 0; at < this.#ordered; at += 1) rooms.push(this.#emptyNode());
+    let missing = 0;
+    for (const pod of scheduler.unschedulable) {
+      if (pod.pinned || rooms.some((room) => take(room, pod))) continue;
+      const room = this.#emptyNode();
+      if (!take(room, pod)) continue; // no node of this kind would do
+      rooms.push(room);
+      missing += 1;
+    }
+    return missing;
+  }
+
+  #emptyNode(): Room {
+    const spec = this.#cluster.scenario.nodes[this.#settings.nodes];
+    return {
+      pods: spec?.pods ?? 0,
+      cpuMillis: (spec?.cpu ?? 0) * 1_000,
+      memoryBytes: (spec?.memoryGib ?? 0) * GIB,
+    };
+  }
+}
+
+function take(room: Room, pod: SimPod): boolean {
+  const { cpuMillis, memoryMib } = pod.workload.spec;
+  if (room.pods < 1 || room.cpuMillis < cpuMillis || room.memoryBytes < memoryMib * MIB) return false;
+  room.pods -= 1;
+  room.cpuMillis -= cpuMillis;
+  room.memoryBytes -= memoryMib * MIB;
+  return true;
+}

@@ -1,0 +1,295 @@
+/**
+ * The simulated cluster: an API server that tells everybody a little later, kubelets around the modelled nodes, the
+ * controllers that create pods, and a scheduler. A strategy ({@link Lever}) takes part where Paceline would.
+ */
+import { seededRandom } from "../model/random.ts";
+import type { PodView } from "../model/types.ts";
+import type { Scenario, ScenarioNodes } from "../scenario/schema.ts";
+import { Agenda, DelayLine } from "./agenda.ts";
+import { engineDefaults } from "./assumptions.ts";
+import type { Lever } from "./lever.ts";
+import { secondsToMs, SimNode, type Surroundings } from "./node.ts";
+import { planWorkload, SimPod, type WorkloadPlan } from "./pod.ts";
+import { Scheduler } from "./scheduler.ts";
+import { Tally } from "./tally.ts";
+import type { Assumptions } from "../model/constants.ts";
+
+export interface ClusterOptions {
+  readonly scenario: Scenario;
+  readonly seed: number;
+  readonly lever: (cluster: Cluster) => Lever;
+  readonly assumptions?: Partial<Assumptions> | undefined;
+}
+
+export class Cluster {
+  readonly agenda: Agenda;
+  readonly times = engineDefaults;
+  readonly nodes: SimNode[] = [];
+  readonly pods: SimPod[] = [];
+  readonly scheduler: Scheduler;
+  readonly tally = new Tally();
+  readonly scenario: Scenario;
+  readonly random: () => number;
+  readonly #options: ClusterOptions;
+  readonly #around: Omit<Surroundings, "startMs" | "seed">;
+  readonly #workloads: readonly WorkloadPlan[];
+  readonly #podsByUid = new Map<string, SimPod>();
+  readonly #fences = new Map<string, SimNode>();
+  readonly #statuses: DelayLine<{ readonly pod: SimPod; readonly view: PodView }>;
+  readonly #toKubelets: DelayLine<SimPod>;
+  readonly #lever: Lever;
+  /** Things that the scenario itself still brings: nodes to join, workloads to create. */
+  #upcoming = 0;
+  /** Pods that may still become Ready. */
+  #unready = 0;
+  /** Pods of DaemonSets that nodes are still to get. */
+  #owedDaemons = 0;
+
+  constructor(options: ClusterOptions) {
+    const { scenario, seed } = options;
+    this.#options = options;
+    this.scenario = scenario;
+    this.agenda = new Agenda(startMs(scenario));
+    this.random = seededRandom(seed);
+    this.#around = surroundings(scenario, options.assumptions);
+    this.#workloads = scenario.workloads.map(planWorkload);
+    this.#statuses = new DelayLine(this.agenda, this.times.statusMs, ({ pod, view }) => this.#statusArrives(pod, view));
+    this.#toKubelets = new DelayLine(this.agenda, this.times.watchMs, (pod) => this.#kubeletSees(pod));
+    this.scheduler = new Scheduler({
+      agenda: this.agenda,
+      random: seededRandom(seed + 1),
+      times: this.times,
+      nodeOfFence: (value) => this.#fences.get(value),
+      bind: (pod, node) => this.agenda.after(this.writeMs(), () => this.bind(pod, node)),
+      markUnschedulable: (pod) => this.#markUnschedulable(pod),
+    });
+    this.#lever = options.lever(this);
+    this.#announce();
+  }
+
+  get lever(): Lever {
+    return this.#lever;
+  }
+
+  get workloads(): readonly WorkloadPlan[] {
+    return this.#workloads;
+  }
+
+  /** How long the next write takes. */
+  writeMs(): number {
+    return this.times.writeLeastMs + this.times.writeSpreadMs * this.random();
+  }
+
+  /** Something has still to happen, and somebody is waiting for it. */
+  get unfinished(): boolean {
+    return this.#upcoming > 0 || this.#unready > 0 || this.#owedDaemons > 0;
+  }
+
+  pod(uid: string): SimPod | undefined {
+    return this.#podsByUid.get(uid);
+  }
+
+  /** A node of this kind registers now and is Ready at `readyMs`. */
+  join(spec: ScenarioNodes, readyMs: number): SimNode {
+    const { nowMs } = this.agenda;
+    const createdMs = Math.min(nowMs, readyMs - this.times.registerMs);
+    const around = { ...this.#around, startMs: nowMs, seed: this.#options.seed };
+    const node = new SimNode(this.nodes.length, spec, createdMs, readyMs, around);
+    this.nodes.push(node);
+    // A node that was Ready long before anything happens has no fence any more.
+    node.fence = createdMs < nowMs ? undefined : this.#lever.nodeAdmission(node);
+    if (node.fence) this.#fences.set(node.fence.value, node);
+    this.nodeChanged(node);
+    if (createdMs < nowMs) this.#becomesReady(node);
+    else this.agenda.at(readyMs, () => this.#becomesReady(node));
+    this.#keepReportingImages(node);
+    if (spec.pods > 0) this.#owedDaemons += this.#workloads.filter(({ spec: { kind } }) => kind === "DaemonSet").length;
+    for (const workload of this.#workloads) this.#ensureDaemon(workload, node);
+    return node;
+  }
+
+  /** The binding reaches the API server. */
+  bind(pod: SimPod, node: SimNode): void {
+    const { nowMs } = this.agenda;
+    pod.node = node;
+    pod.boundMs = nowMs;
+    pod.letGoMs ??= nowMs;
+    node.inStartup += 1;
+    node.peakInStartup = Math.max(node.peakInStartup, node.inStartup);
+    node.pods.push(pod);
+    this.podChanged(pod);
+    this.#toKubelets.push(pod);
+  }
+
+  /** The gate is off. */
+  ungated(pod: SimPod): void {
+    pod.gated = false;
+    pod.hold = undefined;
+    if (!this.#lever.binds) this.agenda.after(this.times.watchMs, () => this.scheduler.add(pod));
+  }
+
+  podChanged(pod: SimPod): void {
+    pod.touch();
+    this.#lever.podChanged(pod);
+  }
+
+  nodeChanged(node: SimNode): void {
+    node.touch();
+    this.#lever.nodeChanged(node);
+  }
+
+  /** The fence is off the node. */
+  unfence(node: SimNode): void {
+    if (!node.fence) return;
+    this.#fences.delete(node.fence.value);
+    node.fence = undefined;
+    this.nodeChanged(node);
+    this.agenda.after(this.times.watchMs, () => {
+      if (node.ready) this.scheduler.opened(node);
+      for (const workload of this.#workloads) this.#ensureDaemon(workload, node);
+    });
+  }
+
+  /** Runs the node's model up to now and books what happened there. */
+  drive(node: SimNode): void {
+    const { nowMs } = this.agenda;
+    for (const event of node.model.advanceTo(nowMs)) {
+      if (event.kind === "images") node.imagesChanged = true;
+      else if (event.kind === "failure") this.tally.failed(event.fingerprint);
+      else if (event.kind === "status") this.#nodeSays(node, event.uid, event.status, event.atMs);
+    }
+    node.peakAwaitMs = Math.max(node.peakAwaitMs, node.model.counters(nowMs).awaitMs);
+    this.#wake(node);
+  }
+
+  #wake(node: SimNode): void {
+    const next = node.model.nextEventMs() ?? Infinity;
+    if (next >= node.wakeMs || next === Infinity) return;
+    node.wakeMs = next;
+    this.agenda.at(next, () => {
+      if (node.wakeMs !== next) return;
+      node.wakeMs = Infinity;
+      this.drive(node);
+    });
+  }
+
+  #announce(): void {
+    for (const spec of this.scenario.nodes) {
+      const readyMs = secondsToMs(spec.joinSeconds);
+      for (let count = 0; count < spec.count; count += 1) {
+        this.#expect(readyMs - this.times.registerMs, () => this.join(spec, readyMs));
+      }
+    }
+    for (const workload of this.#workloads) {
+      this.#expect(secondsToMs(workload.spec.createdSeconds), () => this.#create(workload));
+    }
+  }
+
+  #expect(atMs: number, run: () => void): void {
+    this.#upcoming += 1;
+    this.agenda.at(atMs, () => {
+      this.#upcoming -= 1;
+      run();
+    });
+  }
+
+  #becomesReady(node: SimNode): void {
+    node.ready = true;
+    this.nodeChanged(node);
+    this.agenda.after(this.times.watchMs, () => {
+      if (!node.fence) this.scheduler.opened(node);
+      else this.scheduler.openedToTolerant(node.fence.value);
+    });
+    this.drive(node);
+  }
+
+  #keepReportingImages(node: SimNode): void {
+    this.agenda.after(this.times.nodeStatusMs, () => {
+      if (node.reportImages()) this.nodeChanged(node);
+      if (this.unfinished) this.#keepReportingImages(node);
+    });
+  }
+
+  #create(workload: WorkloadPlan): void {
+    if (workload.spec.kind === "DaemonSet") {
+      for (const node of this.nodes) this.#ensureDaemon(workload, node);
+      return;
+    }
+    const replicas = workload.spec.replicas ?? 1;
+    this.#unready += replicas;
+    let created = 0;
+    const next = () => {
+      this.#createPod(workload, undefined);
+      this.#unready -= 1;
+      created += 1;
+      if (created < replicas) this.agenda.after(this.times.createPodMs, next);
+    };
+    next();
+  }
+
+  /** As the DaemonSet controller: not where a taint repels the pod. */
+  #ensureDaemon(workload: WorkloadPlan, node: SimNode): void {
+    const { kind, toleratesEverything, createdSeconds } = workload.spec;
+    if (kind !== "DaemonSet" || node.spec.pods === 0 || (node.fence && !toleratesEverything)) return;
+    if (secondsToMs(createdSeconds) > this.agenda.nowMs || node.daemons.has(workload.index)) return;
+    node.daemons.add(workload.index);
+    this.#owedDaemons -= 1;
+    this.#createPod(workload, node);
+  }
+
+  #createPod(workload: WorkloadPlan, pinned: SimNode | undefined): void {
+    const pod = new SimPod(this.pods.length, workload, pinned, this.agenda.nowMs);
+    this.pods.push(pod);
+    this.#podsByUid.set(pod.uid, pod);
+    if (!pod.crashes) this.#unready += 1;
+    this.#lever.podAdmission(pod);
+    this.podChanged(pod);
+    if (!pod.gated && !this.#lever.binds) this.agenda.after(this.times.watchMs, () => this.scheduler.add(pod));
+  }
+
+  #markUnschedulable(pod: SimPod): void {
+    if (pod.unschedulable) return;
+    pod.unschedulable = true;
+    this.agenda.after(this.writeMs(), () => this.podChanged(pod));
+  }
+
+  #kubeletSees(pod: SimPod): void {
+    const { node } = pod;
+    if (!node) return;
+    node.model.addPod(pod.model(), this.agenda.nowMs);
+    this.drive(node);
+  }
+
+  #nodeSays(node: SimNode, uid: string, view: PodView, atMs: number): void {
+    const pod = this.pod(uid);
+    if (!pod) return;
+    if (view.started && pod.startedMs === undefined) {
+      pod.startedMs = atMs;
+      node.inStartup -= 1;
+    }
+    if (view.ready && pod.readyMs === undefined) {
+      pod.readyMs = atMs;
+      if (!pod.crashes) this.#unready -= 1;
+    }
+    this.#statuses.push({ pod, view });
+  }
+
+  #statusArrives(pod: SimPod, view: PodView): void {
+    if (pod.learn(view)) this.podChanged(pod);
+  }
+}
+
+/** A little before the first pod: nodes that join earlier are simply there. */
+function startMs({ workloads }: Scenario): number {
+  const first = workloads.reduce((least, workload) => Math.min(least, workload.createdSeconds), 0);
+  return secondsToMs(first) - 2 * engineDefaults.registerMs;
+}
+
+function surroundings(scenario: Scenario, assumptions: Partial<Assumptions> | undefined) {
+  return {
+    images: scenario.images,
+    kubelet: scenario.kubelet,
+    registryMibPerSecond: scenario.registry.mibPerSecond,
+    assumptions,
+  };
+}

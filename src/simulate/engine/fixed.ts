@@ -1,0 +1,121 @@
+/**
+ * `fixed:N`: a constant number of pods in startup per node, as pod-pacemaker does it; the oldest pod first, or any other
+ * order that is given. It binds pods itself, as soon as a slot is free, to the node that kube-scheduler would choose.
+ */
+import type { Cluster } from "./cluster.ts";
+import type { Lever } from "./lever.ts";
+import { SECOND_MS } from "../model/constants.ts";
+import type { SimNode } from "./node.ts";
+import type { SimPod } from "./pod.ts";
+import { assume } from "./scheduler.ts";
+
+/** Negative when `a` goes first. */
+export type PodOrder = (a: SimPod, b: SimPod) => number;
+
+/** By priority, then age: what an operator would do without knowing more. */
+export const oldestFirst: PodOrder = (a, b) => b.workload.spec.priority - a.workload.spec.priority || a.order - b.order;
+
+/** A pod that has not started by then gives its slot back, as Paceline's default has it. */
+const STUCK_MS = 300 * SECOND_MS;
+
+export class FixedLever implements Lever {
+  readonly binds = true;
+  readonly holds = true;
+  readonly #cluster: Cluster;
+  readonly #slots: number;
+  readonly #order: PodOrder;
+  /** Held pods: for each node those pinned to it, and the others. */
+  readonly #pinned = new Map<SimNode, SimPod[]>();
+  #anywhere: SimPod[] = [];
+  #sorted = true;
+  readonly #held = new Map<SimNode, Set<SimPod>>();
+  #poked = false;
+
+  constructor(cluster: Cluster, slots: number, order: PodOrder) {
+    this.#cluster = cluster;
+    this.#slots = slots;
+    this.#order = order;
+  }
+
+  podAdmission(pod: SimPod): void {
+    if (pod.pinned) this.#pinned.set(pod.pinned, [...(this.#pinned.get(pod.pinned) ?? []), pod].sort(this.#order));
+    else {
+      this.#anywhere.push(pod);
+      this.#sorted = false;
+    }
+    this.#poke();
+  }
+
+  nodeAdmission(): undefined {
+    return undefined;
+  }
+
+  podChanged(pod: SimPod): void {
+    const { node, progress } = pod;
+    if (!node || !(progress.containersStarted || progress.waitingOn !== undefined)) return;
+    if (this.#heldOn(node).delete(pod)) this.#poke();
+  }
+
+  nodeChanged(): void {
+    this.#poke();
+  }
+
+  limitOf(): number {
+    return this.#slots;
+  }
+
+  #heldOn(node: SimNode): Set<SimPod> {
+    const held = this.#held.get(node) ?? new Set();
+    this.#held.set(node, held);
+    return held;
+  }
+
+  #poke(): void {
+    if (this.#poked) return;
+    this.#poked = true;
+    const { agenda, times } = this.#cluster;
+    agenda.after(times.watchMs + times.coalesceMs, () => {
+      this.#poked = false;
+      this.#fill();
+    });
+  }
+
+  #fill(): void {
+    for (const [node, pods] of this.#pinned) {
+      while (pods.length > 0 && node.ready && this.#free(node)) {
+        const pod = pods.shift();
+        if (pod) this.#place(pod, node);
+      }
+    }
+    if (!this.#sorted) this.#anywhere.sort(this.#order);
+    this.#sorted = true;
+    const open = new Set(this.#cluster.nodes.filter((node) => node.ready && this.#free(node) && hasRoom(node)));
+    let taken = 0;
+    for (const pod of this.#anywhere) {
+      if (open.size === 0) break;
+      const node = this.#cluster.scheduler.choose(pod, (one) => open.has(one));
+      if (!node) break;
+      taken += 1;
+      this.#place(pod, node);
+      if (!this.#free(node) || !hasRoom(node)) open.delete(node);
+    }
+    if (taken > 0) this.#anywhere = this.#anywhere.slice(taken);
+  }
+
+  #free(node: SimNode): boolean {
+    return this.#heldOn(node).size < this.#slots;
+  }
+
+  #place(pod: SimPod, node: SimNode): void {
+    const { agenda } = this.#cluster;
+    assume(pod, node);
+    this.#heldOn(node).add(pod);
+    pod.letGoMs = agenda.nowMs;
+    agenda.after(this.#cluster.writeMs(), () => this.#cluster.bind(pod, node));
+    agenda.after(STUCK_MS, () => {
+      if (this.#heldOn(node).delete(pod)) this.#poke();
+    });
+  }
+}
+
+const hasRoom = (node: SimNode) => node.podCount < node.spec.pods;

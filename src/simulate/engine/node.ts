@@ -1,0 +1,121 @@
+/** A node of the simulated cluster: its object in the API server, and the model of what runs on it. */
+import type { NodeFacts } from "../../core/facts.ts";
+import { type Assumptions, GIB, SECOND_MS } from "../model/constants.ts";
+import { imageName, type ImageName, nodeName, type NodeName } from "../../core/units.ts";
+import { NodeModel } from "../model/node-model.ts";
+import { seededRandom } from "../model/random.ts";
+import type { ImageSpec, KubeletSpec, NodeCounters } from "../model/types.ts";
+import type { ScenarioNodes } from "../scenario/schema.ts";
+import type { SimPod } from "./pod.ts";
+
+const CLASS_LABEL = "node.kubernetes.io/instance-type";
+const NOT_READY = [{ key: "node.kubernetes.io/not-ready", value: "", effect: "NoSchedule" }] as const;
+
+/** What all nodes of a scenario share. */
+export interface Surroundings {
+  /** When the model of the node begins. */
+  readonly startMs: number;
+  readonly seed: number;
+  readonly images: readonly ImageSpec[];
+  readonly kubelet: KubeletSpec;
+  readonly registryMibPerSecond: number;
+  readonly assumptions: Partial<Assumptions> | undefined;
+}
+
+export class SimNode {
+  readonly index: number;
+  readonly name: NodeName;
+  readonly spec: ScenarioNodes;
+  readonly createdMs: number;
+  readonly readyMs: number;
+  readonly model: NodeModel;
+  readonly podBytes: number;
+  ready = false;
+  fence: NodeFacts["fence"];
+  /** What the scheduler has given it, bound or on its way. */
+  podCount = 0;
+  cpuMillis = 0;
+  memoryBytes = 0;
+  scoredCpuMillis = 0;
+  scoredMemoryBytes = 0;
+  /** Pods of each workload, by its index. */
+  readonly replicas = new Map<number, number>();
+  /** Bound and not started yet; the most there ever were. */
+  inStartup = 0;
+  peakInStartup = 0;
+  peakAwaitMs = 0;
+  readonly pods: SimPod[] = [];
+  /** DaemonSets that have their pod here, by index of the workload. */
+  readonly daemons = new Set<number>();
+  /** When the model is next on the agenda. */
+  wakeMs = Infinity;
+  imagesChanged = false;
+  lastCounters: { readonly atMs: number; readonly counters: NodeCounters } | undefined;
+  #version = 0;
+  #images: ReadonlyMap<ImageName, number>;
+  readonly #labels: Readonly<Record<string, string>>;
+  readonly #allocatable: NodeFacts["allocatable"];
+
+  constructor(index: number, spec: ScenarioNodes, createdMs: number, readyMs: number, around: Surroundings) {
+    this.index = index;
+    this.spec = spec;
+    this.createdMs = createdMs;
+    this.readyMs = readyMs;
+    this.name = nodeName(`node-${index}`);
+    this.podBytes = spec.memoryGib * GIB;
+    this.model = new NodeModel({
+      random: seededRandom(around.seed + 7_919 * (index + 1)),
+      disk: spec.disk,
+      cores: spec.cpu,
+      memoryBytes: spec.memoryGib * GIB,
+      present: spec.present,
+      normalEvents: false,
+      ...around,
+    });
+    this.#labels = {
+      "kubernetes.io/hostname": this.name,
+      ...(spec.class !== undefined && { [CLASS_LABEL]: spec.class }),
+    };
+    this.#allocatable = { cpu: spec.cpu * 1_000, memory: this.podBytes, pods: spec.pods };
+    this.#images = this.#listImages();
+  }
+
+  get labels(): Readonly<Record<string, string>> {
+    return this.#labels;
+  }
+
+  touch(): void {
+    this.#version += 1;
+  }
+
+  /** The kubelet writes its node status; false when nothing in it has changed. */
+  reportImages(): boolean {
+    if (!this.imagesChanged) return false;
+    this.imagesChanged = false;
+    this.#images = this.#listImages();
+    return true;
+  }
+
+  #listImages(): ReadonlyMap<ImageName, number> {
+    return new Map(this.model.images().map(({ name, sizeBytes }) => [imageName(name), sizeBytes]));
+  }
+
+  facts(): NodeFacts {
+    return {
+      name: this.name,
+      uid: `uid-${this.index}`,
+      resourceVersion: String(1_000_000_000 + this.#version),
+      labels: this.#labels,
+      createdAtMs: this.createdMs,
+      readySinceMs: this.ready ? this.readyMs : undefined,
+      unschedulable: false,
+      taints: this.ready ? [] : NOT_READY,
+      fence: this.fence,
+      allocatable: this.#allocatable,
+      address: "127.0.0.1",
+      images: this.#images,
+    };
+  }
+}
+
+export const secondsToMs = (seconds: number) => seconds * SECOND_MS;

@@ -1,0 +1,175 @@
+/** A pod of the simulated cluster: what the API server holds of it, and what the report wants to know. */
+import { podProgress } from "../../cluster/pod-status.ts";
+import type { PodProgress } from "../../cluster/pod-status.ts";
+import type { PodFacts, PodShape } from "../../core/facts.ts";
+import { imageName, MIB, podUID, type PodUID } from "../../core/units.ts";
+import type { ModelPod, PodView } from "../model/types.ts";
+import type { ScenarioWorkload } from "../scenario/schema.ts";
+import type { SimNode } from "./node.ts";
+
+/** What all pods of one workload have in common. */
+export interface WorkloadPlan {
+  readonly index: number;
+  readonly spec: ScenarioWorkload;
+  readonly shape: PodShape;
+}
+
+export function planWorkload(spec: ScenarioWorkload, index: number): WorkloadPlan {
+  const { name, cpuMillis, memoryMib } = spec;
+  const shape: PodShape = {
+    namespace: "default",
+    labels: { app: name },
+    ownerKind: spec.kind === "DaemonSet" ? "DaemonSet" : "ReplicaSet",
+    ownerName: name,
+    nodeSelector: {},
+    affinityTerms: undefined,
+    tolerations: spec.toleratesEverything ? [{ key: "", operator: "Exists", value: "", effect: "" }] : [],
+    requests: { pods: 1, ...(cpuMillis > 0 && { cpu: cpuMillis }), ...(memoryMib > 0 && { memory: memoryMib * MIB }) },
+    hostPorts: [],
+    images: [...new Set(spec.images.map(imageName))],
+    priority: spec.priority,
+    priorityClassName: "",
+    schedulerName: "default-scheduler",
+    interPodRules: false,
+    mirror: false,
+  };
+  return { index, spec, shape };
+}
+
+/** Before anything has happened. */
+const untouched: PodProgress = podProgress({}, {});
+const ALL_FENCES: readonly string[] = ["*"];
+const NO_FENCES: readonly string[] = [];
+
+export class SimPod {
+  readonly uid: PodUID;
+  readonly order: number;
+  readonly name: string;
+  readonly workload: WorkloadPlan;
+  /** The only node it may run on (DaemonSet pods). */
+  readonly pinned: SimNode | undefined;
+  readonly createdMs: number;
+  gated = false;
+  hold: PodFacts["hold"];
+  reservation: PodFacts["reservation"];
+  fences: readonly string[];
+  node: SimNode | undefined;
+  boundMs: number | undefined;
+  unschedulable = false;
+  progress: PodProgress = untouched;
+  /** Of the scheduler: failed attempts, when it may try again, when it entered the queue. */
+  attempts = 0;
+  retryMs = 0;
+  queuedMs = 0;
+  /** When it was let go: bound, or on its way without anything that holds it. */
+  letGoMs: number | undefined;
+  /** First time that it was started, and Ready, on the node itself. */
+  startedMs: number | undefined;
+  readyMs: number | undefined;
+  #version = 0;
+
+  constructor(order: number, workload: WorkloadPlan, pinned: SimNode | undefined, createdMs: number) {
+    this.order = order;
+    this.uid = podUID(`pod-${order}`);
+    this.name = `${workload.spec.name}-${order}`;
+    this.workload = workload;
+    this.pinned = pinned;
+    this.createdMs = createdMs;
+    this.fences = workload.spec.toleratesEverything ? ALL_FENCES : NO_FENCES;
+  }
+
+  /** It never becomes Ready for good: nobody waits for it. */
+  get crashes(): boolean {
+    return this.workload.spec.crashAfterSeconds !== undefined;
+  }
+
+  toleratesFence(value: string): boolean {
+    return this.fences === ALL_FENCES || this.fences.includes(value);
+  }
+
+  addFence(value: string): void {
+    if (!this.toleratesFence(value)) this.fences = [...this.fences, value];
+  }
+
+  /** The API server's object has changed. */
+  touch(): void {
+    this.#version += 1;
+  }
+
+  /** Takes in what the kubelet reports; false when it says nothing new. */
+  learn(view: PodView): boolean {
+    const before = this.progress;
+    const after = progressOf(view);
+    if (
+      after.containersStarted === before.containersStarted &&
+      after.ready === before.ready &&
+      after.waitingOn === before.waitingOn &&
+      after.restarts === before.restarts &&
+      after.overloadFailures === before.overloadFailures
+    )
+      return false;
+    this.progress = after;
+    return true;
+  }
+
+  /** As the core sees it. */
+  facts(): PodFacts {
+    const { progress, workload } = this;
+    return {
+      uid: this.uid,
+      namespace: "default",
+      name: this.name,
+      resourceVersion: String(1_000_000_000 + this.#version),
+      shape: workload.shape,
+      pinnedTo: this.pinned?.name,
+      node: this.node?.name,
+      createdAtMs: this.createdMs,
+      gated: this.gated,
+      gatedByOthers: false,
+      hold: this.hold,
+      reservation: this.reservation,
+      fencesTolerated: this.fences,
+      terminal: false,
+      deleting: false,
+      scheduledAtMs: this.boundMs,
+      containersStarted: progress.containersStarted,
+      ready: progress.ready,
+      waitingOn: progress.waitingOn,
+      restarts: progress.restarts,
+      overloadFailures: progress.overloadFailures,
+      unschedulable: this.unschedulable && this.node === undefined,
+    };
+  }
+
+  /** As its node sees it. */
+  model(): ModelPod {
+    const { spec } = this.workload;
+    return {
+      uid: this.uid,
+      namespace: "default",
+      name: this.name,
+      containers: spec.images.map((image, index) => ({ name: `c${index}`, image })),
+      startCpuSeconds: spec.startCpuSeconds,
+      readySeconds: spec.readySeconds,
+      startupDeadlineSeconds: spec.startupDeadlineSeconds,
+      crashAfterSeconds: spec.crashAfterSeconds,
+    };
+  }
+}
+
+/** Read with the very function that reads a real pod's status, so that a failure means the same. */
+function progressOf(view: PodView): PodProgress {
+  const containers = view.containers.map(({ name }) => ({ name }));
+  const containerStatuses = view.containers.map(({ name, started, ready, restartCount, state, lastTerminated }) => ({
+    ...{ name, started, ready, restartCount },
+    state:
+      state.kind === "waiting"
+        ? { waiting: state }
+        : state.kind === "running"
+          ? { running: {} }
+          : { terminated: state },
+    lastState: lastTerminated ? { terminated: lastTerminated } : {},
+  }));
+  const conditions = [{ type: "Ready", status: view.ready ? "True" : "False" }];
+  return podProgress({ containers }, { phase: view.phase, containerStatuses, conditions });
+}

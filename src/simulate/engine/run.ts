@@ -1,0 +1,117 @@
+/** Runs one scenario under one strategy, and sums up what came of it. */
+import type { PacingPolicy } from "../../policy/schema.ts";
+import type { Assumptions } from "../model/constants.ts";
+import type { Fingerprint } from "../model/types.ts";
+import type { Scenario } from "../scenario/schema.ts";
+import { Autoscaler } from "./autoscaler.ts";
+import { Cluster } from "./cluster.ts";
+import { engineDefaults } from "./assumptions.ts";
+import { FixedLever, oldestFirst } from "./fixed.ts";
+import { type Lever, noLever } from "./lever.ts";
+import { PacelineLever } from "./paceline.ts";
+import { shortestFirst } from "./shortest-first.ts";
+import { summarise } from "./summary.ts";
+import { sampleOf } from "./telemetry.ts";
+import { type Series, SeriesRecorder } from "./series.ts";
+
+export type Strategy =
+  | { readonly kind: "none" }
+  | { readonly kind: "fixed"; readonly slots: number }
+  | { readonly kind: "shortest-first"; readonly slots: number }
+  | { readonly kind: "paceline"; readonly policy: PacingPolicy };
+
+/** What came of one strategy. Times to Ready count from when a pod existed and some node was Ready. */
+export interface StrategyResult {
+  /** From the first moment at which a pod existed and a node was Ready, to the last pod's Ready. */
+  readonly makespanSeconds: number;
+  readonly boundSeconds: number;
+  /** Which resource of which kind of work sets the bound. */
+  readonly boundBy: string;
+  readonly ratioToBound: number;
+  /** All failed starts; containers that crash by themselves are none. */
+  readonly startErrors: number;
+  readonly failures: Readonly<Partial<Record<Fingerprint, number>>>;
+  readonly restarts: number;
+  readonly meanReadySeconds: number;
+  readonly p50ReadySeconds: number;
+  readonly p99ReadySeconds: number;
+  /** The most pods that were in startup on one node. */
+  readonly peakInStartup: number;
+  readonly peakAwaitMs: number;
+  readonly longestHoldSeconds: number;
+  /** Pods that did not become Ready before the simulation gave up; 0 in a whole run. */
+  readonly unreadyPods: number;
+  readonly pods: number;
+  readonly nodesAdded: number;
+}
+
+export interface StrategyRun {
+  readonly result: StrategyResult;
+  /** Seconds to Ready of every pod, ascending. */
+  readonly readySeconds: readonly number[];
+  readonly series: Series | undefined;
+}
+
+export interface RunOptions {
+  readonly scenario: Scenario;
+  readonly strategy: Strategy;
+  readonly seed: number;
+  /** Records figures over time, too. */
+  readonly series?: boolean | undefined;
+  readonly assumptions?: Partial<Assumptions> | undefined;
+}
+
+/** Deterministic: equal options give equal results. */
+export function runStrategy(options: RunOptions): StrategyRun {
+  const { scenario, strategy, seed, assumptions } = options;
+  const cluster = new Cluster({ scenario, seed, assumptions, lever: (one) => leverFor(strategy, scenario, one) });
+  const autoscaler = scenario.autoscaler ? new Autoscaler(cluster, scenario.autoscaler) : undefined;
+  if (scenario.telemetry !== "none" && cluster.lever.sampled) takeSamples(cluster, telemetryInterval(strategy));
+  const series = options.series === true ? new SeriesRecorder(cluster) : undefined;
+  const giveUpMs = lastArrivalMs(scenario) + engineDefaults.horizonMs;
+  while (cluster.unfinished && cluster.agenda.step(giveUpMs));
+  const { startMs, ...summary } = summarise(cluster, assumptions, autoscaler?.added ?? 0);
+  return { ...summary, series: series?.since(startMs) };
+}
+
+function leverFor(strategy: Strategy, scenario: Scenario, cluster: Cluster): Lever {
+  switch (strategy.kind) {
+    case "none":
+      return noLever();
+    case "fixed":
+      return new FixedLever(cluster, strategy.slots, oldestFirst);
+    case "shortest-first":
+      return new FixedLever(cluster, strategy.slots, shortestFirst(scenario));
+    case "paceline":
+      return new PacelineLever(cluster, strategy.policy);
+    default:
+      return strategy satisfies never;
+  }
+}
+
+/** Of a policy that names another source, whose interval the simulation does not have; as node-exporter's default. */
+const OTHER_INTERVAL_MS = 1_500;
+
+function telemetryInterval(strategy: Strategy): number {
+  if (strategy.kind !== "paceline" || !("intervalMs" in strategy.policy.telemetry)) return OTHER_INTERVAL_MS;
+  return strategy.policy.telemetry.intervalMs;
+}
+
+/** A round of scrapes at each interval. */
+function takeSamples(cluster: Cluster, intervalMs: number): void {
+  const { agenda, lever } = cluster;
+  const round = () => {
+    for (const node of lever.sampled?.() ?? []) {
+      const reading = { atMs: agenda.nowMs, counters: node.model.counters(agenda.nowMs) };
+      lever.sampleTaken?.(node, sampleOf(reading, node.lastCounters));
+      node.lastCounters = reading;
+    }
+    if (cluster.unfinished) agenda.after(intervalMs, round);
+  };
+  agenda.after(intervalMs * cluster.random(), round);
+}
+
+function lastArrivalMs({ nodes, workloads }: Scenario): number {
+  const times = [...nodes.map((node) => node.joinSeconds), ...workloads.map((workload) => workload.createdSeconds)];
+  return 1_000 * times.reduce((most, one) => Math.max(most, one), 0);
+}

@@ -1,0 +1,26 @@
+import { BACK_OFF_FORGET_FACTOR, BACK_OFF_INITIAL_MS, BACK_OFF_MAX_MS } from "./constants.ts";
+
+/** One back-off entry as client-go's flowcontrol keeps it: 10 s, doubling to 300 s, forgotten after 10 min. */
+export class BackOff {
+  /** Current back-off in ms; 0 before the first failure. */
+  delayMs = 0;
+  #lastMs = 0;
+
+  /** Counts a failure that happened at `atMs`. */
+  next(atMs: number): void {
+    const forget = this.delayMs === 0 || atMs - this.#lastMs > BACK_OFF_FORGET_FACTOR * BACK_OFF_MAX_MS;
+    this.delayMs = forget ? BACK_OFF_INITIAL_MS : Math.min(2 * this.delayMs, BACK_OFF_MAX_MS);
+    this.#lastMs = atMs;
+  }
+
+  /** Whether less than the back-off has passed since `eventMs`. */
+  holdsSince(eventMs: number, nowMs: number): boolean {
+    if (nowMs - this.#lastMs > BACK_OFF_FORGET_FACTOR * BACK_OFF_MAX_MS) return false;
+    return nowMs - eventMs < this.delayMs;
+  }
+
+  /** Whether less than the back-off has passed since the last failure was counted. */
+  holdsSinceUpdate(nowMs: number): boolean {
+    return this.holdsSince(this.#lastMs, nowMs);
+  }
+}

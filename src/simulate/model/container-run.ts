@@ -1,0 +1,134 @@
+/** One container of a pod, over all its attempts. */
+import { BackOff } from "./back-off.ts";
+import { KILLED_EXIT_CODE, SECOND_MS } from "./constants.ts";
+import type { Flow } from "./flow.ts";
+import type { LaneTask } from "./lane.ts";
+import type { ContainerStateView, ContainerView, ModelContainer, ModelPod, TerminatedView } from "./types.ts";
+
+/** How a running container came to its end. */
+export interface Exit {
+  readonly reason: string;
+  readonly exitCode: number;
+  readonly message?: string | undefined;
+  readonly cause: "Crash" | "ProbeFailure";
+}
+
+export class ContainerRun {
+  readonly spec: ModelContainer;
+  readonly restartBackOff = new BackOff();
+  readonly pullBackOff = new BackOff();
+  /** Why the last pull failed, for the back-off's message. */
+  pullError = "";
+  /** `none`: no container yet; `created`: made by a call that nobody waited for any longer. */
+  phase: "none" | "created" | "running" | "exited" = "none";
+  /** Restarts as the kubelet counts them: attempts that the runtime knows, less one. */
+  restartCount = 0;
+  /** Name that a late CreateContainer still holds. */
+  reserved: string | undefined;
+  started = false;
+  ready = false;
+  id = "";
+  waiting: { readonly reason: string; readonly message?: string | undefined } = { reason: "ContainerCreating" };
+  lastTerminated: TerminatedView | undefined;
+  startedAtMs = 0;
+  /** The kubelet has seen it run. */
+  noticed = false;
+  #work: LaneTask | undefined;
+  #timers: LaneTask[] = [];
+
+  constructor(spec: ModelContainer) {
+    this.spec = spec;
+  }
+
+  /** Counts the attempt that begins now: the runtime knows an earlier one unless this is the first. */
+  beginAttempt(): void {
+    if (this.phase === "created" || this.phase === "exited") this.restartCount += 1;
+    this.phase = "none";
+  }
+
+  /** The process runs: its own start work begins. Calls back when anything changes or it ends. */
+  run(flow: Flow, pod: ModelPod, changed: () => void, ended: (exit: Exit) => void): void {
+    this.phase = "running";
+    this.started = pod.startupDeadlineSeconds === undefined;
+    const workMs = (pod.startCpuSeconds ?? 0) * SECOND_MS;
+    const up = () => this.#workDone(flow, pod, changed);
+    if (workMs > 0) this.#work = flow.add("work", workMs, up);
+    else up();
+    this.#watch(flow, pod.startupDeadlineSeconds, ended, () => !this.started, killedByProbe);
+    this.#watch(flow, pod.crashAfterSeconds, ended, () => true, crashed);
+  }
+
+  /** The process ended by itself or was killed. */
+  end({ reason, exitCode, message }: Exit, flow: Flow): void {
+    const { startedAtMs, id: containerId } = this;
+    const finishedAtMs = flow.nowMs;
+    this.lastTerminated = {
+      kind: "terminated",
+      reason,
+      exitCode,
+      message,
+      startedAtMs,
+      finishedAtMs,
+      containerId,
+    };
+    this.phase = "exited";
+    this.halt(flow);
+  }
+
+  /** The process is gone: nothing of it goes on. */
+  halt(flow: Flow): void {
+    if (this.#work !== undefined) flow.cancel("work", this.#work);
+    for (const timer of this.#timers) flow.cancelTimer(timer);
+    this.#work = undefined;
+    this.#timers = [];
+    this.started = false;
+    this.ready = false;
+    this.noticed = false;
+  }
+
+  view(): ContainerView {
+    const seen = this.phase === "running" && this.noticed;
+    const state: ContainerStateView = seen
+      ? { kind: "running", startedAtMs: this.startedAtMs }
+      : { kind: "waiting", ...this.waiting };
+    return {
+      name: this.spec.name,
+      image: this.spec.image,
+      state,
+      lastTerminated: this.lastTerminated,
+      started: seen && this.started,
+      ready: seen && this.ready,
+      restartCount: this.restartCount,
+      containerId: this.id,
+    };
+  }
+
+  #workDone(flow: Flow, pod: ModelPod, changed: () => void): void {
+    this.started = true;
+    const readyMs = (pod.readySeconds ?? 0) * SECOND_MS;
+    if (readyMs === 0) {
+      this.ready = true;
+      changed();
+      return;
+    }
+    changed();
+    this.#later(flow, readyMs, () => {
+      this.ready = true;
+      changed();
+    });
+  }
+
+  #watch(flow: Flow, seconds: number | undefined, ended: (exit: Exit) => void, due: () => boolean, exit: Exit): void {
+    if (seconds === undefined) return;
+    this.#later(flow, seconds * SECOND_MS, () => {
+      if (due()) ended(exit);
+    });
+  }
+
+  #later(flow: Flow, ms: number, then: () => void): void {
+    this.#timers.push(flow.after(ms, then));
+  }
+}
+
+const killedByProbe: Exit = { reason: "Error", exitCode: KILLED_EXIT_CODE, cause: "ProbeFailure" };
+const crashed: Exit = { reason: "Error", exitCode: 1, cause: "Crash" };

@@ -1,0 +1,84 @@
+/** One image on its way through containerd: resolve, fetch three layers at a time, unpack them one after another. */
+import { MAX_CONCURRENT_DOWNLOADS } from "./constants.ts";
+import type { Flow, LaneName } from "./flow.ts";
+import type { ImageSize } from "./image-size.ts";
+import type { LaneTask } from "./lane.ts";
+
+export class ImagePull {
+  readonly #flow: Flow;
+  readonly #size: ImageSize;
+  readonly #done: () => void;
+  readonly #fetched: boolean[];
+  #nextFetch = 0;
+  #nextUnpack = 0;
+  #unpacking = false;
+  #cut = false;
+  readonly #running = new Map<LaneTask, LaneName>();
+
+  /** Starts at once; `done` is called when the image is there. */
+  constructor(flow: Flow, size: ImageSize, resolveMs: number, done: () => void) {
+    this.#flow = flow;
+    this.#size = size;
+    this.#done = done;
+    this.#fetched = new Array<boolean>(size.layers).fill(false);
+    flow.after(resolveMs, () => {
+      for (let slot = 0; slot < MAX_CONCURRENT_DOWNLOADS; slot += 1) this.#fetch();
+    });
+  }
+
+  /** Gives up: what is written stays written, the rest is not done. */
+  cut(): void {
+    this.#cut = true;
+    for (const [task, lane] of this.#running) this.#flow.cancel(lane, task);
+    this.#running.clear();
+  }
+
+  /** The next layer's blob into the content store; a commit syncs it to the disk. */
+  #fetch(): void {
+    const layer = this.#nextFetch;
+    if (this.#cut || layer >= this.#size.layers) return;
+    this.#nextFetch += 1;
+    this.#run("download", this.#size.compressedBytes / this.#size.layers, () => {
+      this.#flush(() => {
+        this.#fetched[layer] = true;
+        this.#unpack();
+        this.#fetch();
+      });
+    });
+  }
+
+  /** The next layer, once it is fetched and the one below it is unpacked. */
+  #unpack(): void {
+    const layer = this.#nextUnpack;
+    if (this.#unpacking || this.#fetched[layer] !== true) return;
+    this.#unpacking = true;
+    this.#run("unpack", this.#size.unpackedBytes / this.#size.layers, () => this.#unmount(layer));
+  }
+
+  /** The bottom layer is unpacked through a bind mount, the others through an overlay, whose unmount flushes. */
+  #unmount(layer: number): void {
+    if (layer === 0) this.#unpacked();
+    else this.#flush(() => this.#unpacked());
+  }
+
+  #unpacked(): void {
+    this.#unpacking = false;
+    this.#nextUnpack += 1;
+    if (this.#nextUnpack === this.#size.layers) this.#done();
+    else this.#unpack();
+  }
+
+  #flush(next: () => void): void {
+    this.#flow.flush(() => {
+      if (!this.#cut) next();
+    });
+  }
+
+  #run(lane: LaneName, amount: number, next: () => void): void {
+    const task = this.#flow.add(lane, amount, () => {
+      this.#running.delete(task);
+      next();
+    });
+    this.#running.set(task, lane);
+  }
+}

@@ -1,0 +1,175 @@
+/** The model of one node: disk, page cache, containerd and kubelet, driven by a clock that is handed in. */
+import type { Assumptions } from "./constants.ts";
+import {
+  assumedDefaults,
+  DIRTY_RATIO,
+  gp3,
+  kubeletDefaults,
+  MIB,
+  NODE_STATUS_MAX_IMAGES,
+  nodeDefaults,
+  SECOND_MS,
+} from "./constants.ts";
+import { readCounters } from "./counters.ts";
+import { Flow } from "./flow.ts";
+import { ImagePuller } from "./image-puller.ts";
+import { ImageStore } from "./image-store.ts";
+import type { PodWorkerPlace } from "./pod-worker.ts";
+import { PodWorker } from "./pod-worker.ts";
+import type { Capacity } from "./rates.ts";
+import { Runtime } from "./runtime.ts";
+import type {
+  DiskSpec,
+  KubeletSpec,
+  ModelPod,
+  NodeCounters,
+  NodeEvent,
+  NodeModelOptions,
+  PodView,
+  PresentImage,
+} from "./types.ts";
+
+/** A device in bytes per second: its throughput, or what its IOPS allow if that is less. */
+export function deviceBytesPerSecond(disk: DiskSpec, assumptions: Assumptions = assumedDefaults): number {
+  return Math.min(disk.mibPerSecond * MIB, disk.iops * assumptions.requestKib * 1_024);
+}
+
+/**
+ * One node. Time never goes back; what happens between calls comes out as events, in order.
+ * Every method that takes `nowMs` first works off what is due until then.
+ */
+export class NodeModel {
+  readonly cores: number;
+  readonly memoryBytes: number;
+  readonly #assumptions: Assumptions;
+  readonly #flow: Flow;
+  readonly #store: ImageStore;
+  readonly #place: PodWorkerPlace;
+  readonly #pods = new Map<string, PodWorker>();
+  #events: NodeEvent[] = [];
+
+  constructor(options: NodeModelOptions) {
+    this.cores = options.cores ?? nodeDefaults.cores;
+    this.memoryBytes = options.memoryBytes ?? nodeDefaults.memoryBytes;
+    this.#assumptions = { ...assumedDefaults, ...options.assumptions };
+    this.#flow = new Flow(capacityOf(options, this.#assumptions, this.cores, this.memoryBytes), options.startMs);
+    this.#store = this.#makeStore(options);
+    this.#place = this.#makePlace(options);
+  }
+
+  /** Works off everything that is due until `nowMs` and returns what happened since the last call. */
+  advanceTo(nowMs: number): readonly NodeEvent[] {
+    this.#flow.advanceTo(nowMs);
+    const events = this.#events;
+    this.#events = [];
+    return events;
+  }
+
+  /** When something happens next if nobody adds or removes a pod; undefined: never. */
+  nextEventMs(): number | undefined {
+    if (this.#events.length > 0) return this.#flow.nowMs;
+    const next = this.#flow.nextMs();
+    return next === Infinity ? undefined : next;
+  }
+
+  /** A pod was bound to the node. A uid that is known already changes nothing. */
+  addPod(pod: ModelPod, nowMs: number): void {
+    if (this.#pods.has(pod.uid)) return;
+    this.#flow.settle(nowMs);
+    const worker = new PodWorker(pod, this.#place);
+    this.#pods.set(pod.uid, worker);
+    worker.begin();
+  }
+
+  /** A pod is gone: its containers stop; an unknown uid changes nothing. */
+  removePod(uid: string, nowMs: number): void {
+    const worker = this.#pods.get(uid);
+    if (worker === undefined) return;
+    this.#flow.settle(nowMs);
+    this.#pods.delete(uid);
+    worker.remove();
+  }
+
+  /** A pod's status as of the last advance; undefined if the node has no such pod. */
+  pod(uid: string): PodView | undefined {
+    return this.#pods.get(uid)?.view();
+  }
+
+  /** Pods on the node. */
+  get podCount(): number {
+    return this.#pods.size;
+  }
+
+  /** Images on the node as the kubelet lists them: the largest 50, sizes compressed. */
+  images(): readonly PresentImage[] {
+    return this.#store.list().slice(0, NODE_STATUS_MAX_IMAGES);
+  }
+
+  /** What the kernel counts at `nowMs`, which must not lie before the last event or after the next one. */
+  counters(nowMs: number): NodeCounters {
+    const podBytes = this.#pods.size * this.#assumptions.podMemoryMib * MIB;
+    const usedBytes = this.#assumptions.usedMemoryMib * MIB + podBytes;
+    return readCounters(this.#flow, nowMs, this.memoryBytes, usedBytes);
+  }
+
+  #makeStore(options: NodeModelOptions): ImageStore {
+    const catalogue = new Map((options.images ?? []).map((image) => [image.name, image]));
+    const arrived = () => this.#events.push({ kind: "images", atMs: this.#flow.nowMs });
+    const store = new ImageStore(this.#flow, this.#assumptions, catalogue, arrived);
+    for (const name of options.present ?? []) store.preload(name);
+    return store;
+  }
+
+  #makePlace(options: NodeModelOptions): PodWorkerPlace {
+    const kubelet: KubeletSpec = { ...kubeletDefaults, ...options.kubelet };
+    const timeoutMs = kubelet.runtimeRequestTimeoutSeconds * SECOND_MS;
+    return {
+      flow: this.#flow,
+      store: this.#store,
+      puller: new ImagePuller(this.#store, kubelet, () => this.#flow.nowMs),
+      runtime: new Runtime(this.#flow, this.#assumptions, options.random, timeoutMs),
+      random: options.random,
+      timeoutMs,
+      noticeMs: this.#assumptions.noticeMs,
+      normalEvents: options.normalEvents ?? true,
+      emit: (event) => this.#events.push(event),
+      newId: idSource(options),
+    };
+  }
+}
+
+/** Ids of containers, 64 hexadecimal digits: a random half that tells nodes apart, and a count. */
+function idSource(options: NodeModelOptions): () => string {
+  const nodePart = Array.from({ length: 4 }, () =>
+    Math.floor(options.random() * 2 ** 32)
+      .toString(16)
+      .padStart(8, "0"),
+  );
+  const prefix = nodePart.join("");
+  let count = 0;
+  return () => prefix + (count++).toString(16).padStart(32, "0");
+}
+
+function capacityOf(options: NodeModelOptions, assumed: Assumptions, cores: number, memoryBytes: number): Capacity {
+  const perMs = (mibPerSecond: number) => (mibPerSecond * MIB) / SECOND_MS;
+  const { readMibPerSecond } = options.disk;
+  return {
+    writePerMs: deviceBytesPerSecond(options.disk, assumed) / SECOND_MS,
+    readPerMs: readMibPerSecond === undefined ? undefined : perMs(readMibPerSecond),
+    requestBytes: assumed.requestKib * 1_024,
+    idleAwaitMs: assumed.idleAwaitMs,
+    writebackQueue: assumed.writebackQueue,
+    queuePerWaiter: assumed.queuePerWaiter,
+    maxQueue: assumed.maxQueue,
+    flushShare: assumed.flushShare,
+    dirtyLimitBytes: DIRTY_RATIO * (memoryBytes - assumed.usedMemoryMib * MIB),
+    memoryPerMs: perMs(assumed.memoryMibPerSecond),
+    unpackPerMs: perMs(assumed.unpackMibPerSecondPerCore),
+    registryPerMs: perMs(options.registryMibPerSecond ?? assumed.registryMibPerSecond),
+    downloadPerMs: perMs(assumed.downloadMibPerSecond),
+    cores,
+  };
+}
+
+/** The disk of a node where nothing says otherwise. */
+export const defaultDisk: DiskSpec = gp3;

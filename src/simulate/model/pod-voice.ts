@@ -1,0 +1,48 @@
+/** What a pod's worker says: Events, failures, status. */
+import type { Flow } from "./flow.ts";
+import type { Fingerprint, ModelPod, NodeEvent, PodView } from "./types.ts";
+
+export interface PodVoiceOptions {
+  readonly flow: Flow;
+  readonly normalEvents: boolean;
+  emit(event: NodeEvent): void;
+}
+
+export class PodVoice {
+  readonly #pod: ModelPod;
+  readonly #options: PodVoiceOptions;
+
+  constructor(pod: ModelPod, options: PodVoiceOptions) {
+    this.#pod = pod;
+    this.#options = options;
+  }
+
+  /** Whether Normal Events are said at all (their messages cost something to make). */
+  get saysNormal(): boolean {
+    return this.#options.normalEvents;
+  }
+
+  /** A Normal Event. */
+  note(reason: string, message: string, container?: string): void {
+    if (this.saysNormal) this.#event("Normal", reason, message, container);
+  }
+
+  /** A Warning. */
+  warn(reason: string, message: string, container?: string): void {
+    this.#event("Warning", reason, message, container);
+  }
+
+  /** A failed start or a death, once each. */
+  fail(fingerprint: Fingerprint): void {
+    this.#options.emit({ kind: "failure", atMs: this.#options.flow.nowMs, uid: this.#pod.uid, fingerprint });
+  }
+
+  status(status: PodView): void {
+    this.#options.emit({ kind: "status", atMs: this.#options.flow.nowMs, uid: this.#pod.uid, status });
+  }
+
+  #event(type: "Normal" | "Warning", reason: string, message: string, container: string | undefined): void {
+    const { flow } = this.#options;
+    this.#options.emit({ kind: "event", atMs: flow.nowMs, uid: this.#pod.uid, type, reason, message, container });
+  }
+}

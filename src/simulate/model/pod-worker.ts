@@ -1,0 +1,171 @@
+/**
+ * The kubelet's worker of one pod: a sync makes the sandbox, then takes the containers one after another; a failed one
+ * does not stop the next; a sync in which anything failed is repeated.
+ */
+import {
+  PLEG_RELIST_MS,
+  SANDBOX_TIMEOUT_FACTOR,
+  SYNC_FREQUENCY_MS,
+  SYNC_RETRY_JITTER,
+  SYNC_RETRY_MS,
+} from "./constants.ts";
+import { ContainerRun } from "./container-run.ts";
+import type { StartPlace } from "./container-start.ts";
+import { ContainerStart } from "./container-start.ts";
+import { criCall } from "./cri-call.ts";
+import type { LaneTask } from "./lane.ts";
+import { DEADLINE_EXCEEDED, sandboxReserved } from "./messages.ts";
+import type { PodVoiceOptions } from "./pod-voice.ts";
+import { PodVoice } from "./pod-voice.ts";
+import type { Random } from "./random.ts";
+import type { ModelPod, PodView } from "./types.ts";
+
+/** What a worker uses of its node. */
+export interface PodWorkerPlace extends StartPlace, PodVoiceOptions {
+  readonly random: Random;
+}
+
+export class PodWorker {
+  readonly pod: ModelPod;
+  readonly #place: PodWorkerPlace;
+  readonly #voice: PodVoice;
+  readonly #containers: readonly ContainerRun[];
+  readonly #starts: readonly ContainerStart[];
+  /** `late`: RunPodSandbox timed out and goes on behind the kubelet's back. */
+  #sandbox: "none" | "late" | "ready" = "none";
+  #sandboxId = "";
+  #removed = false;
+  #syncing = false;
+  #pending = false;
+  /** When to sync again after this sync, in ms; undefined: nothing failed. */
+  #retryMs: number | undefined;
+  #nextSync: LaneTask | undefined;
+
+  constructor(pod: ModelPod, place: PodWorkerPlace) {
+    this.pod = pod;
+    this.#place = place;
+    this.#voice = new PodVoice(pod, place);
+    this.#containers = pod.containers.map((spec) => new ContainerRun(spec));
+    const sync = {
+      isRemoved: () => this.#removed,
+      retry: (ms: number) => this.#retry(ms),
+      changed: () => this.#report(),
+      exited: () => this.#noticeExit(),
+    };
+    this.#starts = this.#containers.map((run) => new ContainerStart(pod, run, place, this.#voice, sync));
+  }
+
+  /** Begins the pod's start. */
+  begin(): void {
+    this.#report();
+    this.#sync();
+  }
+
+  /** The pod is gone: its containers stop, its pull is given up; calls that run in the runtime end unseen. */
+  remove(): void {
+    this.#removed = true;
+    if (this.#nextSync !== undefined) this.#place.flow.cancelTimer(this.#nextSync);
+    for (const start of this.#starts) start.remove();
+  }
+
+  view(): PodView {
+    const containers = this.#containers.map((container) => container.view());
+    const ran = containers.some((view) => view.state.kind === "running" || view.lastTerminated !== undefined);
+    return {
+      phase: ran ? "Running" : "Pending",
+      sandboxReady: this.#sandbox === "ready",
+      ready: containers.every((view) => view.ready),
+      started: containers.every((view) => view.started),
+      containers,
+    };
+  }
+
+  #sync(): void {
+    if (this.#removed) return;
+    if (this.#syncing) {
+      this.#pending = true;
+      return;
+    }
+    this.#cancelNextSync();
+    this.#syncing = true;
+    this.#pending = false;
+    this.#retryMs = undefined;
+    if (this.#sandbox === "ready") this.#container(0);
+    else this.#makeSandbox();
+  }
+
+  #endSync(): void {
+    this.#syncing = false;
+    if (this.#pending) this.#sync();
+    else if (this.#retryMs !== undefined) this.#syncAfter(this.#retryMs);
+  }
+
+  #syncAfter(ms: number): void {
+    this.#cancelNextSync();
+    this.#nextSync = this.#place.flow.after(ms * (1 + SYNC_RETRY_JITTER * this.#place.random()), () => {
+      this.#nextSync = undefined;
+      this.#sync();
+    });
+  }
+
+  #cancelNextSync(): void {
+    if (this.#nextSync !== undefined) this.#place.flow.cancelTimer(this.#nextSync);
+    this.#nextSync = undefined;
+  }
+
+  #retry(ms: number): void {
+    this.#retryMs = Math.min(this.#retryMs ?? SYNC_FREQUENCY_MS, Math.max(0, ms), SYNC_FREQUENCY_MS);
+  }
+
+  #makeSandbox(): void {
+    if (this.#sandbox === "late") {
+      this.#sandboxFailed(sandboxReserved(this.pod, this.#sandboxId));
+      return;
+    }
+    const { flow, timeoutMs, runtime } = this.#place;
+    this.#sandboxId = this.#place.newId();
+    criCall(flow, SANDBOX_TIMEOUT_FACTOR * timeoutMs, (done) => runtime.runSandbox(done), {
+      done: () => this.#sandboxMade(),
+      timedOut: () => this.#sandboxTimedOut(),
+      late: () => {
+        this.#sandbox = "none";
+      },
+    });
+  }
+
+  #sandboxMade(): void {
+    if (this.#removed) return;
+    this.#sandbox = "ready";
+    this.#report();
+    this.#container(0);
+  }
+
+  #sandboxTimedOut(): void {
+    if (this.#removed) return;
+    this.#sandbox = "late";
+    this.#voice.fail("SandboxTimeout");
+    this.#sandboxFailed(`rpc error: code = DeadlineExceeded desc = ${DEADLINE_EXCEEDED}`);
+  }
+
+  #sandboxFailed(why: string): void {
+    this.#voice.warn("FailedCreatePodSandBox", `Failed to create pod sandbox: ${why}`);
+    this.#retry(SYNC_RETRY_MS);
+    this.#endSync();
+  }
+
+  /** Takes the container at `index` as far as it goes, then the next. */
+  #container(index: number): void {
+    const start = this.#starts[index];
+    if (start === undefined) this.#endSync();
+    else start.begin(() => this.#container(index + 1));
+  }
+
+  /** The kubelet sees the end of a container at its next look, and syncs the pod at once. */
+  #noticeExit(): void {
+    this.#place.flow.after(PLEG_RELIST_MS, () => this.#sync());
+  }
+
+  #report(): void {
+    this.#voice.status(this.view());
+  }
+}

@@ -1,0 +1,88 @@
+/** containerd's side of a pod start: what each CRI call needs of the node. None of them can be hurried. */
+import type { Assumptions } from "./constants.ts";
+import { MIB, SECOND_MS, TASK_STATE_TIMEOUT_MS } from "./constants.ts";
+import type { Flow, LaneName } from "./flow.ts";
+import type { LaneTask } from "./lane.ts";
+import type { Random } from "./random.ts";
+
+/** How StartContainer ended. */
+export type StartResult = "started" | "stateTimedOut" | "canceled";
+
+export class Runtime {
+  readonly #flow: Flow;
+  readonly #assumptions: Assumptions;
+  readonly #random: Random;
+  readonly #timeoutMs: number;
+
+  constructor(flow: Flow, assumptions: Assumptions, random: Random, timeoutMs: number) {
+    this.#flow = flow;
+    this.#assumptions = assumptions;
+    this.#random = random;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** RunPodSandbox: namespaces, CNI, pause container; then its small synchronous writes, each of which waits its turn. */
+  runSandbox(done: () => void): void {
+    const { sandboxCpuSeconds, sandboxJitter, sandboxSyncOps } = this.#assumptions;
+    const factor = 1 + sandboxJitter * (2 * this.#random() - 1);
+    this.#flow.add("work", sandboxCpuSeconds * factor * SECOND_MS, () => {
+      this.#flow.add("sync", sandboxSyncOps, done);
+    });
+  }
+
+  /** CreateContainer: snapshot and spec, then the root file system's unmount, which flushes everybody's dirty pages. */
+  createContainer(done: () => void): void {
+    const { createCpuSeconds, createWriteMib } = this.#assumptions;
+    this.#flow.add("work", createCpuSeconds * SECOND_MS, () => {
+      this.#flow.add("smallWrite", createWriteMib * MIB, () => this.#flow.flush(done));
+    });
+  }
+
+  /**
+   * StartContainer: first the image's pages if they are not in memory, then shim and runc, whose programs' pages must
+   * be read again when the page cache is full.
+   */
+  startContainer(coldRead: boolean, done: (result: StartResult) => void): void {
+    const call = new StartCall(this.#flow, this.#assumptions, done);
+    call.begin(coldRead, this.#timeoutMs);
+  }
+}
+
+/** One StartContainer with its two time-outs: the call's own, and the one of the task's state. */
+class StartCall {
+  readonly #flow: Flow;
+  readonly #assumptions: Assumptions;
+  readonly #done: (result: StartResult) => void;
+  #task: { readonly lane: LaneName; readonly task: LaneTask } | undefined;
+  readonly #timers: LaneTask[] = [];
+
+  constructor(flow: Flow, assumptions: Assumptions, done: (result: StartResult) => void) {
+    this.#flow = flow;
+    this.#assumptions = assumptions;
+    this.#done = done;
+  }
+
+  begin(coldRead: boolean, timeoutMs: number): void {
+    this.#timers.push(this.#flow.after(timeoutMs, () => this.#end("canceled")));
+    const readBytes = coldRead ? this.#assumptions.coldReadMib * MIB : 0;
+    if (readBytes > 0) this.#run("read", readBytes, () => this.#shim());
+    else this.#shim();
+  }
+
+  #shim(): void {
+    this.#run("work", this.#assumptions.startCpuSeconds * SECOND_MS, () => {
+      this.#timers.push(this.#flow.after(TASK_STATE_TIMEOUT_MS, () => this.#end("stateTimedOut")));
+      this.#run("fault", this.#assumptions.shimIoMib * MIB, () => this.#end("started"));
+    });
+  }
+
+  #run(lane: LaneName, amount: number, next: () => void): void {
+    this.#task = { lane, task: this.#flow.add(lane, amount, next) };
+  }
+
+  #end(result: StartResult): void {
+    for (const timer of this.#timers) this.#flow.cancelTimer(timer);
+    if (this.#task !== undefined) this.#flow.cancel(this.#task.lane, this.#task.task);
+    this.#done(result);
+  }
+}

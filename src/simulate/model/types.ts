@@ -1,0 +1,175 @@
+/** What goes into the model of a node and what comes out of it. */
+import type { Assumptions } from "./constants.ts";
+import type { Random } from "./random.ts";
+
+/** An image of the catalogue. */
+export interface ImageSpec {
+  readonly name: string;
+  /** Unpacked size in MiB. */
+  readonly mib: number;
+  /** Number of layers, of equal size. */
+  readonly layers: number;
+  /** Compressed ÷ unpacked size; default `compressedRatio` of the assumptions. */
+  readonly compressedRatio?: number | undefined;
+}
+
+/** A device: what it writes per second; `readMibPerSecond` where reads have a limit of their own. */
+export interface DiskSpec {
+  readonly mibPerSecond: number;
+  readonly iops: number;
+  readonly readMibPerSecond?: number | undefined;
+}
+
+/** The kubelet's configuration, in its own words. */
+export interface KubeletSpec {
+  readonly registryPullQPS: number;
+  readonly registryBurst: number;
+  readonly serializeImagePulls: boolean;
+  /** Parallel pulls at most; undefined: no limit. */
+  readonly maxParallelImagePulls?: number | undefined;
+  readonly runtimeRequestTimeoutSeconds: number;
+}
+
+/** A node; everything but the disk has a default (constants.ts). */
+export interface NodeModelOptions {
+  readonly startMs: number;
+  readonly random: Random;
+  readonly disk: DiskSpec;
+  readonly cores?: number | undefined;
+  readonly memoryBytes?: number | undefined;
+  /** Registry to this node, in MiB/s. */
+  readonly registryMibPerSecond?: number | undefined;
+  readonly kubelet?: Partial<KubeletSpec> | undefined;
+  /** The catalogue; an image that is not in it gets the assumptions' size. */
+  readonly images?: readonly ImageSpec[] | undefined;
+  /** Names of images that the node has from the start. */
+  readonly present?: readonly string[] | undefined;
+  readonly assumptions?: Partial<Assumptions> | undefined;
+  /** false leaves out Events of type Normal (a simulator of thousands of nodes has no reader for them). */
+  readonly normalEvents?: boolean | undefined;
+}
+
+export interface ModelContainer {
+  readonly name: string;
+  readonly image: string;
+  /** imagePullPolicy Always: asks the registry even when the image is there (and takes a pull token). */
+  readonly pullAlways?: boolean | undefined;
+}
+
+/** A pod that was bound to the node. The start behaviour holds for each of its containers. */
+export interface ModelPod {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly containers: readonly ModelContainer[];
+  /** Work of the container until it can be ready, in core-seconds, shared with everybody's on the node's cores. */
+  readonly startCpuSeconds?: number | undefined;
+  /** From the end of that work until it is ready, in seconds. */
+  readonly readySeconds?: number | undefined;
+  /** A startup probe: kills the container when its work is not done after so many seconds. `started` waits for it. */
+  readonly startupDeadlineSeconds?: number | undefined;
+  /** Crash-looping: the container exits with 1 so many seconds after its start, every time. */
+  readonly crashAfterSeconds?: number | undefined;
+}
+
+/** Why a start failed or a container died: the fingerprints of the herd. */
+export type Fingerprint =
+  "StartError" | "CreateTimeout" | "NameReserved" | "SandboxTimeout" | "PullQpsExceeded" | "ProbeFailure" | "Crash";
+
+/** `state.terminated` of a container. Times in ms since the epoch; 0 is 1970, as containerd reports a start error. */
+export interface TerminatedView {
+  readonly kind: "terminated";
+  readonly reason: string;
+  readonly exitCode: number;
+  readonly message?: string | undefined;
+  readonly startedAtMs: number;
+  readonly finishedAtMs: number;
+  readonly containerId: string;
+}
+
+export type ContainerStateView =
+  | { readonly kind: "waiting"; readonly reason: string; readonly message?: string | undefined }
+  | { readonly kind: "running"; readonly startedAtMs: number }
+  | TerminatedView;
+
+export interface ContainerView {
+  readonly name: string;
+  readonly image: string;
+  readonly state: ContainerStateView;
+  readonly lastTerminated?: TerminatedView | undefined;
+  readonly started: boolean;
+  readonly ready: boolean;
+  readonly restartCount: number;
+  /** "" until there is a container. */
+  readonly containerId: string;
+}
+
+/** A pod's status as the kubelet would report it. */
+export interface PodView {
+  readonly phase: "Pending" | "Running";
+  readonly sandboxReady: boolean;
+  /** All containers are ready. */
+  readonly ready: boolean;
+  /** All containers are started. */
+  readonly started: boolean;
+  readonly containers: readonly ContainerView[];
+}
+
+/** What happened on the node. */
+export type NodeEvent =
+  | { readonly kind: "status"; readonly atMs: number; readonly uid: string; readonly status: PodView }
+  | {
+      readonly kind: "event";
+      readonly atMs: number;
+      readonly uid: string;
+      readonly type: "Normal" | "Warning";
+      readonly reason: string;
+      readonly message: string;
+      /** Name of the container it is about, if it is about one. */
+      readonly container?: string | undefined;
+    }
+  /** A failed start or a death, counted once each. */
+  | { readonly kind: "failure"; readonly atMs: number; readonly uid: string; readonly fingerprint: Fingerprint }
+  /** The node has an image more. */
+  | { readonly kind: "images"; readonly atMs: number };
+
+/** An image on the node, as the kubelet lists it: containerd reports the compressed size. */
+export interface PresentImage {
+  readonly name: string;
+  readonly sizeBytes: number;
+}
+
+/** What node_exporter would read from the kernel. Running totals since the node came up, and gauges. */
+export interface NodeCounters {
+  readonly disk: {
+    readonly readsCompleted: number;
+    readonly readBytes: number;
+    readonly readMs: number;
+    readonly writesCompleted: number;
+    readonly writtenBytes: number;
+    readonly writeMs: number;
+    readonly ioNow: number;
+    readonly ioMs: number;
+    readonly ioWeightedMs: number;
+  };
+  readonly memory: {
+    readonly totalBytes: number;
+    readonly availableBytes: number;
+    readonly dirtyBytes: number;
+    readonly writebackBytes: number;
+  };
+  readonly pressure: {
+    readonly cpuWaitingMs: number;
+    readonly ioWaitingMs: number;
+    readonly ioStalledMs: number;
+    readonly memoryWaitingMs: number;
+    readonly memoryStalledMs: number;
+  };
+  /** Core-ms in use since the node came up, and ms since then. */
+  readonly cpuMs: number;
+  readonly upMs: number;
+  readonly cores: number;
+  readonly load: readonly [number, number, number];
+  /** Present await of the device, in ms. */
+  readonly awaitMs: number;
+}

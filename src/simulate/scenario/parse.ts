@@ -1,0 +1,85 @@
+/** From the text of a scenario file to a scenario and its policy, or to every error in it at once, each with its place. */
+import { LineCounter, parseDocument } from "yaml";
+import type * as z from "zod";
+import { deepFreeze } from "../../policy/frozen.ts";
+import { messageOf } from "../../policy/messages.ts";
+import { parsePolicy } from "../../policy/parse.ts";
+import { type Path, pathText, type Place, placeAt, placeOf } from "../../policy/place.ts";
+import { type PacingPolicy, POLICY_API_VERSION, POLICY_KIND } from "../../policy/schema.ts";
+import { Scenario } from "./schema.ts";
+
+/** One thing that is wrong with a scenario. */
+export interface ScenarioError {
+  /** Where, such as `nodes[0].disk.iops`; "" is the whole document. */
+  readonly path: string;
+  /** The path, what is wrong there and what to write instead, with line and column where they are known. */
+  readonly message: string;
+}
+
+export type ScenarioResult =
+  | { readonly ok: true; readonly scenario: Scenario; readonly policy: PacingPolicy }
+  | { readonly ok: false; readonly errors: readonly ScenarioError[] };
+
+/** Most errors that are told; a person mends the first hundred before reading on. */
+const MAX_ERRORS = 100;
+
+/** Reads a scenario. Never throws, whatever the text. */
+export function parseScenario(text: string): ScenarioResult {
+  const lines = new LineCounter();
+  try {
+    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: "error" });
+    if (document.errors.length > 0) {
+      return failure(
+        document.errors.map(({ message, pos }) => error([], `is not valid YAML: ${message}`, placeAt(lines, pos[0]))),
+      );
+    }
+    // Every name of an image may be an alias of a list: the bound only stops files that multiply themselves.
+    return validate(document.toJS({ maxAliasCount: 10_000 }), (path) => placeOf(document, lines, path));
+  } catch (cause) {
+    return failure([error([], `cannot be read (${(cause as Error).message})`, undefined)]);
+  }
+}
+
+function validate(value: unknown, locate: (path: Path) => Place | undefined): ScenarioResult {
+  const parsed = Scenario.safeParse(value, { error: messageOf, reportInput: true });
+  const policy = policyOf(value);
+  const issues = parsed.success ? [] : parsed.error.issues.flatMap(findings);
+  const errors = [
+    ...issues.map(({ path, message }) => error(path, message, locate(path))),
+    ...(policy.ok ? [] : policy.errors.map(({ path, message }) => policyError(path, message, locate(["policy"])))),
+  ];
+  if (parsed.success && policy.ok) return { ok: true, scenario: deepFreeze(parsed.data), policy: policy.policy };
+  return failure(errors);
+}
+
+/** The scenario's own policy, checked as `paceline serve` checks a ConfigMap's. */
+function policyOf(value: unknown) {
+  const given = typeof value === "object" && value !== null && "policy" in value ? value.policy : {};
+  const keys = typeof given === "object" && given !== null && !Array.isArray(given) ? given : {};
+  return parsePolicy(JSON.stringify({ apiVersion: POLICY_API_VERSION, kind: POLICY_KIND, ...keys }));
+}
+
+/** The policy's own place is that of the key `policy`: its parser saw another text. */
+function policyError(path: string, message: string, place: Place | undefined): ScenarioError {
+  const words = message.replace(/ \(line \d+, column \d+\)$/, "");
+  const where = place === undefined ? "" : ` (line ${place.line}, column ${place.column})`;
+  return { path: `policy.${path}`, message: `policy.${words}${where}` };
+}
+
+function findings(issue: z.core.$ZodIssue): readonly { path: Path; message: string }[] {
+  if (issue.code !== "unrecognized_keys") return [issue];
+  const messages = issue.message.split("\n");
+  return issue.keys.map((key, index) => ({ path: [...issue.path, key], message: messages[index] ?? issue.message }));
+}
+
+function error(path: Path, problem: string, place: Place | undefined): ScenarioError {
+  const text = pathText(path);
+  const where = place === undefined ? "" : ` (line ${place.line}, column ${place.column})`;
+  return { path: text, message: `${text === "" ? "the scenario" : text}: ${problem}${where}` };
+}
+
+function failure(errors: readonly ScenarioError[]): ScenarioResult {
+  const more = errors.length - MAX_ERRORS;
+  if (more <= 0) return { ok: false, errors };
+  return { ok: false, errors: [...errors.slice(0, MAX_ERRORS), error([], `has ${more} more errors`, undefined)] };
+}

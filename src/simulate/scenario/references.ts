@@ -1,0 +1,54 @@
+/** Rules about several places of a scenario at once; they run although other errors were found. */
+import type * as z from "zod";
+import { fieldsOf } from "../../policy/section.ts";
+
+const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? (value as readonly unknown[]) : []);
+
+type Refuse = (path: readonly PropertyKey[], message: string) => void;
+
+/** Names are unique, images exist, replicas belong to Deployments, the autoscaler's nodes exist. */
+export function checkReferences(scenario: unknown, context: z.RefinementCtx): void {
+  const refuse: Refuse = (path, message) => context.addIssue({ code: "custom", path: [...path], message });
+  const { nodes, images, workloads, autoscaler } = fieldsOf(scenario);
+  const known = new Set(listOf(images).map((image) => fieldsOf(image)["name"]));
+  checkUnique(listOf(images), "images", refuse);
+  checkUnique(listOf(workloads), "workloads", refuse);
+  for (const [index, entry] of listOf(nodes).entries()) {
+    checkImages(listOf(fieldsOf(entry)["present"]), known, ["nodes", index, "present"], refuse);
+  }
+  for (const [index, workload] of listOf(workloads).entries()) {
+    checkImages(listOf(fieldsOf(workload)["images"]), known, ["workloads", index, "images"], refuse);
+    const { kind, replicas } = fieldsOf(workload);
+    if (kind === "DaemonSet" && replicas !== undefined) {
+      refuse(["workloads", index, "replicas"], "is given for a DaemonSet, which has one pod per node; leave it out");
+    }
+  }
+  const which = fieldsOf(autoscaler)["nodes"] ?? 0;
+  if (autoscaler !== undefined && typeof which === "number" && which >= listOf(nodes).length) {
+    refuse(["autoscaler", "nodes"], `is ${which}, but nodes has ${listOf(nodes).length} entries, counted from 0`);
+  }
+}
+
+function checkUnique(entries: readonly unknown[], list: string, refuse: Refuse): void {
+  const seen = new Set<unknown>();
+  for (const [index, entry] of entries.entries()) {
+    const { name } = fieldsOf(entry);
+    if (typeof name === "string" && seen.has(name)) {
+      refuse([list, index, "name"], "is the name of an earlier one too; choose another");
+    }
+    seen.add(name);
+  }
+}
+
+function checkImages(
+  names: readonly unknown[],
+  known: ReadonlySet<unknown>,
+  path: readonly PropertyKey[],
+  refuse: Refuse,
+) {
+  for (const [index, name] of names.entries()) {
+    if (typeof name === "string" && !known.has(name)) {
+      refuse([...path, index], `is "${name}", which is not under images; add it there or correct the name`);
+    }
+  }
+}

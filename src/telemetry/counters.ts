@@ -1,0 +1,108 @@
+/** node_exporter's series as one snapshot of counters and gauges of a node. */
+import { imageDeviceOf, imageMounts } from "./image-device.ts";
+import type { Series } from "./prometheus-text.ts";
+
+/** Counters of one block device since boot. Times in seconds, as node_exporter gives them. */
+export interface DiskCounters {
+  readonly reads: number;
+  readonly writes: number;
+  readonly readSeconds: number;
+  readonly writeSeconds: number;
+  readonly ioSeconds: number;
+  readonly readBytes: number;
+  readonly writtenBytes: number;
+}
+
+/** What one scrape says of a node; what the exporter does not have is undefined. */
+export interface CounterSnapshot {
+  /** Epoch ms. */
+  readonly atMs: number;
+  /** The same moment on a clock that nobody sets, in ms: differences are right even when the time is corrected. */
+  readonly steadyMs: number;
+  /** The disk that holds the images, where the exporter's file systems tell. */
+  readonly imageDevice: string | undefined;
+  readonly disks: ReadonlyMap<string, DiskCounters>;
+  readonly dirtyBytes: number | undefined;
+  readonly writebackBytes: number | undefined;
+  readonly memoryBytes: number | undefined;
+  readonly ioPressureSeconds: number | undefined;
+  readonly cpuPressureSeconds: number | undefined;
+  readonly load1: number | undefined;
+  readonly cores: number | undefined;
+}
+
+/** Names of node_exporter's diskstats collector, by the field they fill. */
+const diskFamilies = {
+  node_disk_reads_completed_total: "reads",
+  node_disk_writes_completed_total: "writes",
+  node_disk_read_time_seconds_total: "readSeconds",
+  node_disk_write_time_seconds_total: "writeSeconds",
+  node_disk_io_time_seconds_total: "ioSeconds",
+  node_disk_read_bytes_total: "readBytes",
+  node_disk_written_bytes_total: "writtenBytes",
+} as const satisfies Record<string, keyof DiskCounters>;
+
+/** Names of its meminfo, pressure and loadavg collectors, by the field they fill. */
+const nodeFamilies = {
+  node_memory_Dirty_bytes: "dirtyBytes",
+  node_memory_Writeback_bytes: "writebackBytes",
+  node_memory_MemTotal_bytes: "memoryBytes",
+  node_pressure_io_waiting_seconds_total: "ioPressureSeconds",
+  node_pressure_cpu_waiting_seconds_total: "cpuPressureSeconds",
+  node_load1: "load1",
+} as const satisfies Record<string, keyof CounterSnapshot>;
+
+/** One series of it per core and mode; the mode idle exists for every core. */
+const CPU_FAMILY = "node_cpu_seconds_total";
+
+/** One series per file system; tells on which device the images are. */
+const MOUNT_FAMILY = "node_filesystem_size_bytes";
+
+/** Every family that is read; all others of the exporter are skipped. */
+export const wantedFamilies: ReadonlySet<string> = new Set([
+  ...Object.keys(diskFamilies),
+  ...Object.keys(nodeFamilies),
+  CPU_FAMILY,
+  MOUNT_FAMILY,
+]);
+
+const isImageMount = (mount: string) => (imageMounts as readonly string[]).includes(mount);
+
+const has = <T extends object>(table: T, name: string): name is keyof T & string => Object.hasOwn(table, name);
+
+const isWhole = (disk: Partial<DiskCounters>): disk is DiskCounters =>
+  Object.values(diskFamilies).every((field) => Number.isFinite(disk[field]));
+
+/** Sorts the series of one scrape; a device that lacks a counter (or has NaN in one) is left out. */
+export function countersOf(series: readonly Series[], atMs: number, steadyMs = atMs): CounterSnapshot {
+  const disks = new Map<string, Partial<Record<keyof DiskCounters, number>>>();
+  const node: Partial<Record<(typeof nodeFamilies)[keyof typeof nodeFamilies], number>> = {};
+  const mounts = new Map<string, string>();
+  let cores = 0;
+  for (const { name, labels, value } of series) {
+    if (has(diskFamilies, name)) {
+      const device = labels.device ?? "";
+      const disk = disks.get(device) ?? {};
+      disks.set(device, Object.assign(disk, { [diskFamilies[name]]: value }));
+    } else if (has(nodeFamilies, name)) {
+      if (Number.isFinite(value)) node[nodeFamilies[name]] = value;
+    } else if (name === CPU_FAMILY && labels.mode === "idle") {
+      cores += 1;
+    } else if (name === MOUNT_FAMILY && isImageMount(labels.mountpoint ?? "")) {
+      mounts.set(labels.mountpoint ?? "", labels.device ?? "");
+    }
+  }
+  const whole = [...disks].flatMap(([device, disk]) => (isWhole(disk) ? [[device, disk] as const] : []));
+  const imageDevice = imageDeviceOf(mounts, (device) => disks.has(device));
+  const rest = { atMs, steadyMs, imageDevice, cores: cores > 0 ? cores : undefined };
+  return { ...noFigures, ...node, ...rest, disks: new Map(whole) };
+}
+
+const noFigures = {
+  dirtyBytes: undefined,
+  writebackBytes: undefined,
+  memoryBytes: undefined,
+  ioPressureSeconds: undefined,
+  cpuPressureSeconds: undefined,
+  load1: undefined,
+} as const;

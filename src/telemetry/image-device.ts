@@ -1,0 +1,31 @@
+/** Which disk holds the node's images, as far as node_exporter's filesystem collector tells. Pure. */
+
+/** Where images may be, the likeliest first: the first of these that is a mount point decides. */
+export const imageMounts = [
+  "/var/lib/containerd",
+  "/var/lib/containers/storage",
+  "/var/lib/containers",
+  "/var/lib/docker",
+  "/var/lib",
+  "/var",
+  "/",
+] as const;
+
+/** Partition numbers: nvme0n1p3 and mmcblk0p1 (after a digit, behind a p), sda1 and vda1. */
+const PARTITION = /^(?:(.*\d)p\d+|(\D+)\d+)$/;
+
+/**
+ * The disk under the image file system, by its name in diskstats; undefined when the mounts do not tell.
+ * @param mounts device, such as /dev/nvme0n1p1, by mount point
+ * @param isDisk whether diskstats lists a device of that name
+ */
+export function imageDeviceOf(
+  mounts: ReadonlyMap<string, string>,
+  isDisk: (name: string) => boolean,
+): string | undefined {
+  const device = imageMounts.map((mount) => mounts.get(mount)).find((found) => found !== undefined);
+  if (device === undefined || !device.startsWith("/dev/")) return undefined;
+  const name = device.slice(device.lastIndexOf("/") + 1);
+  const [, numbered, lettered] = PARTITION.exec(name) ?? [];
+  return [name, numbered, lettered].find((found) => found !== undefined && isDisk(found));
+}

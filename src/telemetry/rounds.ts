@@ -1,0 +1,116 @@
+/**
+ * When to ask which node: every young or hot node in each round, all others once per rotation. The questions of a round
+ * are spread evenly over most of its interval, always in the same order, so that there is no storm and each node is
+ * asked at even distances. At most one question per node is in flight, and a bounded number in all; nodes that failed
+ * of late are asked ever less often and in a lane of their own, so that a thousand dead nodes delay no living one.
+ */
+import type { NodeName } from "../core/units.ts";
+import { type Lane, createLane } from "./round-lane.ts";
+import type { TelemetryRound, TelemetryTarget } from "./source.ts";
+
+/** Questions in flight at a time; assumed: at 5 ms each enough for 50,000 a second, few enough sockets for one process. */
+const MAX_IN_FLIGHT = 256;
+/** Of these, questions to nodes that failed twice or more in a row; each may wait for its whole time-out. */
+const MAX_AILING_IN_FLIGHT = 64;
+/** Rounds are moved by up to this share of the interval, so that replicas do not fall into step. */
+const JITTER = 0.1;
+/** Share of the interval over which the questions are spread; the rest is for the last answers. */
+const SPREAD = 0.75;
+/** Time between two looks at what is due, in ms; short against the shortest interval (250 ms). */
+const TICK_MS = 20;
+/** A node that failed is left out for up to so many rounds; with the usual 1.5 s it is missed for 6 s at most. */
+const MAX_ROUNDS_LEFT_OUT = 4;
+
+export interface RoundsOptions {
+  readonly intervalMs: number;
+  /** Time in which every node that is not paced is asked once, in ms. */
+  readonly rotationMs: number;
+  /** Questions in flight at a time. */
+  readonly maxInFlight?: number;
+  /** Share of the interval over which a round is spread, 0 (at once) to 1. */
+  readonly spread?: number;
+  readonly targets: () => readonly TelemetryTarget[];
+  /** Asks one node and says whether it answered; must not reject. */
+  readonly ask: (target: TelemetryTarget) => Promise<boolean>;
+  /** Called at the start of each round with the names that still exist. */
+  readonly beforeRound?: (existing: ReadonlySet<NodeName>) => void;
+  /** Called when every question of a round has its answer. */
+  readonly onRound?: ((round: TelemetryRound) => void) | undefined;
+  /** A clock that nobody sets, in ms. */
+  readonly steadyNow: () => number;
+  /** 0 to 1, for jitter. */
+  readonly random?: () => number;
+}
+
+/** The targets of one round: the paced ones, then the next few of the others from `cursor` on. */
+export function roundTargets(targets: readonly TelemetryTarget[], cursor: number, share: number) {
+  const paced = targets.filter((target) => target.paced);
+  const others = targets.filter((target) => !target.paced);
+  const count = Math.min(others.length, Math.ceil(others.length * share));
+  const turn = Array.from({ length: count }, (_, index) => others[(cursor + index) % others.length]);
+  return { round: [...paced, ...turn.filter((target) => target !== undefined)], cursor: cursor + count };
+}
+
+/** How often each node failed in a row, and until which round it is left out for that. */
+type Ailing = Map<NodeName, { readonly failures: number; readonly untilRound: number }>;
+
+function noteAnswer(ailing: Ailing, name: NodeName, answered: boolean, round: number): void {
+  if (answered) {
+    ailing.delete(name);
+    return;
+  }
+  const failures = (ailing.get(name)?.failures ?? 0) + 1;
+  const leftOut = Math.min(MAX_ROUNDS_LEFT_OUT, 2 ** (failures - 1));
+  ailing.set(name, { failures, untilRound: round + leftOut });
+}
+
+/** Starts the rounds; the returned function ends them and resolves when nothing is in flight. */
+export function startRounds(options: RoundsOptions): () => Promise<void> {
+  const { intervalMs, rotationMs, targets, steadyNow, random = Math.random, spread = SPREAD } = options;
+  const ailing: Ailing = new Map();
+  let [cursor, round] = [0, 0];
+  let timer: NodeJS.Timeout | undefined;
+  const ask = async (target: TelemetryTarget, inRound: number) => {
+    const answered = await options.ask(target);
+    noteAnswer(ailing, target.name, answered, inRound);
+  };
+  const well = createLane(options.maxInFlight ?? MAX_IN_FLIGHT, steadyNow, ask);
+  const sick = createLane(Math.min(MAX_AILING_IN_FLIGHT, options.maxInFlight ?? MAX_IN_FLIGHT), steadyNow, ask);
+  const isAiling = ({ name }: TelemetryTarget) => (ailing.get(name)?.failures ?? 0) > 1;
+  const isDue = ({ name }: TelemetryTarget) =>
+    (ailing.get(name)?.untilRound ?? 0) <= round && !well.isAsking(name) && !sick.isAsking(name);
+
+  const beginRound = () => {
+    round += 1;
+    const all = targets();
+    const existing = new Set(all.map(({ name }) => name));
+    for (const name of ailing.keys()) if (!existing.has(name)) ailing.delete(name);
+    options.beforeRound?.(existing);
+    const next = roundTargets(all, cursor, intervalMs / rotationMs);
+    ({ cursor } = next);
+    const due = next.round.filter(isDue);
+    const overMs = spread * intervalMs;
+    const laneOf = (lane: Lane, those: TelemetryTarget[], onEnd: RoundsOptions["onRound"]) =>
+      lane.begin({ round, targets: those, overMs, onEnd });
+    laneOf(
+      well,
+      due.filter((target) => !isAiling(target)),
+      options.onRound,
+    );
+    laneOf(sick, due.filter(isAiling), undefined);
+    waitFor(steadyNow() + intervalMs * (1 + JITTER * (2 * random() - 1)));
+  };
+  // A round that takes longer than its interval is finished first: else the last in order would never be asked.
+  const waitFor = (endMs: number) => {
+    well.startDue();
+    sick.startDue();
+    if (well.isDrained && steadyNow() >= endMs) beginRound();
+    else timer = setTimeout(waitFor, well.isDrained && sick.isDrained ? endMs - steadyNow() : TICK_MS, endMs);
+  };
+  beginRound();
+
+  return async () => {
+    clearTimeout(timer);
+    await Promise.all([well.stop(), sick.stop()]);
+  };
+}

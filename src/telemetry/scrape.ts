@@ -1,0 +1,51 @@
+/** Reads one exporter's text over HTTP: bounded in time and size. */
+import type { Dispatcher } from "undici";
+import { type CounterSnapshot, countersOf, wantedFamilies } from "./counters.ts";
+import { exchange } from "./exchange.ts";
+import { prometheusTextReader } from "./prometheus-text.ts";
+import { TelemetryFailure } from "./source.ts";
+
+/** Largest answer that is read, in bytes; a node_exporter with every collector on a large machine sends about 0.3 MB. */
+export const MAX_BODY_BYTES = 1_048_576;
+
+export interface ScrapeRequest {
+  readonly url: string;
+  readonly dispatcher: Dispatcher;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Of the whole request, body included. */
+  readonly timeoutMs: number;
+  /** Keep the connection for the next round. */
+  readonly keep: boolean;
+  /** Epoch ms, to date the figures. */
+  readonly now: () => number;
+  /** A clock that nobody sets, in ms, to measure the time between readings. */
+  readonly steadyNow: () => number;
+}
+
+/**
+ * Reads the counters at a URL. The snapshot is dated when the answer's head arrived.
+ * @throws TelemetryFailure, whatever goes wrong
+ */
+export async function scrapeCounters(request: ScrapeRequest): Promise<CounterSnapshot> {
+  const { now, steadyNow, keep, ...asked } = request;
+  const reader = prometheusTextReader(wantedFamilies);
+  let [atMs, steadyMs] = [0, 0];
+  const { status } = await exchange({
+    ...asked,
+    maxBytes: MAX_BODY_BYTES,
+    close: !keep,
+    onHead: () => ([atMs, steadyMs] = [now(), steadyNow()]),
+    onChunk: (chunk) => reader.push(chunk),
+  });
+  if (status !== 200) {
+    throw new TelemetryFailure("BadStatus", `${request.url} answers ${status}; check telemetry.path, port and token`);
+  }
+  const series = reader.end();
+  if (series.length === 0) {
+    throw new TelemetryFailure(
+      "BadAnswer",
+      `${request.url} has no series of node_exporter; check telemetry.path, port`,
+    );
+  }
+  return countersOf(series, atMs, steadyMs);
+}

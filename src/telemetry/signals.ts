@@ -1,0 +1,152 @@
+/**
+ * From two successive snapshots of a node's counters to its figures over the time between. Pure. What cannot be told
+ * (no earlier snapshot, a counter that was reset, a missing family) is undefined: unknown, never idle.
+ */
+import type { NodeSample } from "../core/facts.ts";
+import type { CounterSnapshot, DiskCounters } from "./counters.ts";
+
+/** Devices that are never a node's own disk: memory, optical, floppy; loop devices only when the policy names them. */
+const NOT_A_DISK = /^(ram|zram|sr|fd|loop)\d+$/;
+/** Stacked devices repeat the I/O of the disks below them; counted only when the policy names them. */
+const STACKED = /^(dm-|md)\d+$/;
+
+/** Figures of one device over the time between two snapshots. */
+export interface DiskFigures {
+  readonly device: string;
+  readonly awaitMs: number | undefined;
+  readonly utilisation: number;
+  readonly writeBytesPerSecond: number;
+  readonly readBytesPerSecond: number;
+}
+
+/** What a device did in a second, on average. */
+export interface DiskRates {
+  /** Completed I/Os. */
+  readonly ios: number;
+  /** Seconds that they took, summed up. */
+  readonly waitedSeconds: number;
+  /** Share of time that the device was busy. */
+  readonly busy: number;
+  readonly writtenBytes: number;
+  readonly readBytes: number;
+}
+
+/** More busy time than time has passed, by more than clocks explain: those counters are of two different boots. */
+const MAX_BUSY = 1.5;
+/** A device that was busy for less of the time than this was idle; its last I/Os may have ended just before. */
+const IDLE_BUSY = 0.01;
+
+/** a − b for two counters; undefined when the counter went back (the node rebooted). */
+const rise = (now: number, before: number) => (now >= before ? now - before : undefined);
+
+/** One device's figures from its rates; undefined when they contradict themselves. */
+export function diskFiguresOf(device: string, rates: DiskRates): DiskFigures | undefined {
+  const { ios, waitedSeconds, busy, writtenBytes, readBytes } = rates;
+  if (!(busy >= 0 && busy <= MAX_BUSY)) return undefined;
+  return {
+    device,
+    awaitMs: awaitMs(ios, waitedSeconds, busy),
+    utilisation: Math.min(1, busy),
+    writeBytesPerSecond: writtenBytes,
+    readBytesPerSecond: readBytes,
+  };
+}
+
+/** One device's rates between two readings; undefined when any of its counters was reset. */
+function ratesBetween(now: DiskCounters, before: DiskCounters, seconds: number): DiskRates | undefined {
+  const readBytes = rise(now.readBytes, before.readBytes);
+  const writtenBytes = rise(now.writtenBytes, before.writtenBytes);
+  const ios = rise(now.reads + now.writes, before.reads + before.writes);
+  const waited = rise(now.readSeconds + now.writeSeconds, before.readSeconds + before.writeSeconds);
+  const busy = rise(now.ioSeconds, before.ioSeconds);
+  if (readBytes === undefined || writtenBytes === undefined || ios === undefined) return undefined;
+  if (waited === undefined || busy === undefined) return undefined;
+  const per = (amount: number) => amount / seconds;
+  return {
+    ios: per(ios),
+    waitedSeconds: per(waited),
+    busy: per(busy),
+    writtenBytes: per(writtenBytes),
+    readBytes: per(readBytes),
+  };
+}
+
+/** A busy device that completed nothing is stalled: its await is unknown. An idle one kept nobody waiting. */
+function awaitMs(ios: number, waitedSeconds: number, busy: number): number | undefined {
+  if (ios > 0) return (waitedSeconds / ios) * 1_000;
+  return busy > IDLE_BUSY ? undefined : 0;
+}
+
+/** Which devices count: those whose whole name the pattern matches, or without a pattern every real disk. */
+export function deviceFilter(pattern: string | undefined): (device: string) => boolean {
+  if (pattern !== undefined) {
+    const named = new RegExp(`^(?:${pattern})$`);
+    return (device) => named.test(device);
+  }
+  return (device) => !NOT_A_DISK.test(device) && !STACKED.test(device);
+}
+
+/**
+ * The disk that a node's figures are of: the one that holds the images where that is known (and the policy does not
+ * rule it out), else the busiest that counts; the first of the exporter's order when several are equally busy.
+ */
+export function chooseDisk(
+  disks: readonly DiskFigures[],
+  counts: (device: string) => boolean,
+  imageDevice: string | undefined,
+): DiskFigures | undefined {
+  const counted = disks.filter(({ device }) => counts(device));
+  return (
+    counted.find(({ device }) => device === imageDevice) ??
+    counted.reduce<DiskFigures | undefined>(
+      (best, disk) => (best && best.utilisation >= disk.utilisation ? best : disk),
+      undefined,
+    )
+  );
+}
+
+/** Figures of every device that both snapshots have, and whose counters were not reset. */
+export function disksBetween(now: CounterSnapshot, before: CounterSnapshot): DiskFigures[] {
+  const seconds = (now.steadyMs - before.steadyMs) / 1_000;
+  if (!(seconds > 0)) return [];
+  return [...now.disks].flatMap(([device, disk]) => {
+    const earlier = before.disks.get(device);
+    const rates = earlier && ratesBetween(disk, earlier, seconds);
+    const figures = rates && diskFiguresOf(device, rates);
+    return figures === undefined ? [] : [figures];
+  });
+}
+
+/** Share of the time between two readings of a "seconds spent" counter, 0 to 1. */
+function share(now: number | undefined, before: number | undefined, seconds: number): number | undefined {
+  if (now === undefined || before === undefined || !(seconds > 0)) return undefined;
+  const spent = rise(now, before);
+  return spent === undefined ? undefined : Math.min(1, spent / seconds);
+}
+
+/**
+ * The figures of a node at `now`.
+ * @param before the snapshot before; undefined right after the start: then only gauges are known
+ */
+export function sampleOf(
+  now: CounterSnapshot,
+  before: CounterSnapshot | undefined,
+  counts: (device: string) => boolean,
+): NodeSample {
+  const seconds = before === undefined ? 0 : (now.steadyMs - before.steadyMs) / 1_000;
+  const disk = before && chooseDisk(disksBetween(now, before), counts, now.imageDevice);
+  return {
+    atMs: now.atMs,
+    awaitMs: disk?.awaitMs,
+    utilisation: disk?.utilisation,
+    writeBytesPerSecond: disk?.writeBytesPerSecond,
+    readBytesPerSecond: disk?.readBytesPerSecond,
+    dirtyBytes: now.dirtyBytes,
+    writebackBytes: now.writebackBytes,
+    ioPressure: share(now.ioPressureSeconds, before?.ioPressureSeconds, seconds),
+    cpuPressure: share(now.cpuPressureSeconds, before?.cpuPressureSeconds, seconds),
+    load1: now.load1,
+    cores: now.cores,
+    memoryBytes: now.memoryBytes,
+  };
+}

@@ -1,0 +1,66 @@
+/** The kubelet's Summary (/stats/summary) as figures of a node. Pure. */
+import type { NodeSample } from "../core/facts.ts";
+
+/** What one summary says; what it lacks is undefined. */
+export interface KubeletReading {
+  /** When the kubelet took the figures, by its own clock, epoch ms; undefined when it does not say. */
+  readonly takenMs: number | undefined;
+  /** Share of the last 10 s in which some task waited, 0 to 1. */
+  readonly ioPressure: number | undefined;
+  readonly cpuPressure: number | undefined;
+  readonly memoryBytes: number | undefined;
+  /** Bytes used on the image file system, and when that was taken (the kubelet looks at file systems less often). */
+  readonly imageBytes: number | undefined;
+  readonly imageTakenMs: number | undefined;
+}
+
+type Tree = Readonly<Record<string, unknown>>;
+
+const tree = (value: unknown): Tree => (typeof value === "object" && value !== null ? (value as Tree) : {});
+const number = (value: unknown) => (typeof value === "number" && Number.isFinite(value) ? value : undefined);
+const timeMs = (value: unknown) => number(typeof value === "string" ? Date.parse(value) : undefined);
+
+/** Share of time from the kubelet's percentage; 10 s is its shortest window. */
+function pressure(of: unknown): number | undefined {
+  const percent = number(tree(tree(tree(of)["psi"])["some"])["avg10"]);
+  return percent === undefined ? undefined : percent / 100;
+}
+
+/** Available and working set make up all of the node's memory. */
+function memoryBytes(memory: Tree): number | undefined {
+  const [available, used] = [number(memory["availableBytes"]), number(memory["workingSetBytes"])];
+  return available === undefined || used === undefined ? undefined : available + used;
+}
+
+/** Reads a parsed Summary; undefined when it is none. */
+export function readSummary(summary: unknown): KubeletReading | undefined {
+  const found = tree(summary)["node"];
+  if (typeof found !== "object" || found === null) return undefined;
+  const node = tree(found);
+  const images = tree(tree(node["runtime"])["imageFs"] ?? node["fs"]);
+  return {
+    takenMs: timeMs(tree(node["io"])["time"]) ?? timeMs(tree(node["cpu"])["time"]),
+    ioPressure: pressure(node["io"]),
+    cpuPressure: pressure(node["cpu"]),
+    memoryBytes: memoryBytes(tree(node["memory"])),
+    imageBytes: number(images["usedBytes"]),
+    imageTakenMs: timeMs(images["time"]),
+  };
+}
+
+/**
+ * Growth of the image file system, bytes/s: the least that the disk has written. Undefined where it cannot be told: no
+ * earlier reading, none newer, or it shrank (images were removed).
+ */
+export function imageGrowth(now: KubeletReading, before: KubeletReading | undefined): number | undefined {
+  if (now.imageBytes === undefined || before?.imageBytes === undefined) return undefined;
+  const seconds = ((now.imageTakenMs ?? NaN) - (before.imageTakenMs ?? NaN)) / 1_000;
+  const bytes = now.imageBytes - before.imageBytes;
+  return seconds > 0 && bytes >= 0 ? bytes / seconds : undefined;
+}
+
+/** The node's figures; without a disk's await and utilisation, which the kubelet does not know. */
+export function summarySample(now: KubeletReading, before: KubeletReading | undefined, atMs: number): NodeSample {
+  const { ioPressure, cpuPressure, memoryBytes } = now;
+  return { atMs, ioPressure, cpuPressure, memoryBytes, writeBytesPerSecond: imageGrowth(now, before) };
+}

@@ -1,0 +1,129 @@
+/** Leader election on a real API server: candidates are real processes' worth of code, killed by cutting their client. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startControlPlane } from "../../dev/control-plane/control-plane.ts";
+import type { ControlPlane } from "../../dev/control-plane/control-plane.ts";
+import { createApiClient } from "../../src/cluster/api-client.ts";
+import type { ApiClient } from "../../src/cluster/api-client.ts";
+import { steadyClock } from "../../src/cluster/clock.ts";
+import { startLeaderElection } from "../../src/cluster/lease.ts";
+import type { LeaderElection } from "../../src/cluster/lease.ts";
+import { silentLog } from "../../src/cluster/log.ts";
+
+/** A tenth of the real ones, so that the test takes seconds. */
+const TIMES = { durationMs: 3_000, renewDeadlineMs: 2_000, retryMs: 300 };
+
+let plane: ControlPlane;
+
+beforeAll(async () => {
+  plane = await startControlPlane({ scheduler: false, controllerManager: false });
+});
+afterAll(() => plane.stop());
+
+interface Candidate {
+  readonly name: string;
+  readonly client: ApiClient;
+  readonly election: LeaderElection;
+}
+
+function stand(lease: string, name: string): Candidate {
+  const client = createApiClient({ url: plane.url, token: plane.token, ca: plane.caCert });
+  const election = startLeaderElection({
+    client,
+    namespace: "default",
+    name: lease,
+    identity: name,
+    clock: steadyClock,
+    random: Math.random,
+    log: silentLog,
+    times: TIMES,
+  });
+  return { name, client, election };
+}
+
+/** Resolves with the candidate that leads next; throws at once if two ever lead at the same time. */
+async function nextLeader(candidates: readonly Candidate[]): Promise<Candidate> {
+  const deadlineMs = steadyClock.now() + 15_000;
+  while (steadyClock.now() < deadlineMs) {
+    const leaders = candidates.filter(({ election }) => election.isLeader);
+    if (leaders.length > 1) throw new Error(`two leaders: ${leaders.map(({ name }) => name).join(", ")}`);
+    if (leaders[0] !== undefined) return leaders[0];
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  throw new Error("nobody leads");
+}
+
+async function leave({ election, client }: Candidate): Promise<void> {
+  await election.stop();
+  await client.close();
+}
+
+describe("leader election", () => {
+  it("has one leader of three; when it is cut off, it steps down before another one leads", async () => {
+    const candidates = ["a", "b", "c"].map((name) => stand("kill", name));
+    const first = await nextLeader(candidates);
+    const others = candidates.filter((one) => one !== first);
+    const changes: boolean[] = [];
+    first.election.onChange((isLeader) => changes.push(isLeader));
+    await expect.poll(() => others.every(({ election }) => election.leaderAlive()), { timeout: 5_000 }).toBe(true);
+
+    const cutMs = steadyClock.now();
+    await first.client.close(); // as if its machine were gone: it can neither renew nor give back
+    const second = await nextLeaderOf(candidates, first, others);
+    expect(steadyClock.now() - cutMs).toBeGreaterThanOrEqual(TIMES.renewDeadlineMs - TIMES.retryMs);
+    expect(second.name).not.toBe(first.name);
+    expect(changes).toEqual([false]);
+    expect(first.election.isLeader).toBe(false);
+    await Promise.all(candidates.map(leave));
+  });
+
+  it("hands over at once when the leader stops in order", async () => {
+    const candidates = ["a", "b"].map((name) => stand("graceful", name));
+    const first = await nextLeader(candidates);
+    const others = candidates.filter((one) => one !== first);
+    const stoppedMs = steadyClock.now();
+    await leave(first);
+    await nextLeader(others);
+    expect(steadyClock.now() - stoppedMs).toBeLessThan(TIMES.durationMs / 2);
+    await Promise.all(others.map(leave));
+  });
+
+  it("tells when no leader is alive, and does not believe a stale Lease of the past", async () => {
+    const gone = stand("stale", "gone");
+    await nextLeader([gone]);
+    await gone.client.close();
+    await gone.election.stop();
+    const late = stand("stale", "late");
+    await expect.poll(() => late.election.holder, { timeout: 2_000 }).toBe("gone");
+    expect(late.election.leaderAlive()).toBe(false);
+    await nextLeader([late]);
+    expect(late.election.leaderAlive()).toBe(true);
+    await leave(late);
+  });
+
+  it("keeps its leader through a short restart of the API server, and has one again after a hang", async () => {
+    const candidates = ["a", "b", "c"].map((name) => stand("restart", name));
+    await nextLeader(candidates);
+    plane.pauseApiServer();
+    await expect
+      .poll(() => candidates.some(({ election }) => election.isLeader), { timeout: 2 * TIMES.renewDeadlineMs })
+      .toBe(false);
+    plane.resumeApiServer();
+    await nextLeader(candidates);
+    await plane.restartApiServer();
+    await nextLeader(candidates);
+    await Promise.all(candidates.map(leave));
+  });
+});
+
+/** Waits until one of the others leads, checking all the time that the first one does not lead beside it. */
+async function nextLeaderOf(
+  all: readonly Candidate[],
+  first: Candidate,
+  others: readonly Candidate[],
+): Promise<Candidate> {
+  while (first.election.isLeader) {
+    await nextLeader(all);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  return nextLeader(others);
+}

@@ -1,0 +1,15 @@
+/** Starts two nodes, waits until they are Ready, stops them. Must end by itself, soon; otherwise it ends with 1. */
+import { createApiClient } from "../../src/cluster/api-client.ts";
+import { loadCredentials } from "../../src/cluster/credentials.ts";
+import { startModelledNodes } from "../../src/simulate/node/modelled-node.ts";
+
+const [, , kubeconfig = ""] = process.argv;
+const client = createApiClient(await loadCredentials({ kubeconfig }, process.env));
+const set = await startModelledNodes(["child-a", "child-b"].map((name) => ({ client, name })));
+await set.ready;
+await set.stop({ deregister: true });
+await client.close();
+setTimeout(() => {
+  console.error("still alive, kept up by:", process.getActiveResourcesInfo());
+  process.exit(1);
+}, 3_000).unref();

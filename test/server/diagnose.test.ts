@@ -1,0 +1,91 @@
+/** `paceline diagnose` as a person runs it: its own process, files and standard input, exit codes. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { auditEvent } from "../unit/diagnose/inputs.ts";
+
+const MAIN = join(import.meta.dirname, "../../src/cli/main.ts");
+const audit = `${JSON.stringify(auditEvent())}\n`;
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "paceline-diagnose-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function run(words: readonly string[], input: string | Buffer = "") {
+  const child = spawn(process.execPath, [MAIN, "diagnose", ...words], { stdio: ["pipe", "pipe", "pipe"] });
+  child.stdin.on("error", () => undefined); // it may end without reading
+  child.stdin.end(input);
+  const exit = once(child, "close") as Promise<[number]>;
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), exit]);
+  return { code, stdout, stderr };
+}
+
+async function file(name: string, contents: string | Buffer): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, contents);
+  return path;
+}
+
+describe("paceline diagnose", () => {
+  it("finds a failure in a file, says so in words, and exits 1", async () => {
+    const { code, stdout } = await run([await file("audit.log", audit)]);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/1 failed start/);
+    expect(stdout).toMatch(/Pace: /);
+  });
+
+  it("reads standard input, and gzip, and gives JSON", async () => {
+    const { code, stdout } = await run(["-", "--json", "--bin", "5m"], gzipSync(audit));
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({
+      query: { bins: [{ start: "2026-11-24T08:05:00Z", count: 1 }], total: 1 },
+      failures: { total: 1, byFingerprint: { NamespacePathProc0: 1, Unrelated: 0 }, byNode: { "young-1": 1 } },
+      skipped: { lines: 0, byCause: {} },
+      verdict: { found: true },
+    });
+  });
+
+  it("uses what comes before the end of a gzip stream that was cut", async () => {
+    const noise = Array.from({ length: 3_000 }, (_, index) =>
+      JSON.stringify(auditEvent({}, { auditID: `${index * 7_919}` })),
+    );
+    const whole = gzipSync(`${audit}${noise.join("\n")}`);
+    const { code, stdout } = await run(["--json", await file("cut.gz", whole.subarray(0, whole.length - 2_000))]);
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ failures: { total: 1 }, skipped: { byCause: { truncatedGzip: 1 } } });
+  });
+
+  it("exits 0 when nothing failed, and when it failed outside the window", async () => {
+    expect((await run([await file("quiet.log", `${JSON.stringify(auditEvent({}))}\n`)])).code).toBe(0);
+    expect((await run([await file("early.log", audit), "--since", "2026-11-24T09:00:00Z"])).code).toBe(0);
+  });
+
+  it("exits 2 and says what was expected when there is nothing usable", async () => {
+    const { code, stderr } = await run([await file("poem.txt", "roses are red\n")]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/poem\.txt: expected Kubernetes audit logs/);
+  });
+
+  it("exits 2 and names a file that is not there, and wrong flags", async () => {
+    const missing = await run([join(folder, "missing.log")]);
+    expect(missing.code).toBe(2);
+    expect(missing.stderr).toMatch(/missing\.log: there is no such file/);
+    expect((await run(["--bin", "soon", join(folder, "audit.log")])).code).toBe(2);
+    expect((await run(["--since", "later", join(folder, "audit.log")])).code).toBe(2);
+  });
+
+  it("writes a report that needs no network", async () => {
+    const out = join(folder, "report.html");
+    await run([await file("html.log", audit), "--html", out]);
+    const html = await readFile(out, "utf8");
+    expect(html).toContain("uPlot");
+    expect(html).not.toMatch(/<(?:script|link|img)[^>]+(?:src|href)=/);
+  });
+});

@@ -1,0 +1,121 @@
+/** Probes, metrics and status: what operators and their tools see. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { allowReasons, holdReasons, releaseReasons } from "../../src/api/reasons.ts";
+import { countRelease } from "../../src/server/metrics.ts";
+import { testApp } from "../support/app.ts";
+import { aNode, anOldNode, aPod, bound, START_MS } from "../support/core-facts.ts";
+
+describe("/readyz", () => {
+  it("is ready when the caches are synced and a policy is in force", async () => {
+    const answer = await testApp().app.inject("/readyz");
+    expect([answer.statusCode, answer.json()]).toEqual([200, { ready: true, missing: [] }]);
+  });
+
+  it("says everything that is missing", async () => {
+    const state = { replica: () => ({ synced: false, leaderAlive: true }), policy: () => undefined };
+    const answer = await testApp({ state }).app.inject("/readyz");
+    expect(answer.statusCode).toBe(503);
+    expect(answer.json<{ missing: string[] }>().missing).toHaveLength(2);
+  });
+
+  it("does not depend on a leader: webhooks fail open without one", async () => {
+    const state = { replica: () => ({ synced: true, leaderAlive: false }) };
+    expect((await testApp({ state }).app.inject("/readyz")).statusCode).toBe(200);
+  });
+});
+
+it("/healthz answers even before anything is synced", async () => {
+  const state = { replica: () => ({ synced: false, leaderAlive: false }), policy: () => undefined };
+  expect((await testApp({ state }).app.inject("/healthz")).statusCode).toBe(200);
+});
+
+it("an unknown path gets 404", async () => {
+  expect((await testApp().app.inject("/nowhere")).statusCode).toBe(404);
+});
+
+describe("/status.json", () => {
+  it("shows the paced nodes, the leader and the version", async () => {
+    const { app, pacer } = testApp({ nodes: [aNode("young"), anOldNode("old")] });
+    pacer.upsertPod(bound(aPod("a"), "young"), START_MS);
+    expect((await app.inject("/status.json")).json()).toMatchObject({
+      version: "0.0.0-test",
+      synced: true,
+      policyValid: true,
+      leader: { holder: "me", alive: true, leading: true },
+      mode: "enforce",
+      nodes: [{ name: "young", state: "young", inStartup: 1 }],
+      settledNodes: 1,
+    });
+  });
+});
+
+describe("/metrics", () => {
+  it("has figures of the paced nodes and forgets nodes that are gone", async () => {
+    const young = aNode("young");
+    const { app, pacer } = testApp({ nodes: [young, anOldNode("old")] });
+    pacer.upsertPod(bound(aPod("a"), "young"), START_MS);
+    const before = (await app.inject("/metrics")).body;
+    expect(before).toContain('paceline_node_in_startup_pods{node="young"} 1');
+    expect(before).toContain('paceline_nodes{state="young"} 1');
+    expect(before).toContain('paceline_nodes{state="settled"} 1');
+    expect(before).toContain('paceline_watch_age_seconds{resource="pods"} 1.5');
+    expect(before).not.toContain('{node="old"}');
+    pacer.deleteNode(young.name, START_MS);
+    expect((await app.inject("/metrics")).body).not.toContain('{node="young"}');
+  });
+
+  it("counts releases by reason and measures how long pods were held", async () => {
+    const { app, metrics } = testApp();
+    countRelease(metrics, "SlotFree", 1_500);
+    const { body } = await app.inject("/metrics");
+    expect(body).toContain('paceline_releases_total{reason="SlotFree"} 1');
+    expect(body).toContain('paceline_hold_duration_seconds_bucket{le="1"} 0');
+    expect(body).toContain('paceline_hold_duration_seconds_bucket{le="2"} 1');
+  });
+
+  it("times every handler", async () => {
+    const { app } = testApp();
+    await app.inject({ method: "POST", url: "/scheduler/filter", payload: {} });
+    expect((await app.inject("/metrics")).body).toContain(
+      'paceline_handler_duration_seconds_count{handler="filter"} 1',
+    );
+  });
+});
+
+describe("documentation", () => {
+  /** The rows of a page's tables; prettier's padding is no difference. */
+  const squeezed = (row: string) => row.replace(/\s+/g, " ");
+  const rowsOf = (page: string) =>
+    readFileSync(join(import.meta.dirname, "../../docs", page), "utf8")
+      .split("\n")
+      .filter((line) => line.startsWith("| `"))
+      .map(squeezed);
+
+  it("docs/metrics.md lists the metrics that exist, with type, labels and help, and no others", () => {
+    const metrics = testApp().metrics.registry.getMetricsAsArray() as unknown as MetricDescription[];
+    const rows = metrics
+      .filter(({ name }) => name.startsWith("paceline_"))
+      .map(({ name, type, labelNames = [], help }) => {
+        const labels = labelNames.filter((label) => label !== "le").join(", ");
+        return squeezed(`| \`${name}\` | ${type} | ${labels} | ${help} |`);
+      });
+    expect(rowsOf("metrics.md").toSorted()).toEqual(rows.toSorted());
+  });
+
+  it("docs/reasons.md lists the reasons that exist, with their sentences, and no others", () => {
+    const rows = [holdReasons, releaseReasons, allowReasons].flatMap((reasons) =>
+      Object.entries(reasons).map(([reason, sentence]) => `| \`${reason}\` | ${sentence} |`),
+    );
+    expect(rowsOf("reasons.md")).toEqual(rows);
+  });
+});
+
+/** What prom-client keeps of a metric. */
+interface MetricDescription {
+  readonly name: string;
+  readonly help: string;
+  readonly type: string;
+  readonly labelNames?: readonly string[];
+}

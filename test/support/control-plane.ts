@@ -1,0 +1,57 @@
+/** What tests on a real control plane share: waiting for an effect, and a node that is Ready without a kubelet. */
+import { execFileSync } from "node:child_process";
+import type { ApiClient } from "../../src/cluster/api-client.ts";
+import type { KubeObject } from "../../src/cluster/kube-json.ts";
+
+/**
+ * Asks `probe` every 50 ms until it returns something other than undefined or false, and returns that.
+ * @throws when `timeoutMs` is over, with what `probe` last threw, if it did.
+ */
+export async function eventually<T>(
+  what: string,
+  probe: () => Promise<T | undefined | false> | T | undefined | false,
+  timeoutMs = 20_000,
+): Promise<T> {
+  const deadline = performance.now() + timeoutMs;
+  let cause: unknown;
+  while (performance.now() < deadline) {
+    try {
+      const answer = await probe();
+      if (answer !== undefined && answer !== false) return answer;
+    } catch (error) {
+      cause = error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`not within ${timeoutMs} ms: ${what}`, { cause });
+}
+
+/**
+ * A Ready node that nobody runs: pods are bound to it and stay Pending. It stays Ready for 50 s (node-lifecycle's grace
+ * period); for longer, use a modelled node.
+ */
+export async function createBareNode(client: ApiClient, name: string, pods = 110): Promise<void> {
+  const resources = { cpu: "8", memory: "32Gi", "ephemeral-storage": "100Gi", pods: String(pods) };
+  await client.create("/api/v1/nodes", { metadata: { name, labels: { "kubernetes.io/hostname": name } } });
+  const at = new Date().toISOString();
+  const ready = {
+    type: "Ready",
+    status: "True",
+    reason: "KubeletReady",
+    lastHeartbeatTime: at,
+    lastTransitionTime: at,
+  };
+  const status = { capacity: resources, allocatable: resources, conditions: [ready] };
+  await client.patch(`/api/v1/nodes/${name}/status`, { status }, "merge");
+}
+
+/** A pod of one container that requests next to nothing. */
+export function podNamed(name: string, spec: Record<string, unknown> = {}): KubeObject {
+  return { metadata: { name }, spec: { containers: [{ name: "main", image: "example.com/app:1" }], ...spec } };
+}
+
+/** Command lines of running processes that mention `text`. */
+export function processesMentioning(text: string): string[] {
+  const lines = execFileSync("ps", ["-A", "-o", "args="], { encoding: "utf8" }).split("\n");
+  return lines.filter((line) => line.includes(text));
+}

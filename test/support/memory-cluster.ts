@@ -1,0 +1,159 @@
+/**
+ * A cluster in memory, for the release loop: objects with resourceVersions, writes that take time and may fail, a watch
+ * that lags, a scheduler that binds what is released, and pods that take a while to start. Driven by a fake clock.
+ */
+import { ApiError } from "../../src/cluster/api-error.ts";
+import type { Clock } from "../../src/cluster/clock.ts";
+import type { NodeFacts, PodFacts } from "../../src/core/facts.ts";
+import type { PodUID } from "../../src/core/units.ts";
+import type { Pacer } from "../../src/core/pacer.ts";
+import type { FenceAction, Release } from "../../src/core/verdict.ts";
+import type { HoldNow } from "../../src/cluster/writes.ts";
+import type { Apply, Outcome } from "../../src/release/apply.ts";
+import { changed } from "./core-facts.ts";
+
+export interface MemoryClusterOptions {
+  readonly clock: Clock;
+  /** Time a write takes, half of it before it takes effect. */
+  readonly writeMs?: number;
+  /** Time from a change to its arrival in the watch. */
+  readonly watchLagMs?: number;
+  /** Time from a release to the binding. */
+  readonly bindMs?: number;
+  /** Time from the binding to the start. */
+  readonly startMs?: number;
+}
+
+export class MemoryCluster implements Apply {
+  readonly pods = new Map<PodUID, PodFacts>();
+  readonly nodes = new Map<string, NodeFacts>();
+  /** Names of pods in the order in which a write really let them go. */
+  readonly released: string[] = [];
+  /** Every call, as `kind name`. */
+  readonly calls: string[] = [];
+  /** The most pods that had a slot on a node at a time (reserved, bound and not started). */
+  readonly peak = new Map<string, number>();
+  /** Answers to the next writes, by pod or node name: an error to throw instead of writing. */
+  readonly failures = new Map<string, Error[]>();
+  readonly #watchers = new Set<{ pacer: Pacer; poke: () => void }>();
+  readonly #options: Required<MemoryClusterOptions>;
+
+  constructor(options: MemoryClusterOptions) {
+    this.#options = { writeMs: 10, watchLagMs: 5, bindMs: 5, startMs: 1_000, ...options };
+  }
+
+  /** Lists everything into a pacer at once, and sends it every change from now on. The answer ends that. */
+  watch(pacer: Pacer, poke: () => void): () => void {
+    const watcher = { pacer, poke };
+    for (const node of this.nodes.values()) pacer.upsertNode(node, this.#options.clock.now());
+    for (const pod of this.pods.values()) pacer.upsertPod(pod, this.#options.clock.now());
+    this.#watchers.add(watcher);
+    return () => void this.#watchers.delete(watcher);
+  }
+
+  setNode(node: NodeFacts): void {
+    this.nodes.set(node.name, node);
+    this.#later(this.#options.watchLagMs, () => this.#tell((pacer, nowMs) => pacer.upsertNode(node, nowMs)));
+  }
+
+  setPod(pod: PodFacts): PodFacts {
+    this.pods.set(pod.uid, pod);
+    this.#notePeak();
+    this.#later(this.#options.watchLagMs, () => this.#tell((pacer, nowMs) => pacer.upsertPod(pod, nowMs)));
+    return pod;
+  }
+
+  /** Deletes a pod; its watchers learn it later. */
+  deletePod({ uid }: PodFacts): void {
+    this.pods.delete(uid);
+    this.#later(this.#options.watchLagMs, () => this.#tell((pacer, nowMs) => pacer.deletePod(uid, nowMs)));
+  }
+
+  async release(release: Release, nowMs: number): Promise<Outcome<PodFacts>> {
+    const { pod, node, fence } = release;
+    const current = await this.#arrive("release", pod.name, () => this.pods.get(pod.uid));
+    if (current === undefined) return { kind: "gone" };
+    const tolerates = fence === undefined || current.fencesTolerated.includes(fence);
+    if (!current.gated && tolerates) return this.#answer({ kind: "unchanged", facts: current });
+    const facts = this.setPod(
+      changed(current, {
+        gated: false,
+        hold: undefined,
+        reservation: node === undefined ? undefined : { node, atMs: nowMs },
+        fencesTolerated: fence === undefined ? current.fencesTolerated : [...current.fencesTolerated, fence],
+      }),
+    );
+    this.released.push(pod.name);
+    if (node !== undefined) this.#schedule(facts.uid, node);
+    return this.#answer({ kind: "changed", facts });
+  }
+
+  async annotateHold(pod: PodFacts, hold: HoldNow): Promise<Outcome<PodFacts>> {
+    const current = await this.#arrive(`hold ${hold.reason}`, pod.name, () => this.pods.get(pod.uid));
+    if (current === undefined) return { kind: "gone" };
+    if (current.resourceVersion !== pod.resourceVersion) return this.#answer({ kind: "conflict" });
+    return this.#answer({ kind: "changed", facts: this.setPod(changed(current, { hold })) });
+  }
+
+  async fence(action: FenceAction): Promise<Outcome<NodeFacts>> {
+    const { name } = action.node;
+    const current = await this.#arrive(action.kind, name, () => this.nodes.get(name));
+    if (current === undefined) return { kind: "gone" };
+    const fence = action.kind === "lift" ? undefined : { value: action.value, sinceMs: this.#options.clock.now() };
+    const facts = changed(current, { fence });
+    this.setNode(facts);
+    return this.#answer({ kind: "changed", facts });
+  }
+
+  /** A write on its way to the cluster: fails as told, or finds the object as it is when it arrives. */
+  async #arrive<Found>(kind: string, name: string, find: () => Found): Promise<Found> {
+    this.calls.push(`${kind} ${name}`);
+    const failure = this.failures.get(name)?.shift();
+    await this.#pause(this.#options.writeMs / 2);
+    if (failure !== undefined) throw failure;
+    return find();
+  }
+
+  async #answer<Answer>(answer: Answer): Promise<Answer> {
+    await this.#pause(this.#options.writeMs / 2);
+    return answer;
+  }
+
+  #schedule(uid: PodUID, node: NonNullable<Release["node"]>): void {
+    const { bindMs, startMs, clock } = this.#options;
+    this.#later(bindMs, () => this.#change(uid, { node, scheduledAtMs: clock.now() }));
+    this.#later(bindMs + startMs, () => this.#change(uid, { containersStarted: true, ready: true }));
+  }
+
+  #change(uid: PodUID, by: Partial<PodFacts>): void {
+    const pod = this.pods.get(uid);
+    if (pod !== undefined) this.setPod(changed(pod, by));
+  }
+
+  #notePeak(): void {
+    const held = new Map<string, number>();
+    for (const pod of this.pods.values()) {
+      const node = pod.containersStarted || pod.gated ? undefined : (pod.node ?? pod.reservation?.node);
+      if (node !== undefined) held.set(node, (held.get(node) ?? 0) + 1);
+    }
+    for (const [node, count] of held) this.peak.set(node, Math.max(count, this.peak.get(node) ?? 0));
+  }
+
+  #tell(change: (pacer: Pacer, nowMs: number) => void): void {
+    for (const { pacer, poke } of this.#watchers) {
+      change(pacer, this.#options.clock.now());
+      poke();
+    }
+  }
+
+  #later(ms: number, fn: () => void): void {
+    this.#options.clock.setTimer(fn, ms);
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#later(ms, resolve));
+  }
+}
+
+/** What an API server says that is overloaded. */
+export const busy = () => new ApiError(429, "TooManyRequests", "busy");

@@ -1,0 +1,60 @@
+/** What the image would hold, without a container engine: it starts from that, and holds nothing of development. */
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { assembleImage } from "../../../dev/chart/image-files.ts";
+import { sbom } from "../../../dev/chart/sbom.ts";
+
+const run = promisify(execFile);
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "paceline-image-"));
+  await assembleImage(folder);
+}, 120_000);
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe("the image", () => {
+  it("holds no development dependency and no test", () => {
+    const has = (path: string) => existsSync(join(folder, path));
+    expect(["src/cli/main.ts", "node_modules/fastify", "LICENSE"].map(has)).toEqual([true, true, true]);
+    expect(["node_modules/vitest", "node_modules/typescript", "test", "dev", "charts"].map(has)).not.toContain(true);
+  });
+
+  it.each([["serve"], ["release"], ["simulate"]])("runs `paceline %s`", async (command) => {
+    const main = join(folder, "src/cli/main.ts");
+    const { stdout } = await run(process.execPath, [main, command, "--help"], { cwd: folder, env: { PATH: "" } });
+    expect(stdout).toContain("Usage");
+  });
+
+  it("serves", async () => {
+    const main = join(folder, "src/cli/main.ts");
+    const kubeconfig = join(import.meta.dirname, "nowhere.kubeconfig.yaml");
+    const words = [main, "serve", "--kubeconfig", kubeconfig, "--host", "127.0.0.1", "--port", "0"];
+    const child = execFile(process.execPath, words, { cwd: folder, env: { PATH: "" } });
+    const url = await new Promise<string>((resolve, reject) => {
+      let text = "";
+      child.stdout?.on("data", (chunk: string) => {
+        text += chunk;
+        const found = /"url":"([^"]+)"[^\n]*"listening"/.exec(text);
+        if (found?.[1] !== undefined) resolve(found[1]);
+      });
+      child.on("exit", () => reject(new Error(`it ended: ${text}`)));
+    });
+    const [alive, ready] = await Promise.all([fetch(`${url}/healthz`), fetch(`${url}/readyz`)]);
+    expect([alive.status, ready.status]).toEqual([200, 503]);
+    child.kill("SIGTERM");
+  });
+});
+
+it("npm run sbom lists what the image holds, and no development dependency", async () => {
+  const { bomFormat, components } = JSON.parse(await sbom()) as { bomFormat: string; components: { name: string }[] };
+  const names = components.map(({ name }) => name);
+  expect(bomFormat).toBe("CycloneDX");
+  expect(names).toContain("fastify");
+  expect(names).not.toContain("vitest");
+});

@@ -1,0 +1,322 @@
+import { describe, expect, test } from "vitest";
+import { createPacer } from "../../../src/core/pacer.ts";
+import { imageName, MIB, nodeName } from "../../../src/core/units.ts";
+import { defaultPolicy } from "../../../src/policy/parse.ts";
+import type { NodeFacts, PodFacts } from "../../../src/core/facts.ts";
+import type { PacingPolicyInput } from "../../../src/policy/schema.ts";
+import {
+  aDaemonPod,
+  aGatedPod,
+  aNode,
+  anOldNode,
+  aPod,
+  aShape,
+  bound,
+  changed,
+  START_MS,
+  started,
+} from "../../support/core-facts.ts";
+
+type Overrides = Partial<Omit<PacingPolicyInput, "apiVersion" | "kind">>;
+const slots = (initial: number, more: object = {}): Overrides => ({
+  nodeClasses: [{ name: "test", slots: { initial, min: 1, max: 32 }, ...more }],
+});
+
+function pacerWith(nodes: readonly NodeFacts[], pods: readonly PodFacts[], overrides: Overrides = {}) {
+  const pacer = createPacer(defaultPolicy(overrides));
+  for (const node of nodes) pacer.upsertNode(node, START_MS);
+  for (const pod of pods) pacer.upsertPod(pod, START_MS);
+  return pacer;
+}
+
+const many = (count: number, make: (name: string) => PodFacts) =>
+  Array.from({ length: count }, (_, i) => make(`p${i}`));
+const released = (plan: { releases: readonly { pod: PodFacts; reason: string }[] }) =>
+  plan.releases.map(({ pod }) => pod.name);
+
+describe("the plan spends slots and no more", () => {
+  test("a herd of DaemonSet pods is released up to the limit; the rest stays held with the reason", () => {
+    const pacer = pacerWith(
+      [aNode("n1")],
+      many(10, (name) => aDaemonPod(name, "n1")),
+      slots(4),
+    );
+    const plan = pacer.plan(START_MS);
+    expect(plan.releases).toHaveLength(4);
+    expect(plan.releases.every(({ node, reason }) => node === "n1" && reason === "SlotFree")).toBe(true);
+    expect(plan.held).toHaveLength(6);
+    expect(plan.held[0]?.hold).toMatchObject({ reason: "SlotsHeld", node: "n1" });
+  });
+
+  test("planning again before anything was applied gives the same answer", () => {
+    const pacer = pacerWith(
+      [aNode("n1")],
+      many(10, (name) => aDaemonPod(name, "n1")),
+      slots(4),
+    );
+    expect(released(pacer.plan(START_MS))).toEqual(released(pacer.plan(START_MS)));
+  });
+
+  test("a reservation holds its slot until the pod is bound, and until it expires if it never is", () => {
+    const pods = many(3, (name) => aDaemonPod(name, "n1"));
+    const pacer = pacerWith([aNode("n1")], pods, slots(1));
+    const [first] = pacer.plan(START_MS).releases;
+    const reserved = changed(first?.pod ?? aPod("none"), {
+      gated: false,
+      reservation: { node: nodeName("n1"), atMs: START_MS },
+    });
+    pacer.upsertPod(reserved, START_MS);
+    expect(pacer.plan(START_MS + 9_999).releases).toHaveLength(0);
+    expect(pacer.plan(START_MS + 9_999).wakeAtMs).toBe(START_MS + 10_000);
+    expect(pacer.plan(START_MS + 10_000).releases).toHaveLength(1);
+  });
+
+  test("a started pod frees its slot at once", () => {
+    const pods = many(2, (name) => aDaemonPod(name, "n1"));
+    const running = bound(aPod("running"), "n1");
+    const pacer = pacerWith([aNode("n1")], [...pods, running], slots(1));
+    expect(pacer.plan(START_MS).releases).toHaveLength(0);
+    pacer.upsertPod(started(running), START_MS);
+    expect(pacer.plan(START_MS).releases).toHaveLength(1);
+  });
+
+  test("a stuck pod gives its slot back", () => {
+    const stuck = changed(bound(aPod("stuck"), "n1"), { waitingOn: "ImagePullBackOff" });
+    const pacer = pacerWith([aNode("n1")], [stuck, aDaemonPod("p", "n1")], slots(1));
+    expect(released(pacer.plan(START_MS))).toEqual(["p"]);
+  });
+
+  test("across nodes the one with most room goes first", () => {
+    const busy = [bound(aPod("a"), "n1"), bound(aPod("b"), "n1")];
+    const pacer = pacerWith([aNode("n1"), aNode("n2")], [...busy, ...many(3, (name) => aGatedPod(name))], slots(3));
+    expect(
+      pacer
+        .plan(START_MS)
+        .releases.map(({ node }) => node)
+        .sort(),
+    ).toEqual(["n1", "n2", "n2"]);
+  });
+});
+
+describe("the plan lets go at once whom it need not hold", () => {
+  test("on a settled node", () => {
+    const pacer = pacerWith(
+      [anOldNode("n1")],
+      many(20, (name) => aDaemonPod(name, "n1")),
+      slots(1),
+    );
+    expect(pacer.plan(START_MS).releases).toHaveLength(20);
+  });
+
+  test("when a settled node has room, and for as many as it has room", () => {
+    const roomForTwo = anOldNode("old", { allocatable: { cpu: 250, memory: 1e12, pods: 110 } });
+    const pacer = pacerWith(
+      [roomForTwo, aNode("n1")],
+      many(4, (name) => aGatedPod(name)),
+      slots(1),
+    );
+    const plan = pacer.plan(START_MS);
+    expect(plan.releases.filter(({ reason }) => reason === "NodeSettled")).toHaveLength(2);
+    expect(plan.releases.filter(({ reason }) => reason === "SlotFree")).toHaveLength(1);
+  });
+
+  test("when no node that exists has room for all of them: what is too much becomes visible demand", () => {
+    const roomForThree = aNode("n1", { allocatable: { cpu: 350, memory: 1e12, pods: 110 } });
+    const pacer = pacerWith(
+      [roomForThree],
+      many(5, (name) => aGatedPod(name)),
+      slots(1),
+    );
+    const plan = pacer.plan(START_MS);
+    expect(plan.releases.filter(({ reason }) => reason === "NoNodeFits")).toHaveLength(2);
+    expect(plan.held).toHaveLength(2);
+  });
+
+  test("when its node is gone", () => {
+    const pacer = pacerWith([aNode("n1")], [aDaemonPod("p", "n1")], slots(1));
+    pacer.deleteNode(nodeName("n1"), START_MS);
+    expect(pacer.plan(START_MS).releases).toMatchObject([{ reason: "NoNodeFits", node: undefined }]);
+  });
+
+  test("when the hold cap is reached, whatever the slots; the plan wakes up for it", () => {
+    const pacer = pacerWith([aNode("n1")], [bound(aPod("busy"), "n1"), aDaemonPod("p", "n1")], {
+      ...slots(1),
+      maxHoldSeconds: 60,
+      startup: { deadlineSeconds: 3_600 },
+    });
+    expect(pacer.plan(START_MS).wakeAtMs).toBe(START_MS + 60_000);
+    expect(pacer.plan(START_MS + 59_999).releases).toHaveLength(0);
+    expect(pacer.plan(START_MS + 60_000).releases).toMatchObject([{ reason: "HoldCapReached" }]);
+  });
+
+  test.each([{ mode: "off" }, { mode: "observe" }, { gate: { enabled: false } }] as const)(
+    "when the policy says %j",
+    (off) => {
+      const pacer = pacerWith(
+        [aNode("n1")],
+        many(3, (name) => aDaemonPod(name, "n1")),
+        { ...slots(1), ...off },
+      );
+      expect(pacer.plan(START_MS).releases.map(({ reason }) => reason)).toEqual(Array(3).fill("PacingOff"));
+    },
+  );
+});
+
+describe("the order of release", () => {
+  test("DaemonSet pods first, then priority, then the fewest new bytes per pod, then oldest", () => {
+    const sized = aNode("big", {
+      readySinceMs: START_MS - 86_400_000,
+      createdAtMs: START_MS - 86_400_000,
+      allocatable: { cpu: 0, memory: 0, pods: 0 },
+      images: new Map([
+        [imageName("large"), 900 * MIB],
+        [imageName("small"), 10 * MIB],
+      ]),
+    });
+    const pods = [
+      aGatedPod("old-large", { createdAtMs: START_MS - 9_000, shape: aShape({ image: "large" }) }),
+      aGatedPod("small", { shape: aShape({ image: "small", ownerName: "s" }) }),
+      aGatedPod("urgent-class", { shape: aShape({ image: "large", priority: 10, ownerName: "u" }) }),
+      aDaemonPod("daemon", "n1"),
+    ];
+    const pacer = pacerWith([sized, aNode("n1")], pods, slots(1));
+    const order: string[] = [];
+    for (const expected of pods) {
+      const [next] = pacer.plan(START_MS).releases;
+      if (!next) break;
+      expect(expected).toBeDefined();
+      order.push(next.pod.name);
+      pacer.deletePod(next.pod.uid, START_MS);
+    }
+    expect(order).toEqual(["daemon", "urgent-class", "small", "old-large"]);
+  });
+
+  test("of pods with one new image, one goes first; the others follow once it has started", () => {
+    const shape = aShape({ image: "app" });
+    const pacer = pacerWith(
+      [aNode("n1")],
+      many(5, (name) => aGatedPod(name, { shape })),
+      slots(4),
+    );
+    const first = pacer.plan(START_MS);
+    expect(released(first)).toEqual(["p0"]);
+    expect(first.held[0]?.hold.reason).toBe("ImageLeader");
+    const leader = bound(first.releases[0]?.pod ?? aPod("none"), "n1");
+    pacer.upsertPod(leader, START_MS);
+    expect(pacer.plan(START_MS + 1_000).releases).toHaveLength(0);
+    pacer.upsertPod(started(leader), START_MS);
+    expect(pacer.plan(START_MS + 2_000).releases).toHaveLength(4);
+  });
+
+  test("who has waited for most of the cap goes before smaller and more important ones", () => {
+    const old = aGatedPod("old", { createdAtMs: START_MS - 250_000, shape: aShape({ image: "x" }) });
+    const young = aGatedPod("young", { shape: aShape({ priority: 100, ownerName: "y" }) });
+    expect(released(pacerWith([aNode("n1")], [young, old], slots(1)).plan(START_MS))).toEqual(["old"]);
+  });
+});
+
+describe("what the disk owes and what the kubelet may pull bound a release", () => {
+  test("no new bytes beyond the drain time, but one pod at least, and pods without new bytes pass", () => {
+    const images = new Map([1, 2, 3].map((n) => [imageName(`i${n}`), 500 * MIB] as const));
+    const seen = anOldNode("seen", { images, allocatable: { cpu: 0, pods: 0 } });
+    const pods = [1, 2, 3].map((n) => aGatedPod(`p${n}`, { shape: aShape({ image: `i${n}`, ownerName: `o${n}` }) }));
+    // 500 MiB × 4 ÷ 125 MiB/s = 16 s each: the second one would make it 32 s.
+    const pacer = pacerWith([seen, aNode("n1")], [...pods, aGatedPod("bare")], slots(8, { drainSeconds: 20 }));
+    const plan = pacer.plan(START_MS);
+    expect(released(plan)).toEqual(["bare", "p1"]);
+    expect(plan.held.map(({ hold }) => hold.reason)).toEqual(["DiskOwes", "DiskOwes"]);
+  });
+
+  test("dirty page cache counts as owed", () => {
+    const pods = [1, 2].map((n) => aGatedPod(`p${n}`, { shape: aShape({ image: `i${n}`, ownerName: `o${n}` }) }));
+    const pacer = pacerWith([aNode("n1")], [bound(aPod("busy"), "n1"), ...pods], slots(8, { drainSeconds: 20 }));
+    pacer.observeSample(nodeName("n1"), { atMs: START_MS, dirtyBytes: 3_000 * MIB }, START_MS);
+    expect(pacer.plan(START_MS).held.map(({ hold }) => hold.reason)).toEqual(["DiskOwes", "DiskOwes"]);
+    expect(pacer.plan(START_MS + 60_000).releases.length).toBeGreaterThan(0); // a stale sample is unknown
+  });
+
+  test("never more new pulls than the kubelet's burst less one in reserve, and the plan wakes when a token is there", () => {
+    const pods = many(20, (name) => aGatedPod(name, { shape: aShape({ image: name, ownerName: name }) }));
+    const tiny = new Map(pods.map((_, i) => [imageName(`p${i}`), MIB] as const));
+    const seen = anOldNode("seen", { images: tiny, allocatable: { cpu: 0, pods: 0 } });
+    const plan = pacerWith([seen, aNode("n1")], pods, slots(32)).plan(START_MS);
+    expect(plan.releases).toHaveLength(9);
+    expect(plan.held[0]?.hold.reason).toBe("PullBudgetSpent");
+    expect(plan.wakeAtMs).toBe(START_MS + 200);
+  });
+});
+
+describe("the fence", () => {
+  const fenced = (name: string) => aNode(name, { fence: { value: name, sinceMs: START_MS } });
+  const pending = (name: string, more: Partial<PodFacts> = {}) => aPod(name, { unschedulable: true, ...more });
+
+  test("pending pods pass one batch at a time, each with the toleration of its node", () => {
+    const pacer = pacerWith(
+      [fenced("n1"), fenced("n2")],
+      many(20, (name) => pending(name)),
+      slots(3),
+    );
+    const { releases } = pacer.plan(START_MS);
+    expect(releases).toHaveLength(6);
+    expect(releases.every(({ node, fence }) => fence === node)).toBe(true);
+    expect(new Set(released({ releases })).size).toBe(6);
+  });
+
+  test("replicas of one owner are spread over nodes, as kube-scheduler would", () => {
+    const apps = ["a", "b", "c"].map((ownerName) => aShape({ ownerName }));
+    const pods = apps.flatMap((shape) => many(2, (name) => pending(`${shape.ownerName}-${name}`, { shape })));
+    const { releases } = pacerWith([fenced("n1"), fenced("n2")], pods, slots(3)).plan(START_MS);
+    for (const { ownerName } of apps) {
+      const nodes = releases.filter(({ pod }) => pod.shape.ownerName === ownerName).map(({ node }) => node);
+      expect(nodes.sort()).toEqual(["n1", "n2"]);
+    }
+  });
+
+  test("DaemonSet pods of the node go before pending ones", () => {
+    const pods = [...many(5, (name) => pending(name)), aDaemonPod("daemon", "n1", { fencesTolerated: ["*"] })];
+    const { releases } = pacerWith([fenced("n1")], pods, slots(1)).plan(START_MS);
+    expect(releases).toMatchObject([{ pod: { name: "daemon" }, fence: undefined }]);
+  });
+
+  test("exempt pods that wait for room pass without a slot", () => {
+    const system = pending("dns", { shape: aShape({ namespace: "kube-system" }) });
+    const { releases } = pacerWith([fenced("n1")], [bound(aPod("busy"), "n1"), system], slots(1)).plan(START_MS);
+    expect(releases).toMatchObject([{ pod: { name: "dns" }, reason: "Exempt", fence: "n1" }]);
+  });
+
+  test("it is lifted when nothing waits, its cap is reached, the node has settled, or pacing is off", () => {
+    const lift = (nodes: NodeFacts[], pods: PodFacts[], atMs: number, overrides: Overrides = slots(1)) =>
+      pacerWith(nodes, pods, overrides)
+        .plan(atMs)
+        .fences.map((action) => action.kind === "lift" && action.reason);
+    const busy = [bound(aPod("busy"), "n1"), pending("p")];
+    expect(lift([fenced("n1")], busy, START_MS + 6_000)).toEqual([]);
+    expect(lift([fenced("n1")], [], START_MS + 4_999)).toEqual([]);
+    expect(lift([fenced("n1")], [], START_MS + 5_000)).toEqual(["NothingPending"]);
+    expect(lift([fenced("n1")], busy, START_MS + 30_000, { ...slots(1), fence: { maxSeconds: 30 } })).toEqual([
+      "FenceCapReached",
+    ]);
+    expect(lift([fenced("n1")], busy, START_MS + 60_000, { ...slots(1), youngForSeconds: 60 })).toEqual([
+      "NodeSettled",
+    ]);
+    expect(lift([fenced("n1")], busy, START_MS, { ...slots(1), mode: "observe" })).toEqual(["PacingOff"]);
+    expect(lift([fenced("n1")], busy, START_MS, { ...slots(1), fence: { enabled: false } })).toEqual(["PacingOff"]);
+  });
+
+  test("one that somebody else put up is adopted with the node's own value", () => {
+    const foreign = aNode("n1", { fence: { value: "", sinceMs: undefined } });
+    expect(pacerWith([foreign], [pending("p")], slots(1)).plan(START_MS).fences).toMatchObject([
+      { kind: "adopt", value: "n1" },
+    ]);
+  });
+
+  test("a pod that passed and was not bound in time gives way to another", () => {
+    const pods = [
+      pending("tried", { fencesTolerated: ["n1"], reservation: { node: nodeName("n1"), atMs: START_MS } }),
+      pending("next"),
+    ];
+    const pacer = pacerWith([fenced("n1")], pods, slots(1));
+    expect(pacer.plan(START_MS + 9_000).releases).toEqual([]);
+    expect(released(pacer.plan(START_MS + 10_000))).toEqual(["next"]);
+  });
+});

@@ -1,0 +1,199 @@
+/** The feed between policy, source and decision core: live changes, and bad servers that must not block a decision. */
+import { createServer, type RequestListener, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { createTelemetryFeed } from "../../../src/cli/telemetry-feed.ts";
+import { createApiClient } from "../../../src/cluster/api-client.ts";
+import { systemClock } from "../../../src/cluster/clock.ts";
+import type { Log } from "../../../src/cluster/log.ts";
+import type { NodeSample } from "../../../src/core/facts.ts";
+import { createPacer } from "../../../src/core/pacer.ts";
+import { nodeName } from "../../../src/core/units.ts";
+import { defaultPolicy } from "../../../src/policy/parse.ts";
+import type { PacingPolicyInput } from "../../../src/policy/schema.ts";
+import type { Telemetry } from "../../../src/policy/telemetry.ts";
+import type { TelemetryTarget } from "../../../src/telemetry/source.ts";
+import { aDaemonPod, aGatedPod, aNode } from "../../support/core-facts.ts";
+import { answerExporter, answerKubelet, answerPrometheus, promAnswer, promNode } from "./source-answers.ts";
+
+async function serve(listener: RequestListener): Promise<number> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+const settings = (telemetry: NonNullable<PacingPolicyInput["telemetry"]>): Telemetry =>
+  defaultPolicy({ telemetry }).telemetry;
+const usual = { intervalMs: 250, timeoutMs: 200 };
+
+function feedFor(apiPort: number, targets: readonly TelemetryTarget[], onSample?: (sample: NodeSample) => void) {
+  const lines: string[] = [];
+  const say = (_fields: object, message: string) => void lines.push(message);
+  const log: Log = { debug: say, info: say, warn: say, error: say };
+  const client = createApiClient({ url: `http://127.0.0.1:${apiPort}` });
+  const samples: { node: string; sample: NodeSample }[] = [];
+  const failures: string[] = [];
+  const rounds: number[] = [];
+  const feed = createTelemetryFeed({
+    ...{ client, clock: systemClock, random: Math.random, log },
+    targets: () => targets,
+    onSample(node, sample) {
+      samples.push({ node, sample });
+      onSample?.(sample);
+    },
+    onFailure: ({ kind }) => failures.push(kind),
+    onRound: ({ durationMs }) => rounds.push(durationMs),
+  });
+  onTestFinished(async () => {
+    await feed.stop();
+    await client.close();
+  });
+  return { feed, samples, failures, rounds, lines };
+}
+
+const here: TelemetryTarget = { name: nodeName("a"), address: "127.0.0.1", paced: true };
+const soon = (holds: () => void) => vi.waitFor(holds, { timeout: 5_000, interval: 10 });
+
+describe("a change of policy", () => {
+  it("switches the source live: what the old one still has to say no longer counts", async () => {
+    const waiting: ServerResponse[] = [];
+    const slow = await serve((_request, response) => void waiting.push(response));
+    const exporter = await serve(answerExporter);
+    const prometheus = await serve(answerPrometheus);
+    const kubelet = await serve(answerKubelet);
+    const { feed, samples, failures } = feedFor(kubelet, [here]);
+
+    feed.use(settings({ source: "prometheus", url: `http://127.0.0.1:${slow}`, ...usual }));
+    await soon(() => expect(waiting.length).toBe(1));
+    feed.use(settings({ source: "node-exporter", port: exporter, ...usual }));
+    waiting[0]?.end(promAnswer(promNode(1)));
+    await soon(() => expect(samples.length).toBeGreaterThanOrEqual(2));
+    expect(samples[0]?.sample.ioPressure).toBeUndefined(); // a first scrape knows no rate; Prometheus' answer would
+    expect(failures).toEqual([]);
+
+    feed.use(settings({ source: "kubelet", ...usual }));
+    await soon(() => expect(samples.at(-1)?.sample.cpuPressure).toBe(0.5));
+    feed.use(settings({ source: "prometheus", url: `http://127.0.0.1:${prometheus}`, ...usual }));
+    await soon(() => expect(samples.at(-1)?.sample.cores).toBe(4));
+    feed.use(settings({ source: "none" }));
+    const told = samples.length;
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    expect([samples.length, failures]).toEqual([told, []]);
+    expect(feed.ageMs(here.name, Date.now())).toBeGreaterThanOrEqual(600);
+  });
+
+  it("that changes nothing of telemetry leaves the source alone", async () => {
+    let asked = 0;
+    const port = await serve(() => void (asked += 1));
+    const { feed } = feedFor(port, [here]);
+    const same = () => settings({ source: "prometheus", url: `http://127.0.0.1:${port}`, intervalMs: 5_000 });
+    for (let turn = 0; turn < 5; turn += 1) feed.use(same());
+    await soon(() => expect(asked).toBe(1));
+  });
+});
+
+it("a failing node is told to the log once, and when it is back", async () => {
+  let ill = true;
+  const port = await serve((request, response) => {
+    if (ill) response.writeHead(500).end();
+    else answerExporter(request, response);
+  });
+  const { feed, failures, samples, lines } = feedFor(port, [here]);
+  feed.use(settings({ source: "node-exporter", port, ...usual }));
+  await soon(() => expect(failures.length).toBeGreaterThanOrEqual(2));
+  ill = false;
+  await soon(() => expect(samples.length).toBeGreaterThan(0));
+  expect(lines.filter((line) => line.startsWith("no telemetry"))).toHaveLength(1);
+  expect(lines.filter((line) => line === "telemetry is back")).toHaveLength(1);
+});
+
+it("exporters behind a Service are found through its EndpointSlices, and followed", async () => {
+  const exporter = await serve(answerExporter);
+  const slice = (nodeName_: string) => ({
+    metadata: { name: "s", uid: "u", resourceVersion: "2" },
+    endpoints: [{ addresses: ["127.0.0.1"], nodeName: nodeName_, conditions: { ready: true } }],
+  });
+  const asked: string[] = [];
+  let watch: ServerResponse | undefined;
+  const api = await serve((request, response) => {
+    asked.push(decodeURIComponent(request.url ?? ""));
+    response.setHeader("content-type", "application/json");
+    if (request.url?.includes("watch=true") === true) {
+      watch = response;
+      response.flushHeaders();
+    } else response.end(JSON.stringify({ metadata: { resourceVersion: "1" }, items: [slice("a")] }));
+  });
+  const b: TelemetryTarget = { name: nodeName("b"), address: "127.0.0.99", paced: true };
+  const { feed, samples, failures } = feedFor(api, [{ ...here, address: undefined }, b]);
+  const address = { type: "Endpoints", namespace: "mon", service: "ne" } as const;
+  feed.use(settings({ source: "node-exporter", port: exporter, address, ...usual }));
+  await soon(() => expect(samples.some(({ node }) => node === "a")).toBe(true));
+  expect(asked[0]).toMatch(
+    /^\/apis\/discovery.k8s.io\/v1\/namespaces\/mon\/endpointslices\?.*kubernetes.io\/service-name=ne/,
+  );
+  expect(failures).toContain("NoAddress"); // b's InternalIP is not asked: that is not what the policy says
+  await soon(() => expect(watch).toBeDefined());
+  watch?.write(JSON.stringify({ type: "MODIFIED", object: { ...slice("b"), kind: "EndpointSlice" } }) + "\n");
+  await soon(() => expect(samples.some(({ node }) => node === "b")).toBe(true));
+});
+
+const filler = Buffer.alloc(1_048_576, '{"metric":{"instance":"127.0.0.1"},"value":[1,"1"]},');
+function sendAGigabyte(response: ServerResponse, sent = 0): void {
+  for (let mib = sent; mib < 1_024 && !response.destroyed; mib += 1) {
+    if (response.write(filler)) continue;
+    response.once("drain", () => sendAGigabyte(response, mib + 1));
+    return;
+  }
+  response.end();
+}
+
+/** Longest that a decision may wait for telemetry's work, in ms; a handler's budget is 2 to 5, a plan's target 100. */
+const LONGEST_WAIT_MS = 100;
+
+describe("Prometheus never blocks a decision", () => {
+  const manyNodes = Array.from({ length: 5_000 }, (_, index) => ({
+    ...{ name: nodeName(`node-${index}`), address: `10.0.${index >> 8}.${index & 255}`, paced: index < 500 },
+  }));
+  const largeAnswer = Buffer.from(promAnswer(manyNodes.flatMap(({ address }) => promNode(1, `${address}:9100`))));
+
+  it.each<readonly [string, RequestListener]>([
+    ["is slow", () => undefined],
+    ["answers wrongly", (_request, response) => void response.end("<html>welcome</html>")],
+    ["answers with an error", (_request, response) => void response.writeHead(422).end('{"status":"error"}')],
+    [
+      "sends 1 GB of series",
+      (_request, response) => {
+        response.write('{"status":"success","data":{"resultType":"vector","result":[');
+        sendAGigabyte(response);
+      },
+    ],
+    ["sends 1 GB of nothing", (_request, response) => sendAGigabyte(response)],
+    ["answers for 5,000 nodes", (_request, response) => void response.end(largeAnswer)],
+  ])("when it %s", async (_name, listener) => {
+    const port = await serve(listener);
+    const pacer = createPacer(defaultPolicy());
+    pacer.upsertNode(aNode("a", { createdAtMs: Date.now(), readySinceMs: Date.now() }), Date.now());
+    for (let pod = 0; pod < 20; pod += 1)
+      pacer.upsertPod(aDaemonPod(`p${pod}`, "a", { createdAtMs: Date.now() }), Date.now());
+    const { feed } = feedFor(port, manyNodes);
+    feed.use(settings({ source: "prometheus", url: `http://127.0.0.1:${port}`, intervalMs: 300, timeoutMs: 300 }));
+    const waits: number[] = [];
+    for (const endMs = performance.now() + 1_500; performance.now() < endMs;) {
+      const askedMs = performance.now();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      const replica = { synced: true, leaderAlive: true };
+      expect(
+        pacer.admit(aGatedPod("q", { pinnedTo: nodeName("a"), gated: false, hold: undefined }), replica, Date.now())
+          .kind,
+      ).toBe("hold");
+      expect(pacer.plan(Date.now()).releases.length).toBeGreaterThan(0);
+      waits.push(performance.now() - askedMs - 5);
+    }
+    const sorted = waits.toSorted((a, b) => a - b);
+    expect(sorted[Math.floor(sorted.length * 0.9)]).toBeLessThan(LONGEST_WAIT_MS);
+  });
+});

@@ -1,0 +1,149 @@
+/** Scraping real HTTP servers on loopback: slow, huge, broken and gone ones must not hurt the others. */
+import { createServer, type RequestListener, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import type { NodeSample } from "../../../src/core/facts.ts";
+import { nodeName } from "../../../src/core/units.ts";
+import { defaultPolicy } from "../../../src/policy/parse.ts";
+import { nodeExporterSource, type NodeExporterSettings } from "../../../src/telemetry/node-exporter.ts";
+import { roundTargets } from "../../../src/telemetry/rounds.ts";
+import type { TelemetryFailure, TelemetryTarget } from "../../../src/telemetry/source.ts";
+
+let ios = 0;
+/** A page on which every scrape finds 10 more writes of 50 ms each. */
+function page(): string {
+  ios += 10;
+  const disk = (family: string, value: number) => `node_disk_${family}{device="nvme0n1"} ${value}\n`;
+  return [
+    disk("reads_completed_total", 0),
+    disk("read_time_seconds_total", 0),
+    disk("read_bytes_total", 0),
+    disk("writes_completed_total", ios),
+    disk("write_time_seconds_total", ios * 0.05),
+    disk("written_bytes_total", ios * 4096),
+    disk("io_time_seconds_total", ios / 1e6),
+    "node_memory_Dirty_bytes 12345\n",
+    'node_cpu_seconds_total{cpu="0",mode="idle"} 1\nnode_cpu_seconds_total{cpu="0",mode="user"} 1\n',
+  ].join("");
+}
+
+const healthy = (_request: unknown, response: ServerResponse) => void response.end(page());
+const never = () => undefined;
+
+/** One address of 127.0.0.0/8 per behaviour, all on one port, as nodes of a cluster have it. */
+async function exporters(behaviours: Record<string, RequestListener>) {
+  let port = 0;
+  for (const [address, behaviour] of Object.entries(behaviours)) {
+    const server = createServer(behaviour);
+    await new Promise<void>((resolve) => server.listen(port, address, resolve));
+    port = (server.address() as AddressInfo).port;
+    onTestFinished(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+  }
+  return port;
+}
+
+function scraping(port: number, targets: readonly TelemetryTarget[], settings: Partial<NodeExporterSettings> = {}) {
+  const samples = new Map<string, NodeSample[]>();
+  const failures = new Map<string, TelemetryFailure[]>();
+  const add = <T>(map: Map<string, T[]>, name: string, value: T) => map.set(name, [...(map.get(name) ?? []), value]);
+  const { telemetry } = defaultPolicy();
+  if (telemetry.source !== "node-exporter") throw new Error("the default source has changed");
+  const source = nodeExporterSource({
+    settings: { ...telemetry, port, intervalMs: 250, timeoutMs: 200, ...settings },
+    now: () => performance.now(),
+    sink: {
+      targets: () => targets,
+      sample: (node, sample) => add(samples, node, sample),
+      failure: (node, failure) => add(failures, node ?? "", failure),
+    },
+  });
+  source.start();
+  onTestFinished(() => source.stop());
+  return { source, samples, failures };
+}
+
+const target = (name: string, address: string | undefined, paced = true) => ({ name: nodeName(name), address, paced });
+
+describe("node_exporter", () => {
+  it("gives gauges at once and rates from the second scrape on", async () => {
+    const port = await exporters({ "127.0.0.1": healthy });
+    const { samples } = scraping(port, [target("a", "127.0.0.1")]);
+    await vi.waitFor(() => expect(samples.get("a")?.length).toBeGreaterThanOrEqual(2));
+    const [first, second] = samples.get("a") ?? [];
+    expect(first).toMatchObject({ dirtyBytes: 12345, cores: 1, awaitMs: undefined });
+    expect(second?.awaitMs).toBeCloseTo(50, 3);
+  });
+
+  it("lets no slow, huge or broken node delay the others", async () => {
+    const port = await exporters({
+      "127.0.0.1": healthy,
+      "127.0.0.2": never,
+      "127.0.0.3": (_request, response) => void response.end("# padding\n".repeat(200_000)),
+      "127.0.0.4": (_request, response) => void response.writeHead(503).end("busy"),
+      "127.0.0.5": (_request, response) => void response.end("node_load1 1\n"),
+    });
+    const names = {
+      a: "127.0.0.1",
+      hung: "127.0.0.2",
+      huge: "127.0.0.3",
+      ill: "127.0.0.4",
+      blank: "127.0.0.5",
+      gone: "127.0.0.6",
+      new: undefined,
+    };
+    const { samples, failures } = scraping(
+      port,
+      Object.entries(names).map(([name, address]) => target(name, address)),
+    );
+    await vi.waitFor(() => expect(failures.size).toBe(6), { timeout: 3_000 });
+    const kinds = Object.fromEntries([...failures].map(([name, list]) => [name, list[0]?.kind]));
+    expect(kinds).toEqual({
+      hung: "TimedOut",
+      huge: "TooLarge",
+      ill: "BadStatus",
+      blank: "NoDisk",
+      gone: "Unreachable",
+      new: "NoAddress",
+    });
+    await vi.waitFor(() => expect(samples.get("a")?.length).toBeGreaterThanOrEqual(3), { timeout: 3_000 });
+  });
+
+  it("has one request in flight per node", async () => {
+    let asked = 0;
+    const port = await exporters({ "127.0.0.1": () => void (asked += 1) });
+    const { failures } = scraping(port, [target("a", "127.0.0.1")], { timeoutMs: 700 });
+    await vi.waitFor(() => expect(failures.size).toBe(1), { timeout: 3_000 });
+    expect(asked).toBe(1);
+  });
+
+  it("stops in the middle of a scrape without a failure", async () => {
+    const arrived = Promise.withResolvers<undefined>();
+    const port = await exporters({ "127.0.0.1": () => arrived.resolve(undefined) });
+    const { source, failures } = scraping(port, [target("a", "127.0.0.1")], { timeoutMs: 30_000 });
+    await arrived.promise;
+    await source.stop();
+    expect(failures.size).toBe(0);
+  });
+});
+
+describe("a round", () => {
+  const paced = [target("young", undefined)];
+  const others = Array.from({ length: 10 }, (_, index) => target(`old-${index}`, undefined, false));
+
+  it("has every paced node, and all others once per rotation", () => {
+    const seen: string[] = [];
+    let cursor = 0;
+    for (let round = 0; round < 4; round++) {
+      const next = roundTargets([...others, ...paced], cursor, 1 / 4);
+      ({ cursor } = next);
+      expect(next.round.map(({ name }) => name)).toContain("young");
+      seen.push(...next.round.filter((one) => !one.paced).map(({ name }) => name));
+    }
+    expect(new Set(seen).size).toBe(10);
+  });
+
+  it("is empty for an empty cluster", () => expect(roundTargets([], 7, 0.5).round).toEqual([]));
+});

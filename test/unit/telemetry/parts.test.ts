@@ -1,0 +1,269 @@
+/** The pure parts of telemetry: devices, labels, JSON, endpoints, plausibility, summaries, docs and manifests. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { parseAllDocuments } from "yaml";
+import { sliceSelector } from "../../../src/cli/exporter-endpoints.ts";
+import { nodeName } from "../../../src/core/units.ts";
+import { countersOf } from "../../../src/telemetry/counters.ts";
+import { ExporterAddresses, sliceAddresses } from "../../../src/telemetry/endpoints.ts";
+import { imageDeviceOf } from "../../../src/telemetry/image-device.ts";
+import { jsonElements } from "../../../src/telemetry/json-elements.ts";
+import { nodeFinder } from "../../../src/telemetry/node-label.ts";
+import { plausible } from "../../../src/telemetry/plausible.ts";
+import { addSeries, figuresQuery, type NodeFigures } from "../../../src/telemetry/prometheus-query.ts";
+import { chooseDisk, deviceFilter, sampleOf } from "../../../src/telemetry/signals.ts";
+import { telemetryFailureKinds } from "../../../src/telemetry/source.ts";
+import { readSummary, summarySample } from "../../../src/telemetry/summary.ts";
+import { promAnswer, promNode, summary } from "./source-answers.ts";
+
+const ROOT = join(import.meta.dirname, "../../..");
+
+describe("the image file system's device", () => {
+  const disks = new Set(["nvme0n1", "nvme1n1", "sda", "vda", "mmcblk0", "md0"]);
+  const found = (mounts: Record<string, string>) =>
+    imageDeviceOf(new Map(Object.entries(mounts)), (name) => disks.has(name));
+
+  it.each([
+    [{ "/": "/dev/nvme0n1p1" }, "nvme0n1"],
+    [{ "/": "/dev/nvme0n1p1", "/var/lib/containerd": "/dev/nvme1n1" }, "nvme1n1"],
+    [{ "/": "/dev/sda3" }, "sda"],
+    [{ "/": "/dev/vda" }, "vda"],
+    [{ "/": "/dev/mmcblk0p2" }, "mmcblk0"],
+    [{ "/": "/dev/vda1", "/var/lib/docker": "/dev/md0" }, "md0"],
+    [{ "/": "overlay" }, undefined],
+    [{ "/": "/dev/mapper/vg-root" }, undefined],
+    [{ "/": "/dev/sdz1" }, undefined],
+    [{}, undefined],
+  ])("of mounts %j is %s", (mounts, device) => expect(found(mounts as Record<string, string>)).toBe(device));
+
+  const figures = (device: string, utilisation: number) => ({
+    ...{ device, utilisation, awaitMs: 1, writeBytesPerSecond: 0, readBytesPerSecond: 0 },
+  });
+  it("goes before the busiest one, unless the policy names another", () => {
+    const all = [figures("nvme0n1", 0.2), figures("nvme1n1", 0.9)];
+    const chosen = (pattern?: string, image?: string) => chooseDisk(all, deviceFilter(pattern), image)?.device;
+    expect([chosen(), chosen(undefined, "nvme0n1"), chosen("nvme1n1", "nvme0n1")]).toEqual([
+      ...["nvme1n1", "nvme0n1", "nvme1n1"],
+    ]);
+  });
+});
+
+it("figures of two boots mixed (more busy time than time) are unknown", () => {
+  const disk = (value: number) =>
+    [
+      ...["reads_completed_total", "writes_completed_total", "read_time_seconds_total", "write_time_seconds_total"],
+      ...["io_time_seconds_total", "read_bytes_total", "written_bytes_total"],
+    ].map((family) => ({ name: `node_disk_${family}`, labels: { device: "sda" }, value }));
+  const between = (value: number) =>
+    sampleOf(countersOf(disk(value), 1_000), countersOf(disk(0), 0), deviceFilter(undefined)).utilisation;
+  expect([between(0.5), between(1.2), between(50)]).toEqual([0.5, 1, undefined]);
+});
+
+it("time between readings is measured on the steady clock, whoever sets the other", () => {
+  const series = [{ name: "node_pressure_io_waiting_seconds_total", labels: {}, value: 0 }];
+  const later = series.map((one) => ({ ...one, value: 1 }));
+  const sample = sampleOf(countersOf(later, 3_600_000, 2_000), countersOf(series, 0, 0), () => true);
+  expect([sample.ioPressure, sample.atMs]).toEqual([0.5, 3_600_000]);
+});
+
+describe("a sample that is believed", () => {
+  it("has no figure that is negative, NaN, infinite or absurd, whatever comes", () => {
+    const any = fc.oneof(fc.double(), fc.constantFrom(NaN, Infinity, -1, undefined));
+    const names = [
+      "awaitMs",
+      "utilisation",
+      "writeBytesPerSecond",
+      "dirtyBytes",
+      "ioPressure",
+      "load1",
+      "cores",
+    ] as const;
+    fc.assert(
+      fc.property(fc.array(any, { minLength: 7, maxLength: 7 }), fc.double(), (values, atMs) => {
+        const given = Object.fromEntries(names.map((name, index) => [name, values[index]]));
+        const { atMs: dated, ...kept } = plausible({ ...given, atMs }, 1_000);
+        expect(dated > 1_000).toBe(false);
+        for (const value of Object.values(kept)) expect(value !== undefined && value >= 0 && value <= 1e15).toBe(true);
+      }),
+    );
+  });
+  it("keeps figures as they are otherwise", () => {
+    expect(plausible({ atMs: 5, awaitMs: 599_999, utilisation: 1 }, 9)).toEqual({
+      atMs: 5,
+      awaitMs: 599_999,
+      utilisation: 1,
+    });
+    expect(plausible({ atMs: 50, awaitMs: 600_001 }, 9)).toEqual({ atMs: 9 });
+  });
+});
+
+describe("the node of a label", () => {
+  const find = nodeFinder([
+    { name: nodeName("node-a"), address: "10.0.0.1", paced: true },
+    { name: nodeName("node-b"), address: "fd00::2", paced: true },
+    { name: nodeName("10.0.0.1"), address: "10.0.0.3", paced: false },
+  ]);
+  it.each([
+    ["node-a", "node-a"],
+    ["node-a:9100", "node-a"],
+    ["fd00::2", "node-b"],
+    ["[fd00::2]:9100", "node-b"],
+    ["10.0.0.3:9100", "10.0.0.1"],
+    ["10.0.0.1", "10.0.0.1"],
+    ["node-a:", undefined],
+    ["node-c:9100", undefined],
+    ["", undefined],
+    ["node-a.example:9100", undefined],
+  ])("%s is %s", (label, node) => expect(find(label)).toBe(node));
+});
+
+describe("Prometheus' answer", () => {
+  const read = (text: Buffer, cuts: readonly number[] = []) => {
+    const elements: unknown[] = [];
+    const reader = jsonElements((element) => elements.push(element));
+    const places = [0, ...cuts.map((cut) => cut % text.length).toSorted((a, b) => a - b), text.length];
+    places.forEach((place, index) => reader.push(text.subarray(place, places[index + 1] ?? text.length)));
+    return { elements, frame: reader.end() };
+  };
+
+  it("is read the same however it is cut, with any labels in it", () => {
+    const label = fc.oneof(fc.string(), fc.constantFrom('"}]{[,', "\\", "ü€𝄞"));
+    fc.assert(
+      fc.property(fc.array(fc.dictionary(label, label)), fc.array(fc.nat()), (metrics, cuts) => {
+        const result = metrics.map((metric) => ({ metric, value: [1, "2"] }));
+        const { elements, frame } = read(Buffer.from(promAnswer(result)), cuts);
+        expect(elements).toEqual(JSON.parse(JSON.stringify(result)));
+        expect(frame).toEqual({ status: "success", data: { resultType: "vector", result: [] } });
+      }),
+    );
+  });
+
+  it("ends in an error when it is something else", () => {
+    for (const text of [
+      "",
+      "null {",
+      "<html>",
+      '{"data":{"result":[{]}}',
+      "x".repeat(70_000),
+      '{"data":{"result":[{"a":"' + "y".repeat(20_000),
+    ]) {
+      expect(() => read(Buffer.from(text)), text.slice(0, 20)).toThrow();
+    }
+  });
+
+  it("is sorted by node; what is not ours is passed over", () => {
+    const figures = new Map<string, NodeFigures>();
+    for (const one of [...promNode(2), null, 5, { metric: {} }, { metric: { instance: "x" }, value: [] }]) {
+      addSeries(figures, "instance", one);
+    }
+    expect([...figures.keys()]).toEqual(["127.0.0.1:9100"]);
+    expect(figures.get("127.0.0.1:9100")?.node).toMatchObject({ age: 2, dirtyBytes: 12345 });
+    expect(figures.get("127.0.0.1:9100")?.disks.get("nvme0n1")).toMatchObject({ ios: 100, waitedSeconds: 5 });
+  });
+
+  it("is asked for in one query, with the policy's label and selector in every part", () => {
+    const query = figuresQuery({ nodeLabel: "node", selector: 'job="x"', staleSeconds: 45 });
+    expect(query.split(" or label_replace").length).toBe(14);
+    expect(query.match(/\{/g)?.length).toBe(query.match(/\{job="x"/g)?.length);
+    expect(query).not.toContain("instance");
+  });
+});
+
+describe("exporters behind a Service", () => {
+  const endpoint = (node: string | undefined, address: string, ready?: boolean) => ({
+    ...{ addresses: [address], conditions: { ready } },
+    ...(node !== undefined && { nodeName: node }),
+  });
+
+  it("are found by node, ready ones only", () => {
+    const slice = {
+      endpoints: [endpoint("a", "10.1.0.1"), endpoint("b", "10.1.0.2", false), endpoint(undefined, "10.1.0.3")],
+    };
+    expect([...sliceAddresses(slice)]).toEqual([["a", "10.1.0.1"]]);
+    for (const odd of [null, {}, { endpoints: 5 }, { endpoints: [null, { addresses: [5], nodeName: "a" }] }]) {
+      expect(sliceAddresses(odd).size).toBe(0);
+    }
+  });
+
+  it("move between slices without a gap", () => {
+    const [addresses, a] = [new ExporterAddresses(), nodeName("a")];
+    addresses.set("s1", new Map([[a, "10.1.0.1"]]));
+    addresses.set("s2", new Map([[a, "10.1.0.9"]]));
+    addresses.set("s1", new Map());
+    expect(addresses.get(a)).toBe("10.1.0.9");
+    addresses.delete("s2");
+    expect(addresses.get(a)).toBeUndefined();
+  });
+
+  it("are selected in the API server's syntax", () => {
+    const at = { type: "Endpoints", namespace: "m" } as const;
+    expect(sliceSelector({ ...at, service: "s" })).toBe("kubernetes.io/service-name=s");
+    const matchExpressions = [
+      { key: "tier", operator: "In", values: ["a", "b"] },
+      { key: "x", operator: "DoesNotExist" },
+    ] as const;
+    expect(sliceSelector({ ...at, labelSelector: { matchLabels: { app: "ne" }, matchExpressions } })).toBe(
+      "app=ne,tier in (a,b),!x",
+    );
+  });
+});
+
+describe("a kubelet's summary", () => {
+  const reading = (takenMs: number, over?: Record<string, unknown>) => {
+    const read = readSummary(summary(takenMs, over));
+    if (read === undefined) throw new Error("not read");
+    return read;
+  };
+  it("gives pressure, memory, and the growth of images as the least that was written", () => {
+    const [before, now] = [reading(10_000), reading(20_000)];
+    expect(summarySample(now, before, 7)).toEqual({
+      ...{ atMs: 7, ioPressure: 0.25, cpuPressure: 0.5, memoryBytes: 8e9, writeBytesPerSecond: 5e6 },
+    });
+  });
+  it("leaves unknown what a kubelet without PSI does not tell, and images that were removed", () => {
+    const old = reading(30_000, { io: undefined, cpu: { time: new Date(30_000).toISOString() } });
+    expect(old).toMatchObject({ takenMs: 30_000, ioPressure: undefined, cpuPressure: undefined });
+    expect(summarySample(reading(10_000), reading(20_000), 0).writeBytesPerSecond).toBeUndefined();
+  });
+  it("is told from anything else", () => {
+    fc.assert(fc.property(fc.anything(), (odd) => void readSummary(odd)));
+    expect([readSummary(null), readSummary({ node: 5 }), readSummary([])]).toEqual([undefined, undefined, undefined]);
+  });
+});
+
+describe("docs/telemetry.md", () => {
+  const page = readFileSync(join(ROOT, "docs/telemetry.md"), "utf8");
+  it("has the cure of every kind of failure, and of no other", () => {
+    const listed = [...page.matchAll(/^\| `([A-Z]\w+)` +\|/gm)].map(([, kind]) => kind);
+    expect(listed.toSorted()).toEqual([...telemetryFailureKinds].toSorted());
+  });
+});
+
+describe("telemetry-config/node-exporter.yaml", () => {
+  interface Manifest {
+    readonly kind: string;
+    readonly spec: {
+      readonly template: {
+        readonly spec: { readonly containers: readonly { args: string[]; securityContext: object }[] };
+      };
+    };
+  }
+  const text = readFileSync(join(ROOT, "telemetry-config/node-exporter.yaml"), "utf8");
+  const documents = parseAllDocuments(text).map((document) => document.toJS() as Manifest);
+  const pod = documents.find(({ kind }) => kind === "DaemonSet")?.spec.template.spec;
+
+  it("runs the four collectors only, without privileges or host", () => {
+    const collectors = pod?.containers[0]?.args.filter((arg) => arg.startsWith("--collector.")).toSorted();
+    expect(collectors).toEqual([
+      ...["--collector.disable-defaults", "--collector.diskstats", "--collector.loadavg", "--collector.meminfo"],
+      "--collector.pressure",
+    ]);
+    expect(pod?.containers[0]?.securityContext).toMatchObject({
+      readOnlyRootFilesystem: true,
+      allowPrivilegeEscalation: false,
+    });
+    expect(text).not.toMatch(/host(Network|PID|Path|Port)/);
+  });
+});

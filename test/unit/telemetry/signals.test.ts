@@ -1,0 +1,129 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { countersOf, type CounterSnapshot, type DiskCounters } from "../../../src/telemetry/counters.ts";
+import { deviceFilter, sampleOf } from "../../../src/telemetry/signals.ts";
+
+const zero: DiskCounters = {
+  reads: 0,
+  writes: 0,
+  readSeconds: 0,
+  writeSeconds: 0,
+  ioSeconds: 0,
+  readBytes: 0,
+  writtenBytes: 0,
+};
+
+function snapshot(
+  atMs: number,
+  disks: Record<string, Partial<DiskCounters>>,
+  node: Partial<CounterSnapshot> = {},
+): CounterSnapshot {
+  const whole = Object.entries(disks).map(([device, disk]) => [device, { ...zero, ...disk }] as const);
+  return { ...countersOf([], atMs), ...node, disks: new Map(whole) };
+}
+
+const everyDisk = deviceFilter(undefined);
+
+describe("figures between two snapshots", () => {
+  const before = snapshot(
+    10_000,
+    { nvme0n1: { reads: 100, writes: 100, readSeconds: 1, writeSeconds: 1 } },
+    { ioPressureSeconds: 5 },
+  );
+  const now = snapshot(
+    12_000,
+    {
+      nvme0n1: {
+        reads: 110,
+        writes: 130,
+        readSeconds: 2,
+        writeSeconds: 8,
+        ioSeconds: 1.5,
+        writtenBytes: 4e6,
+        readBytes: 2e6,
+      },
+    },
+    { ioPressureSeconds: 6, dirtyBytes: 9, load1: 3, cores: 4 },
+  );
+
+  it("are means over the time between", () => {
+    expect(sampleOf(now, before, everyDisk)).toMatchObject({
+      atMs: 12_000,
+      awaitMs: 200,
+      utilisation: 0.75,
+      writeBytesPerSecond: 2e6,
+      readBytesPerSecond: 1e6,
+      ioPressure: 0.5,
+      dirtyBytes: 9,
+      load1: 3,
+      cores: 4,
+    });
+  });
+
+  it("are unknown, not zero, without an earlier snapshot", () => {
+    const sample = sampleOf(now, undefined, everyDisk);
+    expect([sample.awaitMs, sample.utilisation, sample.ioPressure]).toEqual([undefined, undefined, undefined]);
+    expect(sample.dirtyBytes).toBe(9);
+  });
+
+  it("are unknown when counters were reset by a reboot", () => {
+    const sample = sampleOf({ ...before, atMs: 14_000 }, now, everyDisk);
+    expect([sample.awaitMs, sample.writeBytesPerSecond, sample.ioPressure]).toEqual([undefined, undefined, undefined]);
+  });
+
+  it("are unknown when no time has passed, or it went back", () => {
+    for (const atMs of [12_000, 11_000]) expect(sampleOf({ ...now, atMs }, now, everyDisk).utilisation).toBeUndefined();
+  });
+
+  it("say await 0 for an idle disk, unknown for one that is busy and completes nothing", () => {
+    const later = (ioSeconds: number) =>
+      sampleOf(snapshot(2_000, { sda: { ioSeconds } }), snapshot(0, { sda: {} }), everyDisk);
+    expect(later(0).awaitMs).toBe(0);
+    expect(later(2)).toMatchObject({ utilisation: 1, awaitMs: undefined });
+  });
+
+  it("are in range or unknown, whatever the counters", () => {
+    const counter = fc.oneof(fc.double({ min: 0, noNaN: true, max: 1e15 }), fc.constant(0));
+    const disk = fc.record({
+      reads: counter,
+      writes: counter,
+      readSeconds: counter,
+      writeSeconds: counter,
+      ioSeconds: counter,
+      readBytes: counter,
+      writtenBytes: counter,
+    });
+    fc.assert(
+      fc.property(disk, disk, fc.integer({ min: -5_000, max: 60_000 }), (a, b, elapsedMs) => {
+        const { awaitMs, utilisation } = sampleOf(snapshot(elapsedMs, { sda: b }), snapshot(0, { sda: a }), everyDisk);
+        if (utilisation !== undefined) expect(utilisation >= 0 && utilisation <= 1).toBe(true);
+        if (awaitMs !== undefined) expect(awaitMs).toBeGreaterThanOrEqual(0);
+      }),
+    );
+  });
+});
+
+describe("the device", () => {
+  const before = snapshot(0, { sda: {}, sdb: {}, loop0: {}, "dm-0": {} });
+  const now = snapshot(1_000, {
+    sda: { ioSeconds: 0.2, writtenBytes: 1 },
+    sdb: { ioSeconds: 0.6, writtenBytes: 2 },
+    loop0: { ioSeconds: 1, writtenBytes: 3 },
+    "dm-0": { ioSeconds: 0.9, writtenBytes: 4 },
+  });
+  const writtenOn = (pattern?: string) => sampleOf(now, before, deviceFilter(pattern)).writeBytesPerSecond;
+
+  it("is the busiest real disk unless the policy names one", () => expect(writtenOn()).toBe(2));
+  it("is the one that the policy names, stacked or loop devices included", () => {
+    expect([writtenOn("sda"), writtenOn("loop0"), writtenOn("dm-.*")]).toEqual([1, 3, 4]);
+  });
+  it("must match by its whole name", () => expect(writtenOn("sd")).toBeUndefined());
+  it("counts only when it was there before", () => {
+    expect(sampleOf(now, snapshot(0, {}), everyDisk).utilisation).toBeUndefined();
+  });
+});
+
+it("a device whose counters are not all there is left out", () => {
+  const series = [{ name: "node_disk_reads_completed_total", labels: { device: "sda" }, value: 5 }];
+  expect(countersOf(series, 0).disks.size).toBe(0);
+});

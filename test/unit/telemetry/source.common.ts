@@ -1,0 +1,186 @@
+/** What every source of telemetry must hold: one suite, run against each of them with a real server behind it. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import type { NodeSample } from "../../../src/core/facts.ts";
+import { nodeName } from "../../../src/core/units.ts";
+import type {
+  TelemetryFailure,
+  TelemetrySink,
+  TelemetrySource,
+  TelemetryTarget,
+} from "../../../src/telemetry/source.ts";
+
+/** How the server behind a source answers. */
+export type Behaviour = "well" | "hangs" | "endless" | "refuses" | "garbage" | "cut" | "drips";
+
+/** What the suite needs to know of a source. */
+export interface SourceCase {
+  readonly name: TelemetrySource["name"];
+  /** Answers one request as a server in good health does. */
+  readonly answer: (request: IncomingMessage, response: ServerResponse) => void;
+  /** A source that asks the server at this port of 127.0.0.1; interval 250 ms, time-out 200 ms. */
+  readonly create: (port: number, sink: TelemetrySink) => TelemetrySource;
+  /** Figures that it knows of a node in good health, after some rounds. */
+  readonly knows: readonly (keyof NodeSample)[];
+}
+
+const TIMEOUT_MS = 200;
+const MIB = 1_048_576;
+const filler = Buffer.alloc(MIB, "# filling\n");
+
+/** Sends as fast as it is read, up to 1 GB. */
+function sendEndlessly(response: ServerResponse): void {
+  for (let sent = 0; sent < 64; sent += 1) {
+    if (response.destroyed) return;
+    if (!response.write(filler)) {
+      response.once("drain", () => sendEndlessly(response));
+      return;
+    }
+  }
+}
+
+/** One byte each 20 ms: every byte is in time, the answer never is. */
+function drip(response: ServerResponse): void {
+  const timer = setInterval(() => response.write("#"), 20);
+  response.on("close", () => clearInterval(timer));
+}
+
+const misbehave: Record<Exclude<Behaviour, "well">, (response: ServerResponse) => void> = {
+  hangs: () => undefined,
+  endless: sendEndlessly,
+  refuses: (response) => void response.writeHead(503).end("busy"),
+  garbage: (response) => void response.end('<html>{"[\u0000 ]} not what you came for</html>\n'.repeat(50)),
+  cut(response) {
+    response.writeHead(200, { "content-length": "100000" });
+    response.write("# half");
+    setTimeout(() => response.destroy(), 5);
+  },
+  drips: drip,
+};
+
+async function serve(of: SourceCase) {
+  const state: { behaviour: Behaviour; requests: number } = { behaviour: "well", requests: 0 };
+  const server = createServer((request, response) => {
+    state.requests += 1;
+    request.resume();
+    if (state.behaviour === "well") of.answer(request, response);
+    else misbehave[state.behaviour](response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { state, port: (server.address() as AddressInfo).port };
+}
+
+/** A running source of one node `a`, and all that it told. */
+async function running(of: SourceCase, behaviour: Behaviour = "well") {
+  const { state, port } = await serve(of);
+  state.behaviour = behaviour;
+  const samples: { node: string; sample: NodeSample; atMs: number }[] = [];
+  const failures: TelemetryFailure[] = [];
+  const cluster: { targets: TelemetryTarget[] } = {
+    targets: [{ name: nodeName("a"), address: "127.0.0.1", paced: true }],
+  };
+  const source = of.create(port, {
+    targets: () => cluster.targets,
+    sample: (node, sample) => void samples.push({ node, sample, atMs: Date.now() }),
+    failure: (_node, failure) => void failures.push(failure),
+  });
+  source.start();
+  onTestFinished(() => source.stop());
+  return { state, source, samples, failures, cluster };
+}
+
+const soon = (holds: () => void) => vi.waitFor(holds, { timeout: 5_000, interval: 10 });
+
+/** Which failures each behaviour may end in; whichever bound is met first. */
+const failuresOf: Record<Exclude<Behaviour, "well">, readonly string[]> = {
+  hangs: ["TimedOut"],
+  endless: ["TooLarge", "BadAnswer", "TimedOut"],
+  refuses: ["BadStatus"],
+  garbage: ["BadAnswer"],
+  cut: ["Unreachable", "BadAnswer"],
+  drips: ["TimedOut"],
+};
+
+/** Defines the suite for a source that asks somebody. */
+export function describeSource(of: SourceCase): void {
+  describe(`as a source, ${of.name}`, () => {
+    it("goes by the policy's word for it", async () => expect((await running(of)).source.name).toBe(of.name));
+
+    it("tells what it knows of a node, and dates it no later than now", async () => {
+      const { samples, failures } = await running(of);
+      await soon(() =>
+        expect(samples.some(({ sample }) => of.knows.every((of) => sample[of] !== undefined))).toBe(true),
+      );
+      for (const { sample, atMs } of samples) expect(sample.atMs).toBeLessThanOrEqual(atMs);
+      expect(failures).toEqual([]);
+    });
+
+    it.each(Object.entries(failuresOf))(
+      "fails, and invents no figure, when the server %s",
+      async (behaviour, kinds) => {
+        const { samples, failures } = await running(of, behaviour as Behaviour);
+        await soon(() => expect(failures.length).toBeGreaterThan(0));
+        expect(kinds).toContain(failures[0]?.kind);
+        expect(failures[0]?.message).toMatch(/127\.0\.0\.1|\/stats\/summary/);
+        expect(samples).toEqual([]);
+      },
+    );
+
+    it.each(["hangs", "refuses", "garbage", "drips"] as const)(
+      "comes back by itself after a server that %s",
+      async (behaviour) => {
+        const { state, samples, failures } = await running(of, behaviour);
+        await soon(() => expect(failures.length).toBeGreaterThan(0));
+        state.behaviour = "well";
+        await soon(() => expect(samples.length).toBeGreaterThan(0));
+      },
+    );
+
+    it("reads no gigabyte, and keeps nobody waiting for one", async () => {
+      const before = process.memoryUsage.rss();
+      const delay = monitorEventLoopDelay({ resolution: 5 });
+      delay.enable();
+      const { failures } = await running(of, "endless");
+      await soon(() => expect(failures.length).toBeGreaterThanOrEqual(2));
+      delay.disable();
+      expect(delay.percentile(90) / 1e6).toBeLessThan(TIMEOUT_MS);
+      expect(process.memoryUsage.rss() - before).toBeLessThan(300 * MIB);
+    });
+
+    it("says nothing after it was stopped, in the middle of an answer", async () => {
+      const { state, source, samples, failures } = await running(of, "hangs");
+      await soon(() => expect(state.requests).toBeGreaterThan(0));
+      const told = samples.length + failures.length;
+      await source.stop();
+      await new Promise((resolve) => setTimeout(resolve, TIMEOUT_MS + 100));
+      expect(samples.length + failures.length - told).toBeLessThanOrEqual(0);
+    });
+
+    it("asks once although it was started twice", async () => {
+      const { state, source } = await running(of, "hangs");
+      source.start();
+      await soon(() => expect(state.requests).toBeGreaterThan(0));
+      expect(state.requests).toBe(1);
+    });
+
+    it("follows the cluster: no node, no sample; a node again, samples again", async () => {
+      const { samples, cluster } = await running(of);
+      await soon(() => expect(samples.length).toBeGreaterThan(0));
+      const { targets } = cluster;
+      cluster.targets = [];
+      await new Promise((resolve) => setTimeout(resolve, 600));
+      const told = samples.length;
+      await new Promise((resolve) => setTimeout(resolve, 600));
+      expect(samples.length).toBe(told);
+      cluster.targets = targets;
+      await soon(() => expect(samples.length).toBeGreaterThan(told));
+    });
+  });
+}

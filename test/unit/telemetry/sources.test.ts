@@ -1,0 +1,57 @@
+/** Every source against the one suite of source.common.ts. */
+import { describe, expect, it, onTestFinished } from "vitest";
+import { createApiClient } from "../../../src/cluster/api-client.ts";
+import { parsePolicy } from "../../../src/policy/parse.ts";
+import type { Telemetry } from "../../../src/policy/telemetry.ts";
+import { createSource } from "../../../src/telemetry/create-source.ts";
+import type { TelemetrySink } from "../../../src/telemetry/source.ts";
+import { answerExporter, answerKubelet, answerPrometheus } from "./source-answers.ts";
+import { describeSource } from "./source.common.ts";
+
+/** Settings as a policy has them. */
+function settingsOf(telemetry: object): Telemetry {
+  const head = { apiVersion: "paceline.dev/v1alpha1", kind: "PacingPolicy" };
+  const parsed = parsePolicy(JSON.stringify({ ...head, telemetry }));
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors));
+  return parsed.policy.telemetry;
+}
+
+const usual = { intervalMs: 250, timeoutMs: 200 };
+
+function create(port: number, sink: TelemetrySink, telemetry: object) {
+  const client = createApiClient({ url: `http://127.0.0.1:${port}`, token: "t" });
+  onTestFinished(() => client.close());
+  return createSource({ settings: settingsOf(telemetry), sink, client, now: () => Date.now() });
+}
+
+describeSource({
+  name: "node-exporter",
+  answer: answerExporter,
+  create: (port, sink) => create(port, sink, { source: "node-exporter", port, ...usual }),
+  knows: ["awaitMs", "utilisation", "writeBytesPerSecond", "dirtyBytes", "ioPressure", "cores"],
+});
+
+describeSource({
+  name: "prometheus",
+  answer: answerPrometheus,
+  create: (port, sink) => create(port, sink, { source: "prometheus", url: `http://127.0.0.1:${port}`, ...usual }),
+  knows: ["awaitMs", "utilisation", "writeBytesPerSecond", "dirtyBytes", "ioPressure", "cores"],
+});
+
+describeSource({
+  name: "kubelet",
+  answer: answerKubelet,
+  create: (port, sink) => create(port, sink, { source: "kubelet", ...usual }),
+  knows: ["ioPressure", "cpuPressure", "memoryBytes", "writeBytesPerSecond"],
+});
+
+describe("as a source, none", () => {
+  it("asks nobody and says nothing", async () => {
+    const told: unknown[] = [];
+    const tell = (...what: unknown[]) => void told.push(what);
+    const source = create(1, { targets: () => [], sample: tell, failure: tell }, { source: "none" });
+    source.start();
+    await source.stop();
+    expect([source.name, told]).toEqual(["none", []]);
+  });
+});
