@@ -12,9 +12,9 @@ import { loadOf } from "./books.ts";
 import { offer, score } from "./offer.ts";
 import { pacedPlaces, placeOf, SettledRoom } from "./places.ts";
 import { plan } from "./plan.ts";
-import { status } from "./status.ts";
+import { status, type Judged } from "./status.ts";
 import type { NodeName, PodUID } from "./units.ts";
-import type { ClusterStatus, Held, Offer, Plan, Verdict } from "./verdict.ts";
+import type { ClusterStatus, Offer, Plan, Verdict } from "./verdict.ts";
 
 /** What an edge knows of this replica when it asks. */
 export interface ReplicaState {
@@ -53,8 +53,7 @@ export function createPacer(policy: PacingPolicy): Pacer {
 class BookPacer implements Pacer {
   readonly #books: Books;
   readonly #settled = new SettledRoom();
-  /** Of the last plan; a replica that does not lead shows none. */
-  #held: readonly Held[] = [];
+  #judged: Judged | undefined;
 
   constructor(policy: PacingPolicy) {
     this.#books = new Books(policy);
@@ -117,12 +116,12 @@ class BookPacer implements Pacer {
 
   plan(nowMs: number): Plan {
     const next = plan(this.#books, this.#settled, nowMs);
-    this.#held = next.held;
+    this.#judged = { held: next.held, atMs: nowMs };
     return next;
   }
 
   status(nowMs: number): ClusterStatus {
-    return status(this.#books, this.#held, nowMs);
+    return status(this.#books, this.#judged, nowMs);
   }
 
   pacedNodes(nowMs: number): readonly NodeName[] {

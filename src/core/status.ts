@@ -1,13 +1,25 @@
 /** What the status page, `/status.json` and the metrics show: the core's own figures, not a second opinion. */
+import { holdReasons } from "../api/reasons.ts";
 import type { Books } from "./books.ts";
 import { loadOf, paceOf } from "./books.ts";
+import type { PodFacts } from "./facts.ts";
 import { drainSeconds, type NodeLoad } from "./load.ts";
 import { waitingSinceMs } from "./order.ts";
 import { pacedPlaces, type Place } from "./places.ts";
 import { SECOND_MS } from "./units.ts";
-import type { ClusterStatus, Held, NodeStatus } from "./verdict.ts";
+import type { ClusterStatus, Held, Hold, NodeStatus } from "./verdict.ts";
 
-export function status(books: Books, held: readonly Held[], nowMs: number): ClusterStatus {
+/** A plan's reasons count for this long, ms: a leader plans every few seconds; who has lost the lead judges no more. */
+const JUDGED_FOR_MS = 10_000;
+
+/** The reasons of a replica's last plan. */
+export interface Judged {
+  readonly held: readonly Held[];
+  readonly atMs: number;
+}
+
+/** @param judged of this replica's last plan; undefined where it has made none. */
+export function status(books: Books, judged: Judged | undefined, nowMs: number): ClusterStatus {
   const paced = pacedPlaces(books, nowMs);
   let known = 0;
   for (const entry of books.ledger.nodes.values()) if (entry.facts) known += 1;
@@ -15,8 +27,20 @@ export function status(books: Books, held: readonly Held[], nowMs: number): Clus
     mode: books.policy.mode,
     nodes: paced.map((place) => nodeStatus(books, place, nowMs)),
     settledNodes: known - paced.length,
-    held: held.map((one) => heldStatus(one, nowMs)),
+    held: heldPods(books, judged, nowMs).map((one) => heldStatus(one, nowMs)),
   };
+}
+
+/** Every gated pod: with the leader's own reason, elsewhere with the one that the leader wrote on the pod. */
+function heldPods({ ledger }: Books, judged: Judged | undefined, nowMs: number): Held[] {
+  const counts = judged !== undefined && nowMs < judged.atMs + JUDGED_FOR_MS;
+  const reasons = new Map(counts ? judged.held.map(({ pod, hold }) => [pod.uid, hold]) : []);
+  return [...ledger.gated.pods()].map((pod) => ({ pod, hold: reasons.get(pod.uid) ?? writtenHold(pod) }));
+}
+
+function writtenHold({ hold, pinnedTo }: PodFacts): Hold {
+  const reason = hold?.reason ?? "AwaitingRelease";
+  return { kind: "hold", reason, message: holdReasons[reason], node: hold?.node ?? pinnedTo };
 }
 
 function heldStatus({ pod, hold }: Held, nowMs: number): ClusterStatus["held"][number] {
@@ -36,6 +60,7 @@ function nodeStatus(books: Books, { facts }: Place, nowMs: number): NodeStatus {
     ...{ inStartup: load.inStartup.length, reserved: load.reserved.length, offered: load.offered.length },
     ...{ stuck: load.stuck, limit: load.limit.slots, limitMove: load.limit.move, bytesInFlight: load.bytesInFlight },
     drainSeconds: drainSeconds(load, 0),
+    drainTargetSeconds: load.nodeClass.drainSeconds,
     ...{ awaitMs: load.sample?.awaitMs, utilisation: load.sample?.utilisation },
     fenced: facts.fence !== undefined,
     sample: sampleAge(books, load, nowMs),

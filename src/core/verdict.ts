@@ -79,6 +79,8 @@ export interface NodeStatus {
   readonly limitMove: string;
   readonly bytesInFlight: number;
   readonly drainSeconds: number | undefined;
+  /** `drainSeconds` of the node's class: the most that its disk may owe. */
+  readonly drainTargetSeconds: number;
   readonly awaitMs: number | undefined;
   readonly utilisation: number | undefined;
   readonly fenced: boolean;

@@ -1,6 +1,7 @@
 /** Routes for people and probes: health, readiness, metrics, status. */
 import type { FastifyInstance } from "fastify";
 import type { AppDependencies } from "./app.ts";
+import { pageRoutes } from "./page.ts";
 import { missingForReady, type LeaderState } from "./state.ts";
 import type { ClusterStatus } from "../core/verdict.ts";
 
@@ -36,7 +37,7 @@ function refreshGauges({ pacer, state, now, metrics }: AppDependencies): void {
   metrics.nodes.set(pacer.status(nowMs), (node) => state.telemetryAgeMs(node, nowMs));
 }
 
-/** Adds `/healthz`, `/readyz`, `/metrics` and `/status.json`. The status page at `/` belongs here too. */
+/** Adds `/healthz`, `/readyz`, `/metrics`, `/status.json`, and the page at `/` that shows it. */
 export function operationsRoutes(app: FastifyInstance, dependencies: AppDependencies): void {
   app.get("/healthz", () => ({ ok: true }));
   app.get("/readyz", (_request, reply) => {
@@ -49,4 +50,5 @@ export function operationsRoutes(app: FastifyInstance, dependencies: AppDependen
     return reply.type(registry.contentType).send(await registry.metrics());
   });
   app.get("/status.json", () => statusAnswer(dependencies));
+  pageRoutes(app);
 }

@@ -1,26 +1,14 @@
 /** The HTML report of `paceline simulate` in a real browser: drawn whole, without network, without an error. */
-import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compare } from "../../src/simulate/engine/compare.ts";
 import { htmlReport } from "../../src/simulate/report/html.ts";
 import { parseScenario } from "../../src/simulate/scenario/parse.ts";
-
-const executablePath = [
-  process.env["CHROMIUM"],
-  "/usr/bin/chromium",
-  "/usr/bin/chromium-browser",
-  "/usr/bin/google-chrome",
-]
-  .filter((path) => path !== undefined)
-  .find((path) => existsSync(path));
-if (executablePath === undefined) {
-  process.stderr.write("SKIPPED: chromium is missing, so the report of paceline simulate is not tested in a browser\n");
-}
+import { hasBrowser, launchBrowser } from "../support/browser.ts";
 
 const text = `
 description: "small </script><b>herd</b>"
@@ -29,7 +17,7 @@ images: [{ name: a, mib: 200, layers: 3 }, { name: b, mib: 60, layers: 2 }]
 workloads: [{ name: a, replicas: 6, images: [a] }, { name: b, replicas: 6, images: [b] }]
 `;
 
-describe.skipIf(executablePath === undefined)("the report in Chromium", () => {
+describe.skipIf(!hasBrowser("the report of paceline simulate"))("the report in Chromium", () => {
   let folder: string;
   let browser: Browser;
   let page: Page;
@@ -46,7 +34,7 @@ describe.skipIf(executablePath === undefined)("the report in Chromium", () => {
     });
     folder = await mkdtemp(join(tmpdir(), "paceline-report-"));
     await writeFile(join(folder, "report.html"), html);
-    browser = await chromium.launch({ executablePath: executablePath ?? "", args: ["--no-sandbox"] });
+    browser = await launchBrowser();
     page = await browser.newPage({ viewport: { width: 1200, height: 900 } });
     page.on("pageerror", (error) => errors.push(error.message));
     page.on("console", (message) => message.type() === "error" && errors.push(message.text()));

@@ -1,7 +1,7 @@
 /** The extender on a real control plane: a herd is held to its limit exactly, nobody is preempted, and nothing hangs. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { issueClientCertificate } from "../../src/cluster/certificates.ts";
-import { textOf } from "../../src/cluster/kube-json.ts";
+import { type KubeObject, textOf } from "../../src/cluster/kube-json.ts";
 import { createBareNode, eventually } from "../support/control-plane.ts";
 import {
   conditionOf,
@@ -34,15 +34,21 @@ async function createHerd(cluster: PacedCluster, count: number, spec: Record<str
   }
 }
 
-/** Every pod is either bound or refused with a sentence about slots: the scheduler has no question left. */
-async function atRest(cluster: PacedCluster, count: number) {
-  return eventually("every pod is bound or refused", async () => {
+/**
+ * So many pods are bound, and every other one is refused with a sentence about slots: the scheduler has no question
+ * left. The count is awaited, because the scheduler may learn of a node after it has refused pods for the others.
+ */
+async function atRest(cluster: PacedCluster, { bound: wanted, refused: others }: { bound: number; refused: number }) {
+  return eventually(`${wanted} pods are bound and ${others} refused`, async () => {
     const pods = (await cluster.pods()).filter(({ metadata }) => metadata?.name?.startsWith("herd-"));
-    const refused = pods.filter((pod) => textOf(conditionOf(pod, "PodScheduled")["message"]).includes("startup slots"));
     const bound = pods.filter((pod) => nodeNameOf(pod) !== "");
-    return refused.length + bound.length === count ? { bound, refused } : undefined;
+    const refused = pods.filter((pod) => nodeNameOf(pod) === "" && refusedForSlots(pod));
+    return refused.length >= others && bound.length >= wanted ? { bound, refused } : undefined;
   });
 }
+
+const refusedForSlots = (pod: KubeObject) =>
+  textOf(conditionOf(pod, "PodScheduled")["message"]).includes("startup slots");
 
 describe.each([1, 3])("a herd meets %i young nodes", (nodes) => {
   let cluster: PacedCluster;
@@ -53,9 +59,8 @@ describe.each([1, 3])("a herd meets %i young nodes", (nodes) => {
   afterAll(() => cluster.stop());
 
   test("each takes its limit exactly, and the others are told why", async () => {
-    const herd = LIMIT * nodes + 5;
-    await createHerd(cluster, herd);
-    const { bound, refused } = await atRest(cluster, herd);
+    await createHerd(cluster, LIMIT * nodes + 5);
+    const { bound, refused } = await atRest(cluster, { bound: LIMIT * nodes, refused: 5 });
     const perNode = Object.values(Object.groupBy(bound, nodeNameOf)).map((pods) => pods?.length);
     expect(perNode).toEqual(Array(nodes).fill(LIMIT));
     expect(refused).toHaveLength(5);
@@ -74,7 +79,7 @@ test("a high-priority pod that pacing refuses preempts no running low-priority p
   const status = { phase: "Running", containerStatuses: [{ ...running, state: { running: {} } }] };
   await client.patch(`${PODS}/low/status`, { status }, "strategic");
   await createHerd(cluster, LIMIT + 2, { priorityClassName: "high" });
-  const { bound, refused } = await atRest(cluster, LIMIT + 2);
+  const { bound, refused } = await atRest(cluster, { bound: LIMIT, refused: 2 });
   expect([bound.length, refused.length]).toEqual([LIMIT, 2]);
   expect((await client.get(`${PODS}/low`)).metadata).toMatchObject({ uid: metadata?.uid });
   expect((await client.get(`${PODS}/low`)).metadata).not.toHaveProperty("deletionTimestamp");

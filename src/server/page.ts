@@ -1,0 +1,40 @@
+/** The status page: fixed files, read once; it asks `/status.json` by itself. Relative links, so that it works behind a proxy. */
+import { readFileSync } from "node:fs";
+import type { FastifyInstance } from "fastify";
+
+/** The page may load its own files and nothing else, and may stand in nobody's frame. */
+const CONTENT_SECURITY_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; " +
+  "form-action 'none'; frame-ancestors 'none'";
+
+const HTML = "text/html; charset=utf-8";
+const CSS = "text/css; charset=utf-8";
+const SCRIPT = "text/javascript; charset=utf-8";
+
+const own = (name: string) => new URL(`page/${name}`, import.meta.url);
+const published = (name: string) => new URL(import.meta.resolve(`uplot/dist/${name}`));
+
+const files: readonly (readonly [path: string, type: string, file: URL])[] = [
+  ["/", HTML, own("index.html")],
+  ["/page/page.css", CSS, own("page.css")],
+  ["/page/page.js", SCRIPT, own("page.js")],
+  ["/page/uplot.css", CSS, published("uPlot.min.css")],
+  ["/page/uplot.js", SCRIPT, published("uPlot.iife.min.js")],
+];
+
+/** Adds `/` and the files that it loads. */
+export function pageRoutes(app: FastifyInstance): void {
+  for (const [path, type, file] of files) {
+    const text = readFileSync(file, "utf8");
+    app.get(path, (_request, reply) =>
+      reply
+        .type(type)
+        .headers({
+          "content-security-policy": CONTENT_SECURITY_POLICY,
+          "x-content-type-options": "nosniff",
+          "cache-control": "no-cache",
+        })
+        .send(text),
+    );
+  }
+}

@@ -1,0 +1,21 @@
+/** A real browser for the pages that people look at. */
+import { existsSync } from "node:fs";
+import { type Browser, chromium } from "playwright-core";
+
+const executablePath = [
+  process.env["CHROMIUM"],
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+]
+  .filter((path) => path !== undefined)
+  .find((path) => existsSync(path));
+
+/** False where there is no browser; then says, by name, what is not tested. */
+export function hasBrowser(what: string): boolean {
+  if (executablePath === undefined) process.stderr.write(`SKIPPED: chromium is missing, so ${what} is not tested\n`);
+  return executablePath !== undefined;
+}
+
+export const launchBrowser = (): Promise<Browser> =>
+  chromium.launch({ executablePath: executablePath ?? "", args: ["--no-sandbox", "--disable-background-networking"] });
