@@ -32,7 +32,7 @@ export interface ClusterFeed {
 }
 
 /** Pods that have run to their end start nothing and hold no slot; most of a batch cluster's pods are such. */
-const LIVE_PODS = { fieldSelector: "status.phase!=Succeeded,status.phase!=Failed" };
+export const LIVE_PODS = { fieldSelector: "status.phase!=Succeeded,status.phase!=Failed" };
 
 /** Starts both reflectors. */
 export function startClusterFeed({ pacer, interner, onChange, ...options }: ClusterFeedOptions): ClusterFeed {

@@ -31,6 +31,11 @@ const commands: readonly LazyCommand[] = [
     load: async () => (await import("./diagnose.ts")).diagnoseCommand(),
   },
   {
+    name: "status",
+    summary: "show paced nodes, their slots, and held pods with the reason",
+    load: async () => (await import("./status.ts")).statusCommand(),
+  },
+  {
     name: "release",
     summary: "let held pods go and lift fences, without the service",
     load: async () => (await import("./release.ts")).releaseCommand(),

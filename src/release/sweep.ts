@@ -6,6 +6,7 @@ import { GATE } from "../api/names.ts";
 import type { ApiClient } from "../cluster/api-client.ts";
 import { nodeFacts, podFacts } from "../cluster/facts.ts";
 import { recordOf, recordsOf, type KubeObject } from "../cluster/kube-json.ts";
+import { listPages } from "../cluster/list-pages.ts";
 import { createShapeInterner } from "../cluster/shape-interner.ts";
 import { liftFence, releasePod, type Write } from "../cluster/writes.ts";
 import type { NodeFacts, PodFacts } from "../core/facts.ts";
@@ -42,8 +43,6 @@ export interface SweepResult {
   readonly message?: string;
 }
 
-/** Objects in a page of a list. Assumed: small enough for a pod with little memory. */
-const PAGE = 500;
 /** Writes under way at once. Assumed: a thousand pods in seconds, and no burden for an API server. */
 const PARALLEL = 16;
 
@@ -82,7 +81,7 @@ function coversNode({ which, node }: SweepScope, { fenceSeconds }: SweepCaps, fa
   return which === "all" || nowMs >= (facts.fence.sinceMs ?? facts.createdAtMs) + fenceSeconds * SECOND_MS;
 }
 
-/** A list in pages, of which only what is wanted is kept in memory. */
+/** Of a long list only what is wanted is kept in memory. */
 async function listAll(
   client: ApiClient,
   path: string,
@@ -90,12 +89,7 @@ async function listAll(
   wanted: (raw: KubeObject) => boolean,
 ): Promise<KubeObject[]> {
   const found: KubeObject[] = [];
-  let next: string | undefined;
-  do {
-    const page = await client.list(path, { ...query, limit: PAGE, continue: next });
-    found.push(...page.items.filter(wanted));
-    next = page.metadata?.continue === "" ? undefined : page.metadata?.continue;
-  } while (next !== undefined);
+  for await (const page of listPages(client, path, query)) found.push(...page.filter(wanted));
   return found;
 }
 

@@ -1,0 +1,89 @@
+/** The status in words and columns. */
+import type { NodeStatus } from "../core/verdict.ts";
+import type { StatusAnswer } from "../server/operations.ts";
+
+/** The longest hold that any policy allows, s: who waits for longer has been forgotten. */
+const LONGEST_HOLD_SECONDS = 540;
+
+/** What is wrong, with the cure. */
+export function statusProblems({ mode, leader, policyValid, held }: StatusAnswer): string[] {
+  const forgotten = held.filter(({ heldSeconds }) => heldSeconds > LONGEST_HOLD_SECONDS).length;
+  return [
+    ...(leader.alive || mode === "off"
+      ? []
+      : ["no leader is alive: nothing new is held, and nobody releases; see the replicas"]),
+    ...(policyValid ? [] : ["there is no valid policy in the cluster: see paceline-policy and the leader's Events"]),
+    ...(forgotten > 0
+      ? [`${forgotten} pods are held for more than ${LONGEST_HOLD_SECONDS} s: run paceline release --expired`]
+      : []),
+  ];
+}
+
+const NONE = "-";
+const seconds = (value: number | undefined) => (value === undefined ? NONE : `${Math.round(value)}s`);
+const slotsHeld = ({ inStartup, reserved, offered }: NodeStatus) => inStartup + reserved + offered;
+
+/** Everything, one line for each node and each held pod. */
+export function statusText(answer: StatusAnswer, problems: readonly string[]): string {
+  const { nodes, held } = answer;
+  const parts = [
+    summary(answer),
+    ...(nodes.length > 0 ? [columns(NODE_TITLES, nodes.map(nodeRow))] : []),
+    ...(held.length > 0 ? [columns(HELD_TITLES, byAge(held).map(heldRow))] : []),
+    ...problems.map((problem) => `problem: ${problem}`),
+  ];
+  return `${parts.join("\n\n")}\n`;
+}
+
+function summary({ mode, leader, nodes, settledNodes, held }: StatusAnswer): string {
+  const slots = nodes.reduce((total, { limit }) => total + limit, 0);
+  const taken = nodes.reduce((total, node) => total + slotsHeld(node), 0);
+  const longest = Math.max(0, ...held.map(({ heldSeconds }) => heldSeconds));
+  const wait = held.length > 0 ? `${held.length} pods wait, the longest for ${seconds(longest)}` : "no pod waits";
+  return (
+    `mode ${mode}; leader ${leader.holder ?? "none"}${leader.alive ? "" : " (not alive)"}\n` +
+    `${nodes.length} paced nodes and ${settledNodes} settled ones; ${taken} of ${slots} slots held; ${wait}`
+  );
+}
+
+const NODE_TITLES = ["NODE", "STATE", "CLASS", "SLOTS", "STUCK", "DISK OWES", "AWAIT", "FENCE", "TELEMETRY"];
+
+const nodeRow = (node: NodeStatus) => [
+  node.name,
+  node.state,
+  node.nodeClass,
+  `${slotsHeld(node)}/${node.limit}`,
+  String(node.stuck),
+  seconds(node.drainSeconds),
+  node.awaitMs === undefined ? NONE : `${Math.round(node.awaitMs)}ms`,
+  node.fenced ? "up" : NONE,
+  node.sample,
+];
+
+const HELD_TITLES = ["POD", "WAITS FOR", "HELD", "REASON", "MESSAGE"];
+
+type HeldPod = StatusAnswer["held"][number];
+
+const byAge = (held: StatusAnswer["held"]) => held.toSorted((a, b) => b.heldSeconds - a.heldSeconds);
+
+const heldRow = ({ namespace, name, node, heldSeconds, reason, message }: HeldPod) => [
+  `${namespace}/${name}`,
+  node ?? "any paced node",
+  seconds(heldSeconds),
+  reason,
+  message,
+];
+
+/** Left-aligned, as wide as the widest. */
+function columns(titles: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [titles, ...rows];
+  const widths = titles.map((_, at) => Math.max(...all.map((row) => (row[at] ?? "").length)));
+  return all
+    .map((row) =>
+      row
+        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}

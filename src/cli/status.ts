@@ -1,0 +1,110 @@
+/**
+ * `paceline status`: who waits for what, and how full the paced nodes are. All state is in the API server, so it needs
+ * no running service; a replica's own answer, with the disks' figures, comes by `--url`.
+ */
+import { readFile } from "node:fs/promises";
+import { Command } from "commander";
+import { Agent, request } from "undici";
+import { DEFAULT_NAMESPACE } from "../api/names.ts";
+import { createApiClient } from "../cluster/api-client.ts";
+import { systemClock } from "../cluster/clock.ts";
+import { loadCredentials } from "../cluster/credentials.ts";
+import type { StatusAnswer } from "../server/operations.ts";
+import { readClusterStatus } from "./status-reading.ts";
+import { statusProblems, statusText } from "./status-text.ts";
+import { UsageError } from "./usage-error.ts";
+
+interface StatusFlags {
+  readonly namespace?: string;
+  readonly node?: string;
+  readonly url?: string;
+  readonly caFile?: string;
+  readonly pacelineNamespace: string;
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly json?: true;
+}
+
+/** A replica answers from memory; the network between takes less. In ms. Assumed. */
+const ANSWER_MS = 10_000;
+
+/** The command with its flags. */
+export function statusCommand(): Command {
+  return new Command("status")
+    .description("Show paced nodes and their slots, held pods and why they wait, and who leads. Reads only.")
+    .option("-n, --namespace <name>", "only held pods of this namespace")
+    .option("--node <name>", "only this node, and the pods that wait for it")
+    .option(
+      "--url <address>",
+      "ask this replica (kubectl port-forward) instead of reading the cluster: its answer has the disks' figures",
+    )
+    .option("--ca-file <file>", "with it: CA of the replica's certificate (PEM)")
+    .option(
+      "--paceline-namespace <name>",
+      "namespace of Paceline's policy and Lease",
+      process.env["PACELINE_NAMESPACE"] ?? DEFAULT_NAMESPACE,
+    )
+    .option("--kubeconfig <file>", "kubeconfig to use; default as for serve")
+    .option("--context <name>", "context of the kubeconfig; default: its current one")
+    .option("--json", "print one JSON object, of the shape of /status.json")
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 fine; 1 no leader, an invalid policy, or pods held past the cap; 2 wrong usage or no answer.",
+    )
+    .action((flags: StatusFlags) => status(flags));
+}
+
+async function status(flags: StatusFlags): Promise<void> {
+  const answer = flags.url === undefined ? await fromCluster(flags) : await fromReplica(flags.url, flags.caFile);
+  const shown = narrowed(answer, flags);
+  const problems = statusProblems(answer);
+  process.stdout.write(flags.json ? `${JSON.stringify({ ...shown, problems })}\n` : statusText(shown, problems));
+  if (problems.length > 0) process.exitCode = 1;
+}
+
+function narrowed<Answer extends StatusAnswer>(answer: Answer, { namespace, node }: StatusFlags): Answer {
+  const nodes = answer.nodes.filter(({ name }) => node === undefined || name === node);
+  const held = answer.held.filter(
+    (pod) => (namespace === undefined || pod.namespace === namespace) && (node === undefined || pod.node === node),
+  );
+  return { ...answer, nodes, held };
+}
+
+async function fromCluster({ kubeconfig, context, pacelineNamespace }: StatusFlags): Promise<StatusAnswer> {
+  const access = await loadCredentials({ kubeconfig, context }, process.env).catch((cause: unknown) => {
+    throw new UsageError(`cannot tell how to reach the cluster: ${(cause as Error).message}`, { cause });
+  });
+  const client = createApiClient(access);
+  try {
+    return await readClusterStatus(client, pacelineNamespace, systemClock.now());
+  } catch (cause) {
+    throw new UsageError(`the cluster cannot be read: ${(cause as Error).message}`, { cause });
+  } finally {
+    await client.close();
+  }
+}
+
+/** @throws UsageError when the address gives no status */
+async function fromReplica(address: string, caFile: string | undefined): Promise<StatusAnswer> {
+  if (!URL.canParse(address)) throw new UsageError(`--url ${address}: give an address such as https://127.0.0.1:8443`);
+  const ca = caFile === undefined ? undefined : await readCa(caFile);
+  const dispatcher = new Agent({ ...(ca !== undefined && { connect: { ca } }) });
+  try {
+    const url = new URL("status.json", address.endsWith("/") ? address : `${address}/`);
+    const answer = await request(url, { dispatcher, signal: AbortSignal.timeout(ANSWER_MS) });
+    if (answer.statusCode !== 200) throw new Error(`status ${answer.statusCode}`);
+    const body = (await answer.body.json()) as Partial<StatusAnswer>;
+    if (!Array.isArray(body.nodes) || !Array.isArray(body.held)) throw new Error("this is no status of Paceline");
+    return body as StatusAnswer;
+  } catch (cause) {
+    throw new UsageError(`${address} does not answer: ${(cause as Error).message}`, { cause });
+  } finally {
+    await dispatcher.destroy();
+  }
+}
+
+function readCa(file: string): Promise<string> {
+  return readFile(file, "utf8").catch((cause: unknown) => {
+    throw new UsageError(`--ca-file ${file} cannot be read: ${(cause as Error).message}`, { cause });
+  });
+}
