@@ -73,29 +73,59 @@ const has = <T extends object>(table: T, name: string): name is keyof T & string
 const isWhole = (disk: Partial<DiskCounters>): disk is DiskCounters =>
   Object.values(diskFamilies).every((field) => Number.isFinite(disk[field]));
 
-/** Sorts the series of one scrape; a device that lacks a counter (or has NaN in one) is left out. */
-export function countersOf(series: readonly Series[], atMs: number, steadyMs = atMs): CounterSnapshot {
+/** Devices of one node beyond so many are passed over: an endless list must not fill the memory. Range: any machine's. */
+export const MAX_DISKS = 1_024;
+
+/** Sorts the series of one scrape as they come. */
+export interface CounterBook {
+  readonly add: (series: Series) => void;
+  /** Whether any series was one of ours. */
+  readonly isEmpty: boolean;
+  /** All that came; a device that lacks a counter (or has NaN in one) is left out. */
+  snapshot(atMs: number, steadyMs: number): CounterSnapshot;
+}
+
+/** An empty book. */
+export function counterBook(): CounterBook {
   const disks = new Map<string, Partial<Record<keyof DiskCounters, number>>>();
   const node: Partial<Record<(typeof nodeFamilies)[keyof typeof nodeFamilies], number>> = {};
   const mounts = new Map<string, string>();
-  let cores = 0;
-  for (const { name, labels, value } of series) {
-    if (has(diskFamilies, name)) {
-      const device = labels.device ?? "";
-      const disk = disks.get(device) ?? {};
-      disks.set(device, Object.assign(disk, { [diskFamilies[name]]: value }));
-    } else if (has(nodeFamilies, name)) {
+  let [cores, count] = [0, 0];
+  const addDisk = (field: keyof DiskCounters, device: string, value: number) => {
+    const disk = disks.get(device) ?? {};
+    disk[field] = value;
+    if (disks.size < MAX_DISKS || disks.has(device)) disks.set(device, disk);
+  };
+  const add = ({ name, labels, value }: Series) => {
+    count += 1;
+    if (has(diskFamilies, name)) addDisk(diskFamilies[name], labels.device ?? "", value);
+    else if (has(nodeFamilies, name)) {
       if (Number.isFinite(value)) node[nodeFamilies[name]] = value;
     } else if (name === CPU_FAMILY && labels.mode === "idle") {
       cores += 1;
     } else if (name === MOUNT_FAMILY && isImageMount(labels.mountpoint ?? "")) {
       mounts.set(labels.mountpoint ?? "", labels.device ?? "");
     }
-  }
-  const whole = [...disks].flatMap(([device, disk]) => (isWhole(disk) ? [[device, disk] as const] : []));
-  const imageDevice = imageDeviceOf(mounts, (device) => disks.has(device));
-  const rest = { atMs, steadyMs, imageDevice, cores: cores > 0 ? cores : undefined };
-  return { ...noFigures, ...node, ...rest, disks: new Map(whole) };
+  };
+  return {
+    add,
+    get isEmpty() {
+      return count === 0;
+    },
+    snapshot(atMs, steadyMs) {
+      const whole = [...disks].flatMap(([device, disk]) => (isWhole(disk) ? [[device, disk] as const] : []));
+      const imageDevice = imageDeviceOf(mounts, (device) => disks.has(device));
+      const rest = { atMs, steadyMs, imageDevice, cores: cores > 0 ? cores : undefined };
+      return { ...noFigures, ...node, ...rest, disks: new Map(whole) };
+    },
+  };
+}
+
+/** The snapshot of series that are all there. */
+export function countersOf(series: readonly Series[], atMs: number, steadyMs = atMs): CounterSnapshot {
+  const book = counterBook();
+  series.forEach(book.add);
+  return book.snapshot(atMs, steadyMs);
 }
 
 const noFigures = {

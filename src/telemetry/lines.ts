@@ -5,25 +5,21 @@ const MAX_LINE_BYTES = 16_384;
 const NEWLINE = 10;
 const EMPTY = Buffer.alloc(0);
 
-/** Hands runs of whole lines (newlines included) to `onLines`. */
-export function lineRuns(onLines: (text: string) => void) {
+/**
+ * Takes bytes as they come and hands runs of whole lines (newlines included) to `onLines`. What comes after the last
+ * newline is never handed over: a number that was cut short would be believed.
+ */
+export function lineRuns(onLines: (text: string) => void): (chunk: Buffer) => void {
   let rest = EMPTY;
-  return {
-    push(chunk: Buffer): void {
-      const last = chunk.lastIndexOf(NEWLINE);
-      if (last < 0) {
-        rest = rest.length > MAX_LINE_BYTES ? rest : Buffer.concat([rest, chunk]);
-        return;
-      }
-      const whole = chunk.subarray(0, last + 1);
-      onLines((rest.length === 0 ? whole : Buffer.concat([rest, whole])).toString("utf8"));
-      // A copy: the chunk may be a view into a much larger buffer.
-      rest = last + 1 === chunk.length ? EMPTY : Buffer.from(chunk.subarray(last + 1));
-    },
-    /** What came after the last newline. */
-    end(): void {
-      if (rest.length > 0) onLines(rest.toString("utf8"));
-      rest = EMPTY;
-    },
+  return (chunk) => {
+    const last = chunk.lastIndexOf(NEWLINE);
+    if (last < 0) {
+      rest = rest.length > MAX_LINE_BYTES ? rest : Buffer.concat([rest, chunk]);
+      return;
+    }
+    const whole = chunk.subarray(0, last + 1);
+    onLines((rest.length === 0 ? whole : Buffer.concat([rest, whole])).toString("utf8"));
+    // A copy: the chunk may be a view into a much larger buffer.
+    rest = last + 1 === chunk.length ? EMPTY : Buffer.from(chunk.subarray(last + 1));
   };
 }

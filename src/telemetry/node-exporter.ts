@@ -34,6 +34,20 @@ export interface NodeExporterOptions {
  */
 const MAX_KEPT = 8_192;
 
+/** Rates over more than so many intervals say little of now; room for a lost answer and for late rounds. */
+const LONGEST_WINDOW_INTERVALS = 3;
+/** The same for nodes that are not paced, in rotations. */
+const LONGEST_WINDOW_ROTATIONS = 2;
+
+/**
+ * Longest time between two scrapes whose means are taken for figures of now, in ms. After a longer gap (an exporter that
+ * was away) the next scrape knows gauges only, as the first one does.
+ */
+export function longestWindowMs(settings: NodeExporterSettings, paced: boolean): number {
+  if (!paced) return LONGEST_WINDOW_ROTATIONS * settings.rotationSeconds * 1_000;
+  return Math.max(settings.staleSeconds * 1_000, LONGEST_WINDOW_INTERVALS * settings.intervalMs);
+}
+
 /** Address of a node's metrics page. */
 export function exporterUrl({ scheme, port, path }: NodeExporterSettings, address: string): string {
   return `${scheme}://${isIPv6(address) ? `[${address}]` : address}:${port}${path}`;
@@ -61,7 +75,9 @@ export function nodeExporterSource(options: NodeExporterOptions): TelemetrySourc
     if (stopped) return;
     const before = last.get(name);
     last.set(name, snapshot);
-    sink.sample(name, sampleOf(snapshot, before, counts));
+    const windowMs = snapshot.steadyMs - (before?.steadyMs ?? -Infinity);
+    const recent = windowMs <= longestWindowMs(settings, paced) ? before : undefined;
+    sink.sample(name, sampleOf(snapshot, recent, counts));
     if (![...snapshot.disks.keys()].some(counts)) throw new TelemetryFailure("NoDisk", noDisk(settings, address));
   };
   const ask = async (target: TelemetryTarget) => {

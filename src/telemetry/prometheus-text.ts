@@ -16,9 +16,6 @@ export interface Series {
 const NAME_END = /[{\s]/;
 /** One label: a name, "=", and a value in quotes in which \\, \" and \n are escaped. */
 const LABEL = /\s*([a-zA-Z_]\w*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*(,|\})/y;
-/** More series of one scrape than this are ignored; assumed: 400 disks of 7 families and 512 cores fit. */
-const MAX_SERIES = 8_192;
-
 const unescape = (text: string) => text.replace(/\\(.)/g, (_, char: string) => (char === "n" ? "\n" : char));
 
 /** Reads `{a="b",…}` from `start`; gives the labels and the place after the brace, undefined when malformed. */
@@ -56,28 +53,25 @@ export function parseLine(line: string, wanted: ReadonlySet<string>): Series | u
   return value === undefined ? undefined : { name, labels: braced.labels, value };
 }
 
-/** Reads a whole text in chunks as they arrive (cut anywhere). */
-export function prometheusTextReader(wanted: ReadonlySet<string>) {
-  const series: Series[] = [];
+/**
+ * Reads a text in chunks as they arrive (cut anywhere) and hands over each series of a wanted family. A last line without
+ * its newline is none (the format asks for one): an answer that was cut short must not give half a number.
+ */
+export function prometheusTextReader(
+  wanted: ReadonlySet<string>,
+  onSeries: (series: Series) => void,
+): (chunk: Buffer) => void {
   const take = (text: string) => {
-    for (let start = 0; start < text.length && series.length < MAX_SERIES;) {
+    for (let start = 0; start < text.length;) {
       const newline = text.indexOf("\n", start);
       const end = newline < 0 ? text.length : newline;
       // Most lines are comments or of other families: told apart before anything is copied.
       if (text[start] !== "#") {
         const parsed = parseLine(text.slice(start, text[end - 1] === "\r" ? end - 1 : end), wanted);
-        if (parsed !== undefined) series.push(parsed);
+        if (parsed !== undefined) onSeries(parsed);
       }
       start = end + 1;
     }
   };
-  const lines = lineRuns(take);
-  return {
-    push: (chunk: Buffer | string): void => lines.push(typeof chunk === "string" ? Buffer.from(chunk) : chunk),
-    /** The series seen; call once, at the end. */
-    end(): readonly Series[] {
-      lines.end();
-      return series;
-    },
-  };
+  return lineRuns(take);
 }

@@ -23,18 +23,25 @@ export interface Lane {
   stop(): Promise<void>;
 }
 
+export interface LaneOptions {
+  readonly maxInFlight: number;
+  /** A clock that nobody sets, in ms. */
+  readonly steadyNow: () => number;
+  /** Must not reject. */
+  readonly ask: (target: TelemetryTarget, round: number) => Promise<void>;
+  /** Whether a node still owes an answer when its turn comes; it misses that turn. */
+  readonly isBusy: (name: NodeName) => boolean;
+}
+
+/** A round under way. `next` is the place of the target whose turn is next. */
+type Current = LaneRound & { readonly startMs: number; next: number; asked: number; over: number };
+
 /** An idle lane. */
-export function createLane(
-  maxInFlight: number,
-  steadyNow: () => number,
-  ask: (target: TelemetryTarget, round: number) => Promise<void>,
-): Lane {
+export function createLane({ maxInFlight, steadyNow, ask, isBusy }: LaneOptions): Lane {
   const inFlight = new Map<NodeName, Promise<void>>();
-  let current: (LaneRound & { readonly startMs: number; answered: number }) | undefined;
-  let asked = 0;
+  let current: Current | undefined;
   let stopped = false;
 
-  const isDrained = () => current === undefined || asked >= current.targets.length;
   /** How many of the round should have been asked by now. */
   const quota = () => {
     if (current === undefined) return 0;
@@ -42,32 +49,37 @@ export function createLane(
     const passed = overMs <= 0 ? 1 : (steadyNow() - startMs) / overMs;
     return Math.min(targets.length, Math.floor(passed * targets.length) + 1);
   };
-  const start = (target: TelemetryTarget, of: NonNullable<typeof current>) => {
+  /** One target less to wait for. */
+  const finish = (of: Current) => {
+    of.over += 1;
+    if (of.over === of.targets.length) of.onEnd?.({ asked: of.asked, durationMs: steadyNow() - of.startMs });
+  };
+  const start = (target: TelemetryTarget, of: Current) => {
+    of.asked += 1;
     const answered = ask(target, of.round).finally(() => {
       inFlight.delete(target.name);
-      of.answered += 1;
       if (stopped) return;
-      if (of.answered === of.targets.length) of.onEnd?.({ asked: of.answered, durationMs: steadyNow() - of.startMs });
+      finish(of);
       startDue();
     });
     inFlight.set(target.name, answered);
   };
   const startDue = () => {
     if (stopped || current === undefined) return;
-    for (const due = quota(); asked < due && inFlight.size < maxInFlight; asked += 1) {
-      const target = current.targets[asked];
-      if (target !== undefined) start(target, current);
+    for (const due = quota(); current.next < due && inFlight.size < maxInFlight; current.next += 1) {
+      const target = current.targets[current.next];
+      if (target === undefined || isBusy(target.name)) finish(current);
+      else start(target, current);
     }
   };
 
   return {
     begin(round) {
-      current = { ...round, startMs: steadyNow(), answered: 0 };
-      asked = 0;
+      current = { ...round, startMs: steadyNow(), next: 0, asked: 0, over: 0 };
     },
     startDue,
     get isDrained() {
-      return isDrained();
+      return current === undefined || current.next >= current.targets.length;
     },
     isAsking: (name) => inFlight.has(name),
     async stop() {

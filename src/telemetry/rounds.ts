@@ -74,11 +74,15 @@ export function startRounds(options: RoundsOptions): () => Promise<void> {
     const answered = await options.ask(target);
     noteAnswer(ailing, target.name, answered, inRound);
   };
-  const well = createLane(options.maxInFlight ?? MAX_IN_FLIGHT, steadyNow, ask);
-  const sick = createLane(Math.min(MAX_AILING_IN_FLIGHT, options.maxInFlight ?? MAX_IN_FLIGHT), steadyNow, ask);
+  // Looked at when a node's turn comes, not when the round begins: the last of the round before have answered by then.
+  const isBusy = (name: NodeName): boolean => well.isAsking(name) || sick.isAsking(name);
+  const { maxInFlight = MAX_IN_FLIGHT } = options;
+  const well = createLane({ maxInFlight, steadyNow, ask, isBusy });
+  const sick = createLane({ maxInFlight: Math.min(MAX_AILING_IN_FLIGHT, maxInFlight), steadyNow, ask, isBusy });
   const isAiling = ({ name }: TelemetryTarget) => (ailing.get(name)?.failures ?? 0) > 1;
-  const isDue = ({ name }: TelemetryTarget) =>
-    (ailing.get(name)?.untilRound ?? 0) <= round && !well.isAsking(name) && !sick.isAsking(name);
+  const dueSince = ({ name }: TelemetryTarget) => ailing.get(name)?.untilRound ?? 0;
+  const longestWaiting = (a: TelemetryTarget, b: TelemetryTarget) => dueSince(a) - dueSince(b);
+  const isDue = (target: TelemetryTarget) => dueSince(target) <= round;
 
   const beginRound = () => {
     round += 1;
@@ -97,7 +101,9 @@ export function startRounds(options: RoundsOptions): () => Promise<void> {
       due.filter((target) => !isAiling(target)),
       options.onRound,
     );
-    laneOf(sick, due.filter(isAiling), undefined);
+    // What the lane cannot manage in one round is dropped, so who has waited longest comes first: else the last in order
+    // would never be asked again.
+    laneOf(sick, due.filter(isAiling).toSorted(longestWaiting), undefined);
     waitFor(steadyNow() + intervalMs * (1 + JITTER * (2 * random() - 1)));
   };
   // A round that takes longer than its interval is finished first: else the last in order would never be asked.

@@ -5,7 +5,12 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { NodeSample } from "../../../src/core/facts.ts";
 import { nodeName } from "../../../src/core/units.ts";
 import { defaultPolicy } from "../../../src/policy/parse.ts";
-import { nodeExporterSource, type NodeExporterSettings } from "../../../src/telemetry/node-exporter.ts";
+import {
+  longestWindowMs,
+  nodeExporterSource,
+  type NodeExporterSettings,
+} from "../../../src/telemetry/node-exporter.ts";
+import { MAX_BODY_BYTES } from "../../../src/telemetry/scrape.ts";
 import { roundTargets } from "../../../src/telemetry/rounds.ts";
 import type { TelemetryFailure, TelemetryTarget } from "../../../src/telemetry/source.ts";
 
@@ -29,6 +34,8 @@ function page(): string {
 
 const healthy = (_request: unknown, response: ServerResponse) => void response.end(page());
 const never = () => undefined;
+/** More than is read. */
+const padding = "# padding\n".repeat(Math.ceil(MAX_BODY_BYTES / 10) + 100_000);
 
 /** One address of 127.0.0.0/8 per behaviour, all on one port, as nodes of a cluster have it. */
 async function exporters(behaviours: Record<string, RequestListener>) {
@@ -45,7 +52,12 @@ async function exporters(behaviours: Record<string, RequestListener>) {
   return port;
 }
 
-function scraping(port: number, targets: readonly TelemetryTarget[], settings: Partial<NodeExporterSettings> = {}) {
+function scraping(
+  port: number,
+  targets: readonly TelemetryTarget[],
+  settings: Partial<NodeExporterSettings> = {},
+  steadyNow = () => performance.now(),
+) {
   const samples = new Map<string, NodeSample[]>();
   const failures = new Map<string, TelemetryFailure[]>();
   const add = <T>(map: Map<string, T[]>, name: string, value: T) => map.set(name, [...(map.get(name) ?? []), value]);
@@ -53,7 +65,7 @@ function scraping(port: number, targets: readonly TelemetryTarget[], settings: P
   if (telemetry.source !== "node-exporter") throw new Error("the default source has changed");
   const source = nodeExporterSource({
     settings: { ...telemetry, port, intervalMs: 250, timeoutMs: 200, ...settings },
-    now: () => performance.now(),
+    ...{ now: () => performance.now(), steadyNow },
     sink: {
       targets: () => targets,
       sample: (node, sample) => add(samples, node, sample),
@@ -65,13 +77,14 @@ function scraping(port: number, targets: readonly TelemetryTarget[], settings: P
   return { source, samples, failures };
 }
 
+const soon = (holds: () => void) => vi.waitFor(holds, { timeout: 20_000, interval: 10 });
 const target = (name: string, address: string | undefined, paced = true) => ({ name: nodeName(name), address, paced });
 
 describe("node_exporter", () => {
   it("gives gauges at once and rates from the second scrape on", async () => {
     const port = await exporters({ "127.0.0.1": healthy });
     const { samples } = scraping(port, [target("a", "127.0.0.1")]);
-    await vi.waitFor(() => expect(samples.get("a")?.length).toBeGreaterThanOrEqual(2));
+    await soon(() => expect(samples.get("a")?.length).toBeGreaterThanOrEqual(2));
     const [first, second] = samples.get("a") ?? [];
     expect(first).toMatchObject({ dirtyBytes: 12345, cores: 1, awaitMs: undefined });
     expect(second?.awaitMs).toBeCloseTo(50, 3);
@@ -81,7 +94,7 @@ describe("node_exporter", () => {
     const port = await exporters({
       "127.0.0.1": healthy,
       "127.0.0.2": never,
-      "127.0.0.3": (_request, response) => void response.end("# padding\n".repeat(200_000)),
+      "127.0.0.3": (_request, response) => void response.end(padding),
       "127.0.0.4": (_request, response) => void response.writeHead(503).end("busy"),
       "127.0.0.5": (_request, response) => void response.end("node_load1 1\n"),
     });
@@ -98,25 +111,47 @@ describe("node_exporter", () => {
       port,
       Object.entries(names).map(([name, address]) => target(name, address)),
     );
-    await vi.waitFor(() => expect(failures.size).toBe(6), { timeout: 3_000 });
-    const kinds = Object.fromEntries([...failures].map(([name, list]) => [name, list[0]?.kind]));
-    expect(kinds).toEqual({
-      hung: "TimedOut",
-      huge: "TooLarge",
-      ill: "BadStatus",
-      blank: "NoDisk",
-      gone: "Unreachable",
+    const kinds = {
+      ...{ hung: "TimedOut", huge: "TooLarge", ill: "BadStatus", blank: "NoDisk", gone: "Unreachable" },
       new: "NoAddress",
-    });
-    await vi.waitFor(() => expect(samples.get("a")?.length).toBeGreaterThanOrEqual(3), { timeout: 3_000 });
+    };
+    for (const [name, kind] of Object.entries(kinds)) {
+      await soon(() => expect(failures.get(name)?.map((failure) => failure.kind)).toContain(kind));
+    }
+    await soon(() => expect(samples.get("a")?.length).toBeGreaterThanOrEqual(3));
+    expect([...samples.keys()].toSorted()).toEqual(["a", "blank"]);
   });
 
   it("has one request in flight per node", async () => {
     let asked = 0;
     const port = await exporters({ "127.0.0.1": () => void (asked += 1) });
     const { failures } = scraping(port, [target("a", "127.0.0.1")], { timeoutMs: 700 });
-    await vi.waitFor(() => expect(failures.size).toBe(1), { timeout: 3_000 });
-    expect(asked).toBe(1);
+    let askedBeforeFailure = 0;
+    await soon(() => {
+      if (failures.size === 0) askedBeforeFailure = asked;
+      expect(failures.size).toBe(1);
+    });
+    expect(askedBeforeFailure).toBe(1);
+  });
+
+  it("takes no mean over a gap for figures of now: after one, rates begin anew", async () => {
+    const clock = { nowMs: 0 };
+    const port = await exporters({ "127.0.0.1": healthy });
+    const { samples } = scraping(port, [target("a", "127.0.0.1")], {}, () => performance.now() + clock.nowMs);
+    const rates = () => (samples.get("a") ?? []).map(({ awaitMs }) => awaitMs !== undefined);
+    await soon(() => expect(rates().at(-1)).toBe(true));
+    const before = rates().length;
+    // The process, or the exporter, was away for a minute.
+    clock.nowMs = 60_000;
+    await soon(() => expect(rates().slice(before)).toContain(false));
+    await soon(() => expect(rates().at(-1)).toBe(true));
+  });
+
+  it("allows a longer time between scrapes of nodes that are not paced: their turn comes once in a rotation", () => {
+    const { telemetry } = defaultPolicy();
+    if (telemetry.source !== "node-exporter") throw new Error("the default source has changed");
+    expect([longestWindowMs(telemetry, true), longestWindowMs(telemetry, false)]).toEqual([5_000, 120_000]);
+    expect(longestWindowMs({ ...telemetry, intervalMs: 60_000 }, true)).toBe(180_000);
   });
 
   it("stops in the middle of a scrape without a failure", async () => {

@@ -35,22 +35,40 @@ describe("one line", () => {
 });
 
 describe("a text in chunks", () => {
-  const text = '# TYPE x\nnode_load1 2\r\nother 5\nnode_disk_reads_completed_total{device="sda"} 7\n\nnode_load1 3';
+  const text = '# TYPE x\nnode_load1 2\r\nother 5\nnode_disk_reads_completed_total{device="sdä"} 7\n\nnode_load1 3\n';
+
+  /** The values that a text gives, cut at these places. */
+  function valuesOf(bytes: Buffer, cuts: readonly number[] = []): number[] {
+    const values: number[] = [];
+    const push = prometheusTextReader(wanted, ({ value }) => values.push(value));
+    const places = [0, ...cuts.toSorted((a, b) => a - b), bytes.length];
+    places.forEach((place, index) => push(bytes.subarray(place, places[index + 1] ?? bytes.length)));
+    return values;
+  }
 
   it("reads the same however it is cut", () => {
     fc.assert(
       fc.property(fc.array(fc.nat({ max: text.length })), (cuts) => {
-        const reader = prometheusTextReader(wanted);
-        const places = [0, ...cuts.toSorted((a, b) => a - b), text.length];
-        places.forEach((place, index) => reader.push(text.slice(place, places[index + 1] ?? text.length)));
-        expect(reader.end().map(({ value }) => value)).toEqual([2, 7, 3]);
+        expect(valuesOf(Buffer.from(text), cuts)).toEqual([2, 7, 3]);
       }),
     );
   });
 
-  it("keeps a bounded number of series", () => {
-    const reader = prometheusTextReader(wanted);
-    for (let line = 0; line < 20_000; line++) reader.push(`node_load1 ${line}\n`);
-    expect(reader.end().length).toBeLessThanOrEqual(8_192);
+  it("that ends in the middle of a line gives only what was whole", () => {
+    const bytes = Buffer.from("node_load1 2\nnode_load1 345\n");
+    for (let end = 0; end < bytes.length; end += 1) {
+      expect(valuesOf(bytes.subarray(0, end))).toEqual(end < 13 ? [] : [2]);
+    }
+  });
+
+  it("keeps nothing of a line without end", () => {
+    const values: number[] = [];
+    const push = prometheusTextReader(wanted, ({ value }) => values.push(value));
+    const before = process.memoryUsage().arrayBuffers;
+    const filler = Buffer.alloc(65_536, "x");
+    for (let chunk = 0; chunk < 1_000; chunk += 1) push(filler);
+    push(Buffer.from("\nnode_load1 4\n"));
+    expect(values).toEqual([4]);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(8_388_608);
   });
 });

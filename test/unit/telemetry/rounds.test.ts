@@ -1,27 +1,40 @@
-/** Rounds of questions: evenly spread, bounded, everybody's turn, and the dead delay nobody. */
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+/** Rounds of questions: evenly spread, bounded, everybody's turn, and the dead delay nobody. On a fake clock: exact. */
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { nodeName } from "../../../src/core/units.ts";
 import { startRounds, type RoundsOptions } from "../../../src/telemetry/rounds.ts";
 import type { TelemetryTarget } from "../../../src/telemetry/source.ts";
+
+const ends: (() => Promise<void>)[] = [];
+beforeEach(() => void vi.useFakeTimers());
+afterEach(async () => {
+  const over = Promise.all(ends.splice(0).map((end) => end()));
+  await vi.runAllTimersAsync();
+  await over;
+  vi.useRealTimers();
+});
 
 const nodes = (count: number, prefix = "n"): TelemetryTarget[] =>
   Array.from({ length: count }, (_, index) => ({
     ...{ name: nodeName(`${prefix}${index}`), address: undefined, paced: true },
   }));
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const after = <T>(ms: number, answer: T) => new Promise<T>((resolve) => setTimeout(resolve, ms, answer));
+const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 
 function run(
   targets: readonly TelemetryTarget[],
   answer: (name: string) => Promise<boolean>,
   more: Partial<RoundsOptions> = {},
 ) {
-  const asked: { name: string; atMs: number }[] = [];
+  const asked: { name: string; atMs: number; round: number }[] = [];
   const flight = { now: 0, peak: 0 };
+  const ended: number[] = [];
+  let round = 0;
   const startMs = performance.now();
   const end = startRounds({
     ...{ intervalMs: 250, rotationMs: 10_000, targets: () => targets, steadyNow: () => performance.now() },
+    ...{ random: () => 0.5, beforeRound: () => void (round += 1), onRound: (one) => ended.push(one.asked) },
     async ask({ name }) {
-      asked.push({ name, atMs: performance.now() - startMs });
+      asked.push({ name, atMs: performance.now() - startMs, round });
       flight.peak = Math.max(flight.peak, (flight.now += 1));
       const answered = await answer(name);
       flight.now -= 1;
@@ -29,66 +42,93 @@ function run(
     },
     ...more,
   });
-  onTestFinished(end);
-  return { asked, flight, end };
+  ends.push(end);
+  return { asked, flight, end, ended };
 }
 
 const turnsOf = (asked: readonly { name: string }[], name: string) => asked.filter((one) => one.name === name).length;
 
 describe("the questions of a round", () => {
-  it("are spread over the interval: no storm", async () => {
-    const { asked } = run(nodes(400), () => Promise.resolve(true), { intervalMs: 1_000 });
-    await pause(400);
-    // About half of three quarters of the second have passed.
-    expect(asked.length).toBeGreaterThan(100);
-    expect(asked.length).toBeLessThan(320);
-    await vi.waitFor(() => expect(asked.length).toBeGreaterThanOrEqual(400), { timeout: 3_000 });
-    expect(new Set(asked.slice(0, 400).map(({ name }) => name)).size).toBe(400);
+  it("are spread over three quarters of the interval: no storm", async () => {
+    const { asked, ended } = run(nodes(400), () => Promise.resolve(true), { intervalMs: 1_000 });
+    await pass(375);
+    // Half of them, give or take what is due in one look of 20 ms.
+    expect(Math.abs(asked.length - 200)).toBeLessThanOrEqual(12);
+    await pass(500);
+    expect(new Set(asked.map(({ name }) => name)).size).toBe(400);
+    expect([asked.length, ended]).toEqual([400, [400]]);
   });
 
-  it("stay within the bound in flight, and the last in order has its turn although rounds take longer", async () => {
-    const { asked, flight } = run(nodes(200), () => pause(20).then(() => true), { intervalMs: 250, maxInFlight: 5 });
-    await vi.waitFor(() => expect(turnsOf(asked, "n199")).toBeGreaterThanOrEqual(2), { timeout: 5_000 });
-    expect(flight.peak).toBeLessThanOrEqual(5);
+  it("stay within the bound in flight, and everybody has a turn in each round although rounds take longer", async () => {
+    const { asked, flight, ended } = run(nodes(200), () => after(20, true), { maxInFlight: 5 });
+    // 200 questions of 20 ms, five at a time: 0.8 s a round.
+    await pass(4_100);
+    expect(flight.peak).toBe(5);
+    expect(turnsOf(asked, "n199")).toBeGreaterThanOrEqual(4);
     expect(turnsOf(asked, "n0") - turnsOf(asked, "n199")).toBeLessThanOrEqual(1);
+    expect(new Set(ended)).toEqual(new Set([200]));
   });
 
   it("come in the same order each time, so that a node is asked at even distances", async () => {
     const { asked } = run(nodes(20), () => Promise.resolve(true));
-    await vi.waitFor(() => expect(asked.length).toBeGreaterThanOrEqual(60), { timeout: 3_000 });
+    await pass(800);
     const order = asked.slice(0, 20).map(({ name }) => name);
     expect(asked.slice(20, 40).map(({ name }) => name)).toEqual(order);
+  });
+
+  it("are one for each node at a time: who still owes an answer misses its turn", async () => {
+    const { asked, ended } = run(nodes(3), (name) => after(name === "n1" ? 600 : 1, true));
+    await pass(1_300);
+    expect(turnsOf(asked, "n1")).toBe(2);
+    expect(turnsOf(asked, "n0")).toBe(6);
+    expect(ended).toContain(2);
+  });
+
+  it("are moved a little each time, so that replicas do not fall into step", async () => {
+    const chance = [0, 1];
+    const { asked } = run(nodes(1), () => Promise.resolve(true), { random: () => chance.shift() ?? 0.5 });
+    await pass(600);
+    expect(asked.map(({ atMs }) => Math.round(atMs))).toEqual([0, 225, 500]);
   });
 });
 
 describe("nodes that do not answer", () => {
+  const dead = (name: string) => name.startsWith("dead");
+
   it("by the hundred delay no living one once they are known", async () => {
-    const dead = nodes(600, "dead");
-    const living = nodes(20, "living");
-    const { asked, flight } = run([...dead, ...living], (name) =>
-      name.startsWith("dead") ? pause(200).then(() => false) : Promise.resolve(true),
+    const { asked, flight } = run([...nodes(600, "dead"), ...nodes(20, "living")], (name) =>
+      dead(name) ? after(200, false) : Promise.resolve(true),
     );
     // Known as dead after two turns; from then on the living have a turn in each interval.
-    await vi.waitFor(() => expect(turnsOf(asked, "living19")).toBeGreaterThanOrEqual(3), { timeout: 8_000 });
+    await pass(1_500);
     const before = turnsOf(asked, "living19");
-    await pause(1_500);
-    expect(turnsOf(asked, "living19") - before).toBeGreaterThanOrEqual(4);
+    await pass(1_500);
+    expect(turnsOf(asked, "living19") - before).toBeGreaterThanOrEqual(5);
     expect(flight.peak).toBeLessThanOrEqual(256 + 64);
   });
 
   it("are asked less often, but not given up", async () => {
     const { asked } = run(nodes(1), () => Promise.resolve(false));
-    await pause(3_000);
-    expect(turnsOf(asked, "n0")).toBeGreaterThanOrEqual(3);
-    expect(turnsOf(asked, "n0")).toBeLessThanOrEqual(7);
+    await pass(5_000);
+    expect(asked.slice(0, 5).map(({ round }) => round)).toEqual([1, 2, 4, 8, 12]);
+  });
+
+  it("all have their turn, also when they are more than their lane can manage", async () => {
+    // Five at a time, 200 ms each: about six in a round, so 24 before the first are due again.
+    const { asked } = run(nodes(100, "dead"), () => after(200, false), { maxInFlight: 5 });
+    await pass(60_000);
+    const turns = nodes(100, "dead").map(({ name }) => turnsOf(asked, name));
+    expect(Math.min(...turns)).toBeGreaterThanOrEqual(Math.max(...turns) - 2);
   });
 });
 
 it("rounds end: nobody is asked afterwards", async () => {
-  const { asked, end } = run(nodes(50), () => pause(5).then(() => true));
-  await pause(100);
-  await end();
+  const { asked, end } = run(nodes(50), () => after(5, true));
+  await pass(100);
+  const over = end();
+  await pass(5);
+  await over;
   const told = asked.length;
-  await pause(400);
+  await pass(1_000);
   expect(asked.length).toBe(told);
 });
