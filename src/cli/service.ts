@@ -232,7 +232,7 @@ function serviceState(
       const heard = Object.entries(contacts).filter((entry): entry is [string, number] => entry[1] !== undefined);
       return Object.fromEntries(heard.map(([resource, atMs]) => [resource, Math.max(0, nowMs - atMs)]));
     },
-    telemetryAgeMs: (node, nowMs) => telemetry.ageMs(node, nowMs),
+    telemetryAgesMs: (nowMs) => telemetry.agesMs(nowMs),
     eventsDropped: () => events.counts.dropped + events.counts.failed,
   };
 }

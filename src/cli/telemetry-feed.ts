@@ -34,8 +34,8 @@ export interface TelemetryFeedOptions {
 export interface TelemetryFeed {
   /** Starts the source of these settings; ends the one before, unless the settings are the same. */
   use(settings: Telemetry): void;
-  /** Age of a node's latest figures in ms; undefined when it has given none. */
-  ageMs(node: NodeName, nowMs: number): number | undefined;
+  /** Age of the latest figures of each node that exists and has given some, in ms. */
+  agesMs(nowMs: number): ReadonlyMap<NodeName, number>;
   /** Ends the source. */
   stop(): Promise<void>;
 }
@@ -73,7 +73,7 @@ export function createTelemetryFeed(options: TelemetryFeedOptions): TelemetryFee
       log.info({ source: settings.source }, "source of telemetry in use");
       inUse.source.start();
     },
-    ageMs: (node, nowMs) => books.ageMs(node, nowMs),
+    agesMs: (nowMs) => books.agesMs(nowMs),
     async stop() {
       end();
       await ending;
@@ -161,8 +161,9 @@ class FeedBooks {
     log.warn({ node, kind: failure.kind }, `no telemetry: ${failure.message}`);
   }
 
-  ageMs(node: NodeName, nowMs: number): number | undefined {
-    const lastMs = this.#lastSampleMs.get(node);
-    return lastMs === undefined ? undefined : Math.max(0, nowMs - lastMs);
+  agesMs(nowMs: number): ReadonlyMap<NodeName, number> {
+    // Forgets the nodes that are gone, also while no source asks for its targets.
+    this.targets();
+    return new Map([...this.#lastSampleMs].map(([node, lastMs]) => [node, Math.max(0, nowMs - lastMs)]));
   }
 }

@@ -13,7 +13,10 @@ export const BUSY_UTILISATION = 0.9;
 const LEARNING_UTILISATION = 0.1;
 /** After a cut the limit rests for this long, so that one overload is not punished sample by sample. Assumed, in ms. */
 const REST_AFTER_CUT_MS = 10_000;
-/** A disk that was hot stays hot for this long after its last hot sample: no flapping between samples. Assumed, in ms. */
+/**
+ * A disk that was hot stays hot for this long after its last hot sample, or for as long as that sample is fresh where
+ * that is longer (Prometheus scrapes every 15 s or so): no flapping between samples. Assumed, in ms.
+ */
 const HOT_FOR_MS = 10_000;
 /** gp3's baseline, in bytes/s: what a disk is taken for until something is known (problem.md). */
 const GP3_BYTES_PER_SECOND = 125 * MIB;
@@ -61,10 +64,13 @@ export function markUsed(limit: Limit): Limit {
   return limit.used ? limit : { ...limit, used: true };
 }
 
-/** Takes in one sample of the disk: learns its throughput, and whether it is hot. */
-export function afterSample(limit: Limit, nodeClass: NodeClass, sample: NodeSample): Limit {
+/**
+ * Takes in one sample of the disk: learns its throughput, and whether it is hot.
+ * @param freshForMs how long a sample of this source counts as fresh
+ */
+export function afterSample(limit: Limit, nodeClass: NodeClass, sample: NodeSample, freshForMs = 0): Limit {
   const hot = (sample.awaitMs ?? 0) > nodeClass.awaitMs.hot;
-  const hotUntilMs = hot ? sample.atMs + HOT_FOR_MS : limit.hotUntilMs;
+  const hotUntilMs = hot ? sample.atMs + Math.max(HOT_FOR_MS, freshForMs) : limit.hotUntilMs;
   const bytesPerSecond = learntThroughput(limit.bytesPerSecond, sample);
   return { ...limit, hotUntilMs, bytesPerSecond };
 }

@@ -13,7 +13,7 @@ import { offer, score } from "./offer.ts";
 import { pacedPlaces, placeOf, SettledRoom } from "./places.ts";
 import { plan } from "./plan.ts";
 import { status, type Judged } from "./status.ts";
-import type { NodeName, PodUID } from "./units.ts";
+import { SECOND_MS, type NodeName, type PodUID } from "./units.ts";
 import type { ClusterStatus, Offer, Plan, Verdict } from "./verdict.ts";
 
 /** What an edge knows of this replica when it asks. */
@@ -97,7 +97,8 @@ class BookPacer implements Pacer {
 
   observeSample(node: NodeName, sample: NodeSample, _nowMs: number): void {
     this.#books.samples.set(node, sample);
-    this.#move(node, (limit, facts) => afterSample(limit, this.#books.classOf(facts), sample));
+    const freshForMs = this.#books.policy.telemetry.staleSeconds * SECOND_MS;
+    this.#move(node, (limit, facts) => afterSample(limit, this.#books.classOf(facts), sample, freshForMs));
   }
 
   admit(pod: PodFacts, replica: ReplicaState, nowMs: number): Verdict {

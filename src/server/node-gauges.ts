@@ -56,7 +56,7 @@ export function nodeGauges(registers: Registry[]) {
   });
   const telemetryAge = new Gauge({
     name: "paceline_telemetry_age_seconds",
-    help: "Age of a node's latest figures. Paced nodes only; absent while a node has given none.",
+    help: "Age of a node's latest figures, paced or not; absent while a node has given none.",
     labelNames: ["node"] as const,
     registers,
   });
@@ -68,10 +68,11 @@ export function nodeGauges(registers: Registry[]) {
   });
 
   return {
-    /** Sets all to what the status says. `ageMs` gives the age of a node's latest figures. */
-    set(status: ClusterStatus, ageMs: (node: NodeStatus["name"]) => number | undefined): void {
+    /** Sets all to what the status says. `agesMs` has the age of each node's latest figures. */
+    set(status: ClusterStatus, agesMs: ReadonlyMap<NodeStatus["name"], number>): void {
       for (const { gauge, value } of gauges) setPerNode(gauge, status.nodes, value);
-      setPerNode(telemetryAge, status.nodes, ({ name }) => seconds(ageMs(name)));
+      telemetryAge.reset();
+      for (const [node, ageMs] of agesMs) telemetryAge.set({ node }, ageMs / 1_000);
       held.reset();
       for (const { reason } of status.held) held.inc({ reason });
       states.reset();
@@ -83,8 +84,6 @@ export function nodeGauges(registers: Registry[]) {
     },
   };
 }
-
-const seconds = (ms: number | undefined) => (ms === undefined ? undefined : ms / 1_000);
 
 function setPerNode(
   gauge: Gauge<"node">,

@@ -34,7 +34,7 @@ function refreshGauges({ pacer, state, now, metrics }: AppDependencies): void {
   for (const [resource, ageMs] of Object.entries(state.watchAgesMs(nowMs))) {
     metrics.watchAge.set({ resource }, ageMs / 1_000);
   }
-  metrics.nodes.set(pacer.status(nowMs), (node) => state.telemetryAgeMs(node, nowMs));
+  metrics.nodes.set(pacer.status(nowMs), state.telemetryAgesMs(nowMs));
 }
 
 /** Adds `/healthz`, `/readyz`, `/metrics`, `/status.json`, and the page at `/` that shows it. */

@@ -23,8 +23,8 @@ export interface ServiceState {
   policyValid(): boolean;
   /** Time since the API server was last heard, by resource, in ms. */
   watchAgesMs(nowMs: number): Readonly<Record<string, number>>;
-  /** Age of a node's latest figures in ms; undefined when it has given none. */
-  telemetryAgeMs(node: NodeName, nowMs: number): number | undefined;
+  /** Age of the latest figures of each node that has given some, in ms. */
+  telemetryAgesMs(nowMs: number): ReadonlyMap<NodeName, number>;
   /** Events that were given up since the start. */
   eventsDropped(): number;
   /** False while the server still shows its stopgap certificate, which nobody trusts; absent where it needs none. */

@@ -46,8 +46,11 @@ const readOptional = async (file: string | undefined) =>
 export function createAccess(settings: AccessSettings, steadyNow: () => number): AccessKeeper {
   let current: { readonly key: string; readonly agent: Agent } | undefined;
   let opened: { readonly atMs: number; readonly access: Promise<Access> } | undefined;
+  let closed = false;
   const read = async (): Promise<Access> => {
     const [headers, certificates] = await Promise.all([authorization(settings), readCertificates(settings.tls)]);
+    // Else connections made now would outlive their source.
+    if (closed) throw new Error("the source was stopped");
     const key = JSON.stringify(certificates);
     if (current?.key !== key) {
       // Those in flight on the old connections may end; nobody waits for them here.
@@ -68,6 +71,7 @@ export function createAccess(settings: AccessSettings, steadyNow: () => number):
       return opened.access;
     },
     async close() {
+      closed = true;
       await current?.agent.destroy();
     },
   };

@@ -1,4 +1,5 @@
 /** The one query that asks Prometheus for the figures of all nodes, and the reading of its answer. Pure. */
+import { MAX_DISKS } from "./counters.ts";
 import { imageMounts } from "./image-device.ts";
 import type { DiskRates } from "./signals.ts";
 
@@ -76,10 +77,12 @@ export function figuresQuery({ nodeLabel, selector, staleSeconds }: QuerySetting
 
 const marked = (part: string, expression: string) => `label_replace(${expression},"${PART}","${part}","","")`;
 
-/** What the answer says of one value of the node label. */
+/** What the answer says of one node. */
 export interface NodeFigures {
   readonly disks: Map<string, Partial<Record<DiskPart, number>>>;
   readonly node: Partial<Record<NodePart, number>>;
+  /** When Prometheus scraped the node, by its own clock, in s; names the scrape, however late its answer comes. */
+  scrapedSeconds: number;
   /** Device by mount point. */
   readonly mounts: Map<string, string>;
 }
@@ -87,21 +90,56 @@ export interface NodeFigures {
 const isPart = <Part extends string>(parts: readonly Part[], word: string): word is Part =>
   (parts as readonly string[]).includes(word);
 
-/** Sorts one series of the answer in; series that are not ours are passed over. */
-export function addSeries(figures: Map<string, NodeFigures>, nodeLabel: string, element: unknown): void {
+/**
+ * Sorts one series of the answer in; series that are not ours, or of nodes that we do not know, are passed over. Of
+ * several series of one figure the largest counts (of the age the smallest).
+ * @param nodeOf the node that a value of the node label stands for
+ */
+export function addSeries<Node>(
+  figures: Map<Node, NodeFigures>,
+  nodeLabel: string,
+  nodeOf: (label: string) => Node | undefined,
+  element: unknown,
+): void {
   const { metric, value } = (element ?? {}) as { metric?: Record<string, unknown>; value?: unknown };
-  const label = metric?.[nodeLabel];
-  const part = metric?.[PART];
+  const [label, part] = [metric?.[nodeLabel], metric?.[PART]];
   if (typeof label !== "string" || typeof part !== "string" || !Array.isArray(value)) return;
-  const number = Number(value[1]);
-  const entry: NodeFigures = figures.get(label) ?? { disks: new Map(), node: {}, mounts: new Map<string, string>() };
-  figures.set(label, entry);
-  const device = typeof metric?.["device"] === "string" ? metric["device"] : "";
-  if (isPart(diskParts, part)) {
-    entry.disks.set(device, { ...entry.disks.get(device), [part]: number });
-  } else if (isPart(nodeParts, part)) {
-    if (Number.isFinite(number)) entry.node[part] = number;
-  } else if (part === "mount" && typeof metric?.["mountpoint"] === "string") {
-    entry.mounts.set(metric["mountpoint"], device);
-  }
+  const node = nodeOf(label);
+  if (node === undefined) return;
+  const entry = figures.get(node) ?? noFigures();
+  figures.set(node, entry);
+  const word = (name: string) => (typeof metric?.[name] === "string" ? metric[name] : undefined);
+  const [at, figure] = [Number(value[0]), Number(value[1])];
+  if (part === "age") addAge(entry, at, figure);
+  else if (isPart(diskParts, part)) addDisk(entry, word("device") ?? "", part, figure);
+  else if (isPart(nodeParts, part)) addLarger(entry.node, part, figure);
+  else if (part === "mount") addMount(entry, word("mountpoint"), word("device"));
+}
+
+const noFigures = (): NodeFigures => ({
+  ...{ disks: new Map<string, Partial<Record<DiskPart, number>>>(), node: {} },
+  ...{ scrapedSeconds: -Infinity, mounts: new Map<string, string>() },
+});
+
+function addLarger<Part extends string>(figures: Partial<Record<Part, number>>, part: Part, figure: number): void {
+  const known: number | undefined = figures[part];
+  if (Number.isFinite(figure)) figures[part] = known === undefined ? figure : Math.max(known, figure);
+}
+
+function addAge(entry: NodeFigures, askedSeconds: number, age: number): void {
+  const scraped = askedSeconds - age;
+  if (!Number.isFinite(scraped) || scraped <= entry.scrapedSeconds) return;
+  entry.scrapedSeconds = scraped;
+  entry.node.age = age;
+}
+
+function addDisk({ disks }: NodeFigures, device: string, part: DiskPart, figure: number): void {
+  const disk = disks.get(device) ?? {};
+  addLarger(disk, part, figure);
+  if (disks.size < MAX_DISKS || disks.has(device)) disks.set(device, disk);
+}
+
+function addMount({ mounts }: NodeFigures, mountpoint: string | undefined, device = ""): void {
+  if (mountpoint !== undefined && (imageMounts as readonly string[]).includes(mountpoint))
+    mounts.set(mountpoint, device);
 }

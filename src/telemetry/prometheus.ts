@@ -10,7 +10,13 @@ import { nodeFinder } from "./node-label.ts";
 import { addSeries, diskParts, figuresQuery, type NodeFigures } from "./prometheus-query.ts";
 import { startPolling } from "./polling.ts";
 import { chooseDisk, deviceFilter, diskFiguresOf, type DiskRates } from "./signals.ts";
-import { asFailure, TelemetryFailure, type TelemetrySink, type TelemetrySource } from "./source.ts";
+import {
+  asFailure,
+  TelemetryFailure,
+  type TelemetrySink,
+  type TelemetrySource,
+  type TelemetryTarget,
+} from "./source.ts";
 
 export type PrometheusSettings = TelemetryOf<"prometheus">;
 
@@ -31,40 +37,33 @@ export function prometheusSource(options: PrometheusOptions): TelemetrySource {
   const { settings, sink, now, steadyNow = () => performance.now() } = options;
   const access = createAccess(settings, steadyNow);
   const counts = deviceFilter(settings.device);
-  /** When Prometheus scraped what was told of each node last, epoch ms. */
+  /** When Prometheus scraped what was told of each node last, by its own clock, in s. */
   const told = new Map<NodeName, number>();
   let stopped = false;
   let endPolling: (() => Promise<void>) | undefined;
 
-  const tell = (figures: ReadonlyMap<string, NodeFigures>, askedMs: number) => {
-    const targets = sink.targets();
-    const find = nodeFinder(targets);
-    const samples = new Map<NodeName, NodeSample>();
-    for (const [label, of] of figures) {
-      const name = find(label);
-      if (name !== undefined && of.node.age !== undefined) samples.set(name, sampleFrom(of, counts, askedMs));
-    }
+  const tell = (targets: readonly TelemetryTarget[], figures: ReadonlyMap<NodeName, NodeFigures>, askedMs: number) => {
     for (const { name, paced } of targets) {
-      const sample = samples.get(name);
-      if (sample === undefined) {
+      const of = figures.get(name);
+      if (of?.node.age === undefined) {
         if (paced) sink.failure(name, new TelemetryFailure("NoSeries", noSeries(settings, name)));
-      } else if (isNews(told.get(name), sample.atMs)) {
-        told.set(name, sample.atMs);
-        sink.sample(name, sample);
+      } else if (isNews(told.get(name), of.scrapedSeconds)) {
+        told.set(name, of.scrapedSeconds);
+        sink.sample(name, sampleFrom(of, counts, askedMs));
       }
     }
     const existing = new Set(targets.map(({ name }) => name));
     for (const name of told.keys()) if (!existing.has(name)) told.delete(name);
-    return targets.length;
   };
   const poll = async () => {
     const startMs = steadyNow();
     const askedMs = now();
     try {
-      const figures = await query(settings, access);
+      const targets = sink.targets();
+      const figures = await query(settings, access, nodeFinder(targets));
       if (stopped) return;
-      const asked = tell(figures, askedMs);
-      sink.round?.({ asked, durationMs: steadyNow() - startMs });
+      tell(targets, figures, askedMs);
+      sink.round?.({ asked: targets.length, durationMs: steadyNow() - startMs });
     } catch (error) {
       if (!stopped) sink.failure(undefined, asFailure(error));
     }
@@ -82,19 +81,23 @@ export function prometheusSource(options: PrometheusOptions): TelemetrySource {
   };
 }
 
-/** The same scrape seen again differs by rounding and by the time of the request only, in ms. */
-const SAME_SCRAPE_MS = 100;
-/** Goes back in time, too: when this machine's clock is set back, figures must not wait until it has caught up. */
-const isNews = (toldMs: number | undefined, atMs: number) =>
-  toldMs === undefined || Math.abs(atMs - toldMs) > SAME_SCRAPE_MS;
+/** The same scrape seen again differs by rounding only, in s. */
+const SAME_SCRAPE_SECONDS = 0.01;
+/** Goes back in time, too: when Prometheus' clock is set back, figures must not wait until it has caught up. */
+const isNews = (told: number | undefined, scraped: number) =>
+  told === undefined || Math.abs(scraped - told) > SAME_SCRAPE_SECONDS;
 
 /** Asks once. @throws TelemetryFailure; or an Error when a file of the credentials cannot be read */
-async function query(settings: PrometheusSettings, access: AccessKeeper): Promise<Map<string, NodeFigures>> {
+async function query(
+  settings: PrometheusSettings,
+  access: AccessKeeper,
+  nodeOf: (label: string) => NodeName | undefined,
+): Promise<Map<NodeName, NodeFigures>> {
   const { agent, headers } = await access.open();
   const url = `${settings.url.replace(/\/+$/, "")}/api/v1/query`;
   const form = new URLSearchParams({ query: figuresQuery(settings) }).toString();
-  const figures = new Map<string, NodeFigures>();
-  const reader = jsonElements((element) => addSeries(figures, settings.nodeLabel, element));
+  const figures = new Map<NodeName, NodeFigures>();
+  const reader = jsonElements((element) => addSeries(figures, settings.nodeLabel, nodeOf, element));
   const bounds = { dispatcher: agent, timeoutMs: settings.timeoutMs, maxBytes: MAX_ANSWER_BYTES };
   const { status, excerpt } = await exchange({
     ...bounds,

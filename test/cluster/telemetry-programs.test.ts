@@ -156,7 +156,7 @@ describe.skipIf(!hasExporter)("node_exporter of this machine", () => {
     expect(shown()?.awaitMs).toBeUndefined();
     await eventually("absent", () => shown()?.sample === "absent");
     expect(failures.some(({ kind }) => kind === "Unreachable")).toBe(true);
-    expect(feed.ageMs(node.name, Date.now())).toBeGreaterThanOrEqual(3_000);
+    expect(feed.agesMs(Date.now()).get(node.name)).toBeGreaterThanOrEqual(3_000);
 
     // Two slots: two go; as those start, the others follow. No disk figure has a say.
     const first = pacer.plan(Date.now()).releases.map(({ pod }) => pod);

@@ -8,6 +8,7 @@ import type { KubeObject } from "../../src/cluster/kube-json.ts";
 import { createShapeInterner } from "../../src/cluster/shape-interner.ts";
 import type { NodeFacts } from "../../src/core/facts.ts";
 import { createPacer, type Pacer } from "../../src/core/pacer.ts";
+import { nodeName } from "../../src/core/units.ts";
 import { defaultPolicy } from "../../src/policy/parse.ts";
 import type { PacingPolicy } from "../../src/policy/schema.ts";
 import { buildApp, type AppDependencies } from "../../src/server/app.ts";
@@ -51,7 +52,7 @@ export function fineState(policy: PacingPolicy): ServiceState {
     policy: () => policy,
     policyValid: () => true,
     watchAgesMs: () => ({ pods: 1_500 }),
-    telemetryAgeMs: () => 250,
+    telemetryAgesMs: () => new Map([[nodeName("a"), 250]]),
     eventsDropped: () => 0,
   };
 }

@@ -55,6 +55,7 @@ describe("the slot limit", () => {
 
   test("a disk over its await threshold is hot for ten seconds more", () => {
     expect(afterSample(fresh, nodeClass, { atMs: 1_000, awaitMs: 501 }).hotUntilMs).toBe(11_000);
+    expect(afterSample(fresh, nodeClass, { atMs: 1_000, awaitMs: 501 }, 45_000).hotUntilMs).toBe(46_000);
     expect(afterSample(fresh, nodeClass, { atMs: 1_000, awaitMs: 499 }).hotUntilMs).toBe(-Infinity);
   });
 });

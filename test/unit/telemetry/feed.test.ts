@@ -83,7 +83,7 @@ describe("a change of policy", () => {
     const told = samples.length;
     await new Promise((resolve) => setTimeout(resolve, 600));
     expect([samples.length, failures]).toEqual([told, []]);
-    expect(feed.ageMs(here.name, Date.now())).toBeGreaterThanOrEqual(600);
+    expect(feed.agesMs(Date.now()).get(here.name)).toBeGreaterThanOrEqual(600);
   });
 
   it("that changes nothing of telemetry leaves the source alone", async () => {

@@ -16,7 +16,7 @@ import { addSeries, figuresQuery, type NodeFigures } from "../../../src/telemetr
 import { chooseDisk, deviceFilter, sampleOf } from "../../../src/telemetry/signals.ts";
 import { telemetryFailureKinds } from "../../../src/telemetry/source.ts";
 import { readSummary, summarySample } from "../../../src/telemetry/summary.ts";
-import { promAnswer, promNode, summary } from "./source-answers.ts";
+import { promAnswer, promNode, promSeries, summary } from "./source-answers.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 
@@ -153,14 +153,31 @@ describe("Prometheus' answer", () => {
     }
   });
 
-  it("is sorted by node; what is not ours is passed over", () => {
+  const sorted = (elements: readonly unknown[]) => {
     const figures = new Map<string, NodeFigures>();
-    for (const one of [...promNode(2), null, 5, { metric: {} }, { metric: { instance: "x" }, value: [] }]) {
-      addSeries(figures, "instance", one);
+    const nodeOf = (label: string) => (["a", "127.0.0.1:9100"].includes(label) ? "a" : undefined);
+    for (const one of elements) addSeries(figures, "instance", nodeOf, one);
+    return figures;
+  };
+
+  it("is sorted by node; what is not ours is passed over", () => {
+    const figures = sorted([...promNode(2), null, 5, { metric: {} }, { metric: { instance: "x" }, value: [] }]);
+    expect([...figures.keys()]).toEqual(["a"]);
+    expect(figures.get("a")?.node).toMatchObject({ age: 2, dirtyBytes: 12345 });
+    expect(figures.get("a")?.disks.get("nvme0n1")).toMatchObject({ ios: 100, waitedSeconds: 5 });
+  });
+
+  it("keeps nothing of nodes that are not ours, and of one node no endless list of devices", () => {
+    const series = Array.from({ length: 5_000 }, (_, index) => promSeries("ios", 1, { device: `sd${index}` }));
+    expect(sorted([...series, ...promNode(1, "10.9.9.9:9100")]).size).toBe(1);
+    expect(sorted(series).get("a")?.disks.size).toBe(1_024);
+  });
+
+  it("counts the largest where two servers tell of one node under different labels, and the latest scrape", () => {
+    const twice = [...promNode(9, "a"), promSeries("cores", 2), promSeries("age", 4), promSeries("dirtyBytes", "NaN")];
+    for (const series of [twice, twice.toReversed()]) {
+      expect(sorted(series).get("a")?.node).toMatchObject({ cores: 4, age: 4, dirtyBytes: 12345 });
     }
-    expect([...figures.keys()]).toEqual(["127.0.0.1:9100"]);
-    expect(figures.get("127.0.0.1:9100")?.node).toMatchObject({ age: 2, dirtyBytes: 12345 });
-    expect(figures.get("127.0.0.1:9100")?.disks.get("nvme0n1")).toMatchObject({ ios: 100, waitedSeconds: 5 });
   });
 
   it("is asked for in one query, with the policy's label and selector in every part", () => {
