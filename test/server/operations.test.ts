@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { allowReasons, holdReasons, releaseReasons } from "../../src/api/reasons.ts";
+import { nodeName } from "../../src/core/units.ts";
 import { countRelease } from "../../src/server/metrics.ts";
 import { testApp } from "../support/app.ts";
 import { aNode, anOldNode, aPod, bound, START_MS } from "../support/core-facts.ts";
@@ -52,6 +53,12 @@ describe("/status.json", () => {
 });
 
 describe("/metrics", () => {
+  it("has the age of every node's figures, of settled ones too", async () => {
+    const state = { telemetryAgesMs: () => new Map([[nodeName("old"), 250]]) };
+    const { app } = testApp({ nodes: [anOldNode("old")], state });
+    expect((await app.inject("/metrics")).body).toContain('paceline_telemetry_age_seconds{node="old"} 0.25');
+  });
+
   it("has figures of the paced nodes and forgets nodes that are gone", async () => {
     const young = aNode("young");
     const { app, pacer } = testApp({ nodes: [young, anOldNode("old")] });

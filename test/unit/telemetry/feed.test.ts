@@ -8,17 +8,25 @@ import { systemClock } from "../../../src/cluster/clock.ts";
 import type { Log } from "../../../src/cluster/log.ts";
 import type { NodeSample } from "../../../src/core/facts.ts";
 import { createPacer } from "../../../src/core/pacer.ts";
-import { nodeName } from "../../../src/core/units.ts";
+import { nodeName, type NodeName } from "../../../src/core/units.ts";
 import { defaultPolicy } from "../../../src/policy/parse.ts";
 import type { PacingPolicyInput } from "../../../src/policy/schema.ts";
 import type { Telemetry } from "../../../src/policy/telemetry.ts";
-import type { TelemetryTarget } from "../../../src/telemetry/source.ts";
-import { aDaemonPod, aGatedPod, aNode } from "../../support/core-facts.ts";
-import { answerExporter, answerKubelet, answerPrometheus, promAnswer, promNode } from "./source-answers.ts";
+import type { TelemetryFailureKind, TelemetryTarget } from "../../../src/telemetry/source.ts";
+import { aDaemonPod, aGatedPod, aNode, anOldNode } from "../../support/core-facts.ts";
+import { LONGEST_WAIT_MS, threadCpuMs } from "../../support/thread-cpu.ts";
+import {
+  answerExporter,
+  answerKubelet,
+  answerPrometheus,
+  exporterPage,
+  promAnswer,
+  promNode,
+} from "./source-answers.ts";
 
-async function serve(listener: RequestListener): Promise<number> {
+async function serve(listener: RequestListener, host = "127.0.0.1", port = 0): Promise<number> {
   const server = createServer(listener);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(port, host, resolve));
   onTestFinished(() => {
     server.closeAllConnections();
     server.close();
@@ -29,8 +37,14 @@ async function serve(listener: RequestListener): Promise<number> {
 const settings = (telemetry: NonNullable<PacingPolicyInput["telemetry"]>): Telemetry =>
   defaultPolicy({ telemetry }).telemetry;
 const usual = { intervalMs: 250, timeoutMs: 200 };
+/** With more patience than a policy may ask for, so that a busy machine alone makes no time-out. */
+const patient = (of: Telemetry) => ({ ...of, ...("timeoutMs" in of && { timeoutMs: 20_000 }) }) as Telemetry;
 
-function feedFor(apiPort: number, targets: readonly TelemetryTarget[], onSample?: (sample: NodeSample) => void) {
+function feedFor(
+  apiPort: number,
+  targets: readonly TelemetryTarget[] | (() => readonly TelemetryTarget[]),
+  onSample?: (sample: NodeSample, node: NodeName) => void,
+) {
   const lines: string[] = [];
   const say = (_fields: object, message: string) => void lines.push(message);
   const log: Log = { debug: say, info: say, warn: say, error: say };
@@ -40,10 +54,10 @@ function feedFor(apiPort: number, targets: readonly TelemetryTarget[], onSample?
   const rounds: number[] = [];
   const feed = createTelemetryFeed({
     ...{ client, clock: systemClock, random: Math.random, log },
-    targets: () => targets,
+    targets: typeof targets === "function" ? targets : () => targets,
     onSample(node, sample) {
       samples.push({ node, sample });
-      onSample?.(sample);
+      onSample?.(sample, node);
     },
     onFailure: ({ kind }) => failures.push(kind),
     onRound: ({ durationMs }) => rounds.push(durationMs),
@@ -56,7 +70,7 @@ function feedFor(apiPort: number, targets: readonly TelemetryTarget[], onSample?
 }
 
 const here: TelemetryTarget = { name: nodeName("a"), address: "127.0.0.1", paced: true };
-const soon = (holds: () => void) => vi.waitFor(holds, { timeout: 5_000, interval: 10 });
+const soon = (holds: () => void) => vi.waitFor(holds, { timeout: 20_000, interval: 10 });
 
 describe("a change of policy", () => {
   it("switches the source live: what the old one still has to say no longer counts", async () => {
@@ -67,17 +81,17 @@ describe("a change of policy", () => {
     const kubelet = await serve(answerKubelet);
     const { feed, samples, failures } = feedFor(kubelet, [here]);
 
-    feed.use(settings({ source: "prometheus", url: `http://127.0.0.1:${slow}`, ...usual }));
+    feed.use(patient(settings({ source: "prometheus", url: `http://127.0.0.1:${slow}`, ...usual })));
     await soon(() => expect(waiting.length).toBe(1));
-    feed.use(settings({ source: "node-exporter", port: exporter, ...usual }));
+    feed.use(patient(settings({ source: "node-exporter", port: exporter, ...usual })));
     waiting[0]?.end(promAnswer(promNode(1)));
     await soon(() => expect(samples.length).toBeGreaterThanOrEqual(2));
     expect(samples[0]?.sample.ioPressure).toBeUndefined(); // a first scrape knows no rate; Prometheus' answer would
     expect(failures).toEqual([]);
 
-    feed.use(settings({ source: "kubelet", ...usual }));
+    feed.use(patient(settings({ source: "kubelet", ...usual })));
     await soon(() => expect(samples.at(-1)?.sample.cpuPressure).toBe(0.5));
-    feed.use(settings({ source: "prometheus", url: `http://127.0.0.1:${prometheus}`, ...usual }));
+    feed.use(patient(settings({ source: "prometheus", url: `http://127.0.0.1:${prometheus}`, ...usual })));
     await soon(() => expect(samples.at(-1)?.sample.cores).toBe(4));
     feed.use(settings({ source: "none" }));
     const told = samples.length;
@@ -103,7 +117,7 @@ it("a failing node is told to the log once, and when it is back", async () => {
     else answerExporter(request, response);
   });
   const { feed, failures, samples, lines } = feedFor(port, [here]);
-  feed.use(settings({ source: "node-exporter", port, ...usual }));
+  feed.use(patient(settings({ source: "node-exporter", port, ...usual })));
   await soon(() => expect(failures.length).toBeGreaterThanOrEqual(2));
   ill = false;
   await soon(() => expect(samples.length).toBeGreaterThan(0));
@@ -141,7 +155,7 @@ it("exporters behind a Service are found through its EndpointSlices, and followe
   await soon(() => expect(samples.some(({ node }) => node === "b")).toBe(true));
 });
 
-const filler = Buffer.alloc(1_048_576, '{"metric":{"instance":"127.0.0.1"},"value":[1,"1"]},');
+const filler = Buffer.from('{"metric":{"instance":"127.0.0.1"},"value":[1,"1"]},'.repeat(20_000));
 function sendAGigabyte(response: ServerResponse, sent = 0): void {
   for (let mib = sent; mib < 1_024 && !response.destroyed; mib += 1) {
     if (response.write(filler)) continue;
@@ -151,49 +165,99 @@ function sendAGigabyte(response: ServerResponse, sent = 0): void {
   response.end();
 }
 
-/** Longest that a decision may wait for telemetry's work, in ms; a handler's budget is 2 to 5, a plan's target 100. */
-const LONGEST_WAIT_MS = 100;
-
 describe("Prometheus never blocks a decision", () => {
   const manyNodes = Array.from({ length: 5_000 }, (_, index) => ({
     ...{ name: nodeName(`node-${index}`), address: `10.0.${index >> 8}.${index & 255}`, paced: index < 500 },
   }));
   const largeAnswer = Buffer.from(promAnswer(manyNodes.flatMap(({ address }) => promNode(1, `${address}:9100`))));
 
-  it.each<readonly [string, RequestListener]>([
-    ["is slow", () => undefined],
-    ["answers wrongly", (_request, response) => void response.end("<html>welcome</html>")],
-    ["answers with an error", (_request, response) => void response.writeHead(422).end('{"status":"error"}')],
+  it.each<readonly [string, TelemetryFailureKind | "figures", RequestListener]>([
+    ["is slow", "TimedOut", () => undefined],
+    ["hangs up", "Unreachable", (request) => void request.destroy()],
+    ["answers wrongly", "BadAnswer", (_request, response) => void response.end("<html>welcome</html>")],
+    ["answers with an error", "BadStatus", (_request, response) => void response.writeHead(422).end("{}")],
     [
       "sends 1 GB of series",
+      "TooLarge",
       (_request, response) => {
         response.write('{"status":"success","data":{"resultType":"vector","result":[');
         sendAGigabyte(response);
       },
     ],
-    ["sends 1 GB of nothing", (_request, response) => sendAGigabyte(response)],
-    ["answers for 5,000 nodes", (_request, response) => void response.end(largeAnswer)],
-  ])("when it %s", async (_name, listener) => {
+    ["sends 1 GB of something else", "BadAnswer", (_request, response) => sendAGigabyte(response)],
+    ["answers for 5,000 nodes", "figures", (_request, response) => void response.end(largeAnswer)],
+  ])("when it %s", async (_name, outcome, listener) => {
     const port = await serve(listener);
     const pacer = createPacer(defaultPolicy());
     pacer.upsertNode(aNode("a", { createdAtMs: Date.now(), readySinceMs: Date.now() }), Date.now());
     for (let pod = 0; pod < 20; pod += 1)
       pacer.upsertPod(aDaemonPod(`p${pod}`, "a", { createdAtMs: Date.now() }), Date.now());
-    const { feed } = feedFor(port, manyNodes);
-    feed.use(settings({ source: "prometheus", url: `http://127.0.0.1:${port}`, intervalMs: 300, timeoutMs: 300 }));
+    const { feed, samples, failures } = feedFor(port, manyNodes);
+    const telemetry = settings({ source: "prometheus", url: `http://127.0.0.1:${port}`, ...usual });
+    feed.use(outcome === "TimedOut" ? telemetry : patient(telemetry));
+    const isOut = () => (outcome === "figures" ? samples.length > 0 : failures.includes(outcome));
     const waits: number[] = [];
-    for (const endMs = performance.now() + 1_500; performance.now() < endMs;) {
-      const askedMs = performance.now();
+    const endMs = performance.now() + 1_000;
+    while (performance.now() < endMs || !isOut()) {
+      const asked = threadCpuMs();
       await new Promise((resolve) => setTimeout(resolve, 5));
+      waits.push(threadCpuMs() - asked);
       const replica = { synced: true, leaderAlive: true };
       expect(
         pacer.admit(aGatedPod("q", { pinnedTo: nodeName("a"), gated: false, hold: undefined }), replica, Date.now())
           .kind,
       ).toBe("hold");
       expect(pacer.plan(Date.now()).releases.length).toBeGreaterThan(0);
-      waits.push(performance.now() - askedMs - 5);
     }
-    const sorted = waits.toSorted((a, b) => a - b);
-    expect(sorted[Math.floor(sorted.length * 0.9)]).toBeLessThan(LONGEST_WAIT_MS);
+    expect(Math.max(...waits)).toBeLessThan(LONGEST_WAIT_MS);
   });
+
+  it("when nothing listens at its address", async () => {
+    const closed = createServer();
+    await new Promise<void>((resolve) => closed.listen(0, "127.0.0.1", resolve));
+    const { port } = closed.address() as AddressInfo;
+    await new Promise((resolve) => closed.close(resolve));
+    const { feed, failures } = feedFor(port, [here]);
+    feed.use(settings({ source: "prometheus", url: `http://127.0.0.1:${port}`, ...usual }));
+    await soon(() => expect(failures).toContain("Unreachable"));
+  });
+});
+
+it("an old node whose disk is hot is found in rotation, and watched closely from then on", async () => {
+  const asks: ("hot" | "other")[] = [];
+  let waited = 0;
+  const port = await serve((_request, response) => {
+    asks.push("hot");
+    waited += 20;
+    // 10 more writes of 2 s each.
+    response.end(exporterPage(waited / 2).replace(/(write_time_seconds_total\{.*\}) .*/, `$1 ${waited}`));
+  });
+  const answerOther: RequestListener = (request, response) => {
+    asks.push("other");
+    answerExporter(request, response);
+  };
+  await serve(answerOther, "127.0.0.2", port);
+  const pacer = createPacer(defaultPolicy());
+  const names = ["a", ...Array.from({ length: 39 }, (_, index) => `other-${index}`)].map(nodeName);
+  for (const name of names) pacer.upsertNode(anOldNode(name), Date.now());
+  const targets = () => {
+    const paced = new Set(pacer.pacedNodes(Date.now()));
+    return names.map((name) => ({
+      ...{ name, address: name === "a" ? "127.0.0.1" : "127.0.0.2", paced: paced.has(name) },
+    }));
+  };
+  const { feed } = feedFor(port, targets, (sample, node) => pacer.observeSample(node, sample, Date.now()));
+  const othersBetween = (from: number, to: number) => {
+    const places = asks.flatMap((ask, place) => (ask === "hot" ? [place] : []));
+    return asks.slice(places[from], places[to]).filter((ask) => ask === "other").length;
+  };
+  const hotAsks = () => asks.filter((ask) => ask === "hot").length;
+  expect(targets().filter(({ paced }) => paced)).toEqual([]);
+  // A quarter of them in each round.
+  feed.use({ ...patient(settings({ source: "node-exporter", port, ...usual })), rotationSeconds: 1 } as Telemetry);
+  await soon(() => expect(pacer.pacedNodes(Date.now())).toEqual(["a"]));
+  expect(othersBetween(0, 1)).toBeGreaterThanOrEqual(30);
+  const found = hotAsks();
+  await soon(() => expect(hotAsks()).toBeGreaterThanOrEqual(found + 4));
+  expect(othersBetween(found, found + 3)).toBeLessThanOrEqual(3 * 15);
 });

@@ -16,32 +16,33 @@ function settingsOf(telemetry: object): Telemetry {
   return parsed.policy.telemetry;
 }
 
-const usual = { intervalMs: 250, timeoutMs: 200 };
-
-function create(port: number, sink: TelemetrySink, telemetry: object) {
+/** @param timeoutMs may be longer than the interval, which no policy may ask for. */
+function create(port: number, sink: TelemetrySink, telemetry: object, timeoutMs: number) {
   const client = createApiClient({ url: `http://127.0.0.1:${port}`, token: "t" });
   onTestFinished(() => client.close());
-  return createSource({ settings: settingsOf(telemetry), sink, client, now: () => Date.now() });
+  const usual = settingsOf({ ...telemetry, intervalMs: 250, timeoutMs: 250 });
+  return createSource({ settings: { ...usual, timeoutMs } as Telemetry, sink, client, now: () => Date.now() });
 }
 
 describeSource({
   name: "node-exporter",
   answer: answerExporter,
-  create: (port, sink) => create(port, sink, { source: "node-exporter", port, ...usual }),
+  create: (port, sink, timeoutMs) => create(port, sink, { source: "node-exporter", port }, timeoutMs),
   knows: ["awaitMs", "utilisation", "writeBytesPerSecond", "dirtyBytes", "ioPressure", "cores"],
 });
 
 describeSource({
   name: "prometheus",
   answer: answerPrometheus,
-  create: (port, sink) => create(port, sink, { source: "prometheus", url: `http://127.0.0.1:${port}`, ...usual }),
+  create: (port, sink, timeoutMs) =>
+    create(port, sink, { source: "prometheus", url: `http://127.0.0.1:${port}` }, timeoutMs),
   knows: ["awaitMs", "utilisation", "writeBytesPerSecond", "dirtyBytes", "ioPressure", "cores"],
 });
 
 describeSource({
   name: "kubelet",
   answer: answerKubelet,
-  create: (port, sink) => create(port, sink, { source: "kubelet", ...usual }),
+  create: (port, sink, timeoutMs) => create(port, sink, { source: "kubelet" }, timeoutMs),
   knows: ["ioPressure", "cpuPressure", "memoryBytes", "writeBytesPerSecond"],
 });
 
@@ -49,7 +50,10 @@ describe("as a source, none", () => {
   it("asks nobody and says nothing", async () => {
     const told: unknown[] = [];
     const tell = (...what: unknown[]) => void told.push(what);
-    const source = create(1, { targets: () => [], sample: tell, failure: tell }, { source: "none" });
+    const sink: TelemetrySink = { targets: () => [], sample: tell, failure: tell };
+    const client = createApiClient({ url: "http://127.0.0.1:1" });
+    onTestFinished(() => client.close());
+    const source = createSource({ settings: settingsOf({ source: "none" }), sink, client, now: () => Date.now() });
     source.start();
     await source.stop();
     expect([source.name, told]).toEqual(["none", []]);
