@@ -3,11 +3,13 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { accessSync, constants } from "node:fs";
 import { mkdtemp, open, readFile, readlink, realpath, rm, stat, writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, delimiter, join } from "node:path";
-import { createInterface } from "node:readline";
+import { onFreePort } from "../../dev/control-plane/ports.ts";
 import { eventually } from "./control-plane.ts";
+
+/** Longest that a program may take until it listens, in ms; seconds on an idle machine. */
+const START_TIMEOUT_MS = 90_000;
 
 /** Whether a program can be started; says so loudly, by name, when not. */
 export function hasProgram(program: string): boolean {
@@ -21,15 +23,6 @@ export function hasProgram(program: string): boolean {
   }
   console.warn(`SKIPPED: ${program} is not installed, so the tests that need it do not run; .ci/run installs it`);
   return false;
-}
-
-/** A port of 127.0.0.1 that nobody uses now. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** A new folder that `remove` takes away again. */
@@ -48,25 +41,32 @@ export interface Program {
 const running = new Set<ChildProcess>();
 process.once("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 
-/** Starts a program and waits until its port answers HTTP (or TLS, or whatever it speaks). */
+/** Sees to it that a child does not outlive this process. */
+export function mindChild(child: ChildProcess): void {
+  running.add(child);
+  child.once("exit", () => running.delete(child));
+}
+
+/** Starts a program and waits until it says that it listens. @throws with what it said when it ends before */
 async function startProgram(program: string, args: readonly string[], port: number): Promise<Program> {
   const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
   let said = "";
   child.stderr.on("data", (text: Buffer) => (said = (said + text.toString()).slice(-2_000)));
   const kill = () => killed(child);
-  running.add(child);
-  child.once("exit", () => running.delete(child));
-  await eventually(`${program} listens on ${port}`, () => {
-    if (child.exitCode !== null) throw new Error(`${program} ended: ${said}`);
-    return said.includes("Listening on") || said.includes("Server is ready");
-  }).catch(async (error: unknown) => {
+  mindChild(child);
+  const isOver = () => child.exitCode !== null || child.signalCode !== null;
+  const listens = () => said.includes("Listening on") || said.includes("Server is ready");
+  const what = `${program} listens on ${port}`;
+  await eventually(what, () => isOver() || listens(), START_TIMEOUT_MS).catch(() => undefined);
+  if (isOver() || !listens()) {
     await kill();
-    throw new Error(said, { cause: error });
-  });
+    throw new Error(`${program} does not listen on ${port}: ${said}`);
+  }
   return { port, kill };
 }
 
-async function killed(child: ChildProcess): Promise<void> {
+/** Ends a child at once. */
+export async function killed(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = once(child, "exit");
   child.kill("SIGKILL");
@@ -78,11 +78,24 @@ export const MINIMAL_COLLECTORS = [
   "--collector.disable-defaults",
   ...["diskstats", "meminfo", "loadavg", "pressure"].map((name) => `--collector.${name}`),
 ];
+/** With these, too, it tells the cores and the image file system's device. */
+export const MORE_COLLECTORS = ["--collector.cpu", "--collector.filesystem"];
 
-/** Debian's node_exporter. @param args default: the minimal set of collectors */
-export async function startNodeExporter(args: readonly string[] = MINIMAL_COLLECTORS, port?: number): Promise<Program> {
-  const at = port ?? (await freePort());
-  return startProgram("prometheus-node-exporter", [`--web.listen-address=127.0.0.1:${at}`, ...args], at);
+export interface ExporterOptions {
+  /** Default: the minimal set of collectors. */
+  readonly args?: readonly string[];
+  /** Default: a free one. */
+  readonly port?: number;
+  /** Default: 127.0.0.1. */
+  readonly host?: string;
+}
+
+/** Debian's node_exporter. */
+export async function startNodeExporter(options: ExporterOptions = {}): Promise<Program> {
+  const { args = MINIMAL_COLLECTORS, port, host = "127.0.0.1" } = options;
+  const start = (at: number) =>
+    startProgram("prometheus-node-exporter", [`--web.listen-address=${host}:${at}`, ...args], at);
+  return port === undefined ? onFreePort(start) : start(port);
 }
 
 /** Prometheus that scrapes one exporter each second. @param args more flags */
@@ -91,7 +104,6 @@ export async function startPrometheus(
   exporter: number,
   args: readonly string[] = [],
 ): Promise<Program> {
-  const port = await freePort();
   const config = join(folder, "prometheus.yml");
   await writeFile(
     config,
@@ -101,7 +113,9 @@ export async function startPrometheus(
     ].join("\n"),
   );
   const flags = [`--config.file=${config}`, `--storage.tsdb.path=${join(folder, "data")}`];
-  return startProgram("prometheus", [...flags, `--web.listen-address=127.0.0.1:${port}`, ...args], port);
+  const start = (port: number) =>
+    startProgram("prometheus", [...flags, `--web.listen-address=127.0.0.1:${port}`, ...args], port);
+  return onFreePort(start);
 }
 
 /** The disk below a folder, by its name in /proc/diskstats; undefined for memory and overlay file systems. */
@@ -116,76 +130,60 @@ export async function diskUnder(folder: string): Promise<string | undefined> {
 }
 
 /** Size of the scratch file, and of one write, in bytes. */
-const SCRATCH_BYTES = 64 * 1_048_576;
-const WRITE_BYTES = 262_144;
-/** Rest after each write, in ms: some hundred I/Os a second are enough, and others use this disk too. */
-const REST_MS = 5;
+const SCRATCH_BYTES = 16 * 1_048_576;
+const WRITE_BYTES = 65_536;
 /** Writers side by side, so that requests queue and await is more than one request's own time. */
 const WRITERS = 4;
 
-/** Writes to a scratch file of 64 MiB, each write on the disk before the next begins, until stopped. */
-export async function startDiskLoad(folder: string): Promise<{ stop: () => Promise<void> }> {
+export interface Scratch {
+  /** Writes so many pieces, each on the disk before its writer's next one; resolves when all are. */
+  burst(writes: number): Promise<void>;
+  /** Closes the file and takes it away. */
+  remove(): Promise<void>;
+}
+
+/** A scratch file, all of it on the disk, so that a write moves nothing but its own bytes. */
+export async function openScratch(folder: string): Promise<Scratch> {
   const path = join(folder, "scratch");
-  const flags = constants.O_CREAT | constants.O_RDWR | constants.O_DSYNC;
-  const file = await open(path, flags);
-  await file.truncate(SCRATCH_BYTES);
+  const file = await open(path, constants.O_CREAT | constants.O_RDWR | constants.O_DSYNC);
+  await file.write(Buffer.alloc(SCRATCH_BYTES, 1), 0, SCRATCH_BYTES, 0);
   const data = Buffer.alloc(WRITE_BYTES, 7);
-  let stopped = false;
-  const writer = async (lane: number) => {
-    const share = SCRATCH_BYTES / WRITERS;
-    for (let at = 0; !stopped; at = (at + WRITE_BYTES) % share) {
-      await file.write(data, 0, WRITE_BYTES, lane * share + at);
-      await new Promise((resolve) => setTimeout(resolve, REST_MS));
+  const share = SCRATCH_BYTES / WRITERS;
+  const writer = async (lane: number, writes: number) => {
+    for (let write = 0; write < writes; write += 1) {
+      await file.write(data, 0, WRITE_BYTES, lane * share + ((write * WRITE_BYTES) % share));
     }
   };
-  const writers = Array.from({ length: WRITERS }, (_, lane) => writer(lane));
   return {
-    async stop() {
-      stopped = true;
-      await Promise.all(writers);
+    async burst(writes) {
+      await Promise.all(Array.from({ length: WRITERS }, (_, lane) => writer(lane, Math.ceil(writes / WRITERS))));
+    },
+    async remove() {
       await file.close();
       await rm(path, { force: true });
     },
   };
 }
 
-/** One interval of `iostat -x`. */
-export interface IostatInterval {
-  /** Mean time of reads and writes in ms, each weighted by how many there were; NaN without any. */
-  readonly awaitMs: number;
-  readonly iosPerSecond: number;
-}
+/** Rest between two bursts of a steady load, in ms: others use this disk too. */
+const REST_MS = 20;
 
-interface IostatDisk {
-  readonly disk_device: string;
-  readonly "r/s": number;
-  readonly "w/s": number;
-  readonly r_await: number;
-  readonly w_await: number;
-}
-
-/**
- * Runs `iostat -x`; the first report is of the time since boot, each other one of `seconds`.
- * @param onReport called as each report comes in
- */
-export async function runIostat(
-  device: string,
-  seconds: number,
-  reports: number,
-  onReport: (report: IostatInterval) => void,
-): Promise<void> {
-  const args = ["-x", "-o", "JSON", device, String(seconds), String(reports)];
-  const child = spawn("iostat", args, { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, LC_ALL: "C" } });
-  const ended = once(child, "exit");
-  for await (const line of createInterface({ input: child.stdout })) {
-    const disk = /\{"disk_device".*?\}/.exec(line)?.[0];
-    if (disk !== undefined) onReport(weighted(JSON.parse(disk) as IostatDisk));
-  }
-  await ended;
-}
-
-function weighted(disk: IostatDisk): IostatInterval {
-  const iosPerSecond = disk["r/s"] + disk["w/s"];
-  const waited = disk["r/s"] * disk.r_await + disk["w/s"] * disk.w_await;
-  return { awaitMs: waited / iosPerSecond, iosPerSecond };
+/** Small bursts, one after another, until stopped. */
+export async function startDiskLoad(folder: string): Promise<{ stop: () => Promise<void> }> {
+  const scratch = await openScratch(folder);
+  let stopped = false;
+  const load = async () => {
+    while (!stopped) {
+      await scratch.burst(WRITERS * 4);
+      await new Promise((resolve) => setTimeout(resolve, REST_MS));
+    }
+  };
+  const running = load();
+  return {
+    async stop() {
+      stopped = true;
+      await running;
+      await scratch.remove();
+    },
+  };
 }
