@@ -1,21 +1,28 @@
 /**
- * The kubelet's source and Endpoints addressing through a real API server. It refuses to proxy to loopback, so the
+ * The kubelet's source, Endpoints addressing and the manifests against a real API server. It refuses to proxy to loopback, so the
  * stand-in for a kubelet listens on an address of this machine that is none; skipped where there is no such address.
  */
+import { readFile } from "node:fs/promises";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { networkInterfaces } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { parseAllDocuments } from "yaml";
 import type { ControlPlane } from "../../dev/control-plane/control-plane.ts";
 import { startControlPlane } from "../../dev/control-plane/control-plane.ts";
+import { applyObject } from "../../dev/install.ts";
+import { DEFAULT_NAMESPACE } from "../../src/api/names.ts";
 import { createTelemetryFeed } from "../../src/cli/telemetry-feed.ts";
 import { issueServerCertificate, makeAuthority } from "../../src/cluster/certificates.ts";
 import { systemClock } from "../../src/cluster/clock.ts";
+import type { KubeObject } from "../../src/cluster/kube-json.ts";
 import { silentLog } from "../../src/cluster/log.ts";
 import type { NodeSample } from "../../src/core/facts.ts";
 import { nodeName } from "../../src/core/units.ts";
 import { defaultPolicy } from "../../src/policy/parse.ts";
 import type { PacingPolicyInput } from "../../src/policy/schema.ts";
+import type { Telemetry } from "../../src/policy/telemetry.ts";
 import { hasProgram, startNodeExporter } from "../support/telemetry-programs.ts";
 import { eventually } from "../support/control-plane.ts";
 import { answerKubelet } from "../unit/telemetry/source-answers.ts";
@@ -31,6 +38,10 @@ beforeAll(async () => {
 });
 afterAll(() => controlPlane.stop());
 
+const usual = { intervalMs: 250, timeoutMs: 250 };
+/** For effects that take seconds on an idle machine. */
+const LONG_MS = 90_000;
+
 function feedOf(node: string, telemetry: NonNullable<PacingPolicyInput["telemetry"]>) {
   const samples: NodeSample[] = [];
   const failures: string[] = [];
@@ -41,7 +52,8 @@ function feedOf(node: string, telemetry: NonNullable<PacingPolicyInput["telemetr
     onFailure: ({ kind, message }) => failures.push(`${kind}: ${message}`),
   });
   onTestFinished(() => feed.stop());
-  feed.use(defaultPolicy({ telemetry }).telemetry);
+  // More patience than a policy may ask for: on a busy machine the API server takes its time.
+  feed.use({ ...defaultPolicy({ telemetry }).telemetry, timeoutMs: 15_000 } as Telemetry);
   return { samples, failures };
 }
 
@@ -69,39 +81,91 @@ describe.skipIf(outside === undefined)("a kubelet behind the API server's proxy"
       kubelet.close();
     });
     await createNode("proxied", host, (kubelet.address() as AddressInfo).port);
-    const { samples, failures } = feedOf("proxied", { source: "kubelet", intervalMs: 250, timeoutMs: 250 });
-    const sample = await eventually("growth of images", () =>
-      samples.find((one) => one.writeBytesPerSecond !== undefined),
+    const { samples, failures } = feedOf("proxied", { source: "kubelet", ...usual });
+    const sample = await eventually(
+      "growth of images",
+      () => samples.find((one) => one.writeBytesPerSecond !== undefined),
+      LONG_MS,
     );
     expect(sample).toMatchObject({ ioPressure: 0.25, cpuPressure: 0.5, memoryBytes: 8e9 });
     expect(paths[0]).toBe("/stats/summary");
 
     kubelet.closeAllConnections();
     await new Promise((resolve) => kubelet.close(resolve));
-    const failure = await eventually("the failure", () => failures[0]);
+    const failure = await eventually("the failure", () => failures[0], LONG_MS);
     expect(failure).toMatch(/^(BadStatus|TimedOut|Unreachable): /);
   });
 });
 
-describe.skipIf(!hasProgram("prometheus-node-exporter"))("node_exporter behind a Service", () => {
-  test("is found by its node's EndpointSlice", async () => {
-    const exporter = await startNodeExporter();
-    onTestFinished(() => exporter.kill());
-    const path = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices";
-    const labels = { "kubernetes.io/service-name": "node-exporter" };
-    const ports = [{ name: "metrics", port: exporter.port, protocol: "TCP" }];
-    const address = { type: "Endpoints", namespace: "default", service: "node-exporter" } as const;
-    const { samples, failures } = feedOf("served", {
-      ...{ source: "node-exporter", address, port: exporter.port, intervalMs: 250, timeoutMs: 250 },
+describe.skipIf(outside === undefined || !hasProgram("prometheus-node-exporter"))(
+  "node_exporter behind a Service",
+  () => {
+    test("is found by its node's EndpointSlice", async () => {
+      // The API server refuses loopback addresses in slices.
+      const host = outside ?? "";
+      const exporter = await startNodeExporter({ host });
+      onTestFinished(() => exporter.kill());
+      const path = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices";
+      const labels = { "kubernetes.io/service-name": "node-exporter" };
+      const ports = [{ name: "metrics", port: exporter.port, protocol: "TCP" }];
+      const address = { type: "Endpoints", namespace: "default", service: "node-exporter" } as const;
+      const { samples, failures } = feedOf("served", {
+        source: "node-exporter",
+        address,
+        port: exporter.port,
+        ...usual,
+      });
+      await eventually("no endpoint yet", () => failures.some((failure) => failure.startsWith("NoAddress")));
+      expect(samples).toEqual([]);
+      const endpoints = [{ addresses: [host], nodeName: "served", conditions: { ready: true } }];
+      await controlPlane.client.create(path, {
+        metadata: { name: "s", labels },
+        addressType: "IPv4",
+        ports,
+        endpoints,
+      });
+      await eventually("figures", () => samples.length > 0, LONG_MS);
+      const told = failures.length;
+      await controlPlane.client.patch(`${path}/s`, { endpoints: [] }, "merge");
+      await eventually("it is gone", () => failures.slice(told).some((failure) => failure.startsWith("NoAddress")));
     });
-    await eventually("no endpoint yet", () => failures.some((failure) => failure.startsWith("NoAddress")));
-    // The API server refuses loopback addresses in slices, so the exporter is asked where it does not listen: that the
-    // question goes there shows that the slice is followed.
-    const endpoints = [{ addresses: [outside ?? "192.0.2.1"], nodeName: "served", conditions: { ready: true } }];
-    await controlPlane.client.create(path, { metadata: { name: "s", labels }, addressType: "IPv4", ports, endpoints });
-    await eventually("asked at the slice's address", () =>
-      failures.some((failure) => failure.includes(`http://${outside ?? "192.0.2.1"}:${exporter.port}`)),
+  },
+);
+
+describe("telemetry-config", () => {
+  const documentsOf = async (file: string) => {
+    const text = await readFile(join(import.meta.dirname, "../../telemetry-config", file), "utf8");
+    return parseAllDocuments(text).map((document) => document.toJS() as KubeObject);
+  };
+  /** Whether Paceline's own service account may do that. */
+  async function pacelineMay(resourceAttributes: object): Promise<boolean> {
+    const user = `system:serviceaccount:${DEFAULT_NAMESPACE}:paceline`;
+    const review = { spec: { user, resourceAttributes } };
+    const answer = await controlPlane.client.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", review);
+    return (answer as { status?: { allowed?: boolean } }).status?.allowed === true;
+  }
+  const slices = { group: "discovery.k8s.io", resource: "endpointslices", verb: "watch" };
+
+  test("node-exporter.yaml is what an API server takes, pods of its DaemonSet are admitted as restricted", async () => {
+    const { client } = controlPlane;
+    const documents = await documentsOf("node-exporter.yaml");
+    for (const document of documents) await applyObject(client, document);
+    const daemonSet = documents.find(({ kind }) => kind === "DaemonSet") as { spec: { template: { spec: object } } };
+    const path = "/api/v1/namespaces/paceline-telemetry/pods";
+    const pod = (more: object) => ({ metadata: { name: "p" }, spec: { ...daemonSet.spec.template.spec, ...more } });
+    await client.create(path, pod({}), { dryRun: "All" });
+    await expect(client.create(path, pod({ hostNetwork: true }), { dryRun: "All" })).rejects.toThrow(/restricted/);
+    await eventually("Paceline may see where the exporters are", () =>
+      pacelineMay({ ...slices, namespace: "paceline-telemetry" }),
     );
-    expect(samples).toEqual([]);
+    expect(await pacelineMay({ ...slices, namespace: "default" })).toBe(false);
+  });
+
+  test("kubelet-rbac.yaml lets Paceline ask kubelets, and no more", async () => {
+    const proxy = { resource: "nodes", subresource: "proxy" };
+    expect(await pacelineMay({ ...proxy, verb: "get" })).toBe(false);
+    for (const document of await documentsOf("kubelet-rbac.yaml")) await applyObject(controlPlane.client, document);
+    await eventually("Paceline may ask", () => pacelineMay({ ...proxy, verb: "get" }));
+    expect(await pacelineMay({ ...proxy, verb: "create" })).toBe(false);
   });
 });

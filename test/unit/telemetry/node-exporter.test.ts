@@ -8,6 +8,7 @@ import { defaultPolicy } from "../../../src/policy/parse.ts";
 import {
   longestWindowMs,
   nodeExporterSource,
+  type NodeExporterOptions,
   type NodeExporterSettings,
 } from "../../../src/telemetry/node-exporter.ts";
 import { MAX_BODY_BYTES } from "../../../src/telemetry/scrape.ts";
@@ -56,7 +57,7 @@ function scraping(
   port: number,
   targets: readonly TelemetryTarget[],
   settings: Partial<NodeExporterSettings> = {},
-  steadyNow = () => performance.now(),
+  more: Partial<Pick<NodeExporterOptions, "steadyNow" | "bounds">> = {},
 ) {
   const samples = new Map<string, NodeSample[]>();
   const failures = new Map<string, TelemetryFailure[]>();
@@ -65,7 +66,7 @@ function scraping(
   if (telemetry.source !== "node-exporter") throw new Error("the default source has changed");
   const source = nodeExporterSource({
     settings: { ...telemetry, port, intervalMs: 250, timeoutMs: 200, ...settings },
-    ...{ now: () => performance.now(), steadyNow },
+    ...{ now: () => performance.now(), ...more },
     sink: {
       targets: () => targets,
       sample: (node, sample) => add(samples, node, sample),
@@ -122,6 +123,24 @@ describe("node_exporter", () => {
     expect([...samples.keys()].toSorted()).toEqual(["a", "blank"]);
   });
 
+  it("keeps a bounded number of connections; the other nodes' are closed after each scrape", async () => {
+    const addresses = ["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"];
+    const closing = new Set<string>();
+    const sockets = new Map<string, Set<unknown>>();
+    const seen: RequestListener = (request, response) => {
+      const at = request.socket.localAddress ?? "";
+      sockets.set(at, (sockets.get(at) ?? new Set()).add(request.socket));
+      if (request.headers.connection === "close") closing.add(at);
+      healthy(request, response);
+    };
+    const port = await exporters(Object.fromEntries(addresses.map((address) => [address, seen])));
+    const targets = addresses.map((address) => target(address, address));
+    const { samples } = scraping(port, targets, { timeoutMs: 20_000 }, { bounds: { maxKept: 2 } });
+    for (const address of addresses) await soon(() => expect(samples.get(address)?.length).toBeGreaterThanOrEqual(3));
+    expect([...closing].toSorted()).toEqual(["127.0.0.3", "127.0.0.4"]);
+    expect(addresses.slice(0, 2).map((address) => sockets.get(address)?.size)).toEqual([1, 1]);
+  });
+
   it("has one request in flight per node", async () => {
     let asked = 0;
     const port = await exporters({ "127.0.0.1": () => void (asked += 1) });
@@ -137,7 +156,12 @@ describe("node_exporter", () => {
   it("takes no mean over a gap for figures of now: after one, rates begin anew", async () => {
     const clock = { nowMs: 0 };
     const port = await exporters({ "127.0.0.1": healthy });
-    const { samples } = scraping(port, [target("a", "127.0.0.1")], {}, () => performance.now() + clock.nowMs);
+    const { samples } = scraping(
+      port,
+      [target("a", "127.0.0.1")],
+      {},
+      { steadyNow: () => performance.now() + clock.nowMs },
+    );
     const rates = () => (samples.get("a") ?? []).map(({ awaitMs }) => awaitMs !== undefined);
     await soon(() => expect(rates().at(-1)).toBe(true));
     const before = rates().length;
