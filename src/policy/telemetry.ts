@@ -217,14 +217,20 @@ export type TelemetryOf<Source extends TelemetrySource> = Extract<Telemetry, { r
 function checkTelemetry(telemetry: unknown, context: z.RefinementCtx) {
   const fields = fieldsOf(telemetry);
   const refuse = (key: string, message: string) => context.addIssue({ code: "custom", path: [key], message });
-  const above = (larger: string, smaller: string) => {
+  const above = (larger: string, smaller: string, smallerUnits = 1) => {
     const [a, b] = [fields[larger], fields[smaller]];
-    return typeof a === "number" && typeof b === "number" && a > b;
+    return typeof a === "number" && typeof b === "number" && a > b * smallerUnits;
   };
   if (above("timeoutMs", "intervalMs"))
     refuse("timeoutMs", "is above intervalMs; a round must end before the next begins");
   if (above("staleSeconds", "absentSeconds"))
     refuse("absentSeconds", "is below staleSeconds; a sample gets stale before it is absent");
+  if (above("intervalMs", "staleSeconds", 1_000))
+    refuse("staleSeconds", "is below intervalMs; each sample would be stale before the next comes");
+  const { url } = fields;
+  if (fields["tls"] !== undefined && typeof url === "string" && url.startsWith("http:")) {
+    refuse("tls", "is given, but url is http; write it with https");
+  }
   if (fields["tls"] !== undefined && fields["source"] === "node-exporter" && fields["scheme"] !== "https") {
     refuse("tls", "is given, but scheme is http; set scheme to https");
   }

@@ -132,6 +132,12 @@ describe("rules between keys", () => {
     ["telemetry: {source: graphite}", "telemetry.source", "write one of node-exporter, prometheus, kubelet, none"],
     ["telemetry: {timeoutMs: 2000}", "telemetry.timeoutMs", "is above intervalMs"],
     ["telemetry: {staleSeconds: 60}", "telemetry.absentSeconds", "is below staleSeconds"],
+    ["telemetry: {intervalMs: 6000}", "telemetry.staleSeconds", "is below intervalMs"],
+    [
+      "telemetry: {source: prometheus, url: 'http://p', tls: {caFile: /ca.crt}}",
+      "telemetry.tls",
+      "write it with https",
+    ],
     ["telemetry: {tls: {caFile: /ca.crt}}", "telemetry.tls", "set scheme to https"],
     ["telemetry: {scheme: https, tls: {certFile: /tls.crt}}", "telemetry.tls.keyFile", "certFile needs it"],
     ["telemetry: {scheme: https, tls: {caFile: ca.crt}}", "telemetry.tls.caFile", "is not an absolute path"],
