@@ -184,10 +184,16 @@ export function describeSource(of: SourceCase): void {
       await soon(() => expect(samples.length).toBeGreaterThan(0));
       const { targets } = cluster;
       cluster.targets = [];
-      await new Promise((resolve) => setTimeout(resolve, 600));
+      // What was asked before may still be told.
+      await vi.waitFor(
+        async () => {
+          const told = samples.length;
+          await new Promise((resolve) => setTimeout(resolve, 600));
+          expect(samples.length).toBe(told);
+        },
+        { timeout: 20_000 },
+      );
       const told = samples.length;
-      await new Promise((resolve) => setTimeout(resolve, 600));
-      expect(samples.length).toBe(told);
       cluster.targets = targets;
       await soon(() => expect(samples.length).toBeGreaterThan(told));
     });
