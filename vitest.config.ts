@@ -9,6 +9,8 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/unit/**/*.test.ts", "test/server/**/*.test.ts"],
+          // Properties take seconds of CPU, on two cores that run as many files: nobody waits for a clock here.
+          testTimeout: 60_000,
           sequence: { groupOrder: 0 },
         },
       },

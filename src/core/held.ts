@@ -1,6 +1,6 @@
 /** Held pods that need not be held any longer: they go at once, and take no slot. */
 import type { Books } from "./books.ts";
-import { paceOf, roomOf, youngUntilMs } from "./books.ts";
+import { paceOf, promisedTo, roomOf, youngUntilMs } from "./books.ts";
 import type { Draft } from "./draft.ts";
 import type { HostPort, PodFacts, PodShape, Resources } from "./facts.ts";
 import { misfit } from "./fit.ts";
@@ -102,7 +102,7 @@ class Claims {
   #room(books: Books, { entry, facts }: Place) {
     const known = this.#rooms.get(facts.name);
     if (known) return known;
-    const { free, hostPorts } = roomOf(entry, facts, entry.reserved.values());
+    const { free, hostPorts } = roomOf(entry, facts, promisedTo(books, entry, this.#draft.nowMs));
     const room = { free: { ...free }, hostPorts: [...hostPorts] };
     this.#rooms.set(facts.name, room);
     return room;

@@ -82,9 +82,11 @@ class BookPacer implements Pacer {
     this.#books.ledger.deletePod(uid);
   }
 
-  upsertNode(node: NodeFacts, _nowMs: number): void {
+  upsertNode(node: NodeFacts, nowMs: number): void {
     const books = this.#books;
-    if (books.ledger.nodes.get(node.name)?.facts?.labels !== node.labels) books.classes.delete(node.name);
+    const before = books.ledger.nodes.get(node.name)?.facts;
+    if (before && before.uid !== node.uid) this.deleteNode(node.name, nowMs); // another machine of that name
+    if (before?.labels !== node.labels) books.classes.delete(node.name);
     books.ledger.upsertNode(node);
     books.catalogue.learn(node.images);
   }

@@ -2,17 +2,18 @@
 import type { Draft } from "./draft.ts";
 import { toleratesFence } from "./draft.ts";
 import type { NodeFacts, PodFacts, PodShape } from "./facts.ts";
-import { placementMisfit } from "./fit.ts";
+import { isJoiningTaint, placementMisfit } from "./fit.ts";
 import { fitsNow } from "./held.ts";
 import { judge } from "./judge.ts";
 import type { NodeLoad } from "./load.ts";
-import { costOf, reservationCounts } from "./load.ts";
+import { costOf, promiseEndsMs, reservationCounts } from "./load.ts";
 import type { Rank } from "./order.ts";
 import { byAge, compareRanks, rank } from "./order.ts";
 import { RoomiestFirst } from "./roomiest.ts";
 import type { Place, SettledRoom } from "./places.ts";
 import { youngUntilMs } from "./books.ts";
-import type { NodeName } from "./units.ts";
+import { SECOND_MS, type NodeName } from "./units.ts";
+import type { ReleaseReason } from "../api/reasons.ts";
 import type { Held, Hold } from "./verdict.ts";
 
 /** The scheduler is given this long to place a new pod by itself before a fence looks at it, ms. Assumed. */
@@ -89,9 +90,9 @@ function inOrder(pods: readonly PodFacts[]): boolean {
 type Fewest = ReadonlyMap<PodShape, number>;
 
 export function spendSlots(draft: Draft, settled: SettledRoom): void {
-  admitExempt(draft);
+  passWithoutSlot(draft);
   const queues = queuesOf(draft, settled);
-  const open = new Map(draft.paced.map((place) => [place, queuesFor(draft, place, queues)]));
+  const open = new Map(draft.paced.map((place) => [place, queuesFor(place, queues)]));
   const fewest = fewestReplicas(draft, open);
   const byRoom = new RoomiestFirst(draft);
   for (const place of open.keys()) byRoom.add(place);
@@ -120,18 +121,39 @@ function fewestReplicas(draft: Draft, open: ReadonlyMap<Place, readonly Queue[]>
   return fewest;
 }
 
-/** Promise 4: a fence is no obstacle to exempt pods; they need no slot. */
-function admitExempt(draft: Draft): void {
+/** A fence is no obstacle to exempt pods (promise 4) and to those it has kept out for the hold cap (promise 2). */
+function passWithoutSlot(draft: Draft): void {
   const { ledger, policy } = draft.books;
   if (policy.mode !== "enforce" || !policy.fence.enabled) return;
   const fenced = draft.paced.filter(({ facts }) => facts.fence);
-  for (const pod of fenced.length > 0 ? ledger.pending.pods() : []) {
-    if (!pod.unschedulable || !draft.isExempt(pod.shape)) continue;
-    const place = fenced.find((one) => placementFits(draft, pod, one.facts) && fitsNow(draft, pod, one));
-    const value = place?.facts.fence?.value;
-    if (!place || value === undefined || toleratesFence(pod, value)) continue;
-    draft.releaseTo(pod, place.facts, "Exempt", `exempt from pacing: passes the fence of node ${place.facts.name}`);
+  if (fenced.length === 0) return;
+  const overdue = fenced.filter(({ facts }) => draft.nowMs >= keepsOutUntilMs(draft, facts));
+  for (const pod of ledger.pending.pods()) {
+    if (!pod.unschedulable || reservationCounts(pod, draft.books.patience, draft.nowMs)) continue;
+    if (draft.isExempt(pod.shape)) passFence(draft, pod, fenced, "Exempt", "exempt from pacing");
+    else if (overdue.length > 0) passOverdue(draft, pod, overdue);
   }
+}
+
+function passOverdue(draft: Draft, pod: PodFacts, overdue: readonly Place[]): void {
+  const capMs = pod.createdAtMs + draft.maxHoldMs;
+  draft.wake(capMs);
+  if (draft.nowMs < capMs) return;
+  passFence(draft, pod, overdue, "HoldCapReached", `kept out for ${draft.maxHoldMs / SECOND_MS} s, the most`);
+}
+
+/** From then on the fence has kept pods out for the hold cap, epoch ms. It keeps nobody out before the node is Ready. */
+function keepsOutUntilMs(draft: Draft, { readySinceMs }: NodeFacts): number {
+  const atMs = (readySinceMs ?? Infinity) + draft.maxHoldMs;
+  draft.wake(atMs);
+  return atMs;
+}
+
+function passFence(draft: Draft, pod: PodFacts, fenced: readonly Place[], reason: ReleaseReason, why: string): void {
+  const isKeptOut = ({ facts: { fence } }: Place) => fence !== undefined && !toleratesFence(pod, fence.value);
+  const place = fenced.find((one) => isKeptOut(one) && opensTo(pod, one.facts) && fitsNow(draft, pod, one));
+  if (!place) return;
+  draft.releaseTo(pod, place.facts, reason, `${why}: passes the fence of node ${place.facts.name}`);
 }
 
 /** Lets the best candidate go to the node; false when there is none. */
@@ -165,9 +187,9 @@ function bestCandidate(draft: Draft, place: Place, queues: readonly Queue[], few
 
 /** The plan changes when a promise ends, a start is given up, a node is no longer young. */
 function noteTimes(draft: Draft, load: NodeLoad): void {
-  const { reservationMs, deadlineMs } = draft.books.patience;
-  for (const pod of load.reserved) draft.wake((pod.reservation?.atMs ?? 0) + reservationMs);
-  for (const pod of load.inStartup) draft.wake((pod.scheduledAtMs ?? pod.createdAtMs) + deadlineMs);
+  const { patience } = draft.books;
+  for (const pod of load.reserved) draft.wake(promiseEndsMs(pod, patience) ?? Infinity);
+  for (const pod of load.inStartup) draft.wake((pod.scheduledAtMs ?? pod.createdAtMs) + patience.deadlineMs);
   if (load.offered.length > 0) draft.wake(draft.nowMs + 1_000);
   draft.wake(youngUntilMs(draft.books, load.facts));
   draft.wake(load.limit.hotUntilMs);
@@ -215,12 +237,18 @@ function fenceConcerns(draft: Draft, settled: SettledRoom, pod: PodFacts): boole
   return nowMs >= pod.createdAtMs + SCHEDULER_FIRST_MS && !settled.find(books, pod, nowMs);
 }
 
-function queuesFor(draft: Draft, { facts }: Place, { pinned, gated, pending }: Queues): Queue[] {
-  const fits = ({ head }: Queue) => head !== undefined && placementFits(draft, head, facts);
+function queuesFor({ facts }: Place, { pinned, gated, pending }: Queues): Queue[] {
+  const fits = ({ head }: Queue) => head !== undefined && opensTo(head, facts);
   const value = facts.fence?.value;
   const fenced = value === undefined ? [] : pending.map((queue) => queue.keptOutBy(value));
-  return [...(pinned.get(facts.name) ?? []), ...gated.filter(fits), ...fenced.filter(fits)];
+  return [...(pinned.get(facts.name) ?? []).filter(fits), ...gated.filter(fits), ...fenced.filter(fits)];
 }
+
+/**
+ * Would the scheduler bind the pod there this moment, as far as labels and taints go? Who is let go while the node still
+ * joins is not bound, loses its slot in the end, and is bound with all the others in its place once the node is Ready.
+ */
+const opensTo = (pod: PodFacts, facts: NodeFacts) => placementMisfit(pod, facts, false) === undefined;
 
 const placementFits = (draft: Draft, pod: PodFacts, facts: NodeFacts) =>
   placementMisfit(pod, facts, draft.nowMs < youngUntilMs(draft.books, facts)) === undefined;
@@ -243,11 +271,18 @@ export function judgeWaiting(draft: Draft): Held[] {
 }
 
 function waitingHold(draft: Draft, pod: PodFacts, places: readonly Place[]): Hold {
-  const place = places.find(({ facts }) => placementFits(draft, pod, facts));
+  const fitting = places.filter(({ facts }) => placementFits(draft, pod, facts));
+  const place = fitting.find(({ facts }) => opensTo(pod, facts)) ?? fitting[0];
   const node = pod.pinnedTo ?? (places.length === 1 ? place?.facts.name : undefined);
   if (!place) return { kind: "hold", reason: "AwaitingRelease", message: "waits for the leader's judgement", node };
+  if (!opensTo(pod, place.facts)) return { ...nodeJoining(place.facts), node };
   const load = draft.load(place.facts);
   const verdict = judge(load, costOf(pod, load, draft.books.catalogue), draft.nowMs);
   if (verdict.kind === "hold") return { ...verdict, node };
   return { kind: "hold", reason: "Outranked", message: `other pods go to node ${place.facts.name} first`, node };
+}
+
+function nodeJoining({ name, taints }: NodeFacts): Pick<Hold, "kind" | "reason" | "message"> {
+  const taint = taints.find(isJoiningTaint)?.key ?? "a taint";
+  return { kind: "hold", reason: "NodeJoining", message: `node ${name} is still joining (${taint})` };
 }
