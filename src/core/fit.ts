@@ -25,10 +25,11 @@ const joiningTaints: ReadonlySet<string> = new Set([
 
 /** The same by convention: `node.kubernetes.io/not-ready`, `node.cilium.io/agent-not-ready`, `ebs.csi.aws.com/agent-not-ready` … */
 const JOINING_ENDS = ["/not-ready", "-not-ready"] as const;
-/** What Cluster Autoscaler takes for startup taints: today's prefix, and the one before 1.29. */
+/** What Cluster Autoscaler takes for startup taints (today's prefix, and the one before 1.29), and node-readiness-controller's. */
 const JOINING_STARTS = [
   "startup-taint.cluster-autoscaler.kubernetes.io/",
   "ignore-taint.cluster-autoscaler.kubernetes.io/",
+  "readiness.k8s.io/",
 ] as const;
 
 /** A taint that nodes lose by themselves, or by their agents, within minutes of their creation. */

@@ -175,8 +175,8 @@ function bestCandidate(draft: Draft, place: Place, queues: readonly Queue[], few
   for (const { head: pod, length: sharers } of queues) {
     if (!pod) continue;
     const cost = costOf(pod, load, draft.books.catalogue);
-    const crowding = replicas(draft, place, pod.shape) - (fewest.get(pod.shape) ?? Infinity);
-    const standing = rank(pod, cost, { sharers, crowding: Math.max(0, crowding) }, draft.maxHoldMs, draft.nowMs);
+    const more = replicas(draft, place, pod.shape) - (fewest.get(pod.shape) ?? Infinity);
+    const standing = rank(pod, cost, { sharers, replicasMore: Math.max(0, more) }, draft.maxHoldMs, draft.nowMs);
     if (best && bestRank && (compareRanks(bestRank, standing) || byAge(best, pod)) < 0) continue;
     const verdict = judge(load, cost, draft.nowMs);
     if (verdict.kind === "hold") noteHold(draft, load, verdict);

@@ -129,6 +129,7 @@ test("pods end where the scheduler would have put them: selectors, anti-affinity
   ];
   for (const pod of herd) await client.create(PODS, pod);
   await cluster.join("pair", 2, { labels: [{ disk: "a" }, { disk: "b" }] });
+  for (const node of ["pair-1", "pair-2"]) expect(await fenceOf(cluster, node)).toBe(node);
   const extended = { "example.com/gpu": "1" };
   await client.patch("/api/v1/nodes/pair-2/status", { status: { capacity: extended, allocatable: extended } }, "merge");
   const pods = await allReady(cluster, herd.length);
