@@ -5,8 +5,7 @@ import type { Draft } from "./draft.ts";
 import { toleratesFence } from "./draft.ts";
 import type { NodeFacts, PodFacts } from "./facts.ts";
 import { fenceValue } from "./fence.ts";
-import { placementMisfit } from "./fit.ts";
-import { fitsNow } from "./held.ts";
+import { fitsNow, fitsOnceJoined } from "./held.ts";
 import type { Place } from "./places.ts";
 import { SECOND_MS } from "./units.ts";
 import type { LiftReason } from "../api/reasons.ts";
@@ -89,6 +88,5 @@ function firstKeptOut(draft: Draft, alike: Iterable<PodFacts>, value: string): P
 const isKeptOut = (draft: Draft, pod: PodFacts, value: string) => !draft.hasLeft(pod) && !toleratesFence(pod, value);
 
 function wants(draft: Draft, pod: PodFacts, place: Place): boolean {
-  const joining = draft.nowMs < youngUntilMs(draft.books, place.facts);
-  return placementMisfit(pod, place.facts, joining) === undefined && fitsNow(draft, pod, place);
+  return fitsOnceJoined(draft, pod, place.facts) && fitsNow(draft, pod, place);
 }

@@ -59,6 +59,12 @@ export function placementMisfit(pod: PodFacts, node: NodeFacts, joining: boolean
   return undefined;
 }
 
+/**
+ * Would the scheduler bind the pod there this moment, as far as labels and taints go? Who is let go while the node still
+ * joins is not bound, loses its slot in the end, and is bound with all the others in its place once the node is Ready.
+ */
+export const opensTo = (pod: PodFacts, node: NodeFacts): boolean => placementMisfit(pod, node, false) === undefined;
+
 /** The first resource of which `requests` asks more than is free. */
 export function lackingResource(requests: Resources, free: Resources): string | undefined {
   for (const resource in requests) {

@@ -2,7 +2,7 @@
 import type { Draft } from "./draft.ts";
 import { toleratesFence } from "./draft.ts";
 import type { NodeFacts, PodFacts, PodShape } from "./facts.ts";
-import { isJoiningTaint, placementMisfit } from "./fit.ts";
+import { opensTo } from "./fit.ts";
 import { fitsNow } from "./held.ts";
 import { judge } from "./judge.ts";
 import type { NodeLoad } from "./load.ts";
@@ -14,7 +14,7 @@ import type { Place, SettledRoom } from "./places.ts";
 import { youngUntilMs } from "./books.ts";
 import { SECOND_MS, type NodeName } from "./units.ts";
 import type { ReleaseReason } from "../api/reasons.ts";
-import type { Held, Hold } from "./verdict.ts";
+import type { Hold } from "./verdict.ts";
 
 /** The scheduler is given this long to place a new pod by itself before a fence looks at it, ms. Assumed. */
 const SCHEDULER_FIRST_MS = 2_000;
@@ -244,45 +244,8 @@ function queuesFor({ facts }: Place, { pinned, gated, pending }: Queues): Queue[
   return [...(pinned.get(facts.name) ?? []).filter(fits), ...gated.filter(fits), ...fenced.filter(fits)];
 }
 
-/**
- * Would the scheduler bind the pod there this moment, as far as labels and taints go? Who is let go while the node still
- * joins is not bound, loses its slot in the end, and is bound with all the others in its place once the node is Ready.
- */
-const opensTo = (pod: PodFacts, facts: NodeFacts) => placementMisfit(pod, facts, false) === undefined;
-
-const placementFits = (draft: Draft, pod: PodFacts, facts: NodeFacts) =>
-  placementMisfit(pod, facts, draft.nowMs < youngUntilMs(draft.books, facts)) === undefined;
-
 function append<Key, Item>(lists: Map<Key, Item[]>, key: Key, item: Item): void {
   const list = lists.get(key);
   if (list) list.push(item);
   else lists.set(key, [item]);
-}
-
-/** Today's reason for every pod that stays held. */
-export function judgeWaiting(draft: Draft): Held[] {
-  const reasons = new Map<PodShape, Hold>();
-  return [...draft.waiting.values()].map((pod) => {
-    const known = pod.pinnedTo === undefined ? reasons.get(pod.shape) : undefined;
-    const hold = known ?? waitingHold(draft, pod, draft.paced);
-    if (pod.pinnedTo === undefined) reasons.set(pod.shape, hold);
-    return { pod, hold };
-  });
-}
-
-function waitingHold(draft: Draft, pod: PodFacts, places: readonly Place[]): Hold {
-  const fitting = places.filter(({ facts }) => placementFits(draft, pod, facts));
-  const place = fitting.find(({ facts }) => opensTo(pod, facts)) ?? fitting[0];
-  const node = pod.pinnedTo ?? (places.length === 1 ? place?.facts.name : undefined);
-  if (!place) return { kind: "hold", reason: "AwaitingRelease", message: "waits for the leader's judgement", node };
-  if (!opensTo(pod, place.facts)) return { ...nodeJoining(place.facts), node };
-  const load = draft.load(place.facts);
-  const verdict = judge(load, costOf(pod, load, draft.books.catalogue), draft.nowMs);
-  if (verdict.kind === "hold") return { ...verdict, node };
-  return { kind: "hold", reason: "Outranked", message: `other pods go to node ${place.facts.name} first`, node };
-}
-
-function nodeJoining({ name, taints }: NodeFacts): Pick<Hold, "kind" | "reason" | "message"> {
-  const taint = taints.find(isJoiningTaint)?.key ?? "a taint";
-  return { kind: "hold", reason: "NodeJoining", message: `node ${name} is still joining (${taint})` };
 }

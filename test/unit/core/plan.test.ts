@@ -351,6 +351,22 @@ describe("the fence", () => {
     expect(released(pacer.plan(START_MS + 90_000))).toEqual(["p", "late"]);
   });
 
+  test("whom it keeps out is told why, as far as the node has room; exempt, promised and tolerant pods are not kept", () => {
+    const roomForFour = changed(fenced("n1"), { allocatable: { cpu: 500, memory: 1e12, pods: 110 } });
+    const promise = { fencesTolerated: ["n1"], reservation: { node: nodeName("n1"), atMs: START_MS } };
+    const pods = [
+      bound(aPod("busy"), "n1"),
+      pending("promised", promise),
+      pending("system", { shape: aShape({ namespace: "kube-system" }) }),
+      pending("tolerant", { fencesTolerated: ["*"] }),
+      ...many(9, (name) => pending(name)),
+    ];
+    const kept = pacerWith([roomForFour], pods, slots(2)).keptOut(START_MS);
+    expect(kept.map(({ pod }) => pod.name)).toEqual(["p0", "p1"]);
+    expect(kept[0]?.hold).toMatchObject({ reason: "SlotsHeld", node: "n1" });
+    expect(pacerWith([roomForFour], pods, { ...slots(2), mode: "observe" }).keptOut(START_MS)).toEqual([]);
+  });
+
   test("a pod that opted out passes without a slot", () => {
     const optedOut = pending("free", { shape: aShape({ labels: { "paceline.dev/pacing": "disabled" } }) });
     const { releases } = pacerWith([fenced("n1")], [bound(aPod("busy"), "n1"), optedOut], slots(1)).plan(START_MS);
