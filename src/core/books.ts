@@ -105,6 +105,12 @@ export function promisedTo({ patience }: Books, { reserved }: NodeEntry, nowMs: 
   return [...reserved.values()].filter((pod) => reservationCounts(pod, patience, nowMs));
 }
 
+/** Is the pod on its way to a node? A promise of a node that is gone is none. */
+export function isPromised({ ledger, patience }: Books, pod: PodFacts, nowMs: number): boolean {
+  const node = pod.reservation && ledger.nodes.get(pod.reservation.node);
+  return node?.facts !== undefined && reservationCounts(pod, patience, nowMs);
+}
+
 function subtract(free: Record<string, number>, amounts: Resources): void {
   for (const resource in amounts) free[resource] = (free[resource] ?? 0) - (amounts[resource] ?? 0);
 }

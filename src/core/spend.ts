@@ -6,12 +6,12 @@ import { opensTo } from "./fit.ts";
 import { fitsNow } from "./held.ts";
 import { judge } from "./judge.ts";
 import type { NodeLoad } from "./load.ts";
-import { costOf, promiseEndsMs, reservationCounts } from "./load.ts";
+import { costOf, promiseEndsMs } from "./load.ts";
 import type { Rank } from "./order.ts";
 import { byAge, compareRanks, rank } from "./order.ts";
 import { RoomiestFirst } from "./roomiest.ts";
 import type { Place, SettledRoom } from "./places.ts";
-import { youngUntilMs } from "./books.ts";
+import { isPromised, youngUntilMs } from "./books.ts";
 import { SECOND_MS, type NodeName } from "./units.ts";
 import type { ReleaseReason } from "../api/reasons.ts";
 import type { Hold } from "./verdict.ts";
@@ -129,7 +129,7 @@ function passWithoutSlot(draft: Draft): void {
   if (fenced.length === 0) return;
   const overdue = fenced.filter(({ facts }) => draft.nowMs >= keepsOutUntilMs(draft, facts));
   for (const pod of ledger.pending.pods()) {
-    if (!pod.unschedulable || reservationCounts(pod, draft.books.patience, draft.nowMs)) continue;
+    if (!pod.unschedulable || isPromised(draft.books, pod, draft.nowMs)) continue;
     if (draft.isExempt(pod.shape)) passFence(draft, pod, fenced, "Exempt", "exempt from pacing");
     else if (overdue.length > 0) passOverdue(draft, pod, overdue);
   }
@@ -230,7 +230,7 @@ function queuesOf(draft: Draft, settled: SettledRoom): Queues {
 /** A pending pod that a fence may keep waiting: not exempt, not promised elsewhere, nowhere to go by itself. */
 function fenceConcerns(draft: Draft, settled: SettledRoom, pod: PodFacts): boolean {
   const { books, nowMs } = draft;
-  if (books.policy.mode !== "enforce" || reservationCounts(pod, books.patience, nowMs)) return false;
+  if (books.policy.mode !== "enforce" || isPromised(books, pod, nowMs)) return false;
   if (draft.isExempt(pod.shape)) return false; // passes anyway
   if (pod.unschedulable) return true;
   draft.wake(pod.createdAtMs + SCHEDULER_FIRST_MS);

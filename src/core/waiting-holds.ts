@@ -1,11 +1,11 @@
 /** Why pods that wait do so today: those that stay gated, and those that nothing but a fence keeps out. */
-import type { Books } from "./books.ts";
+import { type Books, isPromised } from "./books.ts";
 import { Draft, toleratesFence } from "./draft.ts";
 import type { NodeFacts, PodFacts, PodShape } from "./facts.ts";
 import { isJoiningTaint, opensTo } from "./fit.ts";
 import { Claims, fitsOnceJoined } from "./held.ts";
 import { judge } from "./judge.ts";
-import { costOf, reservationCounts } from "./load.ts";
+import { costOf } from "./load.ts";
 import type { Place } from "./places.ts";
 import type { Held, Hold } from "./verdict.ts";
 
@@ -42,7 +42,7 @@ const MOST_KEPT_OUT = 500;
 
 /** Pods without a gate that find room on a fenced node which would take them but for the fence; the first of them. */
 export function keptOut(books: Books, nowMs: number): Held[] {
-  const { policy, ledger, patience } = books;
+  const { policy, ledger } = books;
   if (policy.mode !== "enforce" || !policy.fence.enabled) return [];
   const draft = new Draft(books, nowMs);
   const fenced = draft.paced.filter(({ facts }) => facts.fence !== undefined);
@@ -50,7 +50,7 @@ export function keptOut(books: Books, nowMs: number): Held[] {
   const kept: Held[] = [];
   for (const pod of fenced.length > 0 ? ledger.pending.pods() : []) {
     if (kept.length >= MOST_KEPT_OUT) break;
-    if (!pod.unschedulable || draft.isExempt(pod.shape) || reservationCounts(pod, patience, nowMs)) continue;
+    if (!pod.unschedulable || draft.isExempt(pod.shape) || isPromised(books, pod, nowMs)) continue;
     const place = claims.claimFirst(pod);
     if (!place || !opensTo(pod, place.facts) || toleratesFence(pod, place.facts.fence?.value ?? "")) continue;
     kept.push({ pod, hold: { ...waitingHold(draft, pod, [place]), node: place.facts.name } });

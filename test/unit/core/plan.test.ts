@@ -391,6 +391,14 @@ describe("the fence", () => {
     expect(released(pacer.plan(START_MS + 62_000))).toEqual(["new"]);
   });
 
+  test("a pod that was promised a node that is gone goes to another one at once", () => {
+    const promise = { fencesTolerated: ["n1"], reservation: { node: nodeName("n1"), atMs: START_MS } };
+    const pacer = pacerWith([fenced("n1"), fenced("n2")], [pending("p", promise)], slots(1));
+    expect(pacer.plan(START_MS + 1_000).releases).toEqual([]);
+    pacer.deleteNode(nodeName("n1"), START_MS + 1_000);
+    expect(pacer.plan(START_MS + 1_000).releases).toMatchObject([{ pod: { name: "p" }, node: "n2", fence: "n2" }]);
+  });
+
   test("another machine of the same name begins anew: what was learnt of the old one is forgotten", () => {
     const pacer = pacerWith([fenced("n1")], [], slots(8));
     const broken = changed(bound(aPod("broken"), "n1"), { overloadFailures: 1 });
