@@ -69,7 +69,8 @@ const policyFor = ({ gate, fence, extender }: Levers): PolicyDraft => ({
 
 /** The scheduler has looked at every pending pod: they are the herd that waits for a node. */
 async function untilWaiting(observer: Observer): Promise<void> {
-  while (observer.pods.size < workload.WAITING_PODS) await delay(50);
+  const tried = () => [...observer.pods.values()].filter((pod) => pod.tried).length;
+  while (tried() < workload.WAITING_PODS) await delay(50);
 }
 
 async function stampede(cp: ControlPlane, observer: Observer, progress: Progress): Promise<HerdRun> {

@@ -18,6 +18,8 @@ export interface PodRecord {
   startedAtMs: number | undefined;
   readyAtMs: number | undefined;
   ready: boolean;
+  /** The scheduler has found no node for it, at some time. */
+  tried: boolean;
   restarts: number;
 }
 
@@ -79,6 +81,7 @@ function updated(pods: Map<string, PodRecord>, raw: KubeObject, nowMs: number): 
   record.boundAtMs ??= record.node === undefined ? undefined : nowMs;
   record.startedAtMs ??= started ? nowMs : undefined;
   record.ready = isReady(raw);
+  record.tried ||= isUnschedulable(raw);
   record.readyAtMs ??= record.ready ? nowMs : undefined;
   record.restarts = statuses.reduce((sum, status) => sum + Number(status["restartCount"] ?? 0), 0);
   return record;
@@ -91,12 +94,14 @@ function newRecord(raw: KubeObject, nowMs: number): PodRecord {
     images: containers.map((container) => textOf(container["image"])),
     createdAtMs: timeOf(raw.metadata?.creationTimestamp) ?? nowMs,
     ...{ node: undefined, boundAtMs: undefined, startedAtMs: undefined, readyAtMs: undefined },
-    ...{ ready: false, restarts: 0 },
+    ...{ ready: false, tried: false, restarts: 0 },
   };
 }
 
-const isReady = (raw: KubeObject) =>
-  recordsOf(recordOf(raw["status"])["conditions"]).some(({ type, status }) => type === "Ready" && status === "True");
+const conditions = (raw: KubeObject) => recordsOf(recordOf(raw["status"])["conditions"]);
+const isReady = (raw: KubeObject) => conditions(raw).some(({ type, status }) => type === "Ready" && status === "True");
+const isUnschedulable = (raw: KubeObject) =>
+  conditions(raw).some(({ type, reason }) => type === "PodScheduled" && reason === "Unschedulable");
 
 function inStartup(pods: ReadonlyMap<string, PodRecord>, node: string): number {
   let count = 0;

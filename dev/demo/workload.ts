@@ -78,7 +78,7 @@ function template(workload: Workload): object {
     [modelAnnotations.startCpuSeconds]: String(START.startCpuSeconds),
     [modelAnnotations.readySeconds]: String(START.readySeconds),
   };
-  // What the fence asks of DaemonSets (docs/operations.md): tolerate it, and start first.
+  // What the fence asks of DaemonSets (docs/autoscalers.md): tolerate it, and start first.
   const tolerations = workload.kind === "DaemonSet" ? [{ operator: "Exists", effect: "NoSchedule" }] : [];
   const containers = [{ name: "main", image: imageOf(workload), imagePullPolicy: "IfNotPresent", resources }];
   return { metadata: { labels: { app: workload.name }, annotations }, spec: { containers, tolerations } };

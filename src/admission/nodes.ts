@@ -4,16 +4,17 @@
  */
 import type { AdmissionRequest, AdmissionResponse } from "../api/admission-review.ts";
 import { FENCE_TAINT_KEY, FENCED_AT_ANNOTATION } from "../api/names.ts";
-import { fenceValue } from "../core/fence.ts";
+import { fenceValue, fenceVerdict } from "../core/fence.ts";
 import type { ReplicaState } from "../core/pacer.ts";
 import { nodeName } from "../core/units.ts";
-import { matchesSelector } from "../policy/resolve.ts";
 import type { PacingPolicy } from "../policy/schema.ts";
 import { allowAsIs, allowWithPatch } from "./patch.ts";
 
 /** What became of one request; for metrics and logs. */
 export type NodeAdmissionReport =
   | { readonly kind: "fenced"; readonly node: string; readonly value: string; readonly dryRun: boolean }
+  /** It would have been fenced, had the policy's mode not been observe. */
+  | { readonly kind: "observed"; readonly node: string; readonly dryRun: boolean }
   | { readonly kind: "failure"; readonly error: unknown };
 
 export interface NodeAdmissionOptions {
@@ -34,12 +35,8 @@ interface RawNode {
   readonly spec?: { readonly taints?: readonly { readonly key?: string }[] };
 }
 
-/** Whether a joining node gets the fence: the lever is on, somebody will lift it, and it is not there already. */
-export function wantsFence(node: RawNode, policy: PacingPolicy | undefined, { leaderAlive }: ReplicaState): boolean {
-  if (policy?.mode !== "enforce" || !policy.fence.enabled || !leaderAlive) return false;
-  if (node.spec?.taints?.some(({ key }) => key === FENCE_TAINT_KEY) === true) return false;
-  return matchesSelector(policy.fence.nodeSelector, node.metadata?.labels ?? {});
-}
+/** Somebody else put one up (a NodePool's startup taint): the leader adopts it. */
+const isFenced = ({ spec }: RawNode) => spec?.taints?.some(({ key }) => key === FENCE_TAINT_KEY) === true;
 
 /** Adds taint and annotation; taints of others stay, in their order. */
 function fencePatch(uid: string, { metadata, spec }: RawNode, value: string, nowMs: number): AdmissionResponse {
@@ -66,10 +63,14 @@ export function nodeAdmission({ policy, replica, now, report }: NodeAdmissionOpt
     try {
       const node = request.object as RawNode;
       const name = node.metadata?.name;
-      if (name === undefined || !wantsFence(node, policy(), replica())) return allowAsIs(request.uid);
+      if (name === undefined || isFenced(node)) return allowAsIs(request.uid);
+      const dryRun = request.dryRun === true;
+      const verdict = fenceVerdict(node.metadata?.labels ?? {}, policy(), replica());
+      if (verdict === "observe") report({ kind: "observed", node: name, dryRun });
+      if (verdict !== "fence") return allowAsIs(request.uid);
       const value = fenceValue(nodeName(name));
       const answer = fencePatch(request.uid, node, value, now());
-      report({ kind: "fenced", node: name, value, dryRun: request.dryRun === true });
+      report({ kind: "fenced", node: name, value, dryRun });
       return answer;
     } catch (error) {
       // Fails open: an unfenced node takes the herd at once, which is what happens without Paceline (promise 1).

@@ -28,5 +28,8 @@ export const LEADER_LEASE = "paceline-leader";
 /** Namespace in which a release lives unless told otherwise. */
 export const DEFAULT_NAMESPACE = "paceline";
 
+/** Label of pods (and namespaces) that opt out of pacing, with the value `disabled`. */
+export const PACING_LABEL = "paceline.dev/pacing";
+
 /** Who writes: field manager of patches, reporting component of Events. */
 export const COMPONENT = "paceline";

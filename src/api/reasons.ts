@@ -6,6 +6,7 @@
 /** Reasons for which a pod is held back from a node. */
 export const holdReasons = {
   AwaitingRelease: "Gated on arrival: the leader has not judged it yet, and does so within moments.",
+  NodeJoining: "The node is still joining: a taint that it loses by itself keeps the pod out.",
   SlotsHeld: "As many pods are starting on the node as it can carry now.",
   DiskOwes: "What the node's disk must still write would take longer to drain than the class's drainSeconds.",
   PullBudgetSpent: "Another image pull now would exceed the kubelet's registryPullQPS.",
@@ -31,6 +32,20 @@ export const releaseReasons = {
 
 /** Why a held pod was let go. */
 export type ReleaseReason = keyof typeof releaseReasons;
+
+/** Reasons for which a fence is taken down. */
+export const liftReasons = {
+  NothingPending: "Nothing that fits the node waits any more, and what it starts has started.",
+  NodeSettled: "The node is not young any more.",
+  FenceCapReached: "The fence was up for fence.maxSeconds.",
+  NodeNotReady: "The node has not become Ready for minutes: the fence may keep out what it needs for that.",
+  NotSelected: "fence.nodeSelector does not select the node.",
+  PacingOff: "Pacing is off, only observing, or the fence is disabled.",
+  Requested: "An operator asked for it (paceline release).",
+} as const;
+
+/** Why a fence was taken down. */
+export type LiftReason = keyof typeof liftReasons;
 
 /** Reasons for which a pod is allowed without being held. */
 export const allowReasons = {

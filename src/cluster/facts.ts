@@ -42,7 +42,7 @@ export function podFacts(raw: KubeObject, interner: ShapeInterner, defaults: Pod
     reservation: parseReservation(annotations[RESERVATION_ANNOTATION]),
     fencesTolerated: fencesTolerated.length === 0 ? NO_FENCES : fencesTolerated,
     deleting: metadata["deletionTimestamp"] != null,
-    ...podProgress(spec, recordOf(raw["status"])),
+    ...podProgress(spec, recordOf(raw["status"]), metadata["generation"]),
   };
 }
 
@@ -55,6 +55,8 @@ export function nodeFacts(raw: KubeObject, interner?: ShapeInterner): NodeFacts 
   const spec = recordOf(raw["spec"]);
   const status = recordOf(raw["status"]);
   const ready = recordsOf(status["conditions"]).find((one) => one["type"] === "Ready");
+  const isReady = ready?.["status"] === "True";
+  const transitionMs = timeOf(ready?.["lastTransitionTime"]);
   const address = recordsOf(status["addresses"]).find((one) => one["type"] === "InternalIP");
   return {
     name: nodeName(textOf(metadata["name"])),
@@ -62,7 +64,8 @@ export function nodeFacts(raw: KubeObject, interner?: ShapeInterner): NodeFacts 
     resourceVersion: textOf(metadata["resourceVersion"]),
     labels: textMapOf(metadata["labels"]),
     createdAtMs: timeOf(metadata["creationTimestamp"]) ?? 0,
-    readySinceMs: ready?.["status"] === "True" ? timeOf(ready["lastTransitionTime"]) : undefined,
+    readySinceMs: isReady ? transitionMs : undefined,
+    notReadySinceMs: isReady ? undefined : transitionMs,
     unschedulable: spec["unschedulable"] === true,
     taints: otherTaints(spec["taints"]),
     fence: fenceOf(spec, textMapOf(metadata["annotations"])),
@@ -76,7 +79,8 @@ function fenceOf(spec: Readonly<Record<string, unknown>>, annotations: Readonly<
   const taint = recordsOf(spec["taints"]).find((one) => one["key"] === FENCE_TAINT_KEY);
   if (taint === undefined) return undefined;
   const sinceMs = timeOf(annotations[FENCED_AT_ANNOTATION]) ?? timeOf(taint["timeAdded"]);
-  return { value: textOf(taint["value"]), sinceMs };
+  // With another effect it does not do its work, whatever its value: it is still to be adopted.
+  return { value: taint["effect"] === "NoSchedule" ? textOf(taint["value"]) : "", sinceMs };
 }
 
 function nodeImages(

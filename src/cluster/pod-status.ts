@@ -14,13 +14,15 @@ export type PodProgress = Pick<
   | "restarts"
   | "overloadFailures"
   | "unschedulable"
+  | "refused"
 >;
 
-/** Never throws; what is missing counts as "not yet". */
-export function podProgress(spec: Json, status: Json): PodProgress {
+/** Never throws; what is missing counts as "not yet". `generation` is the object's own. */
+export function podProgress(spec: Json, status: Json, generation?: unknown): PodProgress {
   const containers = recordsOf(status["containerStatuses"]);
   const all = [...recordsOf(status["initContainerStatuses"]), ...containers];
   const scheduled = condition(status, "PodScheduled");
+  const unschedulable = scheduled["status"] === "False" && scheduled["reason"] === "Unschedulable";
   return {
     terminal: status["phase"] === "Succeeded" || status["phase"] === "Failed",
     scheduledAtMs: scheduled["status"] === "True" ? timeOf(scheduled["lastTransitionTime"]) : undefined,
@@ -29,7 +31,8 @@ export function podProgress(spec: Json, status: Json): PodProgress {
     waitingOn: all.map(waitingOn).find((reason) => reason !== undefined),
     restarts: all.reduce((sum, one) => sum + (typeof one["restartCount"] === "number" ? one["restartCount"] : 0), 0),
     overloadFailures: all.filter(failedByOverload).length,
-    unschedulable: scheduled["status"] === "False" && scheduled["reason"] === "Unschedulable",
+    unschedulable,
+    refused: unschedulable && typeof generation === "number" && scheduled["observedGeneration"] === generation,
   };
 }
 

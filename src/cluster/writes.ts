@@ -105,18 +105,21 @@ export async function annotateHold(client: ApiClient, pod: PodFacts, hold: HoldN
   return attempt(() => client.patch(podPath(pod), body, "merge", BY_US));
 }
 
-/** Takes a fence that somebody else put up (a NodePool, an operator) for ours: with our value and its time. */
+/**
+ * Takes a fence that somebody else put up (a NodePool, the kubelet) for ours, with our value and effect. It came with
+ * the node, so its time is the node's: that nobody led for a while must not make it last longer.
+ */
 export function adoptFence(
   client: ApiClient,
   { node, value }: Extract<FenceAction, { kind: "adopt" }>,
-  nowMs: number,
 ): Promise<Write> {
   return rewrite(client, nodePath(node.name), node.uid, (raw) => {
+    const sinceMs = node.fence?.sinceMs ?? node.createdAtMs;
     const annotations = {
-      [FENCED_AT_ANNOTATION]: new Date(nowMs).toISOString(),
       ...textMapOf(raw.metadata?.annotations),
+      [FENCED_AT_ANNOTATION]: new Date(sinceMs).toISOString(),
     };
-    return changeFence(raw, annotations, (taint) => ({ ...taint, value }));
+    return changeFence(raw, annotations, { key: FENCE_TAINT_KEY, value, effect: "NoSchedule" });
   });
 }
 
@@ -124,21 +127,20 @@ export function adoptFence(
 export function liftFence(client: ApiClient, node: { readonly name: NodeName; readonly uid: string }): Promise<Write> {
   return rewrite(client, nodePath(node.name), node.uid, (raw) => {
     const { [FENCED_AT_ANNOTATION]: _at, ...annotations } = textMapOf(raw.metadata?.annotations);
-    return changeFence(raw, annotations, () => undefined);
+    return changeFence(raw, annotations);
   });
 }
 
+/** Puts `fence` in the place of whatever taints carry its key, or nothing. A node that carries none stays as it is. */
 function changeFence(
   raw: KubeObject,
   annotations: Readonly<Record<string, string>>,
-  change: (taint: Readonly<Record<string, unknown>>) => object | undefined,
+  fence?: object,
 ): readonly Operation[] {
   const taints = recordsOf(recordOf(raw["spec"])["taints"]);
-  if (!taints.some((taint) => taint["key"] === FENCE_TAINT_KEY)) return [];
-  const changed = taints
-    .map((taint) => (taint["key"] === FENCE_TAINT_KEY ? change(taint) : taint))
-    .filter((taint) => taint !== undefined);
-  return changesBetween(raw, { annotations, spec: { taints: changed } });
+  const others = taints.filter((taint) => taint["key"] !== FENCE_TAINT_KEY);
+  if (others.length === taints.length) return [];
+  return changesBetween(raw, { annotations, spec: { taints: fence ? [...others, fence] : others } });
 }
 
 /**

@@ -8,7 +8,7 @@ import { Ledger, type NodeEntry } from "./ledger.ts";
 import type { Limit } from "./limit.ts";
 import { initialLimit } from "./limit.ts";
 import type { NodeLoad, Patience } from "./load.ts";
-import { nodeLoad } from "./load.ts";
+import { nodeLoad, reservationCounts } from "./load.ts";
 import { Offers } from "./offers.ts";
 import type { NodeName } from "./units.ts";
 import { SECOND_MS } from "./units.ts";
@@ -98,6 +98,17 @@ export function roomOf(entry: NodeEntry, facts: NodeFacts, claimants: Iterable<P
     hostPorts.push(...pod.shape.hostPorts);
   }
   return { free, hostPorts };
+}
+
+/** Unbound pods with a promise for the node that still counts. */
+export function promisedTo({ patience }: Books, { reserved }: NodeEntry, nowMs: number): PodFacts[] {
+  return [...reserved.values()].filter((pod) => reservationCounts(pod, patience, nowMs));
+}
+
+/** Is the pod on its way to a node? A promise of a node that is gone is none. */
+export function isPromised({ ledger, patience }: Books, pod: PodFacts, nowMs: number): boolean {
+  const node = pod.reservation && ledger.nodes.get(pod.reservation.node);
+  return node?.facts !== undefined && reservationCounts(pod, patience, nowMs);
 }
 
 function subtract(free: Record<string, number>, amounts: Resources): void {

@@ -1,4 +1,5 @@
 /** Which pods Paceline never holds: what the node and the cluster need to live (promise 4). */
+import { PACING_LABEL } from "../api/names.ts";
 import type { PacingPolicy } from "../policy/schema.ts";
 import { matchesSelector } from "../policy/resolve.ts";
 import type { PodShape } from "./facts.ts";
@@ -11,6 +12,7 @@ export function exempt(shape: PodShape, { exempt: rules }: PacingPolicy): boolea
   return (
     shape.mirror ||
     shape.labels[OWN_LABEL] !== undefined ||
+    shape.labels[PACING_LABEL] === "disabled" ||
     rules.namespaces.includes(shape.namespace) ||
     rules.priorityClassNames.includes(shape.priorityClassName) ||
     shape.priority >= rules.minPriority ||

@@ -118,6 +118,8 @@ export interface PodFacts {
   readonly overloadFailures: number;
   /** Condition PodScheduled is False with reason Unschedulable. */
   readonly unschedulable: boolean;
+  /** The same, and the scheduler said so of the pod as it is now (`observedGeneration`), its newest toleration included. */
+  readonly refused: boolean;
 }
 
 /** A node, as decisions see it. */
@@ -129,6 +131,8 @@ export interface NodeFacts {
   readonly createdAtMs: number;
   /** Since when condition Ready is True; undefined while it is not. */
   readonly readySinceMs: number | undefined;
+  /** Since when condition Ready is not True; undefined while it is, or where the node has no such condition yet. */
+  readonly notReadySinceMs: number | undefined;
   readonly unschedulable: boolean;
   /** Without the fence. */
   readonly taints: readonly Taint[];

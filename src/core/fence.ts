@@ -1,4 +1,6 @@
-/** The value of the fence taint: specific to one node, so that one toleration lets one pod onto one node only. */
+/** Who gets a fence, and its value: specific to one node, so that one toleration lets one pod onto one node only. */
+import { matchesSelector } from "../policy/resolve.ts";
+import type { PacingPolicy } from "../policy/schema.ts";
 import type { NodeName } from "./units.ts";
 
 /** Longest legal value of a taint, in characters (label value syntax). */
@@ -22,4 +24,21 @@ function fnv1a(text: string): string {
 export function fenceValue(name: NodeName): string {
   if (name.length <= MAX_VALUE_LENGTH) return name;
   return `${name.slice(0, MAX_VALUE_LENGTH - HASH_LENGTH - 1)}-${fnv1a(name)}`;
+}
+
+/** What is to happen to a node that is being created; `observe`: it would get a fence, were the mode enforce. */
+export type FenceVerdict = "fence" | "observe" | "none";
+
+/**
+ * Does a joining node get a fence? Only where the lever is on, and somebody is there who will lift it.
+ * @param labels those that it registers with
+ */
+export function fenceVerdict(
+  labels: Readonly<Record<string, string>>,
+  policy: PacingPolicy | undefined,
+  { leaderAlive }: { readonly leaderAlive: boolean },
+): FenceVerdict {
+  if (!policy || policy.mode === "off" || !policy.fence.enabled || !leaderAlive) return "none";
+  if (policy.youngForSeconds === 0 || !matchesSelector(policy.fence.nodeSelector, labels)) return "none";
+  return policy.mode === "observe" ? "observe" : "fence";
 }

@@ -5,17 +5,23 @@ import type { Draft } from "./draft.ts";
 import { toleratesFence } from "./draft.ts";
 import type { NodeFacts, PodFacts } from "./facts.ts";
 import { fenceValue } from "./fence.ts";
-import { placementMisfit } from "./fit.ts";
-import { fitsNow } from "./held.ts";
+import { fitsNow, fitsOnceJoined } from "./held.ts";
 import type { Place } from "./places.ts";
 import { SECOND_MS } from "./units.ts";
-import type { FenceAction, FenceLiftReason } from "./verdict.ts";
+import type { LiftReason } from "../api/reasons.ts";
+import type { FenceAction } from "./verdict.ts";
 
 /**
  * A Ready node keeps its fence at least this long though nothing seems to wait for it: its DaemonSet pods and the
  * scheduler's verdicts on pending pods arrive in these seconds. Assumed, ms.
  */
 const SETTLE_IN_MS = 5_000;
+
+/**
+ * A node that is not Ready after this long gets no help from a fence: perhaps a network agent that does not tolerate it
+ * is what is missing. Nodes become Ready within a minute or two of registering. Assumed, ms.
+ */
+const JOIN_PATIENCE_MS = 180_000;
 
 export function planFences(draft: Draft): FenceAction[] {
   return draft.paced.map((place) => fenceAction(draft, place)).filter((action) => action !== undefined);
@@ -30,7 +36,7 @@ function fenceAction(draft: Draft, place: Place): FenceAction | undefined {
   return node.fence.value === value ? undefined : { kind: "adopt", node, value };
 }
 
-function liftReason(draft: Draft, place: Place, fence: NonNullable<NodeFacts["fence"]>): FenceLiftReason | undefined {
+function liftReason(draft: Draft, place: Place, fence: NonNullable<NodeFacts["fence"]>): LiftReason | undefined {
   const { books, nowMs } = draft;
   const { policy } = books;
   if (policy.mode !== "enforce" || !policy.fence.enabled) return "PacingOff";
@@ -40,12 +46,20 @@ function liftReason(draft: Draft, place: Place, fence: NonNullable<NodeFacts["fe
   draft.wake(youngUntilMs(books, place.facts));
   if (nowMs >= capMs) return "FenceCapReached";
   if (paceOf(books, place.facts, nowMs) !== "young") return "NodeSettled";
+  if (nowMs >= joinedByMs(draft, place.facts)) return "NodeNotReady";
   return nothingPending(draft, place) ? "NothingPending" : undefined;
+}
+
+function joinedByMs(draft: Draft, { readySinceMs, notReadySinceMs, createdAtMs }: NodeFacts): number {
+  if (readySinceMs !== undefined) return Infinity;
+  const atMs = (notReadySinceMs ?? createdAtMs) + JOIN_PATIENCE_MS;
+  draft.wake(atMs);
+  return atMs;
 }
 
 function nothingPending(draft: Draft, place: Place): boolean {
   const { facts } = place;
-  if (facts.readySinceMs === undefined) return false;
+  if (facts.readySinceMs === undefined || facts.unschedulable) return false; // who would fit shows when it opens
   draft.wake(facts.readySinceMs + SETTLE_IN_MS);
   if (draft.nowMs < facts.readySinceMs + SETTLE_IN_MS || draft.load(facts).held > 0) return false;
   return !someoneWaits(draft, place);
@@ -53,15 +67,26 @@ function nothingPending(draft: Draft, place: Place): boolean {
 
 function someoneWaits(draft: Draft, place: Place): boolean {
   const { ledger } = draft.books;
+  const value = place.facts.fence?.value ?? "";
   for (const pod of draft.waiting.values()) if (wants(draft, pod, place)) return true;
-  for (const pod of ledger.pending.pods()) {
-    const tried = place.facts.fence !== undefined && toleratesFence(pod, place.facts.fence.value);
-    if (!tried && wants(draft, pod, place)) return true;
+  for (const pod of ledger.pending.pinnedTo(place.facts.name)) {
+    if (isKeptOut(draft, pod, value) && wants(draft, pod, place)) return true;
+  }
+  for (const [, alike] of ledger.pending.shapes()) {
+    const pod = firstKeptOut(draft, alike.values(), value);
+    if (pod && wants(draft, pod, place)) return true;
   }
   return false;
 }
 
+/** The first pod of its kind that does not pass the fence by itself; one stands for all. */
+function firstKeptOut(draft: Draft, alike: Iterable<PodFacts>, value: string): PodFacts | undefined {
+  for (const pod of alike) if (isKeptOut(draft, pod, value)) return pod;
+  return undefined;
+}
+
+const isKeptOut = (draft: Draft, pod: PodFacts, value: string) => !draft.hasLeft(pod) && !toleratesFence(pod, value);
+
 function wants(draft: Draft, pod: PodFacts, place: Place): boolean {
-  const joining = draft.nowMs < youngUntilMs(draft.books, place.facts);
-  return placementMisfit(pod, place.facts, joining) === undefined && fitsNow(draft, pod, place);
+  return fitsOnceJoined(draft, pod, place.facts) && fitsNow(draft, pod, place);
 }

@@ -17,14 +17,26 @@ export interface Room {
  * run there in a moment, and an autoscaler need not make another node for it.
  */
 const joiningTaints: ReadonlySet<string> = new Set([
-  "node.kubernetes.io/not-ready",
   "node.kubernetes.io/unreachable",
   "node.kubernetes.io/network-unavailable",
   "node.cloudprovider.kubernetes.io/uninitialized",
-  "node.cilium.io/agent-not-ready",
-  "ebs.csi.aws.com/agent-not-ready",
   "karpenter.sh/unregistered",
 ]);
+
+/** The same by convention: `node.kubernetes.io/not-ready`, `node.cilium.io/agent-not-ready`, `ebs.csi.aws.com/agent-not-ready` … */
+const JOINING_ENDS = ["/not-ready", "-not-ready"] as const;
+/** What Cluster Autoscaler takes for startup taints (today's prefix, and the one before 1.29), and node-readiness-controller's. */
+const JOINING_STARTS = [
+  "startup-taint.cluster-autoscaler.kubernetes.io/",
+  "ignore-taint.cluster-autoscaler.kubernetes.io/",
+  "readiness.k8s.io/",
+] as const;
+
+/** A taint that nodes lose by themselves, or by their agents, within minutes of their creation. */
+export const isJoiningTaint = ({ key }: Taint): boolean =>
+  joiningTaints.has(key) ||
+  JOINING_ENDS.some((end) => key.endsWith(end)) ||
+  JOINING_STARTS.some((start) => key.startsWith(start));
 
 /**
  * The first reason for which `pod` does not fit `node`, or undefined when it fits.
@@ -46,6 +58,12 @@ export function placementMisfit(pod: PodFacts, node: NodeFacts, joining: boolean
   if (node.taints.some((taint) => repels(taint, shape.tolerations, joining))) return "Taint";
   return undefined;
 }
+
+/**
+ * Would the scheduler bind the pod there this moment, as far as labels and taints go? Who is let go while the node still
+ * joins is not bound, loses its slot in the end, and is bound with all the others in its place once the node is Ready.
+ */
+export const opensTo = (pod: PodFacts, node: NodeFacts): boolean => placementMisfit(pod, node, false) === undefined;
 
 /** The first resource of which `requests` asks more than is free. */
 export function lackingResource(requests: Resources, free: Resources): string | undefined {
@@ -92,7 +110,7 @@ function requirementHolds({ operator, values }: NodeRequirement, actual: string 
 
 function repels(taint: Taint, tolerations: readonly Toleration[], joining: boolean): boolean {
   if (taint.effect === "PreferNoSchedule") return false;
-  if (joining && joiningTaints.has(taint.key)) return false;
+  if (joining && isJoiningTaint(taint)) return false;
   return !tolerations.some((toleration) => tolerates(toleration, taint));
 }
 

@@ -1,9 +1,9 @@
 /** Held pods that need not be held any longer: they go at once, and take no slot. */
 import type { Books } from "./books.ts";
-import { paceOf, roomOf, youngUntilMs } from "./books.ts";
+import { paceOf, promisedTo, roomOf, youngUntilMs } from "./books.ts";
 import type { Draft } from "./draft.ts";
-import type { HostPort, PodFacts, PodShape, Resources } from "./facts.ts";
-import { misfit } from "./fit.ts";
+import type { HostPort, NodeFacts, PodFacts, PodShape, Resources } from "./facts.ts";
+import { misfit, placementMisfit } from "./fit.ts";
 import { byAge, waitingSinceMs } from "./order.ts";
 import type { Place, SettledRoom } from "./places.ts";
 import { fitsPlace, placeOf } from "./places.ts";
@@ -29,7 +29,7 @@ export function sortWaiting(draft: Draft): void {
  * Who finds none goes, so that an autoscaler sees it; who finds some on a settled node goes there.
  */
 export function claimRoom(draft: Draft, settled: SettledRoom): void {
-  const claims = new Claims(draft);
+  const claims = new Claims(draft, draft.paced);
   const settledClaims = new Map<NodeName, PodFacts[]>();
   for (const pod of [...draft.waiting.values()].sort(byClaim)) {
     if (pod.pinnedTo !== undefined) claimPinned(draft, claims, pod, pod.pinnedTo);
@@ -68,15 +68,17 @@ const byClaim = (a: PodFacts, b: PodFacts) =>
   b.shape.priority - a.shape.priority ||
   byAge(a, b);
 
-/** Room on paced nodes, less what waiting pods lay claim to. */
-class Claims {
+/** Room on some paced nodes, less what waiting pods lay claim to. */
+export class Claims {
   readonly #draft: Draft;
+  readonly #places: readonly Place[];
   readonly #rooms = new Map<NodeName, { free: Record<string, number>; hostPorts: HostPort[] }>();
   /** Per shape: nodes before this index have no room for it any more (claims only grow). */
   readonly #cursors = new Map<PodShape, number>();
 
-  constructor(draft: Draft) {
+  constructor(draft: Draft, places: readonly Place[]) {
     this.#draft = draft;
+    this.#places = places;
   }
 
   claim(pod: PodFacts, place: Place): boolean {
@@ -88,21 +90,21 @@ class Claims {
     return true;
   }
 
-  claimFirst(pod: PodFacts): boolean {
-    const { paced } = this.#draft;
-    for (let index = this.#cursors.get(pod.shape) ?? 0; index < paced.length; index += 1) {
-      const place = paced[index];
+  /** Claims room on the first node that has it. */
+  claimFirst(pod: PodFacts): Place | undefined {
+    for (let index = this.#cursors.get(pod.shape) ?? 0; index < this.#places.length; index += 1) {
+      const place = this.#places[index];
       this.#cursors.set(pod.shape, index);
-      if (place && this.claim(pod, place)) return true;
+      if (place && this.claim(pod, place)) return place;
     }
-    this.#cursors.set(pod.shape, paced.length);
-    return false;
+    this.#cursors.set(pod.shape, this.#places.length);
+    return undefined;
   }
 
   #room(books: Books, { entry, facts }: Place) {
     const known = this.#rooms.get(facts.name);
     if (known) return known;
-    const { free, hostPorts } = roomOf(entry, facts, entry.reserved.values());
+    const { free, hostPorts } = roomOf(entry, facts, promisedTo(books, entry, this.#draft.nowMs));
     const room = { free: { ...free }, hostPorts: [...hostPorts] };
     this.#rooms.set(facts.name, room);
     return room;
@@ -117,3 +119,7 @@ function take(free: Record<string, number>, amounts: Resources): void {
 export function fitsNow(draft: Draft, pod: PodFacts, place: Place): boolean {
   return fitsPlace(draft.books, pod, place, draft.plannedFor(place.facts.name), draft.nowMs);
 }
+
+/** Whether a pod fits a node by labels and taints, once it has joined. */
+export const fitsOnceJoined = (draft: Draft, pod: PodFacts, facts: NodeFacts) =>
+  placementMisfit(pod, facts, draft.nowMs < youngUntilMs(draft.books, facts)) === undefined;

@@ -6,6 +6,9 @@ import type { NodeEntry } from "./ledger.ts";
 import type { Limit } from "./limit.ts";
 import type { ImageName, PodUID } from "./units.ts";
 
+/** A scheduler that has refused a pod looks at it again after a back-off of 1 s: a second look may succeed. In ms. */
+const REFUSED_MS = 2_000;
+
 /** Times after which things no longer count, ms. */
 export interface Patience {
   /** A pod that is in startup for longer is stuck. */
@@ -78,9 +81,20 @@ export function isStuck(pod: PodFacts, { deadlineMs }: Patience, nowMs: number):
   return pod.waitingOn !== undefined || nowMs >= (pod.scheduledAtMs ?? pod.createdAtMs) + deadlineMs;
 }
 
-/** A promise holds for its time only. */
-export function reservationCounts(pod: PodFacts, { reservationMs }: Patience, nowMs: number): boolean {
-  return pod.reservation !== undefined && nowMs < pod.reservation.atMs + reservationMs;
+/**
+ * When the pod's promise ends, epoch ms; undefined where it has none. A pod that has its time only would hold a slot for
+ * all of it though the scheduler cannot place it: where only the scheduler can judge whether it fits, its refusal counts.
+ * Elsewhere a refusal is a race (it had not seen the node as we do), and it will bind the pod after its back-off.
+ */
+export function promiseEndsMs({ reservation, refused, shape }: PodFacts, patience: Patience): number | undefined {
+  if (!reservation) return undefined;
+  const forMs = refused && shape.interPodRules ? Math.min(REFUSED_MS, patience.reservationMs) : patience.reservationMs;
+  return reservation.atMs + forMs;
+}
+
+/** Does the pod's promise hold a slot? */
+export function reservationCounts(pod: PodFacts, patience: Patience, nowMs: number): boolean {
+  return nowMs < (promiseEndsMs(pod, patience) ?? -Infinity);
 }
 
 function fetchedBy(groups: readonly (readonly PodFacts[])[], entry: NodeEntry, facts: NodeFacts): Set<ImageName> {

@@ -1,14 +1,20 @@
 /**
  * The order of release: DaemonSet pods of the node, then higher priority, then the fewest bytes per pod that they let
  * start (small and shared images first: a lower mean time to Ready at no cost in makespan), then oldest. Who has waited
- * for most of the hold cap comes before all, so that nobody is overtaken for ever. Between nodes, a pod whose siblings are
- * elsewhere comes before one that would crowd a node with replicas of one owner, as kube-scheduler spreads them.
+ * for most of the hold cap comes before all, so that nobody is overtaken for ever. Between nodes, replicas of one owner are
+ * spread as kube-scheduler spreads them: where bytes do not matter evenly, and never with more than the tolerated skew.
  */
 import type { PodFacts } from "./facts.ts";
 import type { Cost } from "./load.ts";
 
 /** Share of maxHoldSeconds after which a pod is urgent. Assumed: late enough to leave the order alone in a common herd. */
 const URGENT_SHARE = 0.8;
+
+/**
+ * How many replicas a node may have more than the one with the fewest before they count as crowded: two together, where
+ * that saves pulling the image to one more node. kube-scheduler's own default tolerates three (a soft constraint as well).
+ */
+const TOLERATED_SKEW = 2;
 
 /** Compares as a tuple: the lower one goes first. */
 export type Rank = readonly [
@@ -17,6 +23,7 @@ export type Rank = readonly [
   priority: number,
   crowding: number,
   bytesPerPod: number,
+  replicasMore: number,
   sinceMs: number,
 ];
 
@@ -24,8 +31,8 @@ export type Rank = readonly [
 export interface Standing {
   /** Pods that wait for the same images, this one included: they follow once it has started. */
   readonly sharers: number;
-  /** Replicas of its owner on the node beyond those on the node that has fewest. */
-  readonly crowding: number;
+  /** Replicas of its owner that the node has more than the node that has fewest. */
+  readonly replicasMore: number;
 }
 
 /** Since when a pod waits, epoch ms. */
@@ -38,8 +45,9 @@ export function rank(pod: PodFacts, cost: Cost, standing: Standing, maxHoldMs: n
     nowMs >= sinceMs + URGENT_SHARE * maxHoldMs ? 0 : 1,
     pod.shape.ownerKind === "DaemonSet" ? 0 : 1,
     -pod.shape.priority,
-    standing.crowding,
+    Math.max(0, standing.replicasMore + 1 - TOLERATED_SKEW),
     cost.newBytes / Math.max(1, standing.sharers),
+    standing.replicasMore,
     sinceMs,
   ];
 }

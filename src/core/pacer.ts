@@ -14,7 +14,8 @@ import { pacedPlaces, placeOf, SettledRoom } from "./places.ts";
 import { plan } from "./plan.ts";
 import { status, type Judged } from "./status.ts";
 import { SECOND_MS, type NodeName, type PodUID } from "./units.ts";
-import type { ClusterStatus, Offer, Plan, Verdict } from "./verdict.ts";
+import { keptOut } from "./waiting-holds.ts";
+import type { ClusterStatus, Held, Offer, Plan, Verdict } from "./verdict.ts";
 
 /** What an edge knows of this replica when it asks. */
 export interface ReplicaState {
@@ -40,6 +41,8 @@ export interface Pacer {
   score(pod: PodFacts, nodes: readonly string[], nowMs: number): readonly number[];
   /** The leader's next step. */
   plan(nowMs: number): Plan;
+  /** Pods without a gate that nothing but a fence keeps waiting, with today's reason; the first few hundred. */
+  keptOut(nowMs: number): readonly Held[];
   status(nowMs: number): ClusterStatus;
   /** Names of the nodes whose disk is worth watching closely now: young or hot ones. */
   pacedNodes(nowMs: number): readonly NodeName[];
@@ -82,9 +85,11 @@ class BookPacer implements Pacer {
     this.#books.ledger.deletePod(uid);
   }
 
-  upsertNode(node: NodeFacts, _nowMs: number): void {
+  upsertNode(node: NodeFacts, nowMs: number): void {
     const books = this.#books;
-    if (books.ledger.nodes.get(node.name)?.facts?.labels !== node.labels) books.classes.delete(node.name);
+    const before = books.ledger.nodes.get(node.name)?.facts;
+    if (before && before.uid !== node.uid) this.deleteNode(node.name, nowMs); // another machine of that name
+    if (before?.labels !== node.labels) books.classes.delete(node.name);
     books.ledger.upsertNode(node);
     books.catalogue.learn(node.images);
   }
@@ -119,6 +124,10 @@ class BookPacer implements Pacer {
     const next = plan(this.#books, this.#settled, nowMs);
     this.#judged = { held: next.held, atMs: nowMs };
     return next;
+  }
+
+  keptOut(nowMs: number): readonly Held[] {
+    return keptOut(this.#books, nowMs);
   }
 
   status(nowMs: number): ClusterStatus {

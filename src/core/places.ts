@@ -1,6 +1,6 @@
 /** Where could a pod run? Settled nodes with room, and paced (young or hot) nodes with room. */
 import type { Books } from "./books.ts";
-import { paceOf, roomOf, youngUntilMs } from "./books.ts";
+import { paceOf, promisedTo, roomOf, youngUntilMs } from "./books.ts";
 import type { NodeFacts, PodFacts, PodShape } from "./facts.ts";
 import { misfit } from "./fit.ts";
 import type { NodeEntry } from "./ledger.ts";
@@ -20,7 +20,7 @@ export function fitsPlace(
   claimants: readonly PodFacts[],
   nowMs: number,
 ): boolean {
-  const others = [...entry.reserved.values(), ...claimants].filter((other) => other.uid !== pod.uid);
+  const others = [...promisedTo(books, entry, nowMs), ...claimants].filter((other) => other.uid !== pod.uid);
   return misfit(pod, facts, roomOf(entry, facts, others), nowMs < youngUntilMs(books, facts)) === undefined;
 }
 

@@ -4,8 +4,9 @@ import { planFences } from "./fences.ts";
 import { claimRoom, sortWaiting } from "./held.ts";
 import { Draft } from "./draft.ts";
 import type { SettledRoom } from "./places.ts";
-import { judgeWaiting, spendSlots } from "./spend.ts";
+import { spendSlots } from "./spend.ts";
 import type { Plan } from "./verdict.ts";
+import { judgeWaiting } from "./waiting-holds.ts";
 
 export function plan(books: Books, settled: SettledRoom, nowMs: number): Plan {
   const draft = new Draft(books, nowMs);

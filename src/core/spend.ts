@@ -2,18 +2,19 @@
 import type { Draft } from "./draft.ts";
 import { toleratesFence } from "./draft.ts";
 import type { NodeFacts, PodFacts, PodShape } from "./facts.ts";
-import { placementMisfit } from "./fit.ts";
+import { opensTo } from "./fit.ts";
 import { fitsNow } from "./held.ts";
 import { judge } from "./judge.ts";
 import type { NodeLoad } from "./load.ts";
-import { costOf, reservationCounts } from "./load.ts";
+import { costOf, promiseEndsMs } from "./load.ts";
 import type { Rank } from "./order.ts";
 import { byAge, compareRanks, rank } from "./order.ts";
 import { RoomiestFirst } from "./roomiest.ts";
 import type { Place, SettledRoom } from "./places.ts";
-import { youngUntilMs } from "./books.ts";
-import type { NodeName } from "./units.ts";
-import type { Held, Hold } from "./verdict.ts";
+import { isPromised, youngUntilMs } from "./books.ts";
+import { SECOND_MS, type NodeName } from "./units.ts";
+import type { ReleaseReason } from "../api/reasons.ts";
+import type { Hold } from "./verdict.ts";
 
 /** The scheduler is given this long to place a new pod by itself before a fence looks at it, ms. Assumed. */
 const SCHEDULER_FIRST_MS = 2_000;
@@ -89,9 +90,9 @@ function inOrder(pods: readonly PodFacts[]): boolean {
 type Fewest = ReadonlyMap<PodShape, number>;
 
 export function spendSlots(draft: Draft, settled: SettledRoom): void {
-  admitExempt(draft);
+  passWithoutSlot(draft);
   const queues = queuesOf(draft, settled);
-  const open = new Map(draft.paced.map((place) => [place, queuesFor(draft, place, queues)]));
+  const open = new Map(draft.paced.map((place) => [place, queuesFor(place, queues)]));
   const fewest = fewestReplicas(draft, open);
   const byRoom = new RoomiestFirst(draft);
   for (const place of open.keys()) byRoom.add(place);
@@ -120,18 +121,39 @@ function fewestReplicas(draft: Draft, open: ReadonlyMap<Place, readonly Queue[]>
   return fewest;
 }
 
-/** Promise 4: a fence is no obstacle to exempt pods; they need no slot. */
-function admitExempt(draft: Draft): void {
+/** A fence is no obstacle to exempt pods (promise 4) and to those it has kept out for the hold cap (promise 2). */
+function passWithoutSlot(draft: Draft): void {
   const { ledger, policy } = draft.books;
   if (policy.mode !== "enforce" || !policy.fence.enabled) return;
   const fenced = draft.paced.filter(({ facts }) => facts.fence);
-  for (const pod of fenced.length > 0 ? ledger.pending.pods() : []) {
-    if (!pod.unschedulable || !draft.isExempt(pod.shape)) continue;
-    const place = fenced.find((one) => placementFits(draft, pod, one.facts) && fitsNow(draft, pod, one));
-    const value = place?.facts.fence?.value;
-    if (!place || value === undefined || toleratesFence(pod, value)) continue;
-    draft.releaseTo(pod, place.facts, "Exempt", `exempt from pacing: passes the fence of node ${place.facts.name}`);
+  if (fenced.length === 0) return;
+  const overdue = fenced.filter(({ facts }) => draft.nowMs >= keepsOutUntilMs(draft, facts));
+  for (const pod of ledger.pending.pods()) {
+    if (!pod.unschedulable || isPromised(draft.books, pod, draft.nowMs)) continue;
+    if (draft.isExempt(pod.shape)) passFence(draft, pod, fenced, "Exempt", "exempt from pacing");
+    else if (overdue.length > 0) passOverdue(draft, pod, overdue);
   }
+}
+
+function passOverdue(draft: Draft, pod: PodFacts, overdue: readonly Place[]): void {
+  const capMs = pod.createdAtMs + draft.maxHoldMs;
+  draft.wake(capMs);
+  if (draft.nowMs < capMs) return;
+  passFence(draft, pod, overdue, "HoldCapReached", `kept out for ${draft.maxHoldMs / SECOND_MS} s, the most`);
+}
+
+/** From then on the fence has kept pods out for the hold cap, epoch ms. It keeps nobody out before the node is Ready. */
+function keepsOutUntilMs(draft: Draft, { readySinceMs }: NodeFacts): number {
+  const atMs = (readySinceMs ?? Infinity) + draft.maxHoldMs;
+  draft.wake(atMs);
+  return atMs;
+}
+
+function passFence(draft: Draft, pod: PodFacts, fenced: readonly Place[], reason: ReleaseReason, why: string): void {
+  const isKeptOut = ({ facts: { fence } }: Place) => fence !== undefined && !toleratesFence(pod, fence.value);
+  const place = fenced.find((one) => isKeptOut(one) && opensTo(pod, one.facts) && fitsNow(draft, pod, one));
+  if (!place) return;
+  draft.releaseTo(pod, place.facts, reason, `${why}: passes the fence of node ${place.facts.name}`);
 }
 
 /** Lets the best candidate go to the node; false when there is none. */
@@ -153,8 +175,8 @@ function bestCandidate(draft: Draft, place: Place, queues: readonly Queue[], few
   for (const { head: pod, length: sharers } of queues) {
     if (!pod) continue;
     const cost = costOf(pod, load, draft.books.catalogue);
-    const crowding = replicas(draft, place, pod.shape) - (fewest.get(pod.shape) ?? Infinity);
-    const standing = rank(pod, cost, { sharers, crowding: Math.max(0, crowding) }, draft.maxHoldMs, draft.nowMs);
+    const more = replicas(draft, place, pod.shape) - (fewest.get(pod.shape) ?? Infinity);
+    const standing = rank(pod, cost, { sharers, replicasMore: Math.max(0, more) }, draft.maxHoldMs, draft.nowMs);
     if (best && bestRank && (compareRanks(bestRank, standing) || byAge(best, pod)) < 0) continue;
     const verdict = judge(load, cost, draft.nowMs);
     if (verdict.kind === "hold") noteHold(draft, load, verdict);
@@ -165,9 +187,9 @@ function bestCandidate(draft: Draft, place: Place, queues: readonly Queue[], few
 
 /** The plan changes when a promise ends, a start is given up, a node is no longer young. */
 function noteTimes(draft: Draft, load: NodeLoad): void {
-  const { reservationMs, deadlineMs } = draft.books.patience;
-  for (const pod of load.reserved) draft.wake((pod.reservation?.atMs ?? 0) + reservationMs);
-  for (const pod of load.inStartup) draft.wake((pod.scheduledAtMs ?? pod.createdAtMs) + deadlineMs);
+  const { patience } = draft.books;
+  for (const pod of load.reserved) draft.wake(promiseEndsMs(pod, patience) ?? Infinity);
+  for (const pod of load.inStartup) draft.wake((pod.scheduledAtMs ?? pod.createdAtMs) + patience.deadlineMs);
   if (load.offered.length > 0) draft.wake(draft.nowMs + 1_000);
   draft.wake(youngUntilMs(draft.books, load.facts));
   draft.wake(load.limit.hotUntilMs);
@@ -208,46 +230,22 @@ function queuesOf(draft: Draft, settled: SettledRoom): Queues {
 /** A pending pod that a fence may keep waiting: not exempt, not promised elsewhere, nowhere to go by itself. */
 function fenceConcerns(draft: Draft, settled: SettledRoom, pod: PodFacts): boolean {
   const { books, nowMs } = draft;
-  if (books.policy.mode !== "enforce" || reservationCounts(pod, books.patience, nowMs)) return false;
+  if (books.policy.mode !== "enforce" || isPromised(books, pod, nowMs)) return false;
   if (draft.isExempt(pod.shape)) return false; // passes anyway
   if (pod.unschedulable) return true;
   draft.wake(pod.createdAtMs + SCHEDULER_FIRST_MS);
   return nowMs >= pod.createdAtMs + SCHEDULER_FIRST_MS && !settled.find(books, pod, nowMs);
 }
 
-function queuesFor(draft: Draft, { facts }: Place, { pinned, gated, pending }: Queues): Queue[] {
-  const fits = ({ head }: Queue) => head !== undefined && placementFits(draft, head, facts);
+function queuesFor({ facts }: Place, { pinned, gated, pending }: Queues): Queue[] {
+  const fits = ({ head }: Queue) => head !== undefined && opensTo(head, facts);
   const value = facts.fence?.value;
   const fenced = value === undefined ? [] : pending.map((queue) => queue.keptOutBy(value));
-  return [...(pinned.get(facts.name) ?? []), ...gated.filter(fits), ...fenced.filter(fits)];
+  return [...(pinned.get(facts.name) ?? []).filter(fits), ...gated.filter(fits), ...fenced.filter(fits)];
 }
-
-const placementFits = (draft: Draft, pod: PodFacts, facts: NodeFacts) =>
-  placementMisfit(pod, facts, draft.nowMs < youngUntilMs(draft.books, facts)) === undefined;
 
 function append<Key, Item>(lists: Map<Key, Item[]>, key: Key, item: Item): void {
   const list = lists.get(key);
   if (list) list.push(item);
   else lists.set(key, [item]);
-}
-
-/** Today's reason for every pod that stays held. */
-export function judgeWaiting(draft: Draft): Held[] {
-  const reasons = new Map<PodShape, Hold>();
-  return [...draft.waiting.values()].map((pod) => {
-    const known = pod.pinnedTo === undefined ? reasons.get(pod.shape) : undefined;
-    const hold = known ?? waitingHold(draft, pod, draft.paced);
-    if (pod.pinnedTo === undefined) reasons.set(pod.shape, hold);
-    return { pod, hold };
-  });
-}
-
-function waitingHold(draft: Draft, pod: PodFacts, places: readonly Place[]): Hold {
-  const place = places.find(({ facts }) => placementFits(draft, pod, facts));
-  const node = pod.pinnedTo ?? (places.length === 1 ? place?.facts.name : undefined);
-  if (!place) return { kind: "hold", reason: "AwaitingRelease", message: "waits for the leader's judgement", node };
-  const load = draft.load(place.facts);
-  const verdict = judge(load, costOf(pod, load, draft.books.catalogue), draft.nowMs);
-  if (verdict.kind === "hold") return { ...verdict, node };
-  return { kind: "hold", reason: "Outranked", message: `other pods go to node ${place.facts.name} first`, node };
 }

@@ -1,5 +1,5 @@
 /** The answers of the core. Every edge passes them on as they are; none keeps a verdict of its own. */
-import type { AllowReason, HoldReason, ReleaseReason } from "../api/reasons.ts";
+import type { AllowReason, HoldReason, LiftReason, ReleaseReason } from "../api/reasons.ts";
 import type { NodeFacts, PodFacts } from "./facts.ts";
 import type { NodeName } from "./units.ts";
 
@@ -43,10 +43,7 @@ export interface Held {
 /** What happens to a fence. */
 export type FenceAction =
   | { readonly kind: "adopt"; readonly node: NodeFacts; readonly value: string }
-  | { readonly kind: "lift"; readonly node: NodeFacts; readonly reason: FenceLiftReason };
-
-export type FenceLiftReason =
-  "NodeSettled" | "NothingPending" | "FenceCapReached" | "PacingOff" | "NotSelected" | "Requested";
+  | { readonly kind: "lift"; readonly node: NodeFacts; readonly reason: LiftReason };
 
 /** What the leader has to do now. Applying it twice changes nothing. */
 export interface Plan {

@@ -68,9 +68,9 @@ const Fence = section({
     .int()
     .min(1)
     .max(60)
-    .default(10)
+    .default(15)
     .describe(
-      "A pod that was released, by whichever lever, and is not bound by then gives its slot back; binding took 0.3 s (measured).",
+      "A pod that was released, by whichever lever, and is not bound by then gives its slot back; binding took 0.3 s (measured), and the scheduler's longest back-off is 10 s.",
     ),
 });
 

@@ -19,7 +19,7 @@ export type Outcome<Facts> =
 export interface Apply {
   release(release: Release, nowMs: number): Promise<Outcome<PodFacts>>;
   annotateHold(pod: PodFacts, hold: HoldNow): Promise<Outcome<PodFacts>>;
-  fence(action: FenceAction, nowMs: number): Promise<Outcome<NodeFacts>>;
+  fence(action: FenceAction): Promise<Outcome<NodeFacts>>;
 }
 
 /** Applies to a real cluster. */
@@ -29,9 +29,9 @@ export function createApply(client: ApiClient, interner: ShapeInterner): Apply {
   return {
     release: async (release, nowMs) => outcome(await releasePod(client, release, nowMs), asPod),
     annotateHold: async (pod, hold) => outcome(await annotateHold(client, pod, hold), asPod),
-    fence: async (action, nowMs) =>
+    fence: async (action) =>
       outcome(
-        action.kind === "adopt" ? await adoptFence(client, action, nowMs) : await liftFence(client, action.node),
+        action.kind === "adopt" ? await adoptFence(client, action) : await liftFence(client, action.node),
         asNode,
       ),
   };

@@ -27,7 +27,7 @@ export interface ReleaseHooks {
 }
 
 export interface ReleaseLoopOptions {
-  readonly pacer: Pick<Pacer, "plan" | "upsertPod" | "deletePod" | "upsertNode">;
+  readonly pacer: Pick<Pacer, "plan" | "keptOut" | "upsertPod" | "deletePod" | "upsertNode">;
   readonly apply: Apply;
   /** This replica leads, and has seen the whole cluster. Asked before every plan and every single write. */
   readonly mayAct: () => boolean;
@@ -59,6 +59,9 @@ const LONGEST_REST_MS = 40;
 /** Looks again at the latest after this, ms: should an event ever be missed, the loop is late, not stuck. */
 const RECHECK_MS = 5_000;
 
+/** How often pods that a fence keeps out are told of it, ms: people do not look more often. Assumed. */
+const FENCE_NOTES_EVERY_MS = 1_000;
+
 /** Writes at the same time. Assumed: 64 × 10 ms makes 6,400 releases/s, ten times what a scheduler binds. */
 const WRITES_IN_FLIGHT = 64;
 
@@ -76,6 +79,8 @@ class Loop implements ReleaseLoop {
   readonly #running = new Set<Promise<void>>();
   readonly #retries: Retries;
   #notes = new HoldNotes();
+  #fenceNotes = new HoldNotes();
+  #fenceNotesAtMs = -Infinity;
   /** What the last plan wants and nobody has begun; notes after everything else. */
   #queue: Work[] = [];
   #noteQueue: Work[] = [];
@@ -124,6 +129,7 @@ class Loop implements ReleaseLoop {
     if (!this.#mayAct()) {
       this.#drop();
       this.#notes = new HoldNotes(); // the next time this replica leads, others will have told in between
+      this.#fenceNotes = new HoldNotes();
       if (!this.#stopped) this.#wakeAt(nowMs + RECHECK_MS, nowMs);
       return;
     }
@@ -132,6 +138,7 @@ class Loop implements ReleaseLoop {
       this.#lastPlanTookMs = this.#options.clock.now() - nowMs;
       this.#options.hooks?.onPlan?.(plan, this.#lastPlanTookMs);
       this.#take(plan, nowMs);
+      this.#tellKeptOut(nowMs);
     } catch (error) {
       this.#options.log.error({ err: error }, "planning failed");
       this.#wakeAt(nowMs + RECHECK_MS, nowMs);
@@ -155,6 +162,13 @@ class Loop implements ReleaseLoop {
       if (announce) this.#emit(held.pod, "Held", "Hold", `${held.hold.reason}: ${held.hold.message}`);
     }
     return notes.filter(({ annotate }) => annotate).map(({ held }) => holdWork(held));
+  }
+
+  /** In an Event only: an annotation would make the scheduler look at these pods again, and nobody would take it off. */
+  #tellKeptOut(nowMs: number): void {
+    if (nowMs < this.#fenceNotesAtMs + FENCE_NOTES_EVERY_MS) return;
+    this.#fenceNotesAtMs = nowMs;
+    this.#announced(this.#fenceNotes.due(this.#options.pacer.keptOut(nowMs), nowMs).notes);
   }
 
   #wakeAt(atMs: number, nowMs: number): void {
@@ -247,7 +261,7 @@ class Loop implements ReleaseLoop {
 
   async #fence(action: FenceAction): Promise<Outcome<unknown>["kind"]> {
     const { apply, clock, hooks, log, pacer } = this.#options;
-    const outcome = await apply.fence(action, clock.now());
+    const outcome = await apply.fence(action);
     if ("facts" in outcome) pacer.upsertNode(outcome.facts, clock.now());
     if (outcome.kind !== "changed") return outcome.kind;
     hooks?.onFence?.(action);

@@ -80,6 +80,11 @@ function verdictMetrics(registers: Registry[]) {
       help: "Nodes that joined with the fence up.",
       registers,
     }),
+    wouldFence: new Counter({
+      name: "paceline_observed_fences_total",
+      help: "Nodes that would have joined with the fence up, had the policy's mode not been observe.",
+      registers,
+    }),
     fencesLifted: new Counter({
       name: "paceline_fences_lifted_total",
       help: "Fences taken down by this replica, by reason.",

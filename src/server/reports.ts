@@ -43,8 +43,14 @@ export function reporters(metrics: Metrics, log: FastifyBaseLogger): Reporters {
         failed("mutate-nodes", report.error);
         return;
       }
-      if (!report.dryRun) metrics.fencesRaised.inc();
-      log.info({ node: report.node, value: report.value, dryRun: report.dryRun }, "fenced");
+      const { node, dryRun } = report;
+      if (report.kind === "observed") {
+        if (!dryRun) metrics.wouldFence.inc();
+        log.info({ node, dryRun }, "would be fenced, were the mode enforce");
+        return;
+      }
+      if (!dryRun) metrics.fencesRaised.inc();
+      log.info({ node, value: report.value, dryRun }, "fenced");
     },
     filter(report: FilterReport): void {
       if (report.kind === "failure") {

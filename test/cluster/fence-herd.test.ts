@@ -9,6 +9,7 @@ import {
   allReady,
   conditionOf,
   fenceOf,
+  isReady,
   limitOf,
   NAMESPACE,
   nodeNameOf,
@@ -119,7 +120,7 @@ test("pods end where the scheduler would have put them: selectors, anti-affinity
   const gpu = { requests: { cpu: "20m", "example.com/gpu": "1" }, limits: { "example.com/gpu": "1" } };
   const herd = [
     smallPod("picky", 1, { nodeSelector: { disk: "b" } }),
-    ...["x", "y"].map((name) => smallPod(`apart-${name}`, 2, { affinity }, { app: "apart" })),
+    ...["x", "y", "z"].map((name) => smallPod(`apart-${name}`, 2, { affinity }, { app: "apart" })),
     ...["x", "y", "z", "w"].map((name) =>
       smallPod(`spread-${name}`, 3, { topologySpreadConstraints: [spread] }, { app: "spread" }),
     ),
@@ -129,9 +130,13 @@ test("pods end where the scheduler would have put them: selectors, anti-affinity
   ];
   for (const pod of herd) await client.create(PODS, pod);
   await cluster.join("pair", 2, { labels: [{ disk: "a" }, { disk: "b" }] });
+  for (const node of ["pair-1", "pair-2"]) expect(await fenceOf(cluster, node)).toBe(node);
   const extended = { "example.com/gpu": "1" };
   await client.patch("/api/v1/nodes/pair-2/status", { status: { capacity: extended, allocatable: extended } }, "merge");
-  const pods = await allReady(cluster, herd.length);
+  const pods = await eventually("all are Ready but the third of those that must be apart", async () => {
+    const ready = (await cluster.pods()).filter(isReady);
+    return ready.length === herd.length - 1 ? ready : undefined;
+  });
   const nodesOf = (prefix: string) =>
     pods
       .filter(({ metadata }) => metadata?.name?.startsWith(prefix))
@@ -142,6 +147,16 @@ test("pods end where the scheduler would have put them: selectors, anti-affinity
   expect(nodesOf("apart")).toEqual(["pair-1", "pair-2"]);
   expect(nodesOf("port")).toEqual(["pair-1", "pair-2"]);
   expect(nodesOf("spread")).toEqual(["pair-1", "pair-1", "pair-2", "pair-2"]);
+  for (const node of ["pair-1", "pair-2"]) {
+    await eventually(
+      `the third keeps no fence up on ${node}`,
+      async () => (await fenceOf(cluster, node)) === undefined,
+    );
+  }
+  // By this a promise ends early that the scheduler has refused: it has looked at the pod with its newest toleration.
+  const third = (await cluster.pods()).find((pod) => !isReady(pod));
+  const { generation } = third?.metadata as { generation?: number };
+  expect(conditionOf(third ?? {}, "PodScheduled")).toMatchObject({ status: "False", observedGeneration: generation });
 });
 
 test("a startup taint that Karpenter or the kubelet put up is adopted with the node's own value, and lifted", async () => {

@@ -145,10 +145,15 @@ describe("fences", () => {
   const others = [{ key: "a", effect: "NoSchedule" }];
 
   it("adopts a foreign fence and lifts it again, leaving other taints alone", async () => {
-    const node = await createNode([...others, { key: FENCE_TAINT_KEY, effect: "NoSchedule" }]);
-    const adopted = await adoptFence(client, { kind: "adopt", node, value: "mine" }, NOW_MS);
+    const foreign = ["NoSchedule", "PreferNoSchedule"].map((effect) => ({ key: FENCE_TAINT_KEY, effect }));
+    const node = await createNode([...others, ...foreign]);
+    const adopted = await adoptFence(client, { kind: "adopt", node, value: "mine" });
     if (!("object" in adopted)) throw new Error(adopted.kind);
-    expect(nodeFacts(adopted.object).fence).toEqual({ value: "mine", sinceMs: NOW_MS });
+    expect(nodeFacts(adopted.object).fence).toEqual({ value: "mine", sinceMs: node.createdAtMs });
+    const taints = (adopted.object["spec"] as { taints: { key: string }[] }).taints.filter(
+      ({ key }) => key === FENCE_TAINT_KEY,
+    );
+    expect(taints).toEqual([{ key: FENCE_TAINT_KEY, value: "mine", effect: "NoSchedule" }]);
     const lifted = await liftFence(client, node);
     if (!("object" in lifted)) throw new Error(lifted.kind);
     expect(nodeFacts(lifted.object)).toMatchObject({ fence: undefined });

@@ -53,6 +53,20 @@ describe("a joining node", () => {
     }
   });
 
+  it("is counted in observe mode, where it would have got one, but not on a dry run", async () => {
+    const { app, metrics } = testApp({ policy: defaultPolicy({ mode: "observe" }) });
+    const review = joining();
+    for (const dryRun of [false, true]) {
+      const payload = { ...review, request: { ...review.request, dryRun } };
+      await app.inject({ method: "POST", url: "/mutate/nodes", payload });
+    }
+    expect(await metrics.wouldFence.get()).toMatchObject({ values: [{ value: 1 }] });
+  });
+
+  it("gets none where no node is ever young", async () => {
+    expect(fences(await ask(joining(), { policy: defaultPolicy({ youngForSeconds: 0 }) }))).toEqual([]);
+  });
+
   it("gets none when nobody would lift it", async () => {
     const state = { replica: () => ({ synced: true, leaderAlive: false }) };
     expect(fences(await ask(joining(), { state }))).toEqual([]);

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { allowReasons, holdReasons, releaseReasons } from "../../src/api/reasons.ts";
+import { allowReasons, holdReasons, liftReasons, releaseReasons } from "../../src/api/reasons.ts";
 import { nodeName } from "../../src/core/units.ts";
 import { countRelease } from "../../src/server/metrics.ts";
 import { testApp } from "../support/app.ts";
@@ -112,7 +112,7 @@ describe("documentation", () => {
   });
 
   it("docs/reasons.md lists the reasons that exist, with their sentences, and no others", () => {
-    const rows = [holdReasons, releaseReasons, allowReasons].flatMap((reasons) =>
+    const rows = [holdReasons, releaseReasons, liftReasons, allowReasons].flatMap((reasons) =>
       Object.entries(reasons).map(([reason, sentence]) => `| \`${reason}\` | ${sentence} |`),
     );
     expect(rowsOf("reasons.md")).toEqual(rows);

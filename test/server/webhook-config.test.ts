@@ -45,6 +45,15 @@ async function webhook(lever: keyof typeof webhookNames): Promise<Webhook> {
 }
 const conditions = ({ matchConditions }: Webhook) => matchConditions.map(({ expression }) => expression).join("\n");
 
+describe("service.yaml", () => {
+  it("lets Paceline run where every node is fenced: else nobody would be there to lift the fences", async () => {
+    const deployment = (await configDocuments("service.yaml")).find(({ kind }) => kind === "Deployment");
+    const { tolerations } = (deployment as { spec: { template: { spec: { tolerations: object[] } } } }).spec.template
+      .spec;
+    expect(tolerations).toContainEqual({ key: FENCE_TAINT_KEY, operator: "Exists", effect: "NoSchedule" });
+  });
+});
+
 describe("webhooks.yaml", () => {
   it("fails open, answers soon and has no side effects, in every webhook", async () => {
     expect(await webhooks()).toHaveLength(3);

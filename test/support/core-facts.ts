@@ -55,6 +55,7 @@ export function aPod(name: string, given: Partial<PodFacts> = {}): PodFacts {
     restarts: 0,
     overloadFailures: 0,
     unschedulable: false,
+    refused: false,
     ...given,
   };
 }
@@ -83,6 +84,7 @@ export function aNode(name: string, given: Partial<NodeFacts> = {}): NodeFacts {
     labels: { "kubernetes.io/hostname": name },
     createdAtMs: START_MS,
     readySinceMs: START_MS,
+    notReadySinceMs: undefined,
     unschedulable: false,
     taints: [],
     fence: undefined,

@@ -1,7 +1,7 @@
 /**
  * A cluster autoscaler: looks now and then, packs the pods that the scheduler calls Unschedulable into what is free on
- * the nodes there are and those on their way (a fence is a startup taint: the node still counts as room), and adds nodes
- * for the rest. Gated pods call for nothing.
+ * the nodes there are and those on their way (a fence is a startup taint: the node still counts as room, unless the
+ * scenario says that it was not told), and adds nodes for the rest. Gated pods call for nothing.
  */
 import type { Scenario } from "../scenario/schema.ts";
 import type { Cluster } from "./cluster.ts";
@@ -55,7 +55,8 @@ export class Autoscaler {
   /** First fit, as its simulation of the scheduler does. */
   #missingNodes(): number {
     const { nodes, scheduler } = this.#cluster;
-    const rooms: Room[] = nodes.map((node) => ({
+    const open = nodes.filter((node) => this.#settings.knowsFence || node.fence === undefined);
+    const rooms: Room[] = open.map((node) => ({
       pods: node.spec.pods - node.podCount,
       cpuMillis: node.spec.cpu * 1_000 - node.cpuMillis,
       memoryBytes: node.podBytes - node.memoryBytes,

@@ -108,6 +108,7 @@ export class SimNode {
       labels: this.#labels,
       createdAtMs: this.createdMs,
       readySinceMs: this.ready ? this.readyMs : undefined,
+      notReadySinceMs: this.ready ? undefined : this.createdMs,
       unschedulable: false,
       taints: this.ready ? [] : NOT_READY,
       fence: this.fence,

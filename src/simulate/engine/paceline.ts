@@ -3,11 +3,10 @@
  * what its watches would tell it, and what it plans is written with the times that writes take.
  */
 import { createPacer, type Pacer } from "../../core/pacer.ts";
-import { fenceValue } from "../../core/fence.ts";
+import { fenceValue, fenceVerdict } from "../../core/fence.ts";
 import type { NodeFacts, NodeSample, PodFacts } from "../../core/facts.ts";
 import type { FenceAction, Plan, Release } from "../../core/verdict.ts";
 import type { NodeName } from "../../core/units.ts";
-import { matchesSelector } from "../../policy/resolve.ts";
 import type { PacingPolicy } from "../../policy/schema.ts";
 import { DelayLine } from "./agenda.ts";
 import type { Cluster } from "./cluster.ts";
@@ -62,8 +61,7 @@ export class PacelineLever implements Lever {
   }
 
   nodeAdmission(node: SimNode): NodeFacts["fence"] {
-    const { mode, fence } = this.#policy;
-    if (mode !== "enforce" || !fence.enabled || !matchesSelector(fence.nodeSelector, node.labels)) return undefined;
+    if (fenceVerdict(node.labels, this.#policy, LEADER) !== "fence") return undefined;
     return { value: fenceValue(node.name), sinceMs: this.#cluster.agenda.nowMs };
   }
 

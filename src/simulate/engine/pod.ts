@@ -138,6 +138,7 @@ export class SimPod {
       restarts: progress.restarts,
       overloadFailures: progress.overloadFailures,
       unschedulable: this.unschedulable && this.node === undefined,
+      refused: false, // the modelled scheduler judges as the core does
     };
   }
 

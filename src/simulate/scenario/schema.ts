@@ -181,6 +181,12 @@ const Autoscaler = section({
     .max(3_600)
     .default(60)
     .describe("From its decision until the node is Ready; assumed: a minute, as on EC2."),
+  knowsFence: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Whether a fenced node counts as room for pending pods, as a startup taint does; false shows what comes of not telling it.",
+    ),
 });
 
 /** The whole of a scenario file. */

@@ -66,9 +66,9 @@ describe("the plan spends slots and no more", () => {
       reservation: { node: nodeName("n1"), atMs: START_MS },
     });
     pacer.upsertPod(reserved, START_MS);
-    expect(pacer.plan(START_MS + 9_999).releases).toHaveLength(0);
-    expect(pacer.plan(START_MS + 9_999).wakeAtMs).toBe(START_MS + 10_000);
-    expect(pacer.plan(START_MS + 10_000).releases).toHaveLength(1);
+    expect(pacer.plan(START_MS + 14_999).releases).toHaveLength(0);
+    expect(pacer.plan(START_MS + 14_999).wakeAtMs).toBe(START_MS + 15_000);
+    expect(pacer.plan(START_MS + 15_000).releases).toHaveLength(1);
   });
 
   test("a started pod frees its slot at once", () => {
@@ -316,7 +316,146 @@ describe("the fence", () => {
       pending("next"),
     ];
     const pacer = pacerWith([fenced("n1")], pods, slots(1));
-    expect(pacer.plan(START_MS + 9_000).releases).toEqual([]);
-    expect(released(pacer.plan(START_MS + 10_000))).toEqual(["next"]);
+    expect(pacer.plan(START_MS + 14_000).releases).toEqual([]);
+    expect(released(pacer.plan(START_MS + 15_000))).toEqual(["next"]);
+  });
+
+  test("what a promise that is over had claimed of a node's room is free for another pod", () => {
+    const gpu = aShape({ requests: { "example.com/gpu": 1, pods: 1 } });
+    const oneGpu = changed(fenced("n1"), { allocatable: { "example.com/gpu": 1, pods: 110 } });
+    const promise = { fencesTolerated: ["n1"], reservation: { node: nodeName("n1"), atMs: START_MS } };
+    const pods = [pending("tried", { shape: gpu, ...promise }), pending("next", { shape: gpu })];
+    const pacer = pacerWith([oneGpu], pods, slots(4));
+    expect(pacer.plan(START_MS + 14_000).releases).toEqual([]);
+    expect(released(pacer.plan(START_MS + 15_000))).toEqual(["next"]);
+  });
+
+  test("where only the scheduler can judge, its refusal of the pod as it is now returns the slot early", () => {
+    const promise = { fencesTolerated: ["n1"], reservation: { node: nodeName("n1"), atMs: START_MS }, refused: true };
+    const afterTwoSeconds = (interPodRules: boolean) => {
+      const tried = pending("tried", { shape: aShape({ interPodRules }), ...promise });
+      return released(pacerWith([fenced("n1")], [tried, pending("next")], slots(1)).plan(START_MS + 2_000));
+    };
+    expect(afterTwoSeconds(true)).toEqual(["next"]);
+    // It fits by all that we know: the scheduler has not seen the node as we do, and binds the pod after its back-off.
+    expect(afterTwoSeconds(false)).toEqual([]);
+  });
+
+  test("a pod that it has kept out for the hold cap passes, whatever the slots; who came later waits on", () => {
+    const late = pending("late", { createdAtMs: START_MS + 30_000 });
+    const pods = [bound(aPod("busy"), "n1"), pending("p"), late];
+    const pacer = pacerWith([fenced("n1")], pods, { ...slots(1), maxHoldSeconds: 60 });
+    expect(pacer.plan(START_MS + 59_999)).toMatchObject({ releases: [], wakeAtMs: START_MS + 60_000 });
+    const atTheCap = pacer.plan(START_MS + 60_000).releases;
+    expect(atTheCap).toMatchObject([{ pod: { name: "p" }, reason: "HoldCapReached", fence: "n1" }]);
+    expect(released(pacer.plan(START_MS + 90_000))).toEqual(["p", "late"]);
+  });
+
+  test("whom it keeps out is told why, as far as the node has room; exempt, promised and tolerant pods are not kept", () => {
+    const roomForFour = changed(fenced("n1"), { allocatable: { cpu: 500, memory: 1e12, pods: 110 } });
+    const promise = { fencesTolerated: ["n1"], reservation: { node: nodeName("n1"), atMs: START_MS } };
+    const pods = [
+      bound(aPod("busy"), "n1"),
+      pending("promised", promise),
+      pending("system", { shape: aShape({ namespace: "kube-system" }) }),
+      pending("tolerant", { fencesTolerated: ["*"] }),
+      ...many(9, (name) => pending(name)),
+    ];
+    const kept = pacerWith([roomForFour], pods, slots(2)).keptOut(START_MS);
+    expect(kept.map(({ pod }) => pod.name)).toEqual(["p0", "p1"]);
+    expect(kept[0]?.hold).toMatchObject({ reason: "SlotsHeld", node: "n1" });
+    expect(pacerWith([roomForFour], pods, { ...slots(2), mode: "observe" }).keptOut(START_MS)).toEqual([]);
+  });
+
+  test("a pod that opted out passes without a slot", () => {
+    const optedOut = pending("free", { shape: aShape({ labels: { "paceline.dev/pacing": "disabled" } }) });
+    const { releases } = pacerWith([fenced("n1")], [bound(aPod("busy"), "n1"), optedOut], slots(1)).plan(START_MS);
+    expect(releases).toMatchObject([{ pod: { name: "free" }, reason: "Exempt" }]);
+  });
+
+  test("pods that tolerate every taint pass by themselves: they neither keep it up nor get a promise", () => {
+    const tolerant = pending("tolerant", { fencesTolerated: ["*"] });
+    const plan = pacerWith([fenced("n1")], [tolerant], slots(1)).plan(START_MS + 5_000);
+    expect(plan).toMatchObject({ releases: [], fences: [{ kind: "lift", reason: "NothingPending" }] });
+  });
+
+  test("it stays on a cordoned node, whose herd comes when it is uncordoned, and lets nobody in meanwhile", () => {
+    const cordoned = changed(fenced("n1"), { unschedulable: true });
+    const plan = pacerWith([cordoned], [pending("p")], slots(1)).plan(START_MS + 60_000);
+    expect(plan).toMatchObject({ releases: [], fences: [] });
+  });
+
+  test("it stays while a pod waits that the scheduler has not tried yet, and lets it in after two seconds", () => {
+    const pacer = pacerWith([fenced("n1")], [aPod("new", { createdAtMs: START_MS + 60_000 })], slots(1));
+    expect(pacer.plan(START_MS + 61_000)).toMatchObject({ releases: [], fences: [] });
+    expect(released(pacer.plan(START_MS + 62_000))).toEqual(["new"]);
+  });
+
+  test("a pod that was promised a node that is gone goes to another one at once", () => {
+    const promise = { fencesTolerated: ["n1"], reservation: { node: nodeName("n1"), atMs: START_MS } };
+    const pacer = pacerWith([fenced("n1"), fenced("n2")], [pending("p", promise)], slots(1));
+    expect(pacer.plan(START_MS + 1_000).releases).toEqual([]);
+    pacer.deleteNode(nodeName("n1"), START_MS + 1_000);
+    expect(pacer.plan(START_MS + 1_000).releases).toMatchObject([{ pod: { name: "p" }, node: "n2", fence: "n2" }]);
+  });
+
+  test("another machine of the same name begins anew: what was learnt of the old one is forgotten", () => {
+    const pacer = pacerWith([fenced("n1")], [], slots(8));
+    const broken = changed(bound(aPod("broken"), "n1"), { overloadFailures: 1 });
+    pacer.upsertPod(broken, START_MS + 20_000);
+    expect(pacer.status(START_MS + 20_000).nodes[0]?.limit).toBe(4);
+    pacer.upsertNode(changed(fenced("n1"), { uid: "another" }), START_MS + 21_000);
+    expect(pacer.status(START_MS + 21_000).nodes[0]?.limit).toBe(8);
+  });
+});
+
+describe("a node that is still joining", () => {
+  const NOT_READY = { key: "node.kubernetes.io/not-ready", value: "", effect: "NoSchedule" } as const;
+  const fence = { value: "n1", sinceMs: START_MS };
+  const joining = aNode("n1", { fence, readySinceMs: undefined, taints: [NOT_READY] });
+  const pending = (name: string, more: Partial<PodFacts> = {}) => aPod(name, { unschedulable: true, ...more });
+  const herd = [
+    ...many(10, (name) => pending(`pending-${name}`)),
+    ...many(10, (name) => aDaemonPod(`daemon-${name}`, "n1", { fencesTolerated: ["*"] })),
+    ...many(10, (name) => aGatedPod(`gated-${name}`)),
+  ];
+
+  test("lets nobody go whom it would not take yet: else all of them came at once when it is Ready", () => {
+    const pacer = pacerWith([joining], herd, slots(3));
+    const plan = pacer.plan(START_MS + 60_000);
+    expect(plan).toMatchObject({ releases: [], fences: [] });
+    expect(plan.held).toHaveLength(20);
+    expect(new Set(plan.held.map(({ hold }) => hold.reason))).toEqual(new Set(["NodeJoining"]));
+    expect(plan.held[0]?.hold.message).toContain(NOT_READY.key);
+    pacer.upsertNode(changed(joining, { readySinceMs: START_MS + 60_000, taints: [] }), START_MS + 60_000);
+    expect(pacer.plan(START_MS + 60_000).releases).toHaveLength(3);
+  });
+
+  test("takes pods that tolerate what keeps the others out, such as its network agent", () => {
+    const shape = aShape({
+      ownerKind: "DaemonSet",
+      tolerations: [{ key: "", operator: "Exists", value: "", effect: "" }],
+    });
+    const agent = aDaemonPod("cni", "n1", { shape, fencesTolerated: ["*"] });
+    expect(released(pacerWith([joining], [...herd, agent], slots(3)).plan(START_MS))).toEqual(["cni"]);
+  });
+
+  test("keeps its fence while a startup taint of somebody else keeps the herd out", () => {
+    const warming = {
+      key: "startup-taint.cluster-autoscaler.kubernetes.io/warm",
+      value: "",
+      effect: "NoSchedule",
+    } as const;
+    const ready = aNode("n1", { fence, taints: [warming] });
+    expect(pacerWith([ready], [pending("p")], slots(1)).plan(START_MS + 60_000)).toMatchObject({
+      releases: [],
+      fences: [],
+    });
+  });
+
+  test("loses its fence when it does not become Ready for minutes, but not when it was Ready in between", () => {
+    const actions = (node: NodeFacts) => pacerWith([node], [pending("p")], slots(1)).plan(START_MS + 180_000).fences;
+    expect(actions(joining)).toMatchObject([{ kind: "lift", reason: "NodeNotReady" }]);
+    expect(actions(changed(joining, { notReadySinceMs: START_MS + 90_000 }))).toEqual([]);
   });
 });

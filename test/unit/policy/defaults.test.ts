@@ -22,7 +22,7 @@ describe("defaults", () => {
       startup: { until: "ContainersStarted", deadlineSeconds: 300 },
       nodeClasses: [],
       gate: { enabled: true },
-      fence: { enabled: true, maxSeconds: 600, bindSeconds: 10 },
+      fence: { enabled: true, maxSeconds: 600, bindSeconds: 15 },
       extender: { enabled: false, startupWeight: 1, awaitWeight: 1, offerSeconds: 15 },
       exempt: {
         namespaces: ["kube-system", "kube-node-lease", "kube-public"],

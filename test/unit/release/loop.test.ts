@@ -236,6 +236,19 @@ describe("the release loop", () => {
     await loop.stop();
   });
 
+  it("tells pods that only a fence keeps out why they wait, in an Event, and writes nothing on them", async () => {
+    const { clock, cluster } = scene({ startMs: 60_000 });
+    cluster.setNode(aNode("n1", { fence: { value: "n1", sinceMs: START_MS } }));
+    for (let index = 0; index < 3; index++) cluster.setPod(aPod(`p${index}`, { unschedulable: true }));
+    const { loop, events } = lead(cluster, clock, slots(1));
+    await clock.advance(8_000);
+    const held = events.filter(({ reason }) => reason === "Held");
+    expect(held.map(({ regarding }) => regarding.name)).toEqual(["p1", "p2"]);
+    expect(held[0]?.note).toMatch(/^SlotsHeld: .*n1/);
+    expect(cluster.calls).toEqual(["release p0"]);
+    await loop.stop();
+  });
+
   it("outlives a plan that throws", async () => {
     const { clock, cluster } = scene();
     cluster.setNode(aNode("n1"));

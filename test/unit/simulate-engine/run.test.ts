@@ -60,14 +60,24 @@ workloads: [{ name: a, replicas: 10, images: [a] }]
     expect(result).toMatchObject({ unreadyPods: 0, nodesAdded: 1 });
   });
 
-  test("Paceline calls for no node that would not be there without it (promise 3)", () => {
-    const yaml = `
-nodes: [{ joinSeconds: 60, pods: 40 }]
+  const fencedForLong = (autoscaler: string) => `
+nodes: [{ pods: 40, memoryGib: 8 }]
 images: [{ name: a, mib: 900, layers: 8 }, { name: b, mib: 700, layers: 8 }]
-workloads: [{ name: a, replicas: 20, images: [a] }, { name: b, replicas: 20, images: [b] }]
-autoscaler: { joinSeconds: 50 }
+workloads: [{ name: a, replicas: 20, images: [a] }, { name: b, replicas: 60, images: [b] }]
+autoscaler: ${autoscaler}
 `;
-    expect(run(yaml, "paceline").result.nodesAdded).toBe(run(yaml, "none").result.nodesAdded);
+
+  test("80 pods need two nodes of 40; that fences keep them pending launches no third one (promise 3)", () => {
+    const yaml = fencedForLong("{ joinSeconds: 50 }");
+    const { result } = run(yaml, "paceline");
+    expect(result).toMatchObject({ nodesAdded: 1, unreadyPods: 0, startErrors: 0 });
+    expect(result.longestHoldSeconds).toBeGreaterThan(20); // many scans of the autoscaler saw them pending
+    expect(run(yaml, "none").result.nodesAdded).toBe(1);
+  });
+
+  test("an autoscaler that was not told of the fence launches more (docs/autoscalers.md says how to tell it)", () => {
+    const { result } = run(fencedForLong("{ joinSeconds: 50, knowsFence: false }"), "paceline");
+    expect(result.nodesAdded).toBeGreaterThan(1);
   });
 });
 
