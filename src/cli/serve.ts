@@ -27,6 +27,7 @@ interface ServeFlags {
   readonly certFile?: string;
   readonly keyFile?: string;
   readonly clientCaFile?: string;
+  readonly webhookClients?: true;
   readonly certificatesSecret?: string;
   readonly certificateName: readonly string[];
   readonly service: string;
@@ -63,6 +64,10 @@ export function serveCommand(): Command {
     .option("--key-file <file>", "private key of --cert-file (PEM)")
     .option("--client-ca-file <file>", "CA (PEM) of the client certificates that the extender's routes then require")
     .option(
+      "--webhook-clients",
+      "with it: the webhooks' routes require one too (the API server must have been given one)",
+    )
+    .option(
       "--certificates-secret <name>",
       "make, keep in this Secret and rotate the certificates, instead of --cert-file; the Secret must exist, may be empty",
     )
@@ -95,6 +100,13 @@ function tlsFilesOf({ certFile, keyFile, clientCaFile }: ServeFlags) {
     return undefined;
   }
   return { certFile, keyFile, ...(clientCaFile !== undefined && { clientCaFile }) };
+}
+
+/** @throws UsageError when certificates of clients are demanded that nothing could check */
+function checkWebhookClients({ webhookClients, clientCaFile }: ServeFlags): void {
+  if (webhookClients && clientCaFile === undefined) {
+    throw new UsageError("--webhook-clients needs --client-ca-file beside it");
+  }
 }
 
 /** @throws UsageError when both ways to certificates are asked for */
@@ -133,13 +145,14 @@ async function accessOf({ kubeconfig, context }: ServeFlags) {
 
 /** Runs until SIGTERM or SIGINT, then ends gracefully; a second signal ends it at once. */
 async function serve(flags: ServeFlags): Promise<void> {
+  checkWebhookClients(flags);
   const certificates = certificatesOf(flags);
   const tlsFiles = certificates === undefined ? tlsFilesOf(flags) : undefined;
   const log = pino({ name: "paceline", level: flags.logLevel });
-  const { namespace, host, port, identity, policy: policyFile } = flags;
+  const { namespace, host, port, identity, policy: policyFile, webhookClients } = flags;
   const access = await accessOf(flags);
   const where = { access, namespace, host, port, identity, followOnly: flags.followOnly };
-  const service = await startService({ ...where, tlsFiles, certificates, policyFile, log });
+  const service = await startService({ ...where, tlsFiles, certificates, webhookClients, policyFile, log });
   log.info({ url: service.url, version, identity }, "listening");
   if (tlsFiles === undefined && certificates === undefined && !LOOPBACK.test(host)) {
     log.warn({ host }, "plain HTTP on an address that others reach: the API server calls webhooks by HTTPS only");

@@ -39,6 +39,8 @@ export interface ServiceOptions {
   readonly tlsFiles?: TlsFiles | undefined;
   /** Instead of files: certificates that the service makes, keeps in a Secret and rotates. */
   readonly certificates?: AutomaticCertificates | undefined;
+  /** The webhooks' routes demand a client certificate too (needs a client CA). */
+  readonly webhookClients?: boolean | undefined;
   /** Read once, instead of following the ConfigMap. */
   readonly policyFile?: string | undefined;
   /** Unique among the replicas. */
@@ -80,6 +82,8 @@ interface Base {
   readonly log: FastifyBaseLogger;
   /** Resolves when the server shows a certificate that the API server trusts. */
   readonly certified: PromiseWithResolvers<undefined>;
+  /** What is known of that certificate. */
+  readonly certificate: { endMs: number | undefined };
 }
 
 /** All parts, running. */
@@ -106,6 +110,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       now: () => base.clock.now(),
       version,
       tls,
+      webhookClients: options.webhookClients,
       formatHold,
       toPodFacts: toPodFacts(base),
       state: serviceState(base, parts),
@@ -133,6 +138,7 @@ function makeBase(options: ServiceOptions): Base {
     events: createEventRecorder({ client, instance: identity, clock, log }),
     random: Math.random,
     certified: Promise.withResolvers<undefined>(),
+    certificate: { endMs: undefined },
   };
 }
 
@@ -212,13 +218,12 @@ function tlsSource({ tlsFiles, certificates }: ServiceOptions): TlsSource | unde
 
 /** What the HTTP surface asks. */
 function serviceState(
-  { events, certified, options }: Base,
+  { events, certificate, options }: Base,
   { cluster, policy, telemetry, election }: Parts,
 ): ServiceState {
-  let isCertified = options.certificates === undefined;
-  void certified.promise.then(() => (isCertified = true));
+  const showsNone = tlsSource(options) === undefined;
   return {
-    certified: () => isCertified,
+    ...(!showsNone && { certificateEndMs: () => certificate.endMs }),
     replica: () => ({ synced: cluster.isSynced, leaderAlive: election.leaderAlive() }),
     leader: () => ({
       holder: election.holder === "" ? undefined : election.holder,
@@ -252,7 +257,10 @@ async function listen(base: Base, parts: Parts, app: FastifyInstance, tls: TlsMa
   if (tls && source) {
     const server = app.server as unknown as Parameters<typeof startTlsFeed>[0]["server"];
     const isLeader = () => parts.election.isLeader;
-    const onCertified = () => base.certified.resolve(undefined);
+    const onCertified = (endMs: number) => {
+      base.certificate.endMs = endMs;
+      base.certified.resolve(undefined);
+    };
     endTls = startTlsFeed({ ...base, namespace, source, current: tls, server, isLeader, onCertified });
   } else base.certified.resolve(undefined);
   const ready = Promise.all([parts.cluster.synced, parts.policy.loaded, base.certified.promise]).then(() => {

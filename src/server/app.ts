@@ -28,6 +28,8 @@ export interface AppDependencies {
   readonly log: FastifyBaseLogger;
   /** Without it the server speaks plain HTTP (loopback, tests). */
   readonly tls?: TlsMaterial | undefined;
+  /** The webhooks' routes demand a client certificate too, not only the extender's. */
+  readonly webhookClients?: boolean | undefined;
 }
 
 /** Largest request body, in bytes: above the API server's own limit for an object (about 1.5 MiB in etcd) with its envelope. */
@@ -72,7 +74,7 @@ export function buildApp(dependencies: AppDependencies): FastifyInstance {
 /** An app that speaks HTTPS with these certificates, or HTTP. No route depends on which, so one type covers both. */
 function newServer(options: FastifyServerOptions, tls: TlsMaterial | undefined): FastifyInstance {
   if (tls === undefined) return fastify(options);
-  // A client certificate is asked for, and checked by the extender's routes only: the API server and probes have none.
+  // A client certificate is asked for, and checked by the routes that demand one: probes never have any.
   const https = { ...tls, requestCert: tls.ca !== undefined, rejectUnauthorized: false };
   // Fastify's overloads do not tell that options for http are options for https as well.
   return fastify({ ...options, https } as FastifyServerOptions);

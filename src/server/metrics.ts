@@ -131,6 +131,11 @@ function serviceMetrics(registers: Registry[]) {
       help: "1 while the policy in the cluster is the one in force; 0 when it has errors and an earlier one is kept.",
       registers,
     }),
+    certificateEnd: new Gauge({
+      name: "paceline_certificate_end_timestamp_seconds",
+      help: "When the certificate that this replica shows ends, in Unix time; 0 where it shows none.",
+      registers,
+    }),
     watchAge: new Gauge({
       name: "paceline_watch_age_seconds",
       help: "Time since the API server was last heard on a watch, by resource.",

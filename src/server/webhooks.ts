@@ -1,4 +1,7 @@
-/** Routes of the admission webhooks. They fail open: an error status makes the API server go on (failurePolicy Ignore). */
+/**
+ * Routes of the admission webhooks. They fail open: an error status makes the API server go on (failurePolicy Ignore).
+ * Anybody may ask, unless the API server has been given a client certificate and the service told to demand it.
+ */
 import type { FastifyInstance } from "fastify";
 import {
   admissionAnswer,
@@ -10,6 +13,7 @@ import { nodeAdmission } from "../admission/nodes.ts";
 import { podAdmission } from "../admission/pods.ts";
 import { admitPolicy } from "../admission/policy.ts";
 import type { AppDependencies } from "./app.ts";
+import { demandClientCertificate } from "./client-certificate.ts";
 import type { Handler } from "./metrics.ts";
 import { timed } from "./timed.ts";
 import type { Reporters } from "./reports.ts";
@@ -18,6 +22,14 @@ type Admit = (request: AdmissionRequest) => AdmissionResponse;
 
 /** Adds `/mutate/pods`, `/mutate/nodes` and `/validate/policy`. */
 export function webhookRoutes(app: FastifyInstance, dependencies: AppDependencies, reports: Reporters): void {
+  app.register((scope, _options, done) => {
+    if (dependencies.webhookClients) demandClientCertificate(scope);
+    addRoutes(scope, dependencies, reports);
+    done();
+  });
+}
+
+function addRoutes(app: FastifyInstance, dependencies: AppDependencies, reports: Reporters): void {
   const { pacer, toPodFacts, formatHold, state, now, metrics } = dependencies;
   const replica = () => state.replica();
   const policy = () => state.policy();
