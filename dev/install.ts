@@ -83,6 +83,7 @@ const resources: Readonly<Record<string, string>> = {
   Namespace: "namespaces",
   ServiceAccount: "serviceaccounts",
   ConfigMap: "configmaps",
+  Lease: "leases",
   ClusterRole: "clusterroles",
   ClusterRoleBinding: "clusterrolebindings",
   Role: "roles",

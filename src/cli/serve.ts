@@ -1,6 +1,7 @@
 /** `paceline serve`: the cluster service. */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { pino, type Logger } from "pino";
 import { DEFAULT_NAMESPACE } from "../api/names.ts";
@@ -14,6 +15,12 @@ export { startService, type Service, type ServiceOptions } from "./service.ts";
 
 /** 8443 needs no privilege; the Service maps 443 to it. */
 const DEFAULT_PORT = 8443;
+
+/**
+ * Between the signal to end and the end of listening, ms: connections in use are closed by their next answer meanwhile, so
+ * that the API server never writes a request into one that is being closed. Assumed: many times the gap between requests.
+ */
+const LEAVE_MS = 1_000;
 
 const LOOPBACK = /^(localhost|127\..*|::1)$/;
 
@@ -35,6 +42,8 @@ interface ServeFlags {
   readonly policy?: string;
   readonly identity: string;
   readonly followOnly?: true;
+  readonly injectScheduler?: string;
+  readonly schedulerLease?: string;
   readonly logLevel: string;
 }
 
@@ -81,6 +90,11 @@ export function serveCommand(): Command {
     .option("--policy <file>", "read the policy from a file, once, instead of following the ConfigMap")
     .option("--identity <name>", "name of this replica in the Lease", `${hostname()}_${randomUUID().slice(0, 8)}`)
     .option("--follow-only", "never lead, only answer: for the extender beside a second scheduler")
+    .option("--inject-scheduler <name>", "scheduler that /mutate/scheduler gives to pods; needs --scheduler-lease")
+    .option(
+      "--scheduler-lease <name>",
+      "with it: that scheduler's Lease; while nobody renews it, pods stay as they came",
+    )
     .addOption(
       new Option("--log-level <level>", "least level that is logged")
         .choices(["debug", "info", "warn", "error"])
@@ -107,6 +121,13 @@ function checkWebhookClients({ webhookClients, clientCaFile }: ServeFlags): void
   if (webhookClients && clientCaFile === undefined) {
     throw new UsageError("--webhook-clients needs --client-ca-file beside it");
   }
+}
+
+/** @throws UsageError when one of its two flags is missing */
+function secondSchedulerOf({ injectScheduler: name, schedulerLease: lease }: ServeFlags) {
+  if (name !== undefined && lease !== undefined) return { name, lease };
+  if (name === lease) return undefined;
+  throw new UsageError("--inject-scheduler and --scheduler-lease need each other");
 }
 
 /** @throws UsageError when both ways to certificates are asked for */
@@ -148,11 +169,20 @@ async function serve(flags: ServeFlags): Promise<void> {
   checkWebhookClients(flags);
   const certificates = certificatesOf(flags);
   const tlsFiles = certificates === undefined ? tlsFilesOf(flags) : undefined;
+  const secondScheduler = secondSchedulerOf(flags);
   const log = pino({ name: "paceline", level: flags.logLevel });
   const { namespace, host, port, identity, policy: policyFile, webhookClients } = flags;
   const access = await accessOf(flags);
   const where = { access, namespace, host, port, identity, followOnly: flags.followOnly };
-  const service = await startService({ ...where, tlsFiles, certificates, webhookClients, policyFile, log });
+  const service = await startService({
+    ...where,
+    tlsFiles,
+    certificates,
+    webhookClients,
+    secondScheduler,
+    policyFile,
+    log,
+  });
   log.info({ url: service.url, version, identity }, "listening");
   if (tlsFiles === undefined && certificates === undefined && !LOOPBACK.test(host)) {
     log.warn({ host }, "plain HTTP on an address that others reach: the API server calls webhooks by HTTPS only");
@@ -174,6 +204,8 @@ async function endGracefully(service: Service, log: Logger): Promise<void> {
     process.exit(1);
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, impatient);
+  service.leave();
+  await delay(LEAVE_MS);
   await service.stop();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.off(signal, impatient);
   log.info("ended");

@@ -17,7 +17,7 @@ import { defaultPolicy } from "../policy/parse.ts";
 import type { PacingPolicy } from "../policy/schema.ts";
 import { createApply } from "../release/apply.ts";
 import { createReleaseLoop, type ReleaseLoop } from "../release/loop.ts";
-import { buildApp } from "../server/app.ts";
+import { buildApp, closeApp } from "../server/app.ts";
 import { countRelease, createMetrics, type Metrics } from "../server/metrics.ts";
 import type { ServiceState } from "../server/state.ts";
 import type { TlsFiles, TlsMaterial } from "../server/tls.ts";
@@ -41,6 +41,8 @@ export interface ServiceOptions {
   readonly certificates?: AutomaticCertificates | undefined;
   /** The webhooks' routes demand a client certificate too (needs a client CA). */
   readonly webhookClients?: boolean | undefined;
+  /** What `/mutate/scheduler` gives to pods, while the Lease of that scheduler in our namespace is renewed. */
+  readonly secondScheduler?: { readonly name: string; readonly lease: string } | undefined;
   /** Read once, instead of following the ConfigMap. */
   readonly policyFile?: string | undefined;
   /** Unique among the replicas. */
@@ -62,6 +64,8 @@ export interface Service {
   readonly metrics: Metrics;
   /** This replica leads now. */
   readonly isLeader: boolean;
+  /** From now on every answer closes its connection: callers turn to another replica, and none is cut off by `stop`. */
+  leave(): void;
   /** Answers what is in flight, gives leadership back, ends everything. Calling it again does nothing. */
   stop(): Promise<void>;
 }
@@ -84,6 +88,8 @@ interface Base {
   readonly certified: PromiseWithResolvers<undefined>;
   /** What is known of that certificate. */
   readonly certificate: { endMs: number | undefined };
+  /** The service is about to stop. */
+  readonly leaving: { now: boolean };
 }
 
 /** All parts, running. */
@@ -92,6 +98,8 @@ interface Parts {
   readonly policy: PolicyFeed;
   readonly telemetry: TelemetryFeed;
   readonly election: LeaderElection;
+  /** Follows the Lease of the second scheduler. */
+  readonly secondScheduler: LeaderElection | undefined;
   readonly loop: ReleaseLoop;
 }
 
@@ -111,6 +119,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       version,
       tls,
       webhookClients: options.webhookClients,
+      secondScheduler: redirection(options, parts),
+      isLeaving: () => base.leaving.now,
       formatHold,
       toPodFacts: toPodFacts(base),
       state: serviceState(base, parts),
@@ -139,6 +149,7 @@ function makeBase(options: ServiceOptions): Base {
     random: Math.random,
     certified: Promise.withResolvers<undefined>(),
     certificate: { endMs: undefined },
+    leaving: { now: false },
   };
 }
 
@@ -159,7 +170,19 @@ async function startParts(base: Base): Promise<Parts> {
   const election = startLeaderElection(lease);
   const loop = (later.loop = startLoop(base, () => election.isLeader && cluster.isSynced && policy.isRead));
   election.onChange(onChange);
-  return { cluster, policy, telemetry, election, loop };
+  return { cluster, policy, telemetry, election, secondScheduler: followSecondScheduler(base), loop };
+}
+
+function followSecondScheduler({ options, client, random, log }: Base): LeaderElection | undefined {
+  const { secondScheduler, namespace, identity } = options;
+  if (secondScheduler === undefined) return undefined;
+  const { lease: name } = secondScheduler;
+  return startLeaderElection({ client, namespace, name, identity, clock: steadyClock, random, log, followOnly: true });
+}
+
+function redirection({ secondScheduler }: ServiceOptions, parts: Parts) {
+  const isAlive = () => parts.secondScheduler?.leaderAlive() ?? false;
+  return secondScheduler && { schedulerName: secondScheduler.name, isAlive };
 }
 
 function startPolicy(base: Base, onPolicy: (policy: PacingPolicy) => void): Promise<PolicyFeed> | PolicyFeed {
@@ -257,11 +280,12 @@ async function listen(base: Base, parts: Parts, app: FastifyInstance, tls: TlsMa
   if (tls && source) {
     const server = app.server as unknown as Parameters<typeof startTlsFeed>[0]["server"];
     const isLeader = () => parts.election.isLeader;
+    const onLeadership = (listener: () => void) => parts.election.onChange(listener);
     const onCertified = (endMs: number) => {
       base.certificate.endMs = endMs;
       base.certified.resolve(undefined);
     };
-    endTls = startTlsFeed({ ...base, namespace, source, current: tls, server, isLeader, onCertified });
+    endTls = startTlsFeed({ ...base, namespace, source, current: tls, server, isLeader, onLeadership, onCertified });
   } else base.certified.resolve(undefined);
   const ready = Promise.all([parts.cluster.synced, parts.policy.loaded, base.certified.promise]).then(() => {
     base.log.info({ url }, "ready");
@@ -276,16 +300,17 @@ async function listen(base: Base, parts: Parts, app: FastifyInstance, tls: TlsMa
     get isLeader() {
       return parts.election.isLeader;
     },
+    leave: () => void (base.leaving.now = true),
     stop: () => (stopped ??= stop()),
   };
 }
 
 /** In order: no new requests or releases, leadership back to the others, then the feeds. */
 async function stopAll({ client, events, log }: Base, parts: Parts, app: FastifyInstance, endTls: () => Promise<void>) {
-  const { cluster, policy, telemetry, election, loop } = parts;
+  const { cluster, policy, telemetry, election, secondScheduler, loop } = parts;
   const graceful = async () => {
-    await Promise.all([endTls(), app.close(), loop.stop(), telemetry.stop()]);
-    await election.stop();
+    await Promise.all([endTls(), closeApp(app), loop.stop(), telemetry.stop()]);
+    await Promise.all([election.stop(), secondScheduler?.stop()]);
     await Promise.all([cluster.stop(), policy.stop(), events.stop()]);
   };
   const ended = graceful().then(() => true);

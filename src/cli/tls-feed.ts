@@ -51,6 +51,7 @@ export interface TlsFeedOptions {
   readonly client: ApiClient;
   readonly namespace: string;
   readonly isLeader: () => boolean;
+  readonly onLeadership: (listener: () => void) => () => void;
   /** Called once the server shows what is in the files or in the Secret, and after each change; with its end, epoch ms. */
   readonly onCertified: (endMs: number) => void;
   readonly clock: Clock;

@@ -33,6 +33,8 @@ export interface CertificateKeeperOptions {
   readonly webhookConfiguration: string;
   /** Whether this replica rotates and publishes now. */
   readonly isLeader: () => boolean;
+  /** Tells of changes of that; the answer ends it. A new leader looks at once: nobody may have told the webhooks yet. */
+  readonly onLeadership?: ((listener: () => void) => () => void) | undefined;
   /** Called with every new server certificate. */
   readonly onCertificate: (pair: { readonly cert: string; readonly key: string }) => void;
   readonly clock: Clock;
@@ -61,8 +63,11 @@ export function startCertificateKeeper(options: CertificateKeeperOptions): Certi
   const stopping = new AbortController();
   const trust = newTrust(options);
   let served = "";
+  let waiting = new AbortController();
+  const unsubscribe = options.onLeadership?.(() => waiting.abort());
   const run = async () => {
     while (!stopping.signal.aborted) {
+      waiting = new AbortController();
       try {
         // When another replica was quicker, what it wrote is there already.
         const material = (await look(options, trust)) ?? (await look(options, trust));
@@ -73,13 +78,14 @@ export function startCertificateKeeper(options: CertificateKeeperOptions): Certi
       } catch (error) {
         log.error({ err: error, secret: options.secret }, "kept the certificate in use");
       }
-      await pause(clock, intervalMs, stopping.signal);
+      await pause(clock, intervalMs, AbortSignal.any([stopping.signal, waiting.signal]));
     }
   };
   const running = run();
   return {
     async stop() {
       stopping.abort();
+      unsubscribe?.();
       await running;
     },
   };

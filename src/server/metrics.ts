@@ -8,7 +8,7 @@ import { nodeGauges } from "./node-gauges.ts";
 export type Lever = "gate" | "extender";
 
 /** The HTTP handlers that are timed. */
-export type Handler = "mutate-pods" | "mutate-nodes" | "validate-policy" | "filter" | "prioritize";
+export type Handler = "mutate-pods" | "mutate-nodes" | "mutate-scheduler" | "validate-policy" | "filter" | "prioritize";
 
 /** Upper bounds in s: handlers have budgets of 2 and 5 ms, webhooks a time-out of 2 s. */
 const HANDLER_BUCKETS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2];
@@ -73,6 +73,11 @@ function verdictMetrics(registers: Registry[]) {
       name: "paceline_plan_duration_seconds",
       help: "Time that the leader took to decide what to do next.",
       buckets: PLAN_BUCKETS,
+      registers,
+    }),
+    redirected: new Counter({
+      name: "paceline_redirected_pods_total",
+      help: "Pods that were handed to the second scheduler by spec.schedulerName.",
       registers,
     }),
     fencesRaised: new Counter({

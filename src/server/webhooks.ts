@@ -12,6 +12,7 @@ import {
 import { nodeAdmission } from "../admission/nodes.ts";
 import { podAdmission } from "../admission/pods.ts";
 import { admitPolicy } from "../admission/policy.ts";
+import { schedulerNameAdmission } from "../admission/scheduler-name.ts";
 import type { AppDependencies } from "./app.ts";
 import { demandClientCertificate } from "./client-certificate.ts";
 import type { Handler } from "./metrics.ts";
@@ -20,7 +21,7 @@ import type { Reporters } from "./reports.ts";
 
 type Admit = (request: AdmissionRequest) => AdmissionResponse;
 
-/** Adds `/mutate/pods`, `/mutate/nodes` and `/validate/policy`. */
+/** Adds `/mutate/pods`, `/mutate/nodes`, `/validate/policy` and, where it is asked for, `/mutate/scheduler`. */
 export function webhookRoutes(app: FastifyInstance, dependencies: AppDependencies, reports: Reporters): void {
   app.register((scope, _options, done) => {
     if (dependencies.webhookClients) demandClientCertificate(scope);
@@ -30,7 +31,7 @@ export function webhookRoutes(app: FastifyInstance, dependencies: AppDependencie
 }
 
 function addRoutes(app: FastifyInstance, dependencies: AppDependencies, reports: Reporters): void {
-  const { pacer, toPodFacts, formatHold, state, now, metrics } = dependencies;
+  const { pacer, toPodFacts, formatHold, state, now, metrics, secondScheduler } = dependencies;
   const replica = () => state.replica();
   const policy = () => state.policy();
 
@@ -46,4 +47,8 @@ function addRoutes(app: FastifyInstance, dependencies: AppDependencies, reports:
   );
   route("/mutate/nodes", "mutate-nodes", nodeAdmission({ policy, replica, now, report: reports.node }));
   route("/validate/policy", "validate-policy", admitPolicy);
+  if (secondScheduler !== undefined) {
+    const admit = schedulerNameAdmission({ ...secondScheduler, report: reports.schedulerName });
+    route("/mutate/scheduler", "mutate-scheduler", admit);
+  }
 }
