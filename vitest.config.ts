@@ -1,6 +1,9 @@
 import { defineConfig } from "vitest/config";
 
-/** `unit` needs nothing; `cluster` starts real programs, one file at a time (two cores, and timing matters). */
+/**
+ * `unit` needs nothing; `cluster` starts real programs, one file at a time (two cores, and timing matters); `chart` needs
+ * Helm as well, and does what an operator does.
+ */
 export default defineConfig({
   test: {
     reporters: ["default", ["json", { outputFile: "out/test-results.json" }]],
@@ -22,6 +25,16 @@ export default defineConfig({
           testTimeout: 180_000,
           hookTimeout: 600_000,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: "chart",
+          include: ["test/chart/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 600_000,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

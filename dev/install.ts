@@ -88,6 +88,7 @@ const resources: Readonly<Record<string, string>> = {
   Service: "services",
   DaemonSet: "daemonsets",
   NetworkPolicy: "networkpolicies",
+  Lease: "leases",
   ClusterRole: "clusterroles",
   ClusterRoleBinding: "clusterrolebindings",
   Role: "roles",

@@ -18,6 +18,11 @@ export interface Surroundings {
   readonly watchdog: Watchdog;
 }
 
+interface ApiServerOptions {
+  readonly audit: boolean;
+  readonly moreFlags: readonly string[];
+}
+
 export interface ApiServer {
   readonly url: string;
   /** The administrator's client. */
@@ -33,7 +38,7 @@ export interface ApiServer {
 }
 
 /** Starts etcd and kube-apiserver and waits until both are ready, Kubernetes' own namespaces included. */
-export async function startApiServer(around: Surroundings, options: { audit: boolean }): Promise<ApiServer> {
+export async function startApiServer(around: Surroundings, options: ApiServerOptions): Promise<ApiServer> {
   await startEtcd(around);
   const { port, child } = await onFreePort(async (port) => ({ port, child: await startOn(port, around, options) }));
   let current = child;
@@ -57,12 +62,12 @@ async function startEtcd({ binaries, folder, watchdog }: Surroundings): Promise<
   etcd.announceUnexpectedEnd();
 }
 
-async function startOn(port: number, around: Surroundings, options: { audit: boolean }): Promise<Child> {
+async function startOn(port: number, around: Surroundings, options: ApiServerOptions): Promise<Child> {
   const { binaries, folder, watchdog } = around;
   const child = await startChild({
     name: "kube-apiserver",
     command: binaries["kube-apiserver"],
-    args: apiServerFlags(folder, { port, audit: options.audit }),
+    args: [...apiServerFlags(folder, { port, audit: options.audit }), ...options.moreFlags],
     folder: folder.path,
     watchdog,
   });

@@ -8,6 +8,7 @@ import type { ApiClient } from "../../src/cluster/api-client.ts";
 import { type ApiServer, startApiServer, type Surroundings } from "./api-server.ts";
 import { findBinaries } from "./binaries.ts";
 import { type Child, killChildrenOf, startChild } from "./child.ts";
+import { type CallsOut, callsOutFlags } from "./egress.ts";
 import { controllerManagerFlags } from "./flags.ts";
 import { makeFolder } from "./folder.ts";
 import type { SchedulerOptions } from "./scheduler-configuration.ts";
@@ -15,7 +16,7 @@ import { makeSchedulers, type Scheduler } from "./schedulers.ts";
 import { makeKubeconfig, type TokenUser } from "./users.ts";
 import { startWatchdog } from "./watchdog.ts";
 
-export interface ControlPlaneOptions {
+export interface ControlPlaneOptions extends CallsOut {
   /** The first scheduler: unmodified by default; `false` for none. */
   readonly scheduler?: SchedulerOptions | false;
   /** Default true: DaemonSet, Deployment, ReplicaSet, Job, namespace, node-lifecycle controllers and garbage collector. */
@@ -81,7 +82,8 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   const around: Surroundings = { binaries, folder, watchdog };
   let apiServer: ApiServer | undefined;
   try {
-    apiServer = await startApiServer(around, { audit: options.auditLog ?? true });
+    const moreFlags = await callsOutFlags(folder, options);
+    apiServer = await startApiServer(around, { audit: options.auditLog ?? true, moreFlags });
     return await startAround(around, apiServer, options);
   } catch (error) {
     await end(around, apiServer);

@@ -1,10 +1,10 @@
 /** `paceline release`: lets held pods go and lifts fences, without the service. Janitor and uninstall hook run it. */
 import { setTimeout as delay } from "node:timers/promises";
 import { Command } from "commander";
-import { DEFAULT_NAMESPACE, LEADER_LEASE, POLICY_CONFIG_MAP } from "../api/names.ts";
+import { DEFAULT_NAMESPACE, POLICY_CONFIG_MAP } from "../api/names.ts";
 import { createApiClient, type ApiClient } from "../cluster/api-client.ts";
 import { loadCredentials } from "../cluster/credentials.ts";
-import { removeLease, removeWebhooks } from "../cluster/traces.ts";
+import { removeWebhooks } from "../cluster/traces.ts";
 import { parsePolicyConfigMap } from "../policy/parse.ts";
 import {
   planSweep,
@@ -55,10 +55,10 @@ export function releaseCommand(): Command {
     .option("--dry-run", "only print what would be released")
     .option("-n, --namespace <name>", "only pods of this namespace; fences stay")
     .option("--node <name>", "only this node's fence, and the pods that wait for this node")
-    .option("--uninstall", "with --all: remove Paceline's webhooks first and its Lease last, and leave nothing held")
+    .option("--uninstall", "with --all: remove Paceline's webhooks first, and look again until nothing is held")
     .option(
       "--paceline-namespace <name>",
-      "namespace of Paceline's policy and Lease",
+      "namespace of Paceline's policy",
       process.env["PACELINE_NAMESPACE"] ?? DEFAULT_NAMESPACE,
     )
     .option("--webhook-configuration <name>", "name of Paceline's webhook configurations", "paceline")
@@ -110,7 +110,7 @@ export async function capsInForce(client: ApiClient, namespace: string): Promise
   return { holdSeconds: policy.maxHoldSeconds, fenceSeconds: policy.fence.maxSeconds };
 }
 
-/** Webhooks first, then sweeps until two in a row, {@link SETTLE_MS} apart, find nothing; the Lease last. */
+/** Webhooks first, then sweeps until two in a row, {@link SETTLE_MS} apart, find nothing. */
 async function uninstall(client: ApiClient, flags: ReleaseFlags): Promise<SweepResult[]> {
   const results: SweepResult[] = [];
   await removeWebhooks(client, flags.webhookConfiguration);
@@ -120,7 +120,6 @@ async function uninstall(client: ApiClient, flags: ReleaseFlags): Promise<SweepR
     results.push(...(await sweep(client, plan, Date.now())));
     await delay(SETTLE_MS);
   }
-  await removeLease(client, flags.pacelineNamespace, LEADER_LEASE);
   return lastOutcomes(results);
 }
 

@@ -1,6 +1,7 @@
 /** `paceline serve`: the cluster service. */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { pino, type Logger } from "pino";
 import { DEFAULT_NAMESPACE } from "../api/names.ts";
@@ -15,6 +16,12 @@ export { startService, type Service, type ServiceOptions } from "./service.ts";
 /** 8443 needs no privilege; the Service maps 443 to it. */
 const DEFAULT_PORT = 8443;
 
+/**
+ * Between the signal to end and the end of listening, ms: connections in use are closed by their next answer meanwhile, so
+ * that the API server never writes a request into one that is being closed. Assumed: many times the gap between requests.
+ */
+const LEAVE_MS = 1_000;
+
 const LOOPBACK = /^(localhost|127\..*|::1)$/;
 
 /** As commander hands them over. */
@@ -27,6 +34,7 @@ interface ServeFlags {
   readonly certFile?: string;
   readonly keyFile?: string;
   readonly clientCaFile?: string;
+  readonly webhookClients?: true;
   readonly certificatesSecret?: string;
   readonly certificateName: readonly string[];
   readonly service: string;
@@ -34,6 +42,8 @@ interface ServeFlags {
   readonly policy?: string;
   readonly identity: string;
   readonly followOnly?: true;
+  readonly injectScheduler?: string;
+  readonly schedulerLease?: string;
   readonly logLevel: string;
 }
 
@@ -63,6 +73,10 @@ export function serveCommand(): Command {
     .option("--key-file <file>", "private key of --cert-file (PEM)")
     .option("--client-ca-file <file>", "CA (PEM) of the client certificates that the extender's routes then require")
     .option(
+      "--webhook-clients",
+      "with it: the webhooks' routes require one too (the API server must have been given one)",
+    )
+    .option(
       "--certificates-secret <name>",
       "make, keep in this Secret and rotate the certificates, instead of --cert-file; the Secret must exist, may be empty",
     )
@@ -76,6 +90,11 @@ export function serveCommand(): Command {
     .option("--policy <file>", "read the policy from a file, once, instead of following the ConfigMap")
     .option("--identity <name>", "name of this replica in the Lease", `${hostname()}_${randomUUID().slice(0, 8)}`)
     .option("--follow-only", "never lead, only answer: for the extender beside a second scheduler")
+    .option("--inject-scheduler <name>", "scheduler that /mutate/scheduler gives to pods; needs --scheduler-lease")
+    .option(
+      "--scheduler-lease <name>",
+      "with it: that scheduler's Lease; while nobody renews it, pods stay as they came",
+    )
     .addOption(
       new Option("--log-level <level>", "least level that is logged")
         .choices(["debug", "info", "warn", "error"])
@@ -95,6 +114,20 @@ function tlsFilesOf({ certFile, keyFile, clientCaFile }: ServeFlags) {
     return undefined;
   }
   return { certFile, keyFile, ...(clientCaFile !== undefined && { clientCaFile }) };
+}
+
+/** @throws UsageError when certificates of clients are demanded that nothing could check */
+function checkWebhookClients({ webhookClients, clientCaFile }: ServeFlags): void {
+  if (webhookClients && clientCaFile === undefined) {
+    throw new UsageError("--webhook-clients needs --client-ca-file beside it");
+  }
+}
+
+/** @throws UsageError when one of its two flags is missing */
+function secondSchedulerOf({ injectScheduler: name, schedulerLease: lease }: ServeFlags) {
+  if (name !== undefined && lease !== undefined) return { name, lease };
+  if (name === lease) return undefined;
+  throw new UsageError("--inject-scheduler and --scheduler-lease need each other");
 }
 
 /** @throws UsageError when both ways to certificates are asked for */
@@ -133,13 +166,23 @@ async function accessOf({ kubeconfig, context }: ServeFlags) {
 
 /** Runs until SIGTERM or SIGINT, then ends gracefully; a second signal ends it at once. */
 async function serve(flags: ServeFlags): Promise<void> {
+  checkWebhookClients(flags);
   const certificates = certificatesOf(flags);
   const tlsFiles = certificates === undefined ? tlsFilesOf(flags) : undefined;
+  const secondScheduler = secondSchedulerOf(flags);
   const log = pino({ name: "paceline", level: flags.logLevel });
-  const { namespace, host, port, identity, policy: policyFile } = flags;
+  const { namespace, host, port, identity, policy: policyFile, webhookClients } = flags;
   const access = await accessOf(flags);
   const where = { access, namespace, host, port, identity, followOnly: flags.followOnly };
-  const service = await startService({ ...where, tlsFiles, certificates, policyFile, log });
+  const service = await startService({
+    ...where,
+    tlsFiles,
+    certificates,
+    webhookClients,
+    secondScheduler,
+    policyFile,
+    log,
+  });
   log.info({ url: service.url, version, identity }, "listening");
   if (tlsFiles === undefined && certificates === undefined && !LOOPBACK.test(host)) {
     log.warn({ host }, "plain HTTP on an address that others reach: the API server calls webhooks by HTTPS only");
@@ -161,6 +204,8 @@ async function endGracefully(service: Service, log: Logger): Promise<void> {
     process.exit(1);
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, impatient);
+  service.leave();
+  await delay(LEAVE_MS);
   await service.stop();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.off(signal, impatient);
   log.info("ended");

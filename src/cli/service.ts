@@ -17,7 +17,7 @@ import { defaultPolicy } from "../policy/parse.ts";
 import type { PacingPolicy } from "../policy/schema.ts";
 import { createApply } from "../release/apply.ts";
 import { createReleaseLoop, type ReleaseLoop } from "../release/loop.ts";
-import { buildApp } from "../server/app.ts";
+import { buildApp, closeApp } from "../server/app.ts";
 import { countRelease, createMetrics, type Metrics } from "../server/metrics.ts";
 import type { ServiceState } from "../server/state.ts";
 import type { TlsFiles, TlsMaterial } from "../server/tls.ts";
@@ -39,6 +39,10 @@ export interface ServiceOptions {
   readonly tlsFiles?: TlsFiles | undefined;
   /** Instead of files: certificates that the service makes, keeps in a Secret and rotates. */
   readonly certificates?: AutomaticCertificates | undefined;
+  /** The webhooks' routes demand a client certificate too (needs a client CA). */
+  readonly webhookClients?: boolean | undefined;
+  /** What `/mutate/scheduler` gives to pods, while the Lease of that scheduler in our namespace is renewed. */
+  readonly secondScheduler?: { readonly name: string; readonly lease: string } | undefined;
   /** Read once, instead of following the ConfigMap. */
   readonly policyFile?: string | undefined;
   /** Unique among the replicas. */
@@ -60,6 +64,8 @@ export interface Service {
   readonly metrics: Metrics;
   /** This replica leads now. */
   readonly isLeader: boolean;
+  /** From now on every answer closes its connection: callers turn to another replica, and none is cut off by `stop`. */
+  leave(): void;
   /** Answers what is in flight, gives leadership back, ends everything. Calling it again does nothing. */
   stop(): Promise<void>;
 }
@@ -80,6 +86,10 @@ interface Base {
   readonly log: FastifyBaseLogger;
   /** Resolves when the server shows a certificate that the API server trusts. */
   readonly certified: PromiseWithResolvers<undefined>;
+  /** What is known of that certificate. */
+  readonly certificate: { endMs: number | undefined };
+  /** The service is about to stop. */
+  readonly leaving: { now: boolean };
 }
 
 /** All parts, running. */
@@ -88,6 +98,8 @@ interface Parts {
   readonly policy: PolicyFeed;
   readonly telemetry: TelemetryFeed;
   readonly election: LeaderElection;
+  /** Follows the Lease of the second scheduler. */
+  readonly secondScheduler: LeaderElection | undefined;
   readonly loop: ReleaseLoop;
 }
 
@@ -106,6 +118,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       now: () => base.clock.now(),
       version,
       tls,
+      webhookClients: options.webhookClients,
+      secondScheduler: redirection(options, parts),
+      isLeaving: () => base.leaving.now,
       formatHold,
       toPodFacts: toPodFacts(base),
       state: serviceState(base, parts),
@@ -133,6 +148,8 @@ function makeBase(options: ServiceOptions): Base {
     events: createEventRecorder({ client, instance: identity, clock, log }),
     random: Math.random,
     certified: Promise.withResolvers<undefined>(),
+    certificate: { endMs: undefined },
+    leaving: { now: false },
   };
 }
 
@@ -153,7 +170,19 @@ async function startParts(base: Base): Promise<Parts> {
   const election = startLeaderElection(lease);
   const loop = (later.loop = startLoop(base, () => election.isLeader && cluster.isSynced && policy.isRead));
   election.onChange(onChange);
-  return { cluster, policy, telemetry, election, loop };
+  return { cluster, policy, telemetry, election, secondScheduler: followSecondScheduler(base), loop };
+}
+
+function followSecondScheduler({ options, client, random, log }: Base): LeaderElection | undefined {
+  const { secondScheduler, namespace, identity } = options;
+  if (secondScheduler === undefined) return undefined;
+  const { lease: name } = secondScheduler;
+  return startLeaderElection({ client, namespace, name, identity, clock: steadyClock, random, log, followOnly: true });
+}
+
+function redirection({ secondScheduler }: ServiceOptions, parts: Parts) {
+  const isAlive = () => parts.secondScheduler?.leaderAlive() ?? false;
+  return secondScheduler && { schedulerName: secondScheduler.name, isAlive };
 }
 
 function startPolicy(base: Base, onPolicy: (policy: PacingPolicy) => void): Promise<PolicyFeed> | PolicyFeed {
@@ -212,13 +241,12 @@ function tlsSource({ tlsFiles, certificates }: ServiceOptions): TlsSource | unde
 
 /** What the HTTP surface asks. */
 function serviceState(
-  { events, certified, options }: Base,
+  { events, certificate, options }: Base,
   { cluster, policy, telemetry, election }: Parts,
 ): ServiceState {
-  let isCertified = options.certificates === undefined;
-  void certified.promise.then(() => (isCertified = true));
+  const showsNone = tlsSource(options) === undefined;
   return {
-    certified: () => isCertified,
+    ...(!showsNone && { certificateEndMs: () => certificate.endMs }),
     replica: () => ({ synced: cluster.isSynced, leaderAlive: election.leaderAlive() }),
     leader: () => ({
       holder: election.holder === "" ? undefined : election.holder,
@@ -252,8 +280,12 @@ async function listen(base: Base, parts: Parts, app: FastifyInstance, tls: TlsMa
   if (tls && source) {
     const server = app.server as unknown as Parameters<typeof startTlsFeed>[0]["server"];
     const isLeader = () => parts.election.isLeader;
-    const onCertified = () => base.certified.resolve(undefined);
-    endTls = startTlsFeed({ ...base, namespace, source, current: tls, server, isLeader, onCertified });
+    const onLeadership = (listener: () => void) => parts.election.onChange(listener);
+    const onCertified = (endMs: number) => {
+      base.certificate.endMs = endMs;
+      base.certified.resolve(undefined);
+    };
+    endTls = startTlsFeed({ ...base, namespace, source, current: tls, server, isLeader, onLeadership, onCertified });
   } else base.certified.resolve(undefined);
   const ready = Promise.all([parts.cluster.synced, parts.policy.loaded, base.certified.promise]).then(() => {
     base.log.info({ url }, "ready");
@@ -268,16 +300,17 @@ async function listen(base: Base, parts: Parts, app: FastifyInstance, tls: TlsMa
     get isLeader() {
       return parts.election.isLeader;
     },
+    leave: () => void (base.leaving.now = true),
     stop: () => (stopped ??= stop()),
   };
 }
 
 /** In order: no new requests or releases, leadership back to the others, then the feeds. */
 async function stopAll({ client, events, log }: Base, parts: Parts, app: FastifyInstance, endTls: () => Promise<void>) {
-  const { cluster, policy, telemetry, election, loop } = parts;
+  const { cluster, policy, telemetry, election, secondScheduler, loop } = parts;
   const graceful = async () => {
-    await Promise.all([endTls(), app.close(), loop.stop(), telemetry.stop()]);
-    await election.stop();
+    await Promise.all([endTls(), closeApp(app), loop.stop(), telemetry.stop()]);
+    await Promise.all([election.stop(), secondScheduler?.stop()]);
     await Promise.all([cluster.stop(), policy.stop(), events.stop()]);
   };
   const ended = graceful().then(() => true);

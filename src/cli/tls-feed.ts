@@ -4,10 +4,10 @@ import type { Server } from "node:tls";
 import type { FastifyBaseLogger } from "fastify";
 import type { ApiClient } from "../cluster/api-client.ts";
 import { startCertificateKeeper } from "../cluster/certificate-keeper.ts";
-import type { CertificateTimes } from "../cluster/certificate-plan.ts";
+import { certificateEndMs, type CertificateTimes } from "../cluster/certificate-plan.ts";
 import { issueServerCertificate, makeAuthority } from "../cluster/certificates.ts";
 import type { Clock } from "../cluster/clock.ts";
-import { readTls, reloadTls, type TlsFiles, type TlsMaterial } from "../server/tls.ts";
+import { readTls, reloadTls, reread, type TlsFiles, type TlsMaterial } from "../server/tls.ts";
 
 /** Certificates that the service makes and rotates itself. */
 export interface AutomaticCertificates {
@@ -17,7 +17,7 @@ export interface AutomaticCertificates {
   readonly names: readonly string[];
   /** Name of the webhook configurations whose `caBundle` the leader keeps. */
   readonly webhookConfiguration: string;
-  /** CAs of client certificates (PEM), read once; with it the extender's routes require one. */
+  /** CAs of client certificates (PEM), taken up anew when they change; with it the extender's routes require one. */
   readonly clientCaFile?: string | undefined;
   readonly times?: CertificateTimes | undefined;
   /** Between two looks at the Secret, ms. */
@@ -51,30 +51,58 @@ export interface TlsFeedOptions {
   readonly client: ApiClient;
   readonly namespace: string;
   readonly isLeader: () => boolean;
-  /** Called once the server shows what is in the files, or in the Secret. */
-  readonly onCertified: () => void;
+  readonly onLeadership: (listener: () => void) => () => void;
+  /** Called once the server shows what is in the files or in the Secret, and after each change; with its end, epoch ms. */
+  readonly onCertified: (endMs: number) => void;
   readonly clock: Clock;
   readonly log: FastifyBaseLogger;
 }
 
 /** Keeps the running server's certificate up to date. The answer ends it. */
-export function startTlsFeed({ source, current, server, ...options }: TlsFeedOptions): () => Promise<void> {
-  if (source.kind === "files") {
-    options.onCertified();
-    const end = reloadTls({ files: source.files, current, server, log: options.log });
-    return () => {
-      end();
-      return Promise.resolve();
-    };
-  }
+export function startTlsFeed(options: TlsFeedOptions): () => Promise<void> {
+  const { source } = options;
+  return source.kind === "files" ? feedFiles(source.files, options) : feedSecret(source.automatic, options);
+}
+
+function feedFiles(files: TlsFiles, { current, server, onCertified, log }: TlsFeedOptions): () => Promise<void> {
+  const onTaken = ({ cert }: TlsMaterial) => onCertified(certificateEndMs(cert));
+  onTaken(current);
+  const end = reloadTls({ files, current, server, onTaken, log });
+  return () => {
+    end();
+    return Promise.resolve();
+  };
+}
+
+function feedSecret(automatic: AutomaticCertificates, options: TlsFeedOptions): () => Promise<void> {
+  const { server, onCertified, log } = options;
+  let shown = options.current;
+  const show = (change: Partial<TlsMaterial>) => {
+    shown = { ...shown, ...change };
+    server.setSecureContext(shown);
+  };
   const keeper = startCertificateKeeper({
-    ...source.automatic,
+    ...automatic,
     ...options,
     onCertificate({ cert, key }) {
-      server.setSecureContext({ cert, key, ...(current.ca !== undefined && { ca: current.ca }) });
-      options.log.info({ secret: source.automatic.secret }, "took up a new certificate");
-      options.onCertified();
+      show({ cert, key });
+      log.info({ secret: automatic.secret }, "took up a new certificate");
+      onCertified(certificateEndMs(cert));
     },
   });
-  return () => keeper.stop();
+  const endClientCa = followClientCa(automatic, options, (ca) => show({ ca }));
+  return () => {
+    endClientCa();
+    return keeper.stop();
+  };
+}
+
+function followClientCa(
+  { clientCaFile, intervalMs }: AutomaticCertificates,
+  { current, log }: TlsFeedOptions,
+  onChange: (ca: string) => void,
+): () => void {
+  if (clientCaFile === undefined) return () => undefined;
+  const read = () => readFile(clientCaFile, "utf8");
+  return reread({ read, current: current.ca ?? "", isSame: (a, b) => a === b, onChange, log, intervalMs });
 }

@@ -56,8 +56,6 @@ export interface ApiClient {
   get(path: string, query?: Query, options?: RequestOptions): Promise<KubeObject>;
   list(path: string, query?: Query, options?: RequestOptions): Promise<KubeList>;
   create(path: string, body: unknown, query?: Query, options?: RequestOptions): Promise<KubeObject>;
-  /** PUT. */
-  replace(path: string, body: unknown, query?: Query, options?: RequestOptions): Promise<KubeObject>;
   patch(path: string, body: unknown, kind: PatchKind, query?: Query, options?: RequestOptions): Promise<KubeObject>;
   /** DELETE; `body` is DeleteOptions. */
   remove(path: string, query?: Query, body?: unknown, options?: RequestOptions): Promise<KubeObject>;
@@ -89,7 +87,6 @@ export function createApiClient(access: KubeConfig | TokenAccess | Credentials):
     get: (path, query, options) => json(wire, "GET", path, { query, ...options }),
     list: async (path, query, options) => toList(path, await json(wire, "GET", path, { query, ...options })),
     create: (path, body, query, options) => json(wire, "POST", path, { query, ...withBody(body), ...options }),
-    replace: (path, body, query, options) => json(wire, "PUT", path, { query, ...withBody(body), ...options }),
     patch: (path, body, kind, query, options) =>
       json(wire, "PATCH", path, { query, ...withBody(body, PATCH_TYPES[kind]), ...options }),
     remove: (path, query, body, options) => json(wire, "DELETE", path, { query, ...withBody(body), ...options }),

@@ -1,14 +1,17 @@
 /**
  * Certificates that the service makes for itself: kept in one Secret that all replicas share, rotated by the leader, and
- * trusted by way of the `caBundle` of the webhook configurations. A rotation goes in steps with an overlap between them:
- * trust the new authority beside the old one; then serve what it signed; then drop the old one.
+ * trusted by way of the `caBundle` of the webhook configurations. A rotation goes in steps: trust the new authority beside
+ * the old one; when that has been so for the whole overlap, serve what it signed; drop the old one when it has ended.
  */
 import { isConflict } from "./api-error.ts";
 import type { ApiClient } from "./api-client.ts";
 import {
   CERTIFICATE_TIMES,
+  certificateEndMs,
   certificateStep,
+  joinPem,
   pemBlocks,
+  withoutExpired,
   type CertificateMaterial,
   type CertificateStep,
   type CertificateTimes,
@@ -30,6 +33,8 @@ export interface CertificateKeeperOptions {
   readonly webhookConfiguration: string;
   /** Whether this replica rotates and publishes now. */
   readonly isLeader: () => boolean;
+  /** Tells of changes of that; the answer ends it. A new leader looks at once: nobody may have told the webhooks yet. */
+  readonly onLeadership?: ((listener: () => void) => () => void) | undefined;
   /** Called with every new server certificate. */
   readonly onCertificate: (pair: { readonly cert: string; readonly key: string }) => void;
   readonly clock: Clock;
@@ -44,6 +49,8 @@ export interface CertificateKeeper {
   stop(): Promise<void>;
 }
 
+const DAY_MS = 86_400_000;
+
 /** As often as mounted files are read; rotations begin weeks before anything expires. */
 export const LOOK_INTERVAL_MS = 10_000;
 
@@ -54,12 +61,16 @@ const FIELDS = { bundle: "ca.crt", authorityKey: "ca.key", cert: "tls.crt", key:
 export function startCertificateKeeper(options: CertificateKeeperOptions): CertificateKeeper {
   const { clock, log, intervalMs = LOOK_INTERVAL_MS } = options;
   const stopping = new AbortController();
+  const trust = newTrust(options);
   let served = "";
+  let waiting = new AbortController();
+  const unsubscribe = options.onLeadership?.(() => waiting.abort());
   const run = async () => {
     while (!stopping.signal.aborted) {
+      waiting = new AbortController();
       try {
         // When another replica was quicker, what it wrote is there already.
-        const material = (await look(options)) ?? (await look(options));
+        const material = (await look(options, trust)) ?? (await look(options, trust));
         if (material !== undefined && material.cert !== served) {
           options.onCertificate(material);
           served = material.cert;
@@ -67,33 +78,48 @@ export function startCertificateKeeper(options: CertificateKeeperOptions): Certi
       } catch (error) {
         log.error({ err: error, secret: options.secret }, "kept the certificate in use");
       }
-      await pause(clock, intervalMs, stopping.signal);
+      await pause(clock, intervalMs, AbortSignal.any([stopping.signal, waiting.signal]));
     }
   };
   const running = run();
   return {
     async stop() {
       stopping.abort();
+      unsubscribe?.();
       await running;
     },
   };
 }
 
-/** One look: reads, takes the step that is due, tells the API server whom to trust. Undefined: another replica was quicker. */
-async function look(options: CertificateKeeperOptions): Promise<CertificateMaterial | undefined> {
+/** Sees to it that the webhooks trust a bundle. @returns for how long they have been seen to, ms */
+type Trust = (bundle: string) => Promise<number>;
+
+/** Remembered by the leader only: a new one waits for the overlap anew, for which there are months of time. */
+function newTrust(options: CertificateKeeperOptions): Trust {
+  const { clock } = options;
+  let seen = { bundle: "", sinceMs: 0 };
+  return async (bundle) => {
+    const changed = await publishBundle(options, bundle);
+    if (changed > 0 || seen.bundle !== bundle) seen = { bundle, sinceMs: clock.now() };
+    return clock.now() - seen.sinceMs;
+  };
+}
+
+/** One look: reads, tells the API server whom to trust, takes the step that is due. Undefined: another was quicker. */
+async function look(options: CertificateKeeperOptions, trust: Trust): Promise<CertificateMaterial | undefined> {
   const { client, namespace, secret, isLeader, names, clock, times = CERTIFICATE_TIMES } = options;
   const path = `/api/v1/namespaces/${namespace}/secrets/${secret}`;
   const raw = await client.get(path);
   const found = materialOf(raw);
-  // Trust is told before a step is taken: no certificate is issued by an authority that the webhooks do not know.
-  if (found !== undefined && isLeader()) await publishBundle(options, found.bundle);
-  const step = certificateStep(found, names, times, clock.now());
+  const trustedForMs = found !== undefined && isLeader() ? await trust(found.bundle) : 0;
+  const step = certificateStep(found, times, { names, trustedForMs, nowMs: clock.now() });
   if (step.kind === "keep" || (step.kind !== "start-over" && !isLeader())) return found;
   const next = await take(step, found, options, times);
-  options.log.info({ step: step.kind, secret }, "certificates renewed");
   const written = await write(client, path, raw, next);
-  if (written && isLeader()) await publishBundle(options, next.bundle);
-  return written ? next : undefined;
+  if (!written) return undefined;
+  options.log.info({ step: step.kind, secret }, "certificates renewed");
+  if (isLeader()) await trust(next.bundle);
+  return next;
 }
 
 function materialOf(raw: KubeObject): CertificateMaterial | undefined {
@@ -119,23 +145,23 @@ async function take(
     const authority = await newAuthority(times, nowMs);
     return issued({ bundle: authority.cert, authorityKey: authority.key }, options, times, nowMs);
   }
-  const [current = ""] = pemBlocks(found.bundle);
   switch (step.kind) {
     case "add-authority": {
       const authority = await newAuthority(times, nowMs);
-      return { ...found, bundle: `${authority.cert.trimEnd()}\n${current}\n`, authorityKey: authority.key };
+      return { ...found, bundle: joinPem([authority.cert, found.bundle]), authorityKey: authority.key };
     }
     case "issue":
       return issued(found, options, times, nowMs);
-    case "drop-old-authorities":
-      return { ...found, bundle: `${current}\n` };
+    case "drop-expired-authorities":
+      return { ...found, bundle: withoutExpired(found.bundle, nowMs) };
     default:
       return step satisfies never;
   }
 }
 
 const newAuthority = ({ authorityDays }: CertificateTimes, nowMs: number) =>
-  makeAuthority({ commonName: "Paceline", days: authorityDays, nowMs });
+  // A name of its own each, so that nobody who builds a chain can take one authority for another.
+  makeAuthority({ commonName: `Paceline ${new Date(nowMs).toISOString()}`, days: authorityDays, nowMs });
 
 async function issued(
   trust: Pick<CertificateMaterial, "bundle" | "authorityKey">,
@@ -145,7 +171,9 @@ async function issued(
 ): Promise<CertificateMaterial> {
   const { bundle, authorityKey } = trust;
   const authority: Authority = { kind: "authority", cert: pemBlocks(bundle)[0] ?? "", key: authorityKey };
-  return { bundle, authorityKey, ...(await issueServerCertificate(authority, { names, days: serverDays, nowMs })) };
+  // Never beyond its authority, with which it would end unseen.
+  const days = Math.min(serverDays, (certificateEndMs(authority.cert) - nowMs) / DAY_MS);
+  return { bundle, authorityKey, ...(await issueServerCertificate(authority, { names, days, nowMs })) };
 }
 
 /** Conditional on the version that was read. @returns false when another replica wrote first */

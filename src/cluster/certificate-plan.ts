@@ -23,13 +23,13 @@ export interface CertificateTimes {
   /** Validity of a server certificate, days. */
   readonly serverDays: number;
   /**
-   * Between two steps of a rotation, ms: in it every replica takes up what is in the Secret (it looks every 10 s), and
-   * every API server takes up the new bundle (its watch tells within seconds).
+   * How long webhooks have trusted a new authority before a certificate that it signed is served, ms: in it every API
+   * server takes up the new bundle (its watch tells within seconds). Well below a third of serverDays.
    */
   readonly overlapMs: number;
 }
 
-/** Assumed: a year and a quarter, as cert-manager's defaults; the overlap is many times what it waits for. */
+/** Assumed: a year, and the quarter of it that is cert-manager's default; the overlap is many times what it waits for. */
 export const CERTIFICATE_TIMES: CertificateTimes = { authorityDays: 365, serverDays: 90, overlapMs: 10 * 60_000 };
 
 /** Renewed when this share of the validity is over, as cert-manager does: a third is left for whatever goes wrong. */
@@ -41,32 +41,51 @@ export type CertificateStep =
   | { readonly kind: "add-authority" }
   /** Sign a new server certificate with the first authority. */
   | { readonly kind: "issue" }
-  /** Trust the first authority only. */
-  | { readonly kind: "drop-old-authorities" }
+  /** Trust no authority any more that has ended. */
+  | { readonly kind: "drop-expired-authorities" }
   /** There is nothing to build on: make all of it. */
   | { readonly kind: "start-over" };
 
-/** @param names every name the server is called by. */
+/** What is known besides the Secret. */
+export interface CertificateKnowledge {
+  /** Every name the server is called by. */
+  readonly names: readonly string[];
+  /** For how long the webhooks have trusted exactly the Secret's bundle, as far as this leader has seen; ms. */
+  readonly trustedForMs: number;
+  readonly nowMs: number;
+}
+
+/**
+ * The step that is due. A certificate of a new authority is issued only after the whole overlap of trust in it, and no
+ * authority is added while the certificate that must last through that overlap is about to be renewed itself.
+ */
 export function certificateStep(
   material: CertificateMaterial | undefined,
-  names: readonly string[],
   times: CertificateTimes,
-  nowMs: number,
+  { names, trustedForMs, nowMs }: CertificateKnowledge,
 ): CertificateStep {
   const read = material && readable(material);
-  if (!read) return { kind: "start-over" };
+  if (!read || nowMs >= endMs(read.authorities[0])) return { kind: "start-over" };
   const [authority, ...older] = read.authorities;
   const { server } = read;
-  const isUsable = nowMs < endMs(server) && names.every((name) => covers(server, name));
-  if (nowMs >= endMs(authority)) return { kind: "start-over" };
+  // Nobody accepts what is served now: nothing is lost by hurrying.
+  if (nowMs >= endMs(server)) return { kind: "issue" };
+  if (!server.verify(authority.publicKey)) return { kind: trustedForMs >= times.overlapMs ? "issue" : "keep" };
+  if (isDue(server, nowMs) || !names.every((name) => covers(server, name))) return { kind: "issue" };
   if (isDue(authority, nowMs)) return { kind: "add-authority" };
-  const isCurrent = server.verify(authority.publicKey);
-  if (!isUsable) return { kind: "issue" };
-  if (!isCurrent) return ageMs(authority, nowMs) < times.overlapMs ? { kind: "keep" } : { kind: "issue" };
-  if (isDue(server, nowMs)) return { kind: "issue" };
-  const mayDrop = older.length > 0 && ageMs(server, nowMs) >= times.overlapMs;
-  return { kind: mayDrop ? "drop-old-authorities" : "keep" };
+  return { kind: older.some((one) => nowMs >= endMs(one)) ? "drop-expired-authorities" : "keep" };
 }
+
+/** The bundle without the authorities that have ended. Trusting the others costs nothing: their keys are gone. */
+export function withoutExpired(bundle: string, nowMs: number): string {
+  return joinPem(pemBlocks(bundle).filter((pem) => nowMs < endMs(new X509Certificate(pem))));
+}
+
+/** When a certificate (PEM; of a chain the first) ends, epoch ms. @throws when it is none */
+export const certificateEndMs = (pem: string) => endMs(new X509Certificate(pem));
+
+/** Certificates as one PEM text. */
+export const joinPem = (blocks: readonly string[]) => blocks.map((pem) => `${pem.trimEnd()}\n`).join("");
 
 /** The certificates of a bundle, PEM each. */
 export function pemBlocks(bundle: string): string[] {

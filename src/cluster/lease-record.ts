@@ -46,7 +46,7 @@ export function isFree({ record, sinceMs }: Observation, nowMs: number): boolean
   return record.holder === "" || nowMs >= sinceMs + record.durationMs;
 }
 
-/** The object that makes `identity` the holder from `nowMs` on; conditional on `previous.resourceVersion`. */
+/** The patch that makes `identity` the holder from `nowMs` on; conditional on `previous.resourceVersion`. */
 export function heldLease(
   where: { namespace: string; name: string },
   identity: string,
@@ -65,7 +65,7 @@ export function heldLease(
   });
 }
 
-/** The object that gives the Lease back, so that the next candidate need not wait for its end. */
+/** The patch that gives the Lease back, so that the next candidate need not wait for its end. */
 export function releasedLease(
   where: { namespace: string; name: string },
   previous: LeaseRecord,

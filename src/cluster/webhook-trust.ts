@@ -14,7 +14,7 @@ export interface WebhookTrust {
 }
 
 /**
- * Writes the bundle where it is not yet; on the condition that nobody has written in between.
+ * Writes the bundle where it is not yet; on the condition that each webhook is still where it was in the list.
  * @param bundle PEM @returns how many configurations changed
  */
 export async function publishBundle(
@@ -32,11 +32,13 @@ export async function publishBundle(
     const operations = recordsOf(raw?.["webhooks"]).flatMap((webhook, index) =>
       recordOf(webhook["clientConfig"])["caBundle"] === wanted
         ? []
-        : [{ op: "add", path: `/webhooks/${index}/clientConfig/caBundle`, value: wanted }],
+        : [
+            { op: "test", path: `/webhooks/${index}/name`, value: webhook["name"] },
+            { op: "add", path: `/webhooks/${index}/clientConfig/caBundle`, value: wanted },
+          ],
     );
     if (operations.length === 0) continue;
-    const unchanged = { op: "test", path: "/metadata/resourceVersion", value: raw?.metadata?.resourceVersion };
-    await client.patch(path, [unchanged, ...operations], "json", { fieldManager: "paceline" });
+    await client.patch(path, operations, "json", { fieldManager: "paceline" });
     log.info({ kind, name: webhookConfiguration }, "wrote the CA bundle into the webhooks");
     changed += 1;
   }

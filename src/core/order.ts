@@ -35,8 +35,14 @@ export interface Standing {
   readonly replicasMore: number;
 }
 
-/** Since when a pod waits, epoch ms. */
-export const waitingSinceMs = (pod: PodFacts) => pod.hold?.sinceMs ?? pod.createdAtMs;
+/**
+ * Since when a pod waits, epoch ms. A gate comes with the pod, so that a gated one has waited since it was created: an
+ * annotation that says later (a clock that is ahead, a forgery) does not lengthen its hold.
+ */
+export function waitingSinceMs({ gated, hold, createdAtMs }: PodFacts): number {
+  const sinceMs = hold?.sinceMs ?? createdAtMs;
+  return gated ? Math.min(sinceMs, createdAtMs) : sinceMs;
+}
 
 /** @param maxHoldMs the hold cap. */
 export function rank(pod: PodFacts, cost: Cost, standing: Standing, maxHoldMs: number, nowMs: number): Rank {

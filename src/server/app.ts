@@ -8,6 +8,7 @@ import {
   type FastifyServerOptions,
 } from "fastify";
 import type { FormatHold, ToPodFacts } from "../admission/pods.ts";
+import type { SchedulerNameOptions } from "../admission/scheduler-name.ts";
 import type { Pacer } from "../core/pacer.ts";
 import type { Metrics } from "./metrics.ts";
 import { operationsRoutes } from "./operations.ts";
@@ -28,6 +29,12 @@ export interface AppDependencies {
   readonly log: FastifyBaseLogger;
   /** Without it the server speaks plain HTTP (loopback, tests). */
   readonly tls?: TlsMaterial | undefined;
+  /** The webhooks' routes demand a client certificate too, not only the extender's. */
+  readonly webhookClients?: boolean | undefined;
+  /** What `/mutate/scheduler` gives to pods; without it there is no such route. */
+  readonly secondScheduler?: Pick<SchedulerNameOptions, "schedulerName" | "isAlive"> | undefined;
+  /** Once true, every answer closes its connection, so that callers turn to another replica. */
+  readonly isLeaving?: (() => boolean) | undefined;
 }
 
 /** Largest request body, in bytes: above the API server's own limit for an object (about 1.5 MiB in etcd) with its envelope. */
@@ -59,6 +66,10 @@ export function buildApp(dependencies: AppDependencies): FastifyInstance {
     else log.warn({ url: request.url, code, error: error.message }, "request refused");
     return reply.code(code).send({ error: code >= 500 ? "internal error; see the log" : error.message });
   });
+  app.addHook("onRequest", (_request, reply, done) => {
+    if (dependencies.isLeaving?.()) reply.header("connection", "close");
+    done();
+  });
   app.addHook("onResponse", (request, reply, done) => {
     log.debug({ method: request.method, url: request.url, code: reply.statusCode, ms: reply.elapsedTime }, "answered");
     done();
@@ -69,10 +80,26 @@ export function buildApp(dependencies: AppDependencies): FastifyInstance {
   return app;
 }
 
+/**
+ * Requests under way get so long to end when the server closes, ms: more than the webhooks' time-out of 2 s, after which
+ * nobody waits for an answer any more.
+ */
+const CLOSE_WITHIN_MS = 2_500;
+
+/**
+ * Stops listening and closes what is idle; resolves when every connection is gone. A connection on which no request has
+ * come yet does not count as idle to Node, and Go's clients keep such ones in reserve: they are cut after a while.
+ */
+export async function closeApp(app: FastifyInstance, withinMs = CLOSE_WITHIN_MS): Promise<void> {
+  const cut = setTimeout(() => app.server.closeAllConnections(), withinMs);
+  await app.close();
+  clearTimeout(cut);
+}
+
 /** An app that speaks HTTPS with these certificates, or HTTP. No route depends on which, so one type covers both. */
 function newServer(options: FastifyServerOptions, tls: TlsMaterial | undefined): FastifyInstance {
   if (tls === undefined) return fastify(options);
-  // A client certificate is asked for, and checked by the extender's routes only: the API server and probes have none.
+  // A client certificate is asked for, and checked by the routes that demand one: probes never have any.
   const https = { ...tls, requestCert: tls.ca !== undefined, rejectUnauthorized: false };
   // Fastify's overloads do not tell that options for http are options for https as well.
   return fastify({ ...options, https } as FastifyServerOptions);

@@ -8,7 +8,7 @@ import { nodeGauges } from "./node-gauges.ts";
 export type Lever = "gate" | "extender";
 
 /** The HTTP handlers that are timed. */
-export type Handler = "mutate-pods" | "mutate-nodes" | "validate-policy" | "filter" | "prioritize";
+export type Handler = "mutate-pods" | "mutate-nodes" | "mutate-scheduler" | "validate-policy" | "filter" | "prioritize";
 
 /** Upper bounds in s: handlers have budgets of 2 and 5 ms, webhooks a time-out of 2 s. */
 const HANDLER_BUCKETS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2];
@@ -75,6 +75,11 @@ function verdictMetrics(registers: Registry[]) {
       buckets: PLAN_BUCKETS,
       registers,
     }),
+    redirected: new Counter({
+      name: "paceline_redirected_pods_total",
+      help: "Pods that were handed to the second scheduler by spec.schedulerName.",
+      registers,
+    }),
     fencesRaised: new Counter({
       name: "paceline_fences_raised_total",
       help: "Nodes that joined with the fence up.",
@@ -134,6 +139,11 @@ function serviceMetrics(registers: Registry[]) {
     policyValid: new Gauge({
       name: "paceline_policy_valid",
       help: "1 while the policy in the cluster is the one in force; 0 when it has errors and an earlier one is kept.",
+      registers,
+    }),
+    certificateEnd: new Gauge({
+      name: "paceline_certificate_end_timestamp_seconds",
+      help: "When the certificate that this replica shows ends, in Unix time; 0 where it shows none.",
       registers,
     }),
     watchAge: new Gauge({

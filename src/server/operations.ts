@@ -29,6 +29,8 @@ function refreshGauges({ pacer, state, now, metrics }: AppDependencies): void {
   metrics.leaderAlive.set(flag(alive));
   metrics.synced.set(flag(state.replica().synced));
   metrics.policyValid.set(flag(state.policyValid()));
+  const endMs = state.certificateEndMs?.();
+  if (endMs !== undefined) metrics.certificateEnd.set(endMs / 1_000);
   metrics.eventsDropped.reset();
   metrics.eventsDropped.inc(state.eventsDropped());
   for (const [resource, ageMs] of Object.entries(state.watchAgesMs(nowMs))) {
@@ -41,7 +43,7 @@ function refreshGauges({ pacer, state, now, metrics }: AppDependencies): void {
 export function operationsRoutes(app: FastifyInstance, dependencies: AppDependencies): void {
   app.get("/healthz", () => ({ ok: true }));
   app.get("/readyz", (_request, reply) => {
-    const missing = missingForReady(dependencies.state);
+    const missing = missingForReady(dependencies.state, dependencies.now());
     return reply.code(missing.length === 0 ? 200 : 503).send({ ready: missing.length === 0, missing });
   });
   app.get("/metrics", async (_request, reply) => {

@@ -2,6 +2,7 @@
 import type { FastifyBaseLogger } from "fastify";
 import type { NodeAdmissionReport } from "../admission/nodes.ts";
 import type { PodAdmissionReport } from "../admission/pods.ts";
+import type { SchedulerNameReport } from "../admission/scheduler-name.ts";
 import type { PodFacts } from "../core/facts.ts";
 import type { FilterReport } from "../extender/filter.ts";
 import { countVerdict, type Handler, type Metrics } from "./metrics.ts";
@@ -14,6 +15,7 @@ export const podLabel = ({ namespace, name, shape }: PodFacts) =>
 export interface Reporters {
   readonly pod: (report: PodAdmissionReport) => void;
   readonly node: (report: NodeAdmissionReport) => void;
+  readonly schedulerName: (report: SchedulerNameReport) => void;
   readonly filter: (report: FilterReport) => void;
   readonly prioritize: (report: { readonly error: unknown }) => void;
 }
@@ -51,6 +53,10 @@ export function reporters(metrics: Metrics, log: FastifyBaseLogger): Reporters {
       }
       if (!dryRun) metrics.fencesRaised.inc();
       log.info({ node, value: report.value, dryRun }, "fenced");
+    },
+    schedulerName(report: SchedulerNameReport): void {
+      if (report.kind === "failure") failed("mutate-scheduler", report.error);
+      else if (!report.dryRun) metrics.redirected.inc();
     },
     filter(report: FilterReport): void {
       if (report.kind === "failure") {

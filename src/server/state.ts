@@ -27,15 +27,26 @@ export interface ServiceState {
   telemetryAgesMs(nowMs: number): ReadonlyMap<NodeName, number>;
   /** Events that were given up since the start. */
   eventsDropped(): number;
-  /** False while the server still shows its stopgap certificate, which nobody trusts; absent where it needs none. */
-  certified?(): boolean;
+  /**
+   * When the certificate that the server shows ends, epoch ms; undefined while that is its stopgap, which nobody trusts.
+   * Absent where it shows none.
+   */
+  certificateEndMs?(): number | undefined;
 }
 
 /** What keeps the service from being ready, in words; empty when it is. */
-export function missingForReady(state: ServiceState): readonly string[] {
+export function missingForReady(state: ServiceState, nowMs: number): readonly string[] {
   return [
     ...(state.replica().synced ? [] : ["the cluster has not been listed in full yet"]),
     ...(state.policy() === undefined ? ["no policy has been read yet"] : []),
-    ...(state.certified?.() === false ? ["the certificate has not been read from its Secret yet"] : []),
+    ...certificateTrouble(state, nowMs),
   ];
+}
+
+/** A replica that nobody can call is no use to the Service, however well it knows the cluster. */
+function certificateTrouble(state: ServiceState, nowMs: number): readonly string[] {
+  if (state.certificateEndMs === undefined) return [];
+  const endMs = state.certificateEndMs();
+  if (endMs === undefined) return ["the certificate has not been read from its Secret yet"];
+  return nowMs < endMs ? [] : [`the certificate ended at ${new Date(endMs).toISOString()}`];
 }

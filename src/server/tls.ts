@@ -58,40 +58,53 @@ function checkPair(material: TlsMaterial): void {
   }
 }
 
-/** Whether two readings are the same. */
-const same = (a: TlsMaterial, b: TlsMaterial) => a.cert === b.cert && a.key === b.key && a.ca === b.ca;
-
-export interface TlsReloadOptions {
-  readonly files: TlsFiles;
-  readonly current: TlsMaterial;
-  /** The running server. */
-  readonly server: Pick<Server, "setSecureContext">;
+export interface RereadOptions<T> {
+  readonly read: () => Promise<T>;
+  /** What is in use. */
+  readonly current: T;
+  readonly isSame: (a: T, b: T) => boolean;
+  readonly onChange: (next: T) => void;
   readonly log: FastifyBaseLogger;
-  readonly intervalMs?: number;
+  /** Default {@link RELOAD_INTERVAL_MS}. */
+  readonly intervalMs?: number | undefined;
 }
 
 /**
- * Keeps a server's certificates equal to the files. While they cannot be read, or do not match (halfway through a
- * renewal), the old ones stay. Returns what ends it.
+ * Reads again and again, and tells of changes. While reading fails (files that do not match yet, halfway through a
+ * renewal), what is in use stays. Returns what ends it.
  */
-export function reloadTls({
-  files,
-  current,
-  server,
-  log,
-  intervalMs = RELOAD_INTERVAL_MS,
-}: TlsReloadOptions): () => void {
+export function reread<T>({ read, current, isSame, onChange, log, intervalMs }: RereadOptions<T>): () => void {
   let inUse = current;
-  const reload = async () => {
-    const next = await readTls(files);
-    if (same(inUse, next)) return;
-    server.setSecureContext(next satisfies SecureContextOptions);
+  const look = async () => {
+    const next = await read();
+    if (isSame(inUse, next)) return;
+    onChange(next);
     inUse = next;
-    log.info({ certFile: files.certFile }, "took up new certificates");
+    log.info("took up new certificates");
   };
   const timer = setInterval(() => {
-    reload().catch((error: unknown) => log.error({ err: error }, "kept the old certificates"));
-  }, intervalMs);
+    look().catch((error: unknown) => log.error({ err: error }, "kept the old certificates"));
+  }, intervalMs ?? RELOAD_INTERVAL_MS);
   timer.unref();
   return () => clearInterval(timer);
+}
+
+/** Whether two readings are the same. */
+const isSame = (a: TlsMaterial, b: TlsMaterial) => a.cert === b.cert && a.key === b.key && a.ca === b.ca;
+
+export interface TlsReloadOptions extends Pick<RereadOptions<TlsMaterial>, "current" | "log" | "intervalMs"> {
+  readonly files: TlsFiles;
+  /** The running server. */
+  readonly server: Pick<Server, "setSecureContext">;
+  /** Called with everything that is taken up. */
+  readonly onTaken?: (material: TlsMaterial) => void;
+}
+
+/** Keeps a server's certificates equal to the files. Returns what ends it. */
+export function reloadTls({ files, server, onTaken, ...options }: TlsReloadOptions): () => void {
+  const onChange = (next: TlsMaterial) => {
+    server.setSecureContext(next satisfies SecureContextOptions);
+    onTaken?.(next);
+  };
+  return reread({ ...options, read: () => readTls(files), isSame, onChange });
 }

@@ -1,4 +1,7 @@
-/** Routes of the admission webhooks. They fail open: an error status makes the API server go on (failurePolicy Ignore). */
+/**
+ * Routes of the admission webhooks. They fail open: an error status makes the API server go on (failurePolicy Ignore).
+ * Anybody may ask, unless the API server has been given a client certificate and the service told to demand it.
+ */
 import type { FastifyInstance } from "fastify";
 import {
   admissionAnswer,
@@ -9,16 +12,26 @@ import {
 import { nodeAdmission } from "../admission/nodes.ts";
 import { podAdmission } from "../admission/pods.ts";
 import { admitPolicy } from "../admission/policy.ts";
+import { schedulerNameAdmission } from "../admission/scheduler-name.ts";
 import type { AppDependencies } from "./app.ts";
+import { demandClientCertificate } from "./client-certificate.ts";
 import type { Handler } from "./metrics.ts";
 import { timed } from "./timed.ts";
 import type { Reporters } from "./reports.ts";
 
 type Admit = (request: AdmissionRequest) => AdmissionResponse;
 
-/** Adds `/mutate/pods`, `/mutate/nodes` and `/validate/policy`. */
+/** Adds `/mutate/pods`, `/mutate/nodes`, `/validate/policy` and, where it is asked for, `/mutate/scheduler`. */
 export function webhookRoutes(app: FastifyInstance, dependencies: AppDependencies, reports: Reporters): void {
-  const { pacer, toPodFacts, formatHold, state, now, metrics } = dependencies;
+  app.register((scope, _options, done) => {
+    if (dependencies.webhookClients) demandClientCertificate(scope);
+    addRoutes(scope, dependencies, reports);
+    done();
+  });
+}
+
+function addRoutes(app: FastifyInstance, dependencies: AppDependencies, reports: Reporters): void {
+  const { pacer, toPodFacts, formatHold, state, now, metrics, secondScheduler } = dependencies;
   const replica = () => state.replica();
   const policy = () => state.policy();
 
@@ -34,4 +47,8 @@ export function webhookRoutes(app: FastifyInstance, dependencies: AppDependencie
   );
   route("/mutate/nodes", "mutate-nodes", nodeAdmission({ policy, replica, now, report: reports.node }));
   route("/validate/policy", "validate-policy", admitPolicy);
+  if (secondScheduler !== undefined) {
+    const admit = schedulerNameAdmission({ ...secondScheduler, report: reports.schedulerName });
+    route("/mutate/scheduler", "mutate-scheduler", admit);
+  }
 }

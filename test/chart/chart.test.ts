@@ -1,5 +1,5 @@
 /** The chart on a real API server: every value set applies, and the service does its work with the chart's rights alone. */
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CHART, findHelm, helmText } from "../../dev/chart/helm.ts";
@@ -9,51 +9,72 @@ import { startControlPlane, type ControlPlane } from "../../dev/control-plane/co
 import type { KubeObject } from "../../src/cluster/kube-json.ts";
 import { eventually } from "../support/control-plane.ts";
 import {
-  accountToken,
   applyAll,
-  callingAt,
   chartObjects,
   cli,
   kubectl,
   NAMESPACE,
-  startBalancer,
+  removeAll,
   startRecorder,
   startReplica,
 } from "../support/installed.ts";
+import { CLUSTER_IP } from "../kind/prepare.ts";
+import { startServiceProxy, type ServiceProxy } from "../support/service-proxy.ts";
 import { createHerd, joinNodes, traces } from "../support/small-herd.ts";
 
 const helm = await findHelm();
-if (helm === undefined) console.warn("SKIPPED: neither helm nor go is on PATH");
 const valueSets = (await readdir(join(CHART, "ci"))).map((file) => join(CHART, "ci", file));
 
-describe.skipIf(helm === undefined)("charts/paceline", () => {
-  const program = helm ?? "";
+describe("charts/paceline", () => {
   let cp: ControlPlane;
+  let proxy: ServiceProxy;
 
   beforeAll(async () => {
-    cp = await startControlPlane();
-    await cp.client.create("/api/v1/namespaces", { metadata: { name: NAMESPACE } });
+    proxy = await startServiceProxy();
+    cp = await startControlPlane({ clusterProxy: proxy.socket });
+    const labels = { "pod-security.kubernetes.io/enforce": "restricted" };
+    await cp.client.create("/api/v1/namespaces", { metadata: { name: NAMESPACE, labels } });
   });
-  afterAll(() => cp.stop());
+  afterAll(async () => {
+    await cp.stop();
+    await proxy[Symbol.asyncDispose]();
+  });
 
   it("lints with every value set, and refuses unknown values", async () => {
     expect(valueSets).toHaveLength(5);
     for (const file of valueSets) {
-      expect(await helmText(program, ["lint", "--strict", CHART, "-f", file])).toContain("0 chart(s) failed");
+      expect(await helmText(helm, ["lint", "--strict", CHART, "-f", file])).toContain("0 chart(s) failed");
     }
-    await expect(helmText(program, ["lint", CHART, "--set", "replica=3"])).rejects.toThrow();
-    await expect(helmText(program, ["lint", CHART, "--set", "policy.maxHoldSeconds=541"])).rejects.toThrow();
+    await expect(helmText(helm, ["lint", CHART, "--set", "replica=3"])).rejects.toThrow();
+    await expect(helmText(helm, ["lint", CHART, "--set", "policy.maxHoldSeconds=541"])).rejects.toThrow();
+  });
+
+  it("installs on kind, by the line of test/kind, what its kube-scheduler calls", async () => {
+    const page = await readFile(join(import.meta.dirname, "../kind/README.md"), "utf8");
+    const values = [...page.matchAll(/--set (\S+?)(?:\$\(.*\))?(?: \\)?$/gm)].map(([, value = ""]) => value);
+    expect(values).toHaveLength(3);
+    const objects = await chartObjects(
+      helm,
+      values.flatMap((value) => ["--set", value.endsWith("=") ? `${value}Q0E=` : value]),
+    );
+    const service = objects.find(({ kind }) => kind === "Service");
+    expect(service?.["spec"]).toMatchObject({ clusterIP: CLUSTER_IP });
+    expect(JSON.stringify(objects)).toContain("--client-ca-file");
+    expect(JSON.stringify(objects)).toMatch(/extender:\\n +enabled: true/);
   });
 
   it("is what the plain manifests are rendered from", async () => {
-    expect(await drifted(program)).toEqual([]);
+    expect(await drifted(helm)).toEqual([]);
   });
 
-  it("applies with every value set, first in a server-side dry run", async () => {
+  it("applies with every value set, first in a server-side dry run, and its pods pass Pod Security `restricted`", async () => {
     await installCertManagerKinds(cp);
     for (const file of valueSets) {
-      const objects = await chartObjects(program, ["-f", file]);
+      const objects = await chartObjects(helm, ["-f", file]);
       await applyAll(cp, objects, "--dry-run=server");
+      for (const pod of podsOf(await chartObjects(helm, ["-f", file], true))) {
+        await cp.client.create(`/api/v1/namespaces/${NAMESPACE}/pods`, pod, { dryRun: "All" });
+      }
       const printed = await applyAll(cp, objects);
       expect(printed.trim().split("\n")).toHaveLength(objects.length);
       await removeAll(cp, objects);
@@ -61,15 +82,14 @@ describe.skipIf(helm === undefined)("charts/paceline", () => {
   });
 
   it("gives the service what it uses and nothing else, and two replicas pace a herd with it", async () => {
-    const objects = await chartObjects(program);
-    await using balancer = await startBalancer();
+    const objects = await chartObjects(helm);
     await using recorder = await startRecorder(cp);
-    await applyAll(cp, callingAt(balancer.url, objects));
+    await applyAll(cp, objects);
     const replicas = await Promise.all([
       startReplica(cp, objects, "paceline-a", { apiUrl: recorder.url }),
       startReplica(cp, objects, "paceline-b", { apiUrl: recorder.url }),
     ]);
-    balancer.use(replicas.map(({ port }) => port));
+    proxy.use(replicas.map(({ port }) => port));
     await eventually("the leader wrote the CA bundle", async () => (await bundles(cp)).every((one) => one !== ""));
     const observer = observe(cp.client, "default");
     await createHerd(cp.client, "herd", 16);
@@ -95,7 +115,7 @@ describe.skipIf(helm === undefined)("charts/paceline", () => {
     // What only an unlucky moment needs is named here, with the place in the code.
     const rare = ["get /pods"]; // rewrite in src/cluster/writes.ts, after a conflict
     expect(granted.filter((one) => !used.includes(one) && !rare.includes(one))).toEqual([]);
-    await printCanI(cp);
+    expect((await canI(cp, "paceline")).toSorted()).toEqual((await documentedRights()).toSorted());
     for (const { process: child } of replicas) await child.kill();
     observer.stop();
     await fleet.stop();
@@ -111,7 +131,45 @@ describe.skipIf(helm === undefined)("charts/paceline", () => {
     expect([...recorder.seen].filter((one) => !granted.includes(one))).toEqual([]);
     expect(granted.filter((one) => !recorder.seen.has(one))).toEqual(["get /pods"]);
   });
+
+  it("lets `paceline release` let go what its scope covers, and a dry run nothing", async () => {
+    const release = async (...args: string[]) => {
+      const { stdout } = await cli(cp, "paceline-janitor", ["release", ...args, "--json"]);
+      return JSON.parse(stdout) as Record<string, unknown>;
+    };
+    for (const name of ["one", "two"]) {
+      await cp.client.create("/api/v1/namespaces", { metadata: { name } });
+      await cp.client.create("/api/v1/nodes", fencedNode(name));
+      await cp.client.create(`/api/v1/namespaces/${name}/pods`, gatedPod(name));
+    }
+    const dry = await release("--all", "--dry-run");
+    expect([dry["pods"], dry["nodes"]].map((all) => (all as unknown[]).length)).toEqual([2, 2]);
+    expect(await traces(cp.client)).toMatchObject({ gated: 2, fences: 2 });
+    expect(await release("--all", "--namespace", "one")).toMatchObject({ pods: 1, fences: 0, failed: 0 });
+    expect(await release("--all", "--node", "one")).toMatchObject({ pods: 0, fences: 1, failed: 0 });
+    expect(await release("--all", "--node", "two", "--namespace", "one")).toMatchObject({ pods: 0, fences: 0 });
+    expect(await release("--all", "--node", "two")).toMatchObject({ pods: 1, fences: 1, failed: 0 });
+    expect(await traces(cp.client)).toMatchObject({ gated: 0, fences: 0 });
+    expect(await release("--all")).toMatchObject({ pods: 0, fences: 0, failed: 0 });
+  });
 });
+
+interface Template {
+  readonly metadata: { readonly labels: Record<string, string> };
+  readonly spec: object;
+}
+
+/** A pod for each pod template of the chart: its Deployments, its CronJob, its hooks. */
+function podsOf(objects: readonly KubeObject[]): object[] {
+  const templates = objects.flatMap(({ kind, spec, metadata }) => {
+    if (kind === "Pod") return [{ metadata, spec } as Template];
+    if (kind === "CronJob")
+      return [(spec as { jobTemplate: { spec: { template: Template } } }).jobTemplate.spec.template];
+    return kind === "Deployment" || kind === "Job" ? [(spec as { template: Template }).template] : [];
+  });
+  expect(templates.length).toBeGreaterThanOrEqual(3);
+  return templates.map(({ metadata, spec }) => ({ metadata: { generateName: "p-", labels: metadata.labels }, spec }));
+}
 
 const LONG_AGO = "2026-01-01T00:00:00Z";
 
@@ -157,30 +215,27 @@ async function grantedVerbs({ client }: ControlPlane, name: string): Promise<str
   );
 }
 
-async function printCanI(cp: ControlPlane): Promise<void> {
-  for (const name of ["paceline", "paceline-janitor"]) {
-    await accountToken(cp.client, name);
-    const as = `--as=system:serviceaccount:${NAMESPACE}:${name}`;
-    const groups = ["system:serviceaccounts", `system:serviceaccounts:${NAMESPACE}`, "system:authenticated"];
-    const text = await kubectl(
-      cp,
-      "auth",
-      "can-i",
-      "--list",
-      as,
-      ...groups.map((g) => `--as-group=${g}`),
-      "-n",
-      NAMESPACE,
-    );
-    console.log(`${name}\n${text}`);
-  }
+/** What the account may do by the API server's own list, without what every account may. */
+async function canI(cp: ControlPlane, account: string): Promise<string[]> {
+  const groups = ["system:serviceaccounts", `system:serviceaccounts:${NAMESPACE}`, "system:authenticated"];
+  const who = [`--as=system:serviceaccount:${NAMESPACE}:${account}`, ...groups.map((group) => `--as-group=${group}`)];
+  const text = await kubectl(cp, "auth", "can-i", "--list", ...who, "-n", NAMESPACE);
+  return text
+    .split("\n")
+    .map((line) => /^([a-z]\S*) +\[\] +(\[.*?\]) +(\[.*\])/.exec(line))
+    .filter((found) => found !== null)
+    .map(([, resource = "", names = "", verbs = ""]) => `${resource} ${names} ${verbs}`)
+    .filter((line) => !line.startsWith("selfsubject"));
 }
 
-async function removeAll(cp: ControlPlane, objects: readonly KubeObject[]): Promise<void> {
-  for (const { kind = "", metadata = {} } of objects) {
-    const scope = metadata.namespace === undefined ? [] : ["-n", metadata.namespace];
-    await kubectl(cp, "delete", kind, metadata.name ?? "", ...scope, "--ignore-not-found", "--wait=false");
-  }
+/** The same list in docs/security.md. */
+async function documentedRights(): Promise<string[]> {
+  const page = await readFile(join(import.meta.dirname, "../../docs/security.md"), "utf8");
+  const [, block = ""] = /```\nResources .*\n([^`]*)```/.exec(page) ?? [];
+  return block
+    .trim()
+    .split("\n")
+    .map((line) => line.replace(/ {2,}/g, " "));
 }
 
 /** Stand-ins for cert-manager's kinds: any content is fine with them. */

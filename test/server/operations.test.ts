@@ -21,6 +21,24 @@ describe("/readyz", () => {
     expect(answer.json<{ missing: string[] }>().missing).toHaveLength(2);
   });
 
+  it("is not ready while its certificate is missing or has ended: nobody could call it", async () => {
+    for (const [endMs, status] of [
+      [undefined, 503],
+      [START_MS, 503],
+      [START_MS + 1, 200],
+    ] as const) {
+      const { app } = testApp({ state: { certificateEndMs: () => endMs } });
+      expect((await app.inject("/readyz")).statusCode).toBe(status);
+      const seconds = (endMs ?? 0) / 1_000;
+      expect((await app.inject("/metrics")).body).toContain(`paceline_certificate_end_timestamp_seconds ${seconds}`);
+    }
+  });
+
+  it("tells callers to turn elsewhere once it is about to end", async () => {
+    const { app } = testApp({ dependencies: { isLeaving: () => true } });
+    expect((await app.inject("/healthz")).headers.connection).toBe("close");
+  });
+
   it("does not depend on a leader: webhooks fail open without one", async () => {
     const state = { replica: () => ({ synced: true, leaderAlive: false }) };
     expect((await testApp({ state }).app.inject("/readyz")).statusCode).toBe(200);

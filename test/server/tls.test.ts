@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
-import { createServer, type AddressInfo } from "node:net";
+import { connect, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
@@ -12,6 +12,7 @@ import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { issueClientCertificate, issueServerCertificate, makeAuthority } from "../../src/cluster/certificates.ts";
 import type { Authority, KeyPairPem } from "../../src/cluster/certificates.ts";
+import { closeApp } from "../../src/server/app.ts";
 import { readTls, reloadTls, type TlsFiles } from "../../src/server/tls.ts";
 import { recorded, testApp } from "../support/app.ts";
 
@@ -103,6 +104,16 @@ describe("with a client CA", () => {
     expect((await ask(`${url}/readyz`)).status).toBe(200);
     expect((await ask(`${url}/mutate/pods`, undefined, recorded("review-pod-naked"))).status).toBe(200);
   });
+});
+
+it("shutting down does not wait for a connection on which no request ever comes", async () => {
+  const { app } = testApp();
+  const { port } = new URL(await app.listen({ host: "127.0.0.1", port: 0 }));
+  const idle = connect(Number(port), "127.0.0.1");
+  const ended = once(idle, "close");
+  await once(app.server, "connection");
+  await closeApp(app, 20);
+  await ended;
 });
 
 it("shutting down stops accepting, and frees the port", async () => {

@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { createServer as createHttpsServer, request as httpsRequest } from "node:https";
-import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+import type { AddressInfo } from "node:net";
 import { once } from "node:events";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -37,19 +37,29 @@ export async function kubectl(cp: ControlPlane, ...args: string[]): Promise<stri
 
 /** kubectl apply --server-side, in one go. */
 export async function applyAll(cp: ControlPlane, objects: readonly KubeObject[], ...flags: string[]): Promise<string> {
-  const file = join(cp.folder, `apply-${objects.length}.json`);
-  await writeFile(file, JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }));
-  return kubectl(cp, "apply", "--server-side", "--force-conflicts", "-f", file, ...flags);
+  return kubectl(cp, "apply", "--server-side", "--force-conflicts", "-f", await listFile(cp, objects), ...flags);
 }
 
-/** The webhooks call `url` instead of the Service: nothing here routes cluster IPs. */
-export function callingAt(url: string, objects: readonly KubeObject[], failurePolicy = "Ignore"): KubeObject[] {
+/** kubectl delete, in one go. */
+export async function removeAll(cp: ControlPlane, objects: readonly KubeObject[]): Promise<void> {
+  await kubectl(cp, "delete", "--ignore-not-found", "--wait=false", "-f", await listFile(cp, objects));
+}
+
+async function listFile(cp: ControlPlane, objects: readonly KubeObject[]): Promise<string> {
+  const file = join(cp.folder, `objects-${objects.length}.json`);
+  await writeFile(file, JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }));
+  return file;
+}
+
+/** The webhooks fail closed, so that an admission that does not reach the service is an error that is seen; a slow one is none. */
+export function failingClosed(objects: readonly KubeObject[]): KubeObject[] {
   return objects.map((object) => {
     if (object["webhooks"] === undefined) return object;
-    const webhooks = (object["webhooks"] as { clientConfig: { service: { path: string } } }[]).map((webhook) => {
-      const { service, ...config } = webhook.clientConfig;
-      return { ...webhook, failurePolicy, clientConfig: { ...config, url: new URL(service.path, url).href } };
-    });
+    const webhooks = (object["webhooks"] as object[]).map((webhook) => ({
+      ...webhook,
+      failurePolicy: "Fail",
+      timeoutSeconds: 10,
+    }));
     return { ...object, webhooks };
   });
 }
@@ -61,41 +71,17 @@ export async function accountToken(client: ApiClient, name: string): Promise<str
   return (status as { token: string }).token;
 }
 
-/** What kube-proxy does: connections to one address, shared out among those who take them. */
-export interface Balancer extends AsyncDisposable {
-  readonly url: string;
-  /** Ports of the ready replicas; connections that are open stay where they are. */
-  use(ports: readonly number[]): void;
-}
-
-export async function startBalancer(): Promise<Balancer> {
-  let ports: readonly number[] = [];
-  let turn = 0;
-  const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
-    const port = ports[turn++ % Math.max(1, ports.length)];
-    if (port === undefined) return void socket.destroy();
-    const onward = connect(port, "127.0.0.1");
-    for (const [one, other] of [
-      [socket, onward],
-      [onward, socket],
-    ] as const) {
-      sockets.add(one);
-      one.on("error", () => other.destroy());
-      one.on("close", () => sockets.delete(one));
-      one.pipe(other);
-    }
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    use: (next) => void (ports = next),
-    [Symbol.asyncDispose]: async () => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-      await once(server, "close");
-    },
-  };
+/** Writes a kubeconfig with a service account's token. `apiUrl`: the API server, or a recorder before it. @returns its path */
+export async function accountKubeconfig(
+  cp: ControlPlane,
+  account: string,
+  file: string,
+  apiUrl = cp.url,
+): Promise<string> {
+  const path = join(cp.folder, `${file}.kubeconfig`);
+  const user = { name: account, token: await accountToken(cp.client, account) };
+  await writeFile(path, cp.kubeconfigFor(user).replaceAll(cp.url, apiUrl), { mode: 0o600 });
+  return path;
 }
 
 /** Passes requests on to the API server, and notes each as RBAC names it: `verb group/resource[/name]`. */
@@ -158,25 +144,29 @@ export async function startReplica(
   options: { apiUrl?: string; args?: readonly string[] } = {},
 ): Promise<Replica> {
   const port = await freePort();
-  const kubeconfig = join(cp.folder, `${name}.kubeconfig`);
-  const account = { name: "paceline", token: await accountToken(cp.client, "paceline") };
-  const text = cp.kubeconfigFor(account).replaceAll(cp.url, options.apiUrl ?? cp.url);
-  await writeFile(kubeconfig, text, { mode: 0o600 });
+  const kubeconfig = await accountKubeconfig(cp, "paceline", name, options.apiUrl);
   const process_ = await cp.startProgram(name, process.execPath, [
     MAIN,
     ...containerArgs(objects, name),
     ...["--kubeconfig", kubeconfig, "--host", "127.0.0.1", "--port", String(port)],
-    ...["--certificate-name", "127.0.0.1"],
     ...(options.args ?? []),
   ]);
   await untilReady(port, process_);
   return { name, port, process: process_ };
 }
 
-function containerArgs(objects: readonly KubeObject[], podName: string): string[] {
-  const deployment = objects.find(({ kind, metadata }) => kind === "Deployment" && metadata?.name === "paceline");
-  const { template } = deployment?.["spec"] as { template: { spec: { containers: { args: string[] }[] } } };
-  const args = template.spec.containers[0]?.args ?? [];
+/** What a container of one of the chart's Deployments is started with in a pod of this name. */
+export function containerArgs(
+  objects: readonly KubeObject[],
+  podName: string,
+  deploymentName = "paceline",
+  container = "serve",
+): string[] {
+  const deployment = objects.find(({ kind, metadata }) => kind === "Deployment" && metadata?.name === deploymentName);
+  const { template } = deployment?.["spec"] as {
+    template: { spec: { containers: { name: string; args: string[] }[] } };
+  };
+  const args = template.spec.containers.find(({ name }) => name === container)?.args ?? [];
   return args.map((arg) => arg.replace("$(NAMESPACE)", NAMESPACE).replace("$(POD_NAME)", podName));
 }
 
@@ -208,8 +198,6 @@ export async function cli(
   args: readonly string[],
   apiUrl = cp.url,
 ): Promise<{ stdout: string; stderr: string }> {
-  const file = join(cp.folder, `${account}.kubeconfig`);
-  const user = { name: account, token: await accountToken(cp.client, account) };
-  await writeFile(file, cp.kubeconfigFor(user).replaceAll(cp.url, apiUrl), { mode: 0o600 });
+  const file = await accountKubeconfig(cp, account, account, apiUrl);
   return run(process.execPath, [MAIN, ...args, "--kubeconfig", file]);
 }

@@ -53,8 +53,10 @@ export interface Traces {
   readonly pods: number;
 }
 
-export async function traces(client: ApiClient): Promise<Traces> {
-  const [pods, nodes] = await Promise.all([client.list("/api/v1/pods"), client.list("/api/v1/nodes")]);
+/** @param namespace of the pods; default all */
+export async function traces(client: ApiClient, namespace?: string): Promise<Traces> {
+  const path = namespace === undefined ? "/api/v1/pods" : `/api/v1/namespaces/${namespace}/pods`;
+  const [pods, nodes] = await Promise.all([client.list(path), client.list("/api/v1/nodes")]);
   const names = (raw: KubeObject, field: string, key: string) =>
     recordsOf(recordOf(raw["spec"])[field]).map((one) => one[key]);
   return {

@@ -46,7 +46,7 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{- /* The rules of one replica, wherever it runs. */}}
+{{- /* The rules of one replica. */}}
 {{- define "paceline.clusterRules" -}}
 # Sees every pod; patches gates, tolerations and its own annotations. Never creates, deletes or evicts one.
 - {apiGroups: [""], resources: [pods], verbs: [get, list, watch, patch]}

@@ -20,8 +20,8 @@ async function material(
   return { bundle, authorityKey: trusted[0]?.key ?? "", ...pair };
 }
 
-const step = (found: CertificateMaterial | undefined, nowMs: number, wanted = names) =>
-  certificateStep(found, wanted, TIMES, nowMs).kind;
+const step = (found: CertificateMaterial | undefined, nowMs: number, { wanted = names, trustedForMs = 0 } = {}) =>
+  certificateStep(found, TIMES, { names: wanted, trustedForMs, nowMs }).kind;
 
 describe("certificateStep", () => {
   it("starts over with nothing, with garbage, with a key that is another's, and past the authority's end", async () => {
@@ -37,20 +37,36 @@ describe("certificateStep", () => {
     const found = await material(await authorityAt(START_MS), START_MS);
     expect(step(found, START_MS + 59 * DAY_MS)).toBe("keep");
     expect(step(found, START_MS + 60 * DAY_MS)).toBe("issue");
-    expect(step(found, START_MS, [...names, "other.example.com"])).toBe("issue");
+    expect(step(found, START_MS, { wanted: [...names, "other.example.com"] })).toBe("issue");
   });
 
-  it("changes its authority in steps: trust both, wait, serve the new one's, wait, drop the old one", async () => {
+  it("changes its authority in steps: trust both, wait, serve the new one's, drop the old one when it has ended", async () => {
     const old = await authorityAt(START_MS);
     const dueMs = START_MS + 244 * DAY_MS;
     expect(step(await material(old, dueMs - DAY_MS), dueMs)).toBe("add-authority");
     const next = await authorityAt(dueMs);
     const both = await material(old, dueMs - DAY_MS, [next, old]);
-    expect(step(both, dueMs + TIMES.overlapMs - 1_000)).toBe("keep");
-    expect(step(both, dueMs + TIMES.overlapMs)).toBe("issue");
-    const served = await material(next, dueMs + TIMES.overlapMs, [next, old]);
-    expect(step(served, dueMs + 2 * TIMES.overlapMs - 1_000)).toBe("keep");
-    expect(step(served, dueMs + 2 * TIMES.overlapMs)).toBe("drop-old-authorities");
-    expect(step({ ...served, bundle: next.cert }, dueMs + 2 * TIMES.overlapMs)).toBe("keep");
+    // However long ago the authority was made: what counts is for how long it has been trusted.
+    expect(step(both, dueMs + DAY_MS, { trustedForMs: TIMES.overlapMs - 1 })).toBe("keep");
+    expect(step(both, dueMs + DAY_MS, { trustedForMs: TIMES.overlapMs })).toBe("issue");
+    const served = await material(next, dueMs + 100 * DAY_MS, [next, old]);
+    expect(step(served, START_MS + 364 * DAY_MS)).toBe("keep");
+    expect(step(served, START_MS + 365 * DAY_MS)).toBe("drop-expired-authorities");
+    expect(step({ ...served, bundle: next.cert }, START_MS + 365 * DAY_MS)).toBe("keep");
+  });
+
+  it("does not hurry a certificate of an authority that is not trusted yet, unless the one served has ended", async () => {
+    const old = await authorityAt(START_MS);
+    const next = await authorityAt(START_MS + 10 * DAY_MS);
+    const found = await material(old, START_MS, [next, old]);
+    expect(step(found, START_MS + 61 * DAY_MS)).toBe("keep"); // due
+    expect(step(found, START_MS + 11 * DAY_MS, { wanted: [...names, "other.example.com"] })).toBe("keep");
+    expect(step(found, START_MS + 90 * DAY_MS)).toBe("issue");
+  });
+
+  it("renews the server's certificate before it adds an authority, so that it lasts through the overlap", async () => {
+    const old = await authorityAt(START_MS);
+    const nowMs = START_MS + 244 * DAY_MS;
+    expect(step(await material(old, nowMs - 61 * DAY_MS), nowMs)).toBe("issue");
   });
 });

@@ -1,7 +1,7 @@
 /** What the image would hold, without a container engine: it starts from that, and holds nothing of development. */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -10,6 +10,7 @@ import { assembleImage } from "../../../dev/chart/image-files.ts";
 import { sbom } from "../../../dev/chart/sbom.ts";
 
 const run = promisify(execFile);
+const ROOT = join(import.meta.dirname, "../../..");
 let folder: string;
 
 beforeAll(async () => {
@@ -25,7 +26,7 @@ describe("the image", () => {
     expect(["node_modules/vitest", "node_modules/typescript", "test", "dev", "charts"].map(has)).not.toContain(true);
   });
 
-  it.each([["serve"], ["release"], ["simulate"]])("runs `paceline %s`", async (command) => {
+  it.each([["serve"], ["release"], ["simulate"], ["diagnose"]])("runs `paceline %s`", async (command) => {
     const main = join(folder, "src/cli/main.ts");
     const { stdout } = await run(process.execPath, [main, command, "--help"], { cwd: folder, env: { PATH: "" } });
     expect(stdout).toContain("Usage");
@@ -49,6 +50,14 @@ describe("the image", () => {
     expect([alive.status, ready.status]).toEqual([200, 503]);
     child.kill("SIGTERM");
   });
+});
+
+it("its base is the Node that the tests run on", async () => {
+  const dockerfile = await readFile(join(ROOT, "Dockerfile"), "utf8");
+  const lock = JSON.parse(await readFile(join(ROOT, "package-lock.json"), "utf8")) as {
+    packages: Record<string, { version: string }>;
+  };
+  expect(dockerfile).toContain(`ARG NODE_IMAGE=node:${lock.packages["node_modules/node"]?.version ?? ""}-slim`);
 });
 
 it("npm run sbom lists what the image holds, and no development dependency", async () => {

@@ -49,10 +49,10 @@ function clientOf(server: LeaseServer, clock: FakeClock, weather: () => Weather)
     await pause(Math.max(timeoutMs - delayMs, 0));
     throw new ApiError(0, "Timeout", "no answer");
   };
-  const client: Pick<ApiClient, "get" | "create" | "replace"> = {
+  const client: Pick<ApiClient, "get" | "create" | "patch"> = {
     get: (_path, _query, options) => through(() => server.get(), options),
     create: (_path, body, _query, options) => through(() => server.put(body as KubeObject, true), options),
-    replace: (_path, body, _query, options) => through(() => server.put(body as KubeObject, false), options),
+    patch: (_path, body, _kind, _query, options) => through(() => server.put(body as KubeObject, false), options),
   };
   return client as ApiClient;
 }

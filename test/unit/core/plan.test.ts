@@ -149,6 +149,18 @@ describe("the plan lets go at once whom it need not hold", () => {
     expect(pacer.plan(START_MS + 60_000).releases).toMatchObject([{ reason: "HoldCapReached" }]);
   });
 
+  test("when the hold cap is reached, though its annotation says that it was held later: a gate comes with the pod", () => {
+    const forged = changed(aDaemonPod("p", "n1"), {
+      hold: { node: nodeName("n1"), reason: "AwaitingRelease", sinceMs: START_MS + 86_400_000 },
+    });
+    const pacer = pacerWith([aNode("n1")], [bound(aPod("busy"), "n1"), forged], {
+      ...slots(1),
+      maxHoldSeconds: 60,
+      startup: { deadlineSeconds: 3_600 },
+    });
+    expect(pacer.plan(START_MS + 60_000).releases).toMatchObject([{ reason: "HoldCapReached" }]);
+  });
+
   test.each([{ mode: "off" }, { mode: "observe" }, { gate: { enabled: false } }] as const)(
     "when the policy says %j",
     (off) => {

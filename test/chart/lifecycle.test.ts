@@ -1,0 +1,242 @@
+/** A release from install to uninstall, by Helm itself, with herds under way: what an operator does, and what dies. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parseAllDocuments } from "yaml";
+import { CHART, findHelm, helmText } from "../../dev/chart/helm.ts";
+import { startControlPlane, type ControlPlane } from "../../dev/control-plane/control-plane.ts";
+import { observe } from "../../dev/demo/observer.ts";
+import { recordOf, textOf, type KubeObject } from "../../src/cluster/kube-json.ts";
+import type { ModelledNodes } from "../../src/simulate/node/modelled-node.ts";
+import { eventually } from "../support/control-plane.ts";
+import { cli, kubectl, NAMESPACE, startReplica, type Replica } from "../support/installed.ts";
+import { startServiceProxy, type ServiceProxy } from "../support/service-proxy.ts";
+import { createHerd, joinNodes, traces } from "../support/small-herd.ts";
+
+const helm = await findHelm();
+
+const SLOTS = 2;
+/** Few slots, so that the herd is still held when something dies. */
+const POLICY = ["name=slow", `slots.initial=${SLOTS}`, `slots.max=${SLOTS}`].map(
+  (value) => `policy.nodeClasses[0].${value}`,
+);
+/** Nothing here can run the chart's image: its pods stay Pending, and the test runs what their containers would. */
+const VALUES = ["--set", [...POLICY, "nodeSelector.runs-here=nowhere"].join(",")];
+/** Everything that a release consists of, and what the service makes. */
+const KINDS =
+  "mutatingwebhookconfigurations,validatingwebhookconfigurations,secrets,leases,configmaps,services,serviceaccounts," +
+  "roles,rolebindings,clusterroles,clusterrolebindings,deployments,cronjobs,jobs,poddisruptionbudgets,networkpolicies";
+/** Put into the policy once nobody is left who would act on it, so that the test sees it pass. */
+const SHORT_CAP_SECONDS = 15;
+const FAILOVER_WITHIN_MS = 15_000;
+
+describe("a release", () => {
+  let cp: ControlPlane;
+  let proxy: ServiceProxy;
+  let objects: KubeObject[];
+  let replicas: Replica[] = [];
+  let fleet: ModelledNodes;
+
+  const asOperator = (...args: string[]) =>
+    helmText(helm, [...args, "--namespace", NAMESPACE], { KUBECONFIG: cp.kubeconfigPath });
+
+  beforeAll(async () => {
+    proxy = await startServiceProxy();
+    cp = await startControlPlane({ clusterProxy: proxy.socket });
+  });
+  afterAll(async () => {
+    await fleet.stop();
+    await cp.stop();
+    await proxy[Symbol.asyncDispose]();
+  });
+
+  async function start(...names: string[]): Promise<void> {
+    replicas.push(...(await Promise.all(names.map((name) => startReplica(cp, objects, name)))));
+    proxy.use(replicas.map(({ port }) => port));
+  }
+
+  async function killAll(): Promise<void> {
+    proxy.use([]);
+    await Promise.all(replicas.map(({ process: child }) => child.kill()));
+    replicas = [];
+  }
+
+  /** The replica that holds the Lease. */
+  const leader = () =>
+    eventually(
+      "a running replica leads",
+      async () => {
+        const { spec } = await cp.client.get(
+          `/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases/paceline-leader`,
+        );
+        return replicas.find(({ name }) => name === textOf(recordOf(spec)["holderIdentity"]));
+      },
+      30_000,
+    );
+
+  async function holdSome(name: string, pods: number): Promise<void> {
+    await createHerd(cp.client, name, pods);
+    await eventually("some run and some are held", async () => {
+      const { gated, running } = await traces(cp.client);
+      return gated > 0 && running > 0;
+    });
+  }
+
+  const allRun = () =>
+    eventually(
+      "every pod of the herds runs",
+      async () => {
+        const { gated, fences, running, pods } = await traces(cp.client, "default");
+        return gated + fences === 0 && running === pods && pods > 0;
+      },
+      120_000,
+    );
+
+  it("is installed by Helm, and then paces a node that joins", async () => {
+    await asOperator("install", "paceline", CHART, "--create-namespace", ...VALUES);
+    objects = parseAllDocuments(await asOperator("get", "manifest", "paceline")).map((one) => one.toJS() as KubeObject);
+    await start("paceline-a", "paceline-b");
+    await leader();
+    await eventually("the leader has told the webhooks whom to trust", async () =>
+      (await bundles(cp)).every((one) => one !== ""),
+    );
+    fleet = await joinNodes(cp.client, "young-1");
+    await fleet.ready;
+    await holdSome("first", 10);
+  });
+
+  it("has a new leader within 15 s of the old one's death, which releases nothing twice", async () => {
+    const seen = observe(cp.client, "default");
+    const old = await leader();
+    const killedMs = performance.now();
+    await old.process.kill();
+    replicas = replicas.filter((one) => one !== old);
+    proxy.use(replicas.map(({ port }) => port));
+    await leader();
+    const tookMs = performance.now() - killedMs;
+    await allRun();
+    seen.stop();
+    console.log(
+      `failover: ${(tookMs / 1_000).toFixed(1)} s; at most ${seen.peakInStartup()} of ${SLOTS} slots were used`,
+    );
+    expect(tookMs).toBeLessThanOrEqual(FAILOVER_WITHIN_MS);
+    expect(seen.peakInStartup()).toBeLessThanOrEqual(SLOTS);
+  });
+
+  it("may lose both replicas for good in mid-herd: new pods schedule, and the janitor frees the held by the cap", async () => {
+    await holdSome("second", 16);
+    await killAll();
+    const held = (await traces(cp.client)).gated;
+    expect(held).toBeGreaterThan(0);
+    const newcomer = {
+      containers: [{ name: "main", image: "registry.example/app-0:1" }],
+      tolerations: [{ operator: "Exists" }],
+    };
+    await cp.client.create("/api/v1/namespaces/default/pods", { metadata: { name: "newcomer" }, spec: newcomer });
+    await eventually("the newcomer is bound", async () => {
+      const pod = await cp.client.get("/api/v1/namespaces/default/pods/newcomer");
+      return (pod["spec"] as { nodeName?: string }).nodeName !== undefined;
+    });
+    // What the CronJob does every two minutes, here more often.
+    const janitor = argsOf(objects, "CronJob");
+    const { stdout: early } = await cli(cp, "paceline-janitor", [...janitor, "--dry-run", "--json"]);
+    expect((JSON.parse(early) as { pods: [] }).pods).toEqual([]);
+    await editPolicy(cp, "maxHoldSeconds: 300", `maxHoldSeconds: ${SHORT_CAP_SECONDS}`);
+    console.log(`held when both were killed: ${held}`);
+    await eventually(
+      "the janitor has freed all",
+      async () => {
+        await cli(cp, "paceline-janitor", janitor);
+        return (await traces(cp.client)).gated === 0;
+      },
+      60_000,
+    );
+    await allRun();
+  });
+
+  it("is upgraded by Helm, over a policy that was edited live, and keeps Secret, CA bundle and Lease", async () => {
+    await start("paceline-c", "paceline-d");
+    await leader();
+    const before = await kept(cp);
+    await editPolicy(cp, "mode: enforce", "mode: observe");
+    const upgrade = ["upgrade", "paceline", CHART, ...VALUES, "--set", "replicas=3"];
+    await expect(asOperator(...upgrade)).rejects.toThrow(/conflict/);
+    await asOperator(...upgrade, "--force-conflicts");
+    expect(await kept(cp)).toEqual(before);
+    expect(await policyText(cp)).toContain("mode: enforce");
+  });
+
+  it("is uninstalled by Helm in mid-herd: every pod runs, and nothing is left", async () => {
+    await holdSome("third", 16);
+    const before = await traces(cp.client);
+    const uninstalled = asOperator("uninstall", "paceline", "--timeout", "3m");
+    const [hook] = await Promise.all([runHook(cp), uninstalled]);
+    console.log(`held before: ${before.gated}; hook: ${hook}`);
+    for (const { process: child } of replicas) child.signal("SIGTERM");
+    await eventually("the replicas have ended", () => {
+      const left = replicas.filter(({ process: child }) => child.ending() === undefined);
+      if (left[0] !== undefined) throw new Error(left[0].process.logTail());
+      return true;
+    });
+    expect(await traces(cp.client)).toMatchObject({ gated: 0, fences: 0 });
+    await eventually("nothing of the release is left", async () => {
+      const left = await kubectl(cp, "get", KINDS, "-A", "-o", "name");
+      return !left.includes("paceline");
+    });
+    await allRun();
+    expect((await traces(cp.client, "default")).pods).toBeGreaterThanOrEqual(before.pods);
+  });
+});
+
+/** Runs the pre-delete hook's Job as a kubelet would, as soon as Helm has made it. @returns what it printed */
+async function runHook(cp: ControlPlane): Promise<string> {
+  const pods = `/api/v1/namespaces/${NAMESPACE}/pods`;
+  const pod = await eventually("the hook's pod is there", async () => {
+    const { items } = await cp.client.list(pods, { labelSelector: "batch.kubernetes.io/job-name=paceline-uninstall" });
+    return items[0];
+  });
+  const { containers, serviceAccountName } = pod["spec"] as PodSpec & { serviceAccountName: string };
+  const { stdout } = await cli(cp, serviceAccountName, containers[0]?.args ?? []);
+  await cp.client.patch(`${pods}/${pod.metadata?.name ?? ""}/status`, { status: { phase: "Succeeded" } }, "merge");
+  return stdout.trim();
+}
+
+interface PodSpec {
+  readonly containers: readonly { readonly args: readonly string[] }[];
+}
+
+/** What the janitor's container is started with. */
+function argsOf(objects: readonly KubeObject[], kind: string): readonly string[] {
+  const { spec } = objects.find((one) => one.kind === kind) as {
+    spec?: { jobTemplate: { spec: { template: { spec: PodSpec } } } };
+  };
+  return spec?.jobTemplate.spec.template.spec.containers[0]?.args ?? [];
+}
+
+async function bundles(cp: ControlPlane): Promise<string[]> {
+  const kinds = ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"];
+  const paths = kinds.map((kind) => `/apis/admissionregistration.k8s.io/v1/${kind}/paceline`);
+  const found = await Promise.all(paths.map((path) => cp.client.get(path)));
+  const webhooks = found.flatMap((one) => one["webhooks"] as { clientConfig: { caBundle?: string } }[]);
+  return webhooks.map(({ clientConfig }) => clientConfig.caBundle ?? "");
+}
+
+async function policyText({ client }: ControlPlane): Promise<string> {
+  const raw = await client.get(`/api/v1/namespaces/${NAMESPACE}/configmaps/paceline-policy`);
+  return textOf(recordOf(raw["data"])["policy.yaml"]);
+}
+
+/** As `kubectl edit` does. */
+async function editPolicy(cp: ControlPlane, from: string, to: string): Promise<void> {
+  const text = await policyText(cp);
+  expect(text).toContain(from);
+  const data = { "policy.yaml": text.replace(from, to) };
+  const path = `/api/v1/namespaces/${NAMESPACE}/configmaps/paceline-policy`;
+  await cp.client.patch(path, { data }, "merge", { fieldManager: "kubectl-edit" });
+}
+
+/** What the service wrote into the chart's objects. */
+async function kept(cp: ControlPlane): Promise<object> {
+  const secret = await cp.client.get(`/api/v1/namespaces/${NAMESPACE}/secrets/paceline-tls`);
+  const lease = await cp.client.get(`/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases/paceline-leader`);
+  const { holderIdentity } = recordOf(lease["spec"]);
+  return { bundles: await bundles(cp), secret: secret["data"], holderIdentity };
+}

@@ -1,0 +1,41 @@
+/** The chart's values: schema, defaults and comments do not drift apart. Needs no Helm. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { expect, it } from "vitest";
+
+const CHART = join(import.meta.dirname, "../../../charts/paceline");
+const text = await readFile(join(CHART, "values.yaml"), "utf8");
+const schema = JSON.parse(await readFile(join(CHART, "values.schema.json"), "utf8")) as Schema;
+
+interface Schema {
+  readonly type?: string;
+  readonly additionalProperties?: unknown;
+  readonly properties?: Readonly<Record<string, Schema | false>>;
+}
+
+/** Paths of the values that the schema names, as far as it forbids others beside them. */
+function named({ properties = {}, additionalProperties }: Schema, path = ""): string[] {
+  if (additionalProperties !== false) return [path];
+  const known = Object.entries(properties).filter((entry): entry is [string, Schema] => entry[1] !== false);
+  return known.flatMap(([key, one]) => named(one, path === "" ? key : `${path}.${key}`));
+}
+
+function at(values: unknown, path: string): unknown {
+  return path.split(".").reduce<unknown>((inner, key) => (inner as Record<string, unknown> | undefined)?.[key], values);
+}
+
+/** Values whose inner form is a selector of the user's: the schema names its fields, the default has none. */
+const FREE = /^(global|secondScheduler\.injectInto\..*)$/;
+
+it("every value that the schema names has its default in values.yaml", () => {
+  const missing = named(schema).filter((path) => !FREE.test(path) && at(parse(text), path) === undefined);
+  expect(missing).toEqual([]);
+});
+
+it("unknown values are refused at every level that the chart reads itself", () => {
+  const open = Object.entries(schema.properties ?? {}).filter(
+    ([, one]) => one !== false && one.properties !== undefined && one.additionalProperties !== false,
+  );
+  expect(open.map(([key]) => key)).toEqual(["policy"]); // checked by the service itself, strictly
+});
