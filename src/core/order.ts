@@ -5,7 +5,6 @@
  * elsewhere comes before one that would crowd a node with replicas of one owner, as kube-scheduler spreads them.
  */
 import type { PodFacts } from "./facts.ts";
-import type { Cost } from "./load.ts";
 
 /** Share of maxHoldSeconds after which a pod is urgent. Assumed: late enough to leave the order alone in a common herd. */
 const URGENT_SHARE = 0.8;
@@ -22,8 +21,8 @@ export type Rank = readonly [
 
 /** How a pod stands among its like. */
 export interface Standing {
-  /** Pods that wait for the same images, this one included: they follow once it has started. */
-  readonly sharers: number;
+  /** Bytes that it would bring, each image divided among the pods that wait for it: they follow once it is there. */
+  readonly bytesPerPod: number;
   /** Replicas of its owner on the node beyond those on the node that has fewest. */
   readonly crowding: number;
 }
@@ -32,14 +31,14 @@ export interface Standing {
 export const waitingSinceMs = (pod: PodFacts) => pod.hold?.sinceMs ?? pod.createdAtMs;
 
 /** @param maxHoldMs the hold cap. */
-export function rank(pod: PodFacts, cost: Cost, standing: Standing, maxHoldMs: number, nowMs: number): Rank {
+export function rank(pod: PodFacts, standing: Standing, maxHoldMs: number, nowMs: number): Rank {
   const sinceMs = waitingSinceMs(pod);
   return [
     nowMs >= sinceMs + URGENT_SHARE * maxHoldMs ? 0 : 1,
     pod.shape.ownerKind === "DaemonSet" ? 0 : 1,
     -pod.shape.priority,
     standing.crowding,
-    cost.newBytes / Math.max(1, standing.sharers),
+    standing.bytesPerPod,
     sinceMs,
   ];
 }
