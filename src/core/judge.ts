@@ -14,8 +14,8 @@ const MILLICORES = 1_000;
 const CPU_BUSY_LOAD_PER_CORE = 4;
 /** Starts per core below which busy cores hold nobody back: much of a start is waiting. Chosen by simulation. */
 const STARTS_PER_CORE = 2.5;
-/** Exempt pods pull, too, and kubelets try failed pulls again: one token stays in reserve for them. */
-const SPARE_PULLS = 1;
+/** Exempt pods pull, too, and kubelets try failed pulls again: a tenth of the burst stays in reserve for them. Assumed. */
+const SPARE_PULLS_SHARE = 0.1;
 /**
  * Share of drainSeconds that may be in flight while so many pods keep the disk busy: it gains nothing from more, they only
  * come later, all together. Chosen by simulation (docs/adr/0003).
@@ -111,9 +111,8 @@ function drainTarget({ nodeClass, sample, fetchers }: NodeLoad): number {
 function pullBudgetSpent(load: NodeLoad, { pulls }: Cost, nowMs: number): Hold | undefined {
   const { qps, burst } = load.nodeClass.pullQPS;
   if (qps === 0 || pulls === 0) return undefined;
-  if (pullsLeft({ qps, burst }, load.donePulls, load.pulls, nowMs) >= Math.min(pulls + SPARE_PULLS, burst)) {
-    return undefined;
-  }
+  const wanted = Math.min(burst, pulls + Math.round(burst * SPARE_PULLS_SHARE));
+  if (pullsLeft({ qps, burst }, load.donePulls, load.pulls, nowMs) >= wanted) return undefined;
   return hold(load, "PullBudgetSpent", `node ${load.facts.name} may pull ${qps} images a second (burst ${burst})`);
 }
 
