@@ -5,7 +5,7 @@
 import type { HoldReason } from "../api/reasons.ts";
 import type { Cost, NodeLoad } from "./load.ts";
 import { BUSY_CPU_PRESSURE, BUSY_UTILISATION, fetcherLimit } from "./limit.ts";
-import { drainSeconds } from "./load.ts";
+import { drainSeconds, leftSeconds } from "./load.ts";
 import { pullsLeft } from "./pulls.ts";
 import type { Hold, Verdict } from "./verdict.ts";
 
@@ -22,13 +22,18 @@ const SPARE_PULLS_SHARE = 0.1;
  */
 const BUSY_DRAIN_SHARE = 0.3;
 const BUSY_FETCHERS = 3;
-/** What the disk drains within this may come beside the pulls that keep it busy, s. Chosen by simulation. */
-const SMALL_DRAIN_SECONDS = 1.5;
+/**
+ * Before the disk runs dry so soon, another pod may fetch: so long it takes until a pull makes the disk write (sandbox,
+ * resolving, download), s. Chosen by simulation.
+ */
+const REFILL_SECONDS = 2.5;
+/** …unless tasks wait for a core for so much of the time: then the disk does not run dry for lack of pulls. Assumed. */
+const CONTENDED_CPU_PRESSURE = 0.5;
 /**
  * A pod that alone takes longer to drain than there is room for never finds it: it goes when the others owe less than
  * this share of it. Chosen by simulation.
  */
-const NEARLY_DRAINED_SHARE = 0.1;
+const NEARLY_DRAINED_SHARE = 0.2;
 
 /** What is known of those that wait beside the pod that is judged. */
 export interface Beside {
@@ -80,11 +85,11 @@ export const fetcherLimitOf = (load: NodeLoad) => fetcherLimit(load.limit, cores
 
 const coresOf = ({ sample, facts }: NodeLoad) => sample?.cores ?? (facts.allocatable["cpu"] ?? 0) / MILLICORES;
 
-/** As many pulls as keep the disk busy; the last one need not wait for them, nor does a small one. */
+/** As many pulls as keep the disk busy; one more before it runs dry, and the last one that would fetch. */
 function fetchersHeld(load: NodeLoad, { newBytes }: Cost, { lastFetcher }: Beside): Hold | undefined {
   const most = fetcherLimitOf(load) + (lastFetcher ? 1 : 0);
   if (newBytes === 0 || load.fetchers < most) return undefined;
-  if (drainSeconds(load, newBytes) <= SMALL_DRAIN_SECONDS) return undefined;
+  if (leftSeconds(load) <= REFILL_SECONDS && (load.sample?.cpuPressure ?? 0) < CONTENDED_CPU_PRESSURE) return undefined;
   return hold(
     load,
     "FetchersHeld",

@@ -30,11 +30,6 @@ const SMOOTHING = 0.4;
 /** A gap between samples counts as this at most: Prometheus' intervals are shorter. Assumed, ms. */
 const LONGEST_INTERVAL_MS = 60_000;
 /**
- * No more than this share of the bytes in flight is ever taken for written: which bytes the disk wrote nobody tells, and
- * what is left is what matters. Chosen by simulation (docs/adr/0003).
- */
-const MOST_PROGRESS = 0.5;
-/**
  * A disk takes one pull for each of these to be busy, bytes/s: layers unpack one after another on one core, with a flush
  * after each. Chosen by simulation (docs/adr/0003): four pulls on gp3.
  */
@@ -123,7 +118,7 @@ export function afterSample(limit: Limit, nodeClass: NodeClass, sample: NodeSamp
     kneeSeen: limit.kneeSeen || busy,
     utilisation: smoothed(limit.utilisation, utilisation),
     writeBytesPerSecond: smoothed(limit.writeBytesPerSecond, rate),
-    progressBytes: Math.min(wrote, MOST_PROGRESS * writesInFlight),
+    progressBytes: Math.min(wrote, writesInFlight),
     sampledAtMs: atMs,
   };
   return utilisation === undefined ? learnt : weighed(learnt, nodeClass, sample);

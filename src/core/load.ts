@@ -129,14 +129,27 @@ export const writesInFlight = ({ bytesInFlight, nodeClass }: Pick<NodeLoad, "byt
   bytesInFlight * nodeClass.unpackRatio;
 
 /**
+ * No more than this share of the bytes in flight is taken for written where starts are at risk: which bytes the disk wrote
+ * nobody tells. Chosen by simulation (docs/adr/0003).
+ */
+const MOST_PROGRESS = 0.5;
+
+/**
  * Seconds until the disk has written what it owes: bytes in flight (as they reach the disk, less what of them it has
  * written) and dirty page cache, over what it was seen to write (real-node.md: "the debt is the harm").
  */
 export function drainSeconds(load: NodeLoad, newBytes: number): number {
-  const { sample, limit, nodeClass } = load;
-  const inFlight = writesInFlight(load) - Math.min(limit.progressBytes, writesInFlight(load));
-  const owed = inFlight + (sample?.dirtyBytes ?? 0) + (sample?.writebackBytes ?? 0);
-  return (owed + newBytes * nodeClass.unpackRatio) / limit.bytesPerSecond;
+  const written = Math.min(load.limit.progressBytes, MOST_PROGRESS * writesInFlight(load));
+  return secondsToWrite(load, writesInFlight(load) - written + newBytes * load.nodeClass.unpackRatio);
+}
+
+/** Seconds until the disk runs dry: {@link drainSeconds} as far as anybody can guess, where a wrong guess costs little. */
+export function leftSeconds(load: NodeLoad): number {
+  return secondsToWrite(load, writesInFlight(load) - Math.min(load.limit.progressBytes, writesInFlight(load)));
+}
+
+function secondsToWrite({ sample, limit }: NodeLoad, bytes: number): number {
+  return (bytes + (sample?.dirtyBytes ?? 0) + (sample?.writebackBytes ?? 0)) / limit.bytesPerSecond;
 }
 
 const sum = (amounts: readonly number[]) => amounts.reduce((total, amount) => total + amount, 0);

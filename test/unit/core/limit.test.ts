@@ -96,12 +96,12 @@ describe("the slot limit", () => {
 describe("what the images in flight have written", () => {
   const writing = (atMs: number): NodeSample => ({ atMs, utilisation: 0.5, writeBytesPerSecond: 10 * MIB });
 
-  test("is what the disk wrote meanwhile, half of them at most, and leaves with the pod that brought them", () => {
+  test("is what the disk wrote meanwhile, all of them at most, and leaves with the pod that brought them", () => {
     const first = afterSample(fresh, nodeClass, writing(0), 100 * MIB);
     expect(first.progressBytes).toBe(0); // since when it has written so is not known
     const second = afterSample(first, nodeClass, writing(2_000), 100 * MIB);
     expect(second.progressBytes).toBe(20 * MIB);
-    expect(afterSample(second, nodeClass, writing(20_000), 100 * MIB).progressBytes).toBe(50 * MIB);
+    expect(afterSample(second, nodeClass, writing(20_000), 100 * MIB).progressBytes).toBe(100 * MIB);
     expect(afterStart(second, nodeClass, { ...aStart, fetchedBytes: 3, leftBytes: 1 }, 0).progressBytes).toBe(5 * MIB);
     expect(afterSample(second, nodeClass, writing(4_000), 0).progressBytes).toBe(0);
   });

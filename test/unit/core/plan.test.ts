@@ -247,6 +247,27 @@ describe("what the disk owes and what the kubelet may pull bound a release", () 
     expect(plan.held.map(({ hold }) => hold.reason)).toEqual(["FetchersHeld", "FetchersHeld"]);
   });
 
+  test("before the disk runs dry another one may fetch; not so where tasks wait for a core", () => {
+    const images = new Map([1, 2, 3, 4, 5, 6].map((n) => [imageName(`i${n}`), 60 * MIB] as const));
+    const seen = anOldNode("seen", { images, allocatable: { cpu: 0, pods: 0 } });
+    const pod = (n: number) => aPod(`p${n}`, { shape: aShape({ image: `i${n}`, ownerName: `o${n}` }) });
+    const plan = (cpuPressure: number) => {
+      const fetching = [1, 2, 3, 4].map((n) => bound(pod(n), "n1"));
+      const pacer = pacerWith(
+        [seen, aNode("n1")],
+        [...fetching, changed(pod(5), { gated: true }), changed(pod(6), { gated: true })],
+        slots(10),
+      );
+      // 4 × 60 MiB × 4 in flight; six seconds at 125 MiB/s leave 210 MiB
+      const sample = { utilisation: 1, writeBytesPerSecond: 125 * MIB, cpuPressure };
+      pacer.observeSample(nodeName("n1"), { atMs: START_MS, ...sample }, START_MS);
+      pacer.observeSample(nodeName("n1"), { atMs: START_MS + 6_000, ...sample }, START_MS + 6_000);
+      return released(pacer.plan(START_MS + 6_000));
+    };
+    expect(plan(0)).toEqual(["p5"]);
+    expect(plan(0.6)).toEqual([]);
+  });
+
   test("the last one that fetches need not wait for the others", () => {
     const images = new Map([1, 2, 3, 4, 5].map((n) => [imageName(`i${n}`), 60 * MIB] as const));
     const seen = anOldNode("seen", { images, allocatable: { cpu: 0, pods: 0 } });
