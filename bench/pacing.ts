@@ -1,6 +1,7 @@
 /**
  * `npm run bench:pacing`: every built-in scenario under every strategy, and whether each target of docs/simulate.md is
- * met. Exit code 1 when one is not. Names as arguments choose scenarios; `--seeds N` repeats with seeds 1 to N, worst figure.
+ * met. Exit code 1 when one is not. Names as arguments choose scenarios; `--seeds N` repeats each with seeds 1 to N;
+ * `--scale` measures the simulator itself on up to 5,000 nodes instead (pacing-scale.ts).
  */
 import { parseArgs } from "node:util";
 import type { Comparison } from "../src/simulate/engine/compare.ts";
@@ -8,12 +9,14 @@ import { compareInParallel } from "../src/simulate/engine/parallel.ts";
 import { aligned } from "../src/simulate/report/table.ts";
 import { builtinNames, builtinText } from "../src/simulate/scenario/builtin.ts";
 import { parseScenario } from "../src/simulate/scenario/parse.ts";
+import { benchScale } from "./pacing-scale.ts";
 import { missedTargets, targetFigures } from "./pacing-targets.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { seeds: { type: "string", default: "1" } },
+  options: { seeds: { type: "string", default: "1" }, scale: { type: "boolean", default: false } },
 });
+if (values.scale) process.exit((await benchScale()) ? 0 : 1);
 
 async function compareBuiltin(
   name: string,

@@ -8,6 +8,7 @@ export const holdReasons = {
   AwaitingRelease: "Gated on arrival: the leader has not judged it yet, and does so within moments.",
   NodeJoining: "The node is still joining: a taint that it loses by itself keeps the pod out.",
   SlotsHeld: "As many pods are starting on the node as it can carry now.",
+  FetchersHeld: "As many pods fetch images on the node as it takes to keep its disk busy.",
   DiskOwes: "What the node's disk must still write would take longer to drain than the class's drainSeconds.",
   PullBudgetSpent: "Another image pull now would exceed the kubelet's registryPullQPS.",
   CpuBusy: "The node's cores are overloaded by pods that are starting there already.",

@@ -19,6 +19,7 @@ import { createApply } from "../release/apply.ts";
 import { createReleaseLoop, type ReleaseLoop } from "../release/loop.ts";
 import { buildApp, closeApp } from "../server/app.ts";
 import { countRelease, createMetrics, type Metrics } from "../server/metrics.ts";
+import { reportLimitMoves } from "../server/reports.ts";
 import type { ServiceState } from "../server/state.ts";
 import type { TlsFiles, TlsMaterial } from "../server/tls.ts";
 import { startClusterFeed, type ClusterFeed } from "./cluster-feed.ts";
@@ -157,7 +158,10 @@ async function startParts(base: Base): Promise<Parts> {
   const { options, client, log, random } = base;
   // Feeds start before the parts that they feed or ask, so what they need of those comes later.
   const later: { cluster?: ClusterFeed; loop?: ReleaseLoop } = {};
-  const onChange = () => later.loop?.poke();
+  const onChange = () => {
+    reportLimitMoves(base.pacer.takeMoves(), base.metrics, log);
+    later.loop?.poke();
+  };
   const telemetry = startTelemetry(base, () => later.cluster?.addresses ?? new Map(), onChange);
   const policy = await startPolicy(base, (inForce) => {
     base.pacer.setPolicy(inForce);

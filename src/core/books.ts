@@ -10,6 +10,7 @@ import { initialLimit } from "./limit.ts";
 import type { NodeLoad, Patience } from "./load.ts";
 import { nodeLoad, reservationCounts } from "./load.ts";
 import { Offers } from "./offers.ts";
+import type { DonePulls } from "./pulls.ts";
 import type { NodeName } from "./units.ts";
 import { SECOND_MS } from "./units.ts";
 
@@ -21,6 +22,8 @@ export class Books {
   readonly samples = new Map<NodeName, NodeSample>();
   readonly limits = new Map<NodeName, Limit>();
   readonly classes = new Map<NodeName, NodeClass>();
+  /** Image pulls of pods that have started lately; lost with the replica, which is worth seconds. */
+  readonly donePulls = new Map<NodeName, readonly DonePulls[]>();
 
   constructor(policy: PacingPolicy) {
     this.policy = policy;
@@ -76,6 +79,7 @@ export function loadOf(books: Books, facts: NodeFacts, nowMs: number, planned: r
     nodeClass: books.classOf(facts),
     limit: books.limitOf(facts),
     sample: freshSample(books, facts.name, nowMs),
+    donePulls: books.donePulls.get(facts.name) ?? [],
     offers: [...books.offers.to(facts.name, offerMs(books), nowMs), ...planned],
     patience: books.patience,
     catalogue: books.catalogue,

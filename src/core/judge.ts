@@ -4,33 +4,56 @@
  */
 import type { HoldReason } from "../api/reasons.ts";
 import type { Cost, NodeLoad } from "./load.ts";
-import { BUSY_UTILISATION } from "./limit.ts";
-import { drainSeconds } from "./load.ts";
-import type { PodFacts } from "./facts.ts";
+import { BUSY_CPU_PRESSURE, BUSY_UTILISATION, fetcherLimit } from "./limit.ts";
+import { drainSeconds, leftSeconds } from "./load.ts";
+import { pullsLeft } from "./pulls.ts";
 import type { Hold, Verdict } from "./verdict.ts";
 
-/**
- * Share of time with some task waiting for a core (PSI "some") above which more starts only slow each other. Assumed: at
- * 0.9 practically no moment passes without a queue.
- */
-const CPU_BUSY_PRESSURE = 0.9;
+const MILLICORES = 1_000;
 /** Where there is no PSI: load average per core that means the same. Assumed; counts tasks that wait for the disk too. */
 const CPU_BUSY_LOAD_PER_CORE = 4;
+/** Starts per core below which busy cores hold nobody back: much of a start is waiting. Chosen by simulation. */
+const STARTS_PER_CORE = 2.5;
+/** Exempt pods pull, too, and kubelets try failed pulls again: a tenth of the burst stays in reserve for them. Assumed. */
+const SPARE_PULLS_SHARE = 0.1;
+/**
+ * Share of drainSeconds that may be in flight while so many pods keep the disk busy: it gains nothing from more, they only
+ * come later, all together. Chosen by simulation (docs/adr/0003).
+ */
+const BUSY_DRAIN_SHARE = 0.3;
+const BUSY_FETCHERS = 3;
+/**
+ * Before the disk runs dry so soon, another pod may fetch: so long it takes until a pull makes the disk write (sandbox,
+ * resolving, download), s. Chosen by simulation.
+ */
+const REFILL_SECONDS = 2.5;
+/** …unless tasks wait for a core for so much of the time: then the disk does not run dry for lack of pulls. Assumed. */
+const CONTENDED_CPU_PRESSURE = 0.5;
+/**
+ * A pod that alone takes longer to drain than there is room for never finds it: it goes when the others owe less than
+ * this share of it. Chosen by simulation.
+ */
+const NEARLY_DRAINED_SHARE = 0.2;
 
-/** Pulls do not begin the moment a pod is let go: one token stays in reserve, so that the kubelet never misses one. */
-const SPARE_PULLS = 1;
-/** Share of drainSeconds that may be in flight while the disk is busy. Chosen by simulation (docs/adr/0003). */
-const BUSY_DRAIN_SHARE = 0.8;
+/** What is known of those that wait beside the pod that is judged. */
+export interface Beside {
+  /** It is the last one that would fetch an image: after it, nobody is left to keep the disk busy. */
+  readonly lastFetcher: boolean;
+}
 
 /** May a pod of this cost start on the node now? */
-export function judge(load: NodeLoad, cost: Cost, nowMs: number): Verdict {
+export function judge(load: NodeLoad, cost: Cost, nowMs: number, beside: Beside = { lastFetcher: false }): Verdict {
   if (load.held >= load.limit.slots) return slotsHeld(load);
-  if (load.held === 0) return { kind: "allow", reason: "SlotFree" }; // one at least, or nothing would ever move
+  const allow = { kind: "allow", reason: "SlotFree" } as const;
+  // One at least, or nothing would ever move; a token for its pulls comes with time alone.
+  if (load.held === 0) return pullBudgetSpent(load, cost, nowMs) ?? allow;
   return (
     followsAnother(load, cost) ??
+    fetchersHeld(load, cost, beside) ??
     diskOwes(load, cost) ??
     pullBudgetSpent(load, cost, nowMs) ??
-    cpuBusy(load) ?? { kind: "allow", reason: "SlotFree" }
+    cpuBusy(load) ??
+    allow
   );
 }
 
@@ -57,52 +80,52 @@ function followsAnother(load: NodeLoad, { follows }: Cost): Hold | undefined {
   );
 }
 
+/** Pods that may fetch images on the node at a time. */
+export const fetcherLimitOf = (load: NodeLoad) => fetcherLimit(load.limit, coresOf(load));
+
+const coresOf = ({ sample, facts }: NodeLoad) => sample?.cores ?? (facts.allocatable["cpu"] ?? 0) / MILLICORES;
+
+/** As many pulls as keep the disk busy; one more before it runs dry, and the last one that would fetch. */
+function fetchersHeld(load: NodeLoad, { newBytes }: Cost, { lastFetcher }: Beside): Hold | undefined {
+  const most = fetcherLimitOf(load) + (lastFetcher ? 1 : 0);
+  if (newBytes === 0 || load.fetchers < most) return undefined;
+  if (leftSeconds(load) <= REFILL_SECONDS && (load.sample?.cpuPressure ?? 0) < CONTENDED_CPU_PRESSURE) return undefined;
+  return hold(
+    load,
+    "FetchersHeld",
+    `${load.fetchers} pods fetch images to node ${load.facts.name}, enough for its disk`,
+  );
+}
+
 function diskOwes(load: NodeLoad, { newBytes }: Cost): Hold | undefined {
   const target = drainTarget(load);
   const drain = drainSeconds(load, newBytes);
   if (newBytes === 0 || drain <= target) return undefined;
+  const own = drain - drainSeconds(load, 0);
+  if (own > target && drain - own <= target * NEARLY_DRAINED_SHARE) return undefined;
   const figures = `${Math.ceil(drain)} s with this pod's images, ${target} s is the most`;
   return hold(load, "DiskOwes", `the disk of node ${load.facts.name} would need ${figures}`);
 }
 
-/**
- * A disk that is busy anyway gains nothing from more bytes in flight, they only come later, all together; one that has
- * time left is given the whole of what the class allows.
- */
-function drainTarget({ nodeClass, sample }: NodeLoad): number {
-  const busy = (sample?.utilisation ?? 0) >= BUSY_UTILISATION;
+/** A disk that several pulls keep busy is given less than one that has time left: that gets all that the class allows. */
+function drainTarget({ nodeClass, sample, fetchers }: NodeLoad): number {
+  const busy = (sample?.utilisation ?? 0) >= BUSY_UTILISATION && fetchers >= BUSY_FETCHERS;
   return busy ? nodeClass.drainSeconds * BUSY_DRAIN_SHARE : nodeClass.drainSeconds;
 }
 
-/** Replays the kubelet's token bucket over the pods that are starting, then asks it for this pod's pulls. */
 function pullBudgetSpent(load: NodeLoad, { pulls }: Cost, nowMs: number): Hold | undefined {
   const { qps, burst } = load.nodeClass.pullQPS;
   if (qps === 0 || pulls === 0) return undefined;
-  if (pullTokens(load, nowMs) >= Math.min(pulls + SPARE_PULLS, burst)) return undefined;
+  const wanted = Math.min(burst, pulls + Math.round(burst * SPARE_PULLS_SHARE));
+  if (pullsLeft({ qps, burst }, load.donePulls, load.pulls, nowMs) >= wanted) return undefined;
   return hold(load, "PullBudgetSpent", `node ${load.facts.name} may pull ${qps} images a second (burst ${burst})`);
-}
-
-function pullTokens(load: NodeLoad, nowMs: number): number {
-  const { qps, burst } = load.nodeClass.pullQPS;
-  const calls = [...load.inStartup, ...load.reserved, ...load.offered].map((pod) => pullCalls(pod, load, nowMs));
-  let tokens = burst;
-  let lastMs = -Infinity;
-  for (const { atMs, pulls } of calls.sort((a, b) => a.atMs - b.atMs)) {
-    tokens = Math.min(burst, tokens + ((atMs - lastMs) / 1000) * qps) - pulls;
-    lastMs = atMs;
-  }
-  return Math.min(burst, tokens + ((nowMs - lastMs) / 1000) * qps);
-}
-
-function pullCalls(pod: PodFacts, { facts, entry }: NodeLoad, nowMs: number) {
-  const missing = pod.shape.images.filter((image) => !facts.images.has(image) && !entry.startedImages.has(image));
-  return { atMs: pod.scheduledAtMs ?? pod.reservation?.atMs ?? nowMs, pulls: missing.length };
 }
 
 function cpuBusy(load: NodeLoad): Hold | undefined {
   const { sample, facts } = load;
+  if (load.held < STARTS_PER_CORE * coresOf(load)) return undefined;
   if (sample?.cpuPressure !== undefined) {
-    if (sample.cpuPressure < CPU_BUSY_PRESSURE) return undefined;
+    if (sample.cpuPressure < BUSY_CPU_PRESSURE) return undefined;
     return hold(
       load,
       "CpuBusy",

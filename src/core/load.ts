@@ -4,6 +4,7 @@ import type { NodeFacts, NodeSample, PodFacts } from "./facts.ts";
 import type { ImageCatalogue } from "./images.ts";
 import type { NodeEntry } from "./ledger.ts";
 import type { Limit } from "./limit.ts";
+import type { DonePulls } from "./pulls.ts";
 import type { ImageName, PodUID } from "./units.ts";
 
 /** A scheduler that has refused a pod looks at it again after a back-off of 1 s: a second look may succeed. In ms. */
@@ -34,6 +35,12 @@ export interface NodeLoad {
   readonly offered: readonly PodFacts[];
   /** Slots held by all of these. */
   readonly held: number;
+  /** Of these pods, the ones that fetch images; who waits for an image that another one fetches is none. */
+  readonly fetchers: number;
+  /** Image pulls that these pods may still begin. */
+  readonly pulls: number;
+  /** Pulls of pods that have started lately. */
+  readonly donePulls: readonly DonePulls[];
   /** Images that those pods fetch now: each counts once. */
   readonly fetching: ReadonlySet<ImageName>;
   /** Bytes of `fetching`, as kubelets list sizes. */
@@ -42,7 +49,9 @@ export interface NodeLoad {
 
 /** What a pod would add to a node. */
 export interface Cost {
-  /** Bytes of images that are neither there nor on their way. */
+  /** Images that are neither there nor on their way. */
+  readonly newImages: readonly ImageName[];
+  /** Their bytes. */
   readonly newBytes: number;
   /** Images not there yet: each is one more call on the kubelet's pull budget. */
   readonly pulls: number;
@@ -54,25 +63,25 @@ export interface Cost {
 export function nodeLoad(
   entry: NodeEntry,
   facts: NodeFacts,
-  given: Pick<NodeLoad, "nodeClass" | "limit" | "sample"> & {
+  given: Pick<NodeLoad, "nodeClass" | "limit" | "sample" | "donePulls"> & {
     readonly offers: readonly PodFacts[];
     readonly patience: Patience;
     readonly catalogue: ImageCatalogue;
   },
   nowMs: number,
 ): NodeLoad {
-  const { patience, catalogue, nodeClass, limit, sample } = given;
+  const { patience, catalogue, nodeClass, limit, sample, donePulls } = given;
   const starting = [...entry.starting.values()].filter((pod) => !pod.terminal);
   const inStartup = starting.filter((pod) => !isStuck(pod, patience, nowMs));
   const reserved = [...entry.reserved.values()].filter((pod) => reservationCounts(pod, patience, nowMs));
   const known = new Set<PodUID>(reserved.map((pod) => pod.uid));
   const offered = given.offers.filter((pod) => !known.has(pod.uid));
-  const fetching = fetchedBy([inStartup, reserved, offered], entry, facts);
+  const fetches = fetchedBy([inStartup, reserved, offered], entry, facts);
   return {
-    ...{ entry, facts, nodeClass, limit, sample, inStartup, reserved, offered, fetching },
+    ...{ entry, facts, nodeClass, limit, sample, inStartup, reserved, offered, donePulls, ...fetches },
     stuck: starting.length - inStartup.length,
     held: inStartup.length + reserved.length + offered.length,
-    bytesInFlight: sum([...fetching].map((image) => catalogue.bytes(image))),
+    bytesInFlight: sum([...fetches.fetching].map((image) => catalogue.bytes(image))),
   };
 }
 
@@ -97,14 +106,21 @@ export function reservationCounts(pod: PodFacts, patience: Patience, nowMs: numb
   return nowMs < (promiseEndsMs(pod, patience) ?? -Infinity);
 }
 
-function fetchedBy(groups: readonly (readonly PodFacts[])[], entry: NodeEntry, facts: NodeFacts): Set<ImageName> {
-  const images = new Set<ImageName>();
+function fetchedBy(groups: readonly (readonly PodFacts[])[], entry: NodeEntry, facts: NodeFacts) {
+  const fetching = new Set<ImageName>();
+  let [fetchers, pulls] = [0, 0];
   for (const pods of groups) {
     for (const pod of pods) {
-      for (const image of pod.shape.images) if (!isPresent(image, entry, facts)) images.add(image);
+      const before = fetching.size;
+      for (const image of pod.shape.images) {
+        if (isPresent(image, entry, facts)) continue;
+        pulls += 1;
+        fetching.add(image);
+      }
+      if (fetching.size > before) fetchers += 1;
     }
   }
-  return images;
+  return { fetching, fetchers, pulls };
 }
 
 const isPresent = (image: ImageName, entry: NodeEntry, facts: NodeFacts) =>
@@ -115,20 +131,39 @@ export function costOf(pod: PodFacts, { entry, facts, fetching }: NodeLoad, cata
   const missing = pod.shape.images.filter((image) => !isPresent(image, entry, facts));
   const fresh = missing.filter((image) => !fetching.has(image));
   return {
+    newImages: fresh,
     newBytes: sum(fresh.map((image) => catalogue.bytes(image))),
     pulls: missing.length,
     follows: missing.length > 0 && fresh.length === 0,
   };
 }
 
+/** What the images in flight make the disk write, bytes: blobs and unpacked layers. */
+export const writesInFlight = ({ bytesInFlight, nodeClass }: Pick<NodeLoad, "bytesInFlight" | "nodeClass">) =>
+  bytesInFlight * nodeClass.unpackRatio;
+
 /**
- * Seconds until the disk has written what it owes: bytes in flight (as they reach the disk) and dirty page cache, over
- * what it was seen to write (real-node.md: "the debt is the harm").
+ * No more than this share of the bytes in flight is taken for written where starts are at risk: which bytes the disk wrote
+ * nobody tells. Chosen by simulation (docs/adr/0003).
+ */
+const MOST_PROGRESS = 0.5;
+
+/**
+ * Seconds until the disk has written what it owes: bytes in flight (as they reach the disk, less what of them it has
+ * written) and dirty page cache, over what it was seen to write (real-node.md: "the debt is the harm").
  */
 export function drainSeconds(load: NodeLoad, newBytes: number): number {
-  const { sample, limit, nodeClass } = load;
-  const inFlight = (load.bytesInFlight + newBytes) * nodeClass.unpackRatio;
-  return (inFlight + (sample?.dirtyBytes ?? 0) + (sample?.writebackBytes ?? 0)) / limit.bytesPerSecond;
+  const written = Math.min(load.limit.progressBytes, MOST_PROGRESS * writesInFlight(load));
+  return secondsToWrite(load, writesInFlight(load) - written + newBytes * load.nodeClass.unpackRatio);
+}
+
+/** Seconds until the disk runs dry: {@link drainSeconds} as far as anybody can guess, where a wrong guess costs little. */
+export function leftSeconds(load: NodeLoad): number {
+  return secondsToWrite(load, writesInFlight(load) - Math.min(load.limit.progressBytes, writesInFlight(load)));
+}
+
+function secondsToWrite({ sample, limit }: NodeLoad, bytes: number): number {
+  return (bytes + (sample?.dirtyBytes ?? 0) + (sample?.writebackBytes ?? 0)) / limit.bytesPerSecond;
 }
 
 const sum = (amounts: readonly number[]) => amounts.reduce((total, amount) => total + amount, 0);

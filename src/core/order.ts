@@ -5,7 +5,6 @@
  * spread as kube-scheduler spreads them: where bytes do not matter evenly, and never with more than the tolerated skew.
  */
 import type { PodFacts } from "./facts.ts";
-import type { Cost } from "./load.ts";
 
 /** Share of maxHoldSeconds after which a pod is urgent. Assumed: late enough to leave the order alone in a common herd. */
 const URGENT_SHARE = 0.8;
@@ -29,8 +28,8 @@ export type Rank = readonly [
 
 /** How a pod stands among its like. */
 export interface Standing {
-  /** Pods that wait for the same images, this one included: they follow once it has started. */
-  readonly sharers: number;
+  /** Bytes that it would bring, each image divided among the pods that wait for it: they follow once it is there. */
+  readonly bytesPerPod: number;
   /** Replicas of its owner that the node has more than the node that has fewest. */
   readonly replicasMore: number;
 }
@@ -45,14 +44,14 @@ export function waitingSinceMs({ gated, hold, createdAtMs }: PodFacts): number {
 }
 
 /** @param maxHoldMs the hold cap. */
-export function rank(pod: PodFacts, cost: Cost, standing: Standing, maxHoldMs: number, nowMs: number): Rank {
+export function rank(pod: PodFacts, standing: Standing, maxHoldMs: number, nowMs: number): Rank {
   const sinceMs = waitingSinceMs(pod);
   return [
     nowMs >= sinceMs + URGENT_SHARE * maxHoldMs ? 0 : 1,
     pod.shape.ownerKind === "DaemonSet" ? 0 : 1,
     -pod.shape.priority,
     Math.max(0, standing.replicasMore + 1 - TOLERATED_SKEW),
-    cost.newBytes / Math.max(1, standing.sharers),
+    standing.bytesPerPod,
     standing.replicasMore,
     sinceMs,
   ];

@@ -7,15 +7,18 @@ import { admit } from "./admit.ts";
 import { Books } from "./books.ts";
 import type { NodeFacts, NodeSample, PodFacts } from "./facts.ts";
 import type { LedgerChange } from "./ledger.ts";
-import { afterFailure, afterSample, afterStart, boundLimit, type Limit, markUsed } from "./limit.ts";
-import { loadOf } from "./books.ts";
+import { fetcherLimitOf } from "./judge.ts";
+import { afterFailure, afterSample, afterStart, boundLimit, type Limit, markUsed, type Start } from "./limit.ts";
+import { writesInFlight } from "./load.ts";
+import { freshSample, loadOf } from "./books.ts";
 import { offer, score } from "./offer.ts";
 import { pacedPlaces, placeOf, SettledRoom } from "./places.ts";
 import { plan } from "./plan.ts";
+import { notePulls } from "./pulls.ts";
 import { status, type Judged } from "./status.ts";
 import { SECOND_MS, type NodeName, type PodUID } from "./units.ts";
 import { keptOut } from "./waiting-holds.ts";
-import type { ClusterStatus, Held, Offer, Plan, Verdict } from "./verdict.ts";
+import type { ClusterStatus, Held, LimitMove, Offer, Plan, Verdict } from "./verdict.ts";
 
 /** What an edge knows of this replica when it asks. */
 export interface ReplicaState {
@@ -44,9 +47,14 @@ export interface Pacer {
   /** Pods without a gate that nothing but a fence keeps waiting, with today's reason; the first few hundred. */
   keptOut(nowMs: number): readonly Held[];
   status(nowMs: number): ClusterStatus;
+  /** What limits have moved since the last call, oldest first: for logs and metrics. */
+  takeMoves(): readonly LimitMove[];
   /** Names of the nodes whose disk is worth watching closely now: young or hot ones. */
   pacedNodes(nowMs: number): readonly NodeName[];
 }
+
+/** Moves that nobody takes are forgotten beyond this, oldest first. */
+const MOST_MOVES = 1_000;
 
 /** A decision core with empty books. */
 export function createPacer(policy: PacingPolicy): Pacer {
@@ -57,6 +65,7 @@ class BookPacer implements Pacer {
   readonly #books: Books;
   readonly #settled = new SettledRoom();
   #judged: Judged | undefined;
+  readonly #moves: LimitMove[] = [];
 
   constructor(policy: PacingPolicy) {
     this.#books = new Books(policy);
@@ -69,7 +78,7 @@ class BookPacer implements Pacer {
     books.ledger.setUntil(policy.startup.until);
     for (const [name, limit] of books.limits) {
       const facts = books.ledger.nodes.get(name)?.facts;
-      if (facts) books.limits.set(name, boundLimit(limit, books.classOf(facts)));
+      if (facts) this.#move(name, () => boundLimit(limit, books.classOf(facts)));
     }
   }
 
@@ -95,15 +104,18 @@ class BookPacer implements Pacer {
   }
 
   deleteNode(name: NodeName, _nowMs: number): void {
-    const { ledger, limits, samples, classes } = this.#books;
+    const { ledger, limits, samples, classes, donePulls } = this.#books;
     ledger.deleteNode(name);
-    for (const map of [limits, samples, classes]) map.delete(name);
+    for (const map of [limits, samples, classes, donePulls]) map.delete(name);
   }
 
-  observeSample(node: NodeName, sample: NodeSample, _nowMs: number): void {
+  observeSample(node: NodeName, sample: NodeSample, nowMs: number): void {
     this.#books.samples.set(node, sample);
     const freshForMs = this.#books.policy.telemetry.staleSeconds * SECOND_MS;
-    this.#move(node, (limit, facts) => afterSample(limit, this.#books.classOf(facts), sample, freshForMs));
+    this.#move(node, (limit, facts) => {
+      const load = loadOf(this.#books, facts, nowMs);
+      return afterSample(limit, load.nodeClass, sample, writesInFlight(load), freshForMs);
+    });
   }
 
   admit(pod: PodFacts, replica: ReplicaState, nowMs: number): Verdict {
@@ -134,17 +146,37 @@ class BookPacer implements Pacer {
     return status(this.#books, this.#judged, nowMs);
   }
 
+  takeMoves(): readonly LimitMove[] {
+    return this.#moves.splice(0);
+  }
+
   pacedNodes(nowMs: number): readonly NodeName[] {
     return pacedPlaces(this.#books, nowMs).map(({ facts }) => facts.name);
   }
 
   #learn(change: LedgerChange, nowMs: number): void {
-    const books = this.#books;
-    this.#move(change.node, (limit, facts) => {
-      const nodeClass = books.classOf(facts);
-      if (change.kind === "started") return afterStart(limit, nodeClass, books.samples.get(change.node), nowMs);
-      return afterFailure(limit, nodeClass, `a container of ${change.pod.name} failed to start`, nowMs);
+    const { node, pod } = change;
+    this.#move(node, (limit, facts) => {
+      const nodeClass = this.#books.classOf(facts);
+      if (change.kind === "started") return afterStart(limit, nodeClass, this.#start(pod, facts, nowMs), nowMs);
+      return afterFailure(limit, nodeClass, `a container of ${pod.name} failed to start`, nowMs);
     });
+  }
+
+  /** What a start says, and books its pulls: of images that nobody had here before. */
+  #start(pod: PodFacts, facts: NodeFacts, nowMs: number): Start {
+    const { ledger, catalogue, donePulls } = this.#books;
+    const entry = ledger.entry(facts.name);
+    const pulled = pod.shape.images.filter((image) => !facts.images.has(image) && entry.startedImages.get(image) === 1);
+    const done = { atMs: nowMs, count: pulled.length };
+    const { nodeClass, bytesInFlight } = loadOf(this.#books, facts, nowMs);
+    donePulls.set(facts.name, notePulls(donePulls.get(facts.name) ?? [], done, nodeClass.pullQPS));
+    return {
+      fetchedBytes: pulled.reduce((sum, image) => sum + catalogue.bytes(image), 0),
+      leftBytes: bytesInFlight,
+      tookMs: pod.scheduledAtMs === undefined ? undefined : nowMs - pod.scheduledAtMs,
+      watched: freshSample(this.#books, facts.name, nowMs)?.utilisation !== undefined,
+    };
   }
 
   /** The limit may grow only where it was really used. */
@@ -152,11 +184,21 @@ class BookPacer implements Pacer {
     const facts = placeOf(this.#books, node)?.facts;
     if (!facts || this.#books.limitOf(facts).used) return; // most nodes, most of the time
     const load = loadOf(this.#books, facts, nowMs);
-    if (load.held >= load.limit.slots) this.#move(node, markUsed);
+    if (load.held >= load.limit.slots || load.fetchers >= fetcherLimitOf(load)) this.#move(node, markUsed);
   }
 
   #move(node: NodeName, step: (limit: Limit, facts: NodeFacts) => Limit): void {
     const facts = placeOf(this.#books, node)?.facts;
-    if (facts) this.#books.limits.set(node, step(this.#books.limitOf(facts), facts));
+    if (!facts) return;
+    const before = this.#books.limitOf(facts);
+    const after = step(before, facts);
+    this.#books.limits.set(node, after);
+    this.#noteMove(node, before, after);
+  }
+
+  #noteMove(node: NodeName, { slots: from }: Limit, { slots: to, move: why }: Limit): void {
+    if (from === to) return;
+    this.#moves.push({ node, from, to, why });
+    if (this.#moves.length > MOST_MOVES) this.#moves.shift();
   }
 }

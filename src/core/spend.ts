@@ -5,14 +5,14 @@ import type { NodeFacts, PodFacts, PodShape } from "./facts.ts";
 import { opensTo } from "./fit.ts";
 import { fitsNow } from "./held.ts";
 import { judge } from "./judge.ts";
-import type { NodeLoad } from "./load.ts";
+import type { Cost, NodeLoad } from "./load.ts";
 import { costOf, promiseEndsMs } from "./load.ts";
 import type { Rank } from "./order.ts";
 import { byAge, compareRanks, rank } from "./order.ts";
 import { RoomiestFirst } from "./roomiest.ts";
 import type { Place, SettledRoom } from "./places.ts";
 import { isPromised, youngUntilMs } from "./books.ts";
-import { SECOND_MS, type NodeName } from "./units.ts";
+import { SECOND_MS, type ImageName, type NodeName } from "./units.ts";
 import type { ReleaseReason } from "../api/reasons.ts";
 import type { Hold } from "./verdict.ts";
 
@@ -168,21 +168,54 @@ function spendOne(draft: Draft, place: Place, queues: readonly Queue[], fewest: 
   return true;
 }
 
+/** The oldest pod of a queue, and what it would cost the node. */
+interface Candidate {
+  readonly pod: PodFacts;
+  readonly cost: Cost;
+}
+
 function bestCandidate(draft: Draft, place: Place, queues: readonly Queue[], fewest: Fewest): PodFacts | undefined {
   const load = draft.load(place.facts);
+  const wanted = wantedImages(queues);
+  const candidates = candidatesOf(draft, load, queues);
+  const lastFetcher = candidates.filter(({ cost }) => cost.newBytes > 0).length <= 1;
   let best: PodFacts | undefined;
   let bestRank: Rank | undefined;
-  for (const { head: pod, length: sharers } of queues) {
-    if (!pod) continue;
-    const cost = costOf(pod, load, draft.books.catalogue);
-    const more = replicas(draft, place, pod.shape) - (fewest.get(pod.shape) ?? Infinity);
-    const standing = rank(pod, cost, { sharers, replicasMore: Math.max(0, more) }, draft.maxHoldMs, draft.nowMs);
+  for (const { pod, cost } of candidates) {
+    const replicasMore = Math.max(0, replicas(draft, place, pod.shape) - (fewest.get(pod.shape) ?? Infinity));
+    const bytesPerPod = bytesPerPodOf(draft, load, cost, wanted);
+    const standing = rank(pod, { bytesPerPod, replicasMore }, draft.maxHoldMs, draft.nowMs);
     if (best && bestRank && (compareRanks(bestRank, standing) || byAge(best, pod)) < 0) continue;
-    const verdict = judge(load, cost, draft.nowMs);
+    const verdict = judge(load, cost, draft.nowMs, { lastFetcher });
     if (verdict.kind === "hold") noteHold(draft, load, verdict);
     else if (fitsNow(draft, pod, place)) [best, bestRank] = [pod, standing];
   }
   return best;
+}
+
+function candidatesOf(draft: Draft, load: NodeLoad, queues: readonly Queue[]): Candidate[] {
+  const candidates: Candidate[] = [];
+  for (const { head: pod } of queues) {
+    if (pod) candidates.push({ pod, cost: costOf(pod, load, draft.books.catalogue) });
+  }
+  return candidates;
+}
+
+/** For each image, how many waiting pods use it. */
+function wantedImages(queues: readonly Queue[]): ReadonlyMap<ImageName, number> {
+  const wanted = new Map<ImageName, number>();
+  for (const { head, length } of queues) {
+    for (const image of head?.shape.images ?? []) wanted.set(image, (wanted.get(image) ?? 0) + length);
+  }
+  return wanted;
+}
+
+/** Where nobody fetches anything, the last free slot is kept for one who does: the disk must not idle for lack of slots. */
+function bytesPerPodOf(draft: Draft, load: NodeLoad, cost: Cost, wanted: ReadonlyMap<ImageName, number>): number {
+  if (cost.pulls === 0 && load.fetchers === 0 && load.held >= load.limit.slots - 1) return Infinity;
+  let bytes = 0;
+  for (const image of cost.newImages) bytes += draft.books.catalogue.bytes(image) / (wanted.get(image) ?? 1);
+  return bytes;
 }
 
 /** The plan changes when a promise ends, a start is given up, a node is no longer young. */

@@ -84,6 +84,15 @@ export interface NodeStatus {
   readonly sample: "fresh" | "stale" | "absent";
 }
 
+/** A node's limit has moved. */
+export interface LimitMove {
+  readonly node: NodeName;
+  readonly from: number;
+  readonly to: number;
+  /** In words. */
+  readonly why: string;
+}
+
 /** The whole answer of `/status.json`. */
 export interface ClusterStatus {
   readonly mode: "enforce" | "observe" | "off";

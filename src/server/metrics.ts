@@ -1,7 +1,7 @@
 /** Every metric of Paceline, in its own registry; docs/metrics.md lists the same ones (a test keeps both equal). */
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
 import type { ReleaseReason } from "../api/reasons.ts";
-import type { Verdict } from "../core/verdict.ts";
+import type { LimitMove, Verdict } from "../core/verdict.ts";
 import { nodeGauges } from "./node-gauges.ts";
 
 /** Which lever a verdict belongs to. */
@@ -73,6 +73,12 @@ function verdictMetrics(registers: Registry[]) {
       name: "paceline_plan_duration_seconds",
       help: "Time that the leader took to decide what to do next.",
       buckets: PLAN_BUCKETS,
+      registers,
+    }),
+    limitMoves: new Counter({
+      name: "paceline_limit_moves_total",
+      help: "Moves of nodes' limits of slots, as this replica has learnt their disks, by direction: up or down.",
+      labelNames: ["direction"] as const,
       registers,
     }),
     redirected: new Counter({
@@ -196,4 +202,9 @@ export function countRelease(
 ): void {
   releases.inc({ reason });
   if (heldMs !== undefined) holdSeconds.observe(heldMs / 1_000);
+}
+
+/** Counts one move of a limit. */
+export function countLimitMove({ limitMoves }: Metrics, { from, to }: LimitMove): void {
+  limitMoves.inc({ direction: to > from ? "up" : "down" });
 }

@@ -5,7 +5,8 @@ import type { PodAdmissionReport } from "../admission/pods.ts";
 import type { SchedulerNameReport } from "../admission/scheduler-name.ts";
 import type { PodFacts } from "../core/facts.ts";
 import type { FilterReport } from "../extender/filter.ts";
-import { countVerdict, type Handler, type Metrics } from "./metrics.ts";
+import type { LimitMove } from "../core/verdict.ts";
+import { countLimitMove, countVerdict, type Handler, type Metrics } from "./metrics.ts";
 
 /** How a log line names a pod; on CREATE it may have no name yet. */
 export const podLabel = ({ namespace, name, shape }: PodFacts) =>
@@ -75,6 +76,14 @@ export function reporters(metrics: Metrics, log: FastifyBaseLogger): Reporters {
       failed("prioritize", report.error);
     },
   };
+}
+
+/** What limits have moved, and why: a line and a count for each. */
+export function reportLimitMoves(moves: readonly LimitMove[], metrics: Metrics, log: FastifyBaseLogger): void {
+  for (const move of moves) {
+    countLimitMove(metrics, move);
+    log.info({ node: move.node, from: move.from, to: move.to }, `limit ${move.why}`);
+  }
 }
 
 /** An offer counts as a hold when it refused every node. */

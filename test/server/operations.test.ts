@@ -1,12 +1,14 @@
 /** Probes, metrics and status: what operators and their tools see. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { FastifyBaseLogger } from "fastify";
 import { describe, expect, it } from "vitest";
 import { allowReasons, holdReasons, liftReasons, releaseReasons } from "../../src/api/reasons.ts";
 import { nodeName } from "../../src/core/units.ts";
 import { countRelease } from "../../src/server/metrics.ts";
 import { testApp } from "../support/app.ts";
-import { aNode, anOldNode, aPod, bound, START_MS } from "../support/core-facts.ts";
+import { reportLimitMoves } from "../../src/server/reports.ts";
+import { aNode, anOldNode, aPod, bound, changed, START_MS } from "../support/core-facts.ts";
 
 describe("/readyz", () => {
   it("is ready when the caches are synced and a policy is in force", async () => {
@@ -98,6 +100,24 @@ describe("/metrics", () => {
     expect(body).toContain('paceline_releases_total{reason="SlotFree"} 1');
     expect(body).toContain('paceline_hold_duration_seconds_bucket{le="1"} 0');
     expect(body).toContain('paceline_hold_duration_seconds_bucket{le="2"} 1');
+  });
+
+  it("counts each move of a limit, and the log says why it moved", async () => {
+    const { app, metrics, pacer } = testApp({ nodes: [aNode("n1")] });
+    const pod = bound(aPod("a"), "n1");
+    pacer.upsertPod(pod, START_MS);
+    pacer.upsertPod(changed(pod, { overloadFailures: 1 }), START_MS);
+    const lines: unknown[] = [];
+    const moves = pacer.takeMoves();
+    reportLimitMoves(moves, metrics, {
+      info: (...line: unknown[]) => lines.push(line),
+    } as unknown as FastifyBaseLogger);
+    expect(lines).toEqual([[{ node: "n1", from: 6, to: 3 }, "limit cut to 3: a container of a failed to start"]]);
+    expect((await app.inject("/metrics")).body).toContain('paceline_limit_moves_total{direction="down"} 1');
+    expect((await app.inject("/status.json")).json()).toMatchObject({
+      nodes: [{ limit: 3, limitMove: "cut to 3: a container of a failed to start" }],
+    });
+    expect(pacer.takeMoves()).toEqual([]);
   });
 
   it("times every handler", async () => {

@@ -216,6 +216,7 @@ export class Cluster {
       return;
     }
     const replicas = workload.spec.replicas ?? 1;
+    if (replicas === 0) return;
     this.#unready += replicas;
     let created = 0;
     const next = () => {

@@ -21,7 +21,8 @@ export function summarise(
   const pods = cluster.pods.filter((pod) => !pod.crashes);
   const startMs = pods.reduce((least, pod) => Math.min(least, releasedMs(pod)), Infinity);
   const endMs = (pod: SimPod) => pod.readyMs ?? agenda.nowMs;
-  const makespanSeconds = (pods.reduce((last, pod) => Math.max(last, endMs(pod)), startMs) - startMs) / 1_000;
+  const lastMs = pods.reduce((last, pod) => Math.max(last, endMs(pod)), startMs);
+  const makespanSeconds = pods.length === 0 ? 0 : (lastMs - startMs) / 1_000;
   const bound = clusterBound(cluster, startMs, releasedMs, assumptions);
   const readySeconds = pods.map((pod) => (endMs(pod) - releasedMs(pod)) / 1_000).sort((a, b) => a - b);
   const held = cluster.pods.map((pod) => ((pod.letGoMs ?? agenda.nowMs) - releasedMs(pod)) / 1_000);

@@ -125,7 +125,8 @@ h1 { margin: 0 0 8px; font-size: 30px; } h2 { margin: 32px 0 0; font-size: 19px;
 #verdict { font-size: 19px; border-left: 4px solid #009e73; padding-left: 14px; }
 .origin, footer { color: #555; font-size: 14px; } footer { margin-top: 32px; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 14px; }
-.wide th, .wide td { padding: 5px 10px; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
+.wide th, .wide td { padding: 5px 9px; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
+.wide thead th { white-space: normal; vertical-align: bottom; }
 .wide th[scope=row], th[scope=col]:first-child { text-align: left; }
 .dot { display: inline-block; width: 10px; height: 10px; border-radius: 5px; margin-right: 8px; }
 `;

@@ -3,6 +3,7 @@ import { LineCounter, parseDocument } from "yaml";
 import type * as z from "zod";
 import { deepFreeze } from "../../policy/frozen.ts";
 import { messageOf } from "../../policy/messages.ts";
+import { DEFAULT_NODE_CLASS_NAME } from "../../policy/node-class.ts";
 import { parsePolicy } from "../../policy/parse.ts";
 import { type Path, pathText, type Place, placeAt, placeOf } from "../../policy/place.ts";
 import { type PacingPolicy, POLICY_API_VERSION, POLICY_KIND } from "../../policy/schema.ts";
@@ -42,7 +43,7 @@ export function parseScenario(text: string): ScenarioResult {
 
 function validate(value: unknown, locate: (path: Path) => Place | undefined): ScenarioResult {
   const parsed = Scenario.safeParse(value, { error: messageOf, reportInput: true });
-  const policy = policyOf(value);
+  const policy = policyOf(value, parsed.data);
   const issues = parsed.success ? [] : parsed.error.issues.flatMap(findings);
   const errors = [
     ...issues.map(({ path, message }) => error(path, message, locate(path))),
@@ -52,12 +53,21 @@ function validate(value: unknown, locate: (path: Path) => Place | undefined): Sc
   return failure(errors);
 }
 
-/** The scenario's own policy, checked as `paceline serve` checks a ConfigMap's. */
-function policyOf(value: unknown) {
+/**
+ * The scenario's own policy, checked as `paceline serve` checks a ConfigMap's. One without node classes has the kubelets'
+ * own pull budget, as whoever sets that is to tell it to Paceline, too.
+ */
+function policyOf(value: unknown, scenario: Scenario | undefined) {
   const given = typeof value === "object" && value !== null && "policy" in value ? value.policy : {};
   const keys = typeof given === "object" && given !== null && !Array.isArray(given) ? given : {};
-  return parsePolicy(JSON.stringify({ apiVersion: POLICY_API_VERSION, kind: POLICY_KIND, ...keys }));
+  const nodeClasses = scenario && [defaultClass(scenario)];
+  return parsePolicy(JSON.stringify({ apiVersion: POLICY_API_VERSION, kind: POLICY_KIND, nodeClasses, ...keys }));
 }
+
+const defaultClass = ({ kubelet: { registryPullQPS: qps, registryBurst: burst } }: Scenario) => ({
+  name: DEFAULT_NODE_CLASS_NAME,
+  pullQPS: { qps, burst },
+});
 
 /** The policy's own place is that of the key `policy`: its parser saw another text. */
 function policyError(path: string, message: string, place: Place | undefined): ScenarioError {

@@ -78,7 +78,7 @@ const Workload = section({
   kind: z.enum(["Deployment", "DaemonSet"]).default("Deployment").describe("A DaemonSet has one pod on every node."),
   replicas: z
     .int()
-    .min(1)
+    .min(0)
     .max(MOST_REPLICAS)
     .exactOptional()
     .describe("Pods of a Deployment, 1 by default; a DaemonSet has none to give."),
@@ -206,7 +206,7 @@ export const Scenario = section({
     .record(z.string(), z.unknown())
     .exactOptional()
     .describe(
-      "Keys of a PacingPolicy (docs/policy.md); `--policy` takes its place; every key at its default without it.",
+      "Keys of a PacingPolicy (docs/policy.md); `--policy` takes its place. Without `nodeClasses` there is the class `default` with the kubelets' own pull budget; every other key has its default.",
     ),
 }).superRefine(checkReferences, evenWithErrors);
 

@@ -76,8 +76,8 @@ describe("the plan spends slots and no more", () => {
     const running = bound(aPod("running"), "n1");
     const pacer = pacerWith([aNode("n1")], [...pods, running], slots(1));
     expect(pacer.plan(START_MS).releases).toHaveLength(0);
-    pacer.upsertPod(started(running), START_MS);
-    expect(pacer.plan(START_MS).releases).toHaveLength(1);
+    pacer.upsertPod(started(running), START_MS + 9_000);
+    expect(pacer.plan(START_MS + 9_000).releases).toHaveLength(1);
   });
 
   test("a stuck pod gives its slot back", () => {
@@ -247,6 +247,83 @@ describe("what the disk owes and what the kubelet may pull bound a release", () 
     expect(pacer.plan(START_MS + 60_000).releases.length).toBeGreaterThan(0); // a stale sample is unknown
   });
 
+  test("no more pods fetch at a time than keep the disk busy; pods whose images are there pass meanwhile", () => {
+    const images = new Map([1, 2, 3, 4, 5, 6].map((n) => [imageName(`i${n}`), 60 * MIB] as const));
+    const seen = anOldNode("seen", { images, allocatable: { cpu: 0, pods: 0 } });
+    const pods = [1, 2, 3, 4, 5, 6].map((n) =>
+      aGatedPod(`p${n}`, { shape: aShape({ image: `i${n}`, ownerName: `o${n}` }) }),
+    );
+    const pacer = pacerWith([seen, aNode("n1")], [...pods, aGatedPod("bare")], slots(10));
+    const plan = pacer.plan(START_MS);
+    expect(released(plan)).toEqual(["bare", "p1", "p2", "p3", "p4"]);
+    expect(plan.held.map(({ hold }) => hold.reason)).toEqual(["FetchersHeld", "FetchersHeld"]);
+  });
+
+  test("before the disk runs dry another one may fetch; not so where tasks wait for a core", () => {
+    const images = new Map([1, 2, 3, 4, 5, 6].map((n) => [imageName(`i${n}`), 60 * MIB] as const));
+    const seen = anOldNode("seen", { images, allocatable: { cpu: 0, pods: 0 } });
+    const pod = (n: number) => aPod(`p${n}`, { shape: aShape({ image: `i${n}`, ownerName: `o${n}` }) });
+    const plan = (cpuPressure: number) => {
+      const fetching = [1, 2, 3, 4].map((n) => bound(pod(n), "n1"));
+      const pacer = pacerWith(
+        [seen, aNode("n1")],
+        [...fetching, changed(pod(5), { gated: true }), changed(pod(6), { gated: true })],
+        slots(10),
+      );
+      // 4 × 60 MiB × 4 in flight; six seconds at 125 MiB/s leave 210 MiB
+      const sample = { utilisation: 1, writeBytesPerSecond: 125 * MIB, cpuPressure };
+      pacer.observeSample(nodeName("n1"), { atMs: START_MS, ...sample }, START_MS);
+      pacer.observeSample(nodeName("n1"), { atMs: START_MS + 6_000, ...sample }, START_MS + 6_000);
+      return released(pacer.plan(START_MS + 6_000));
+    };
+    expect(plan(0)).toEqual(["p5"]);
+    expect(plan(0.6)).toEqual([]);
+  });
+
+  test("the last one that fetches need not wait for the others", () => {
+    const images = new Map([1, 2, 3, 4, 5].map((n) => [imageName(`i${n}`), 60 * MIB] as const));
+    const seen = anOldNode("seen", { images, allocatable: { cpu: 0, pods: 0 } });
+    const pods = [1, 2, 3, 4, 5].map((n) =>
+      aGatedPod(`p${n}`, { shape: aShape({ image: `i${n}`, ownerName: `o${n}` }) }),
+    );
+    expect(released(pacerWith([seen, aNode("n1")], pods, slots(10)).plan(START_MS))).toHaveLength(5);
+  });
+
+  test("a side image that many share comes before a smaller one that nobody shares", () => {
+    const images = new Map([
+      ["shared", 100 * MIB],
+      ["app-1", 1],
+      ["app-2", 1],
+      ["app-3", 1],
+      ["own", 60 * MIB],
+    ] as const);
+    const seen = anOldNode("seen", {
+      images: new Map([...images].map(([name, bytes]) => [imageName(name), bytes])),
+      allocatable: { cpu: 0, pods: 0 },
+    });
+    const sharing = [1, 2, 3].map((n) =>
+      aGatedPod(`p${n}`, {
+        shape: { ...aShape({ ownerName: `o${n}` }), images: [imageName(`app-${n}`), imageName("shared")] },
+      }),
+    );
+    const alone = aGatedPod("alone", { shape: aShape({ image: "own", ownerName: "alone" }) });
+    expect(released(pacerWith([seen, aNode("n1")], [alone, ...sharing], slots(1)).plan(START_MS))).toEqual(["p1"]);
+  });
+
+  test("where nobody fetches, the last slot is kept for who does: pods without new bytes do not starve the disk", () => {
+    const image = new Map([[imageName("big"), 300 * MIB]]);
+    const seen = anOldNode("seen", { images: image, allocatable: { cpu: 0, pods: 0 } });
+    const pods = [
+      ...many(4, (name) => aGatedPod(name)),
+      aGatedPod("fetches", { shape: aShape({ image: "big", ownerName: "f" }) }),
+    ];
+    expect(released(pacerWith([seen, aNode("n1")], pods, slots(3)).plan(START_MS)).sort()).toEqual([
+      "fetches",
+      "p0",
+      "p1",
+    ]);
+  });
+
   test("never more new pulls than the kubelet's burst less one in reserve, and the plan wakes when a token is there", () => {
     const pods = many(20, (name) => aGatedPod(name, { shape: aShape({ image: name, ownerName: name }) }));
     const tiny = new Map(pods.map((_, i) => [imageName(`p${i}`), MIB] as const));
@@ -255,6 +332,22 @@ describe("what the disk owes and what the kubelet may pull bound a release", () 
     expect(plan.releases).toHaveLength(9);
     expect(plan.held[0]?.hold.reason).toBe("PullBudgetSpent");
     expect(plan.wakeAtMs).toBe(START_MS + 200);
+  });
+
+  test("a pull that is over counts until the kubelet's bucket has made up for it, however short it was", () => {
+    const shapes = many(12, (name) => aGatedPod(name, { shape: aShape({ image: name, ownerName: name }) }));
+    const tiny = new Map(shapes.map(({ name }) => [imageName(name), MIB] as const));
+    const seen = anOldNode("seen", { images: tiny, allocatable: { cpu: 0, pods: 0 } });
+    const pacer = pacerWith([seen, aNode("n1")], shapes, slots(32));
+    const first = pacer.plan(START_MS).releases;
+    for (const { pod } of first) {
+      pacer.upsertPod(bound(pod, "n1"), START_MS);
+      pacer.upsertPod(started(bound(pod, "n1")), START_MS + 100);
+    }
+    expect(first).toHaveLength(9);
+    // burst 10, 9 spent: a pod and one in reserve take two tokens, and half a second of 5 a second makes them 3.5
+    expect(pacer.plan(START_MS + 100).held.map(({ hold }) => hold.reason)).toEqual(Array(3).fill("PullBudgetSpent"));
+    expect(released(pacer.plan(START_MS + 600))).toHaveLength(2);
   });
 });
 
