@@ -29,6 +29,8 @@ export interface RawRequest extends RequestOptions {
   readonly query?: Query | undefined;
   readonly body?: string | undefined;
   readonly contentType?: string | undefined;
+  /** Besides those that say who we are, such as `impersonate-user`. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Rejects with reason `TooLarge` for a larger answer, without reading on; default: no bound (the API server's own). */
   readonly maxBytes?: number | undefined;
 }
@@ -117,7 +119,7 @@ async function send(wire: Wire, method: Dispatcher.HttpMethod, path: string, opt
     const answer = await request(address(wire.base, path, options.query), {
       method,
       dispatcher: agents.requests,
-      headers: requestHeaders(headers, options.contentType),
+      headers: requestHeaders({ ...headers, ...options.headers }, options.contentType),
       body: options.body ?? null,
       signal: anySignal(timeout, wire.closing, options.signal),
     });
