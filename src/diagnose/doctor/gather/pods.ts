@@ -73,13 +73,14 @@ export async function gatherPods(
   return { pods, schedulerConfigs: reader.schedulerConfigs };
 }
 
-/** Pods that came to each node in its first `youngMs`, of the nodes that are young still or have been within a day. */
+/** Pods that came to each node in its first `youngMs`; one that came before was another node's of that name. */
 function startedOnYoung(tally: Tally, nodes: readonly NodeSeen[], youngMs: number): Map<string, number> {
   const createdMs = new Map<string, number>(nodes.map(({ name, createdAtMs }) => [name, createdAtMs]));
   const counts = new Map<string, number>();
   for (const { node, atMs } of tally.starts.values()) {
     const sinceMs = createdMs.get(node);
-    if (sinceMs !== undefined && atMs - sinceMs < youngMs) counts.set(node, (counts.get(node) ?? 0) + 1);
+    if (sinceMs !== undefined && atMs >= sinceMs && atMs - sinceMs < youngMs)
+      counts.set(node, (counts.get(node) ?? 0) + 1);
   }
   return counts;
 }
