@@ -248,6 +248,13 @@ describe("damage is counted and named, never fatal", () => {
     expect(usable).toBe(0);
   });
 
+  it("a line of another format under a CSV header is no row of it, whatever its commas", () => {
+    const csv = inputs["Insights CSV"]?.text ?? "";
+    const { failures, skipped } = diagnosed(`${csv}${inputs["kubelet journal, short"]?.text ?? ""}`);
+    expect(failures.total).toBe(1);
+    expect(skipped.lines).toBe(0);
+  });
+
   it("an empty list, a header without rows and a journal without entries are usable, and hold nothing", () => {
     for (const text of [
       '{"events":[]}',
