@@ -23,14 +23,14 @@ export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
   /** For the whole request, connecting included; default {@link REQUEST_TIMEOUT_MS}. */
   readonly timeoutMs?: number | undefined;
+  /** Besides those that say who we are, such as `impersonate-user`. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface RawRequest extends RequestOptions {
   readonly query?: Query | undefined;
   readonly body?: string | undefined;
   readonly contentType?: string | undefined;
-  /** Besides those that say who we are, such as `impersonate-user`. */
-  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Rejects with reason `TooLarge` for a larger answer, without reading on; default: no bound (the API server's own). */
   readonly maxBytes?: number | undefined;
 }

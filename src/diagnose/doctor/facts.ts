@@ -175,8 +175,8 @@ export function isPaced(facts: ClusterFacts): boolean {
   return policy?.mode === "enforce" && lever && facts.ours?.leader?.alive === true;
 }
 
-/** Whether Paceline puts up fences. */
+/** Whether Paceline puts up fences, or would in mode enforce: what must know of them had better do so before. */
 export function isFencing(facts: ClusterFacts): boolean {
   const policy = policyOf(facts);
-  return policy?.mode === "enforce" && policy.fence.enabled;
+  return policy !== undefined && policy.mode !== "off" && policy.fence.enabled;
 }

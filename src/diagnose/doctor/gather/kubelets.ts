@@ -71,11 +71,12 @@ const kindOf = ({ instanceType, runtime, kubelet, labels }: NodeSeen) =>
   JSON.stringify([instanceType, runtime, kubelet, ...GROUP_LABELS.map((label) => labels[label])]);
 
 async function readKubelet(look: Look, node: string): Promise<KubeletSeen> {
-  const configz = JSON.parse(await page(look, node, "configz")) as unknown;
-  const config = recordOf(recordOf(configz)["kubeletconfig"] ?? recordOf(configz)["componentconfig"]);
-  const optional = (path: string) => page(look, node, path).catch(() => undefined);
-  const [metrics, summary] = await Promise.all([optional("metrics"), optional("stats/summary")]);
-  const psi = hasPressure(summary);
+  const config = recordOf((await jsonPage(look, node, "configz"))["kubeletconfig"]);
+  const [metrics, summary] = await Promise.all([
+    page(look, node, "metrics").catch(() => ""),
+    jsonPage(look, node, "stats/summary").catch(() => undefined),
+  ]);
+  const psi = summary && hasPressure(summary);
   return {
     node,
     registryPullQPS: numberOf(config["registryPullQPS"]),
@@ -88,26 +89,34 @@ async function readKubelet(look: Look, node: string): Promise<KubeletSeen> {
   };
 }
 
-/** @throws ApiError when the kubelet cannot be reached, or answers with anything but its page */
+/** @throws ApiError when the kubelet cannot be reached, or refuses */
 async function page({ client }: Look, node: string, path: string): Promise<string> {
-  const url = `/api/v1/nodes/${encodeURIComponent(node)}/proxy/${path}`;
+  const url = urlOf(node, path);
   const answer = await client.raw("GET", url, { timeoutMs: TIMEOUT_MS, maxBytes: MAX_BYTES });
   if (answer.status !== 200) throw errorFromAnswer(`GET ${url}`, answer.status, answer.text);
-  if (path !== "metrics" && !answer.text.trimStart().startsWith("{")) {
-    throw new ApiError(answer.status, "NotJson", `GET ${url}: the answer is not JSON`);
-  }
   return answer.text;
 }
 
+/** @throws ApiError as {@link page}, and when the page is no JSON */
+async function jsonPage(look: Look, node: string, path: string): Promise<Readonly<Record<string, unknown>>> {
+  const text = await page(look, node, path);
+  try {
+    return recordOf(JSON.parse(text) as unknown);
+  } catch (cause) {
+    throw new ApiError(200, "NotJson", `GET ${urlOf(node, path)}: the answer is not JSON`, { cause });
+  }
+}
+
+const urlOf = (node: string, path: string) => `/api/v1/nodes/${encodeURIComponent(node)}/proxy/${path}`;
+
 const numberOf = (value: unknown) => (typeof value === "number" ? value : undefined);
 
-function cgroupVersion(metrics: string | undefined): 1 | 2 | undefined {
-  const version = /^kubelet_cgroup_version (\d)/m.exec(metrics ?? "")?.[1];
+function cgroupVersion(metrics: string): 1 | 2 | undefined {
+  const version = /^kubelet_cgroup_version (\d)/m.exec(metrics)?.[1];
   return version === "1" ? 1 : version === "2" ? 2 : undefined;
 }
 
-function hasPressure(summary: string | undefined): boolean | undefined {
-  if (summary === undefined) return undefined;
-  const node = recordOf(recordOf(JSON.parse(summary) as unknown)["node"]);
+function hasPressure(summary: Readonly<Record<string, unknown>>): boolean {
+  const node = recordOf(summary["node"]);
   return isRecord(recordOf(node["io"])["psi"]) || isRecord(recordOf(node["cpu"])["psi"]);
 }

@@ -1,6 +1,5 @@
 /** Rights, by SelfSubjectAccessReview: our own, and those of Paceline's account (asked on its behalf). Nothing is changed by asking. */
 import { LEADER_LEASE, POLICY_CONFIG_MAP } from "../../../api/names.ts";
-import { errorFromAnswer } from "../../../cluster/api-error.ts";
 import { recordOf } from "../../../cluster/kube-json.ts";
 import type { MissingRight } from "../facts.ts";
 import { inParallel, type Look, seen } from "./look.ts";
@@ -71,11 +70,6 @@ async function review(
     kind: "SelfSubjectAccessReview",
     spec: { resourceAttributes },
   };
-  const answer = await client.raw("POST", REVIEWS, {
-    headers,
-    body: JSON.stringify(body),
-    contentType: "application/json",
-  });
-  if (answer.status >= 400) throw errorFromAnswer(`POST ${REVIEWS}`, answer.status, answer.text);
-  return recordOf(recordOf(JSON.parse(answer.text) as unknown)["status"])["allowed"] === true;
+  const { status } = await client.create(REVIEWS, body, undefined, { headers });
+  return recordOf(status)["allowed"] === true;
 }

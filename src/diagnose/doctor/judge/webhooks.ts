@@ -22,7 +22,7 @@ const about = ({ configuration, name }: WebhookSeen) => [`${configuration}/${nam
 
 function missing(facts: ClusterFacts, { webhooks }: OursSeen): Finding[] {
   const policy = policyOf(facts);
-  if (policy?.mode !== "enforce") return [];
+  if (policy === undefined || policy.mode === "off") return [];
   const names = new Set(webhooks.map(({ name }) => name));
   const levers = (["gate", "fence"] as const).filter((lever) => policy[lever].enabled && !names.has(LEVERS[lever]));
   return levers.map((lever) => ({
