@@ -5,7 +5,7 @@
 import { execFile } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import type { ControlPlane } from "../../dev/control-plane/control-plane.ts";
 import { startControlPlane } from "../../dev/control-plane/control-plane.ts";
 import { installAccess, installWebhooks } from "../../dev/install.ts";
@@ -20,6 +20,7 @@ import { isReady, limitOf } from "../support/paced-cluster.ts";
 const PODS = "/api/v1/namespaces/default/pods";
 const BIG = "example.com/big:1";
 const SMALL = "example.com/here:1";
+const BIG_MIB = 320;
 const VICTIMS = 4;
 
 let cp: ControlPlane;
@@ -56,7 +57,7 @@ async function joinNodes(...names: string[]) {
   const nodes = await startModelledNodes(
     names.map((name) => ({
       ...{ client: cp.client, name, speed: 8, memoryBytes: 100 * MIB, disk: { mibPerSecond: 4, iops: 3_000 } },
-      images: [{ name: BIG, mib: 320, layers: 1, compressedRatio: 0.01 }],
+      images: [{ name: BIG, mib: BIG_MIB, layers: 1, compressedRatio: 0.01 }],
       presentImages: [SMALL],
       assumptions: { shimIoMib: 16, sandboxSyncOps: 1 },
     })),
@@ -116,22 +117,44 @@ async function endHerd(fleet: ModelledNodes): Promise<void> {
   await Promise.all(items.map(({ metadata }) => remove(`${PODS}/${metadata?.name ?? ""}`)));
   await eventually("no pod is left", async () => (await cp.client.list(PODS)).items.length === 0);
   await fleet.stop({ deregister: true });
-  await auditLogSince(0, "ended");
+  await auditLogSince(0, `ended-${unpacedBytes}`);
   unpacedBytes = (await readFile(cp.auditLogPath)).length;
 }
 
-test("unpaced: exactly the StartErrors that the kubelets reported, by node and by hour; exit 1", async () => {
-  await using fleet = await joinNodes("young-1", "young-2");
-  for (const { name } of fleet.nodes) await create(name, "big", BIG);
-  await eventually("the page caches are full", () =>
-    fleet.nodes.every((node) => node.counters().memory.dirtyBytes > 15 * MIB),
-  );
-  await Promise.all(fleet.nodes.map(({ name }) => createVictims(name)));
+/** A machine that stalls may miss the seconds in which the page caches are full: then once more. */
+const ROUNDS = 3;
+
+/** Pods that start while the large image is unpacked, or, if that moment was missed, after it. */
+async function stampedeOn(node: ModelledNode): Promise<void> {
+  await create(node.name, "big", BIG);
+  await eventually("the page cache is full", () => {
+    const { memory, disk } = node.counters();
+    return memory.dirtyBytes > 15 * MIB || disk.writtenBytes > (BIG_MIB - 20) * MIB;
+  });
+  await createVictims(node.name);
+}
+
+/** A herd on two nodes; resolves when all of it runs. */
+async function stampede(round: number): Promise<ModelledNodes> {
+  const fleet = await joinNodes(`young-${round}-1`, `young-${round}-2`);
+  onTestFinished(() => fleet.stop());
+  await Promise.all(fleet.nodes.map(stampedeOn));
   await allReady(2 * (VICTIMS + 1));
+  return fleet;
+}
+
+test("unpaced: exactly the StartErrors that the kubelets reported, by node and by hour; exit 1", async () => {
+  let fleet = await stampede(1);
+  for (let round = 2; timesOf(fleet.nodes).length === 0 && round <= ROUNDS; round++) {
+    await endHerd(fleet);
+    fleet = await stampede(round);
+  }
   const told = timesOf(fleet.nodes);
   expect(told.length).toBeGreaterThan(0);
-  for (const node of fleet.nodes)
-    expect(node.report().failures).toEqual({ StartError: node.report().startErrorsAtMs.length || undefined });
+  for (const node of fleet.nodes) {
+    const { failures, startErrorsAtMs } = node.report();
+    expect(failures).toEqual(startErrorsAtMs.length === 0 ? {} : { StartError: startErrorsAtMs.length });
+  }
 
   const file = await auditLogSince(0, "unpaced");
   const { code, report } = await diagnose(file);
