@@ -5,6 +5,14 @@
  */
 import { stringify } from "yaml";
 
+const READS = ["get", "list", "watch"];
+
+/** The policy as YAML, for `--audit-policy-file`. @param readers users whose reads are logged, too */
+export function auditPolicyYaml(readers: readonly string[]): string {
+  const reads = readers.length === 0 ? [] : [{ level: "Metadata", users: readers, verbs: READS }];
+  return stringify({ ...policy, rules: [...reads, ...policy.rules] });
+}
+
 const policy = {
   apiVersion: "audit.k8s.io/v1",
   kind: "Policy",
@@ -13,7 +21,7 @@ const policy = {
     // Heartbeats and Events are most of a cluster's requests and tell nothing that is not told elsewhere.
     { level: "None", resources: [{ group: "coordination.k8s.io", resources: ["leases"] }] },
     { level: "None", resources: [{ group: "", resources: ["events"] }, { group: "events.k8s.io" }] },
-    { level: "None", verbs: ["get", "list", "watch"] },
+    { level: "None", verbs: READS },
     { level: "None", nonResourceURLs: ["*"] },
     // A node's status carries its whole image list in every answer: the request alone is enough.
     { level: "Request", resources: [{ group: "", resources: ["nodes/status"] }] },
@@ -24,6 +32,3 @@ const policy = {
     { level: "Metadata" },
   ],
 };
-
-/** The policy as YAML, for `--audit-policy-file`. */
-export const auditPolicyYaml = stringify(policy);

@@ -37,7 +37,8 @@ export function apiServerFlags(folder: ControlPlaneFolder, options: { port: numb
     "--disable-admission-plugins=ServiceAccount", // no controller makes service accounts: pods need none
     "--allow-privileged=true", // system DaemonSets are
     "--service-cluster-ip-range=10.96.0.0/16",
-    "--kubelet-preferred-address-types=InternalIP", // modelled nodes' names resolve nowhere
+    // Modelled nodes' names resolve nowhere, and their InternalIP is a loopback one, to which it does not proxy.
+    "--kubelet-preferred-address-types=ExternalIP,InternalIP",
     `--kubelet-client-certificate=${folder.file("kubelet-client.crt")}`,
     `--kubelet-client-key=${folder.file("kubelet-client.key")}`,
     // A herd on 2 cores, in one process with its observers: never the queue of the API server itself, which production

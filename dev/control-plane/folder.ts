@@ -37,7 +37,8 @@ export async function makeFolder(extraUsers: readonly TokenUser[], nowMs: number
   const users = standardUsers();
   await write("ca.crt", authority.cert);
   await write("tokens.csv", tokenFile([...Object.values(users), ...extraUsers]));
-  await write("audit-policy.yaml", auditPolicyYaml);
+  const readers = extraUsers.filter(({ auditReads }) => auditReads).map(({ name }) => name);
+  await write("audit-policy.yaml", auditPolicyYaml(readers));
   await write("service-account.key", serviceAccountKey());
   await writeCertificates(authority, write, nowMs);
   return { path, file, write, authority, users };

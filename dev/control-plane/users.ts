@@ -8,6 +8,8 @@ export interface TokenUser {
   readonly groups?: readonly string[];
   readonly uid?: string;
   readonly token: string;
+  /** Puts what it reads into the audit log, too; other users' reads are left out. */
+  readonly auditReads?: boolean;
 }
 
 /** The users every control plane has: an administrator, and the scheduler and controller manager under their real names. */

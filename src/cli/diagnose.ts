@@ -17,7 +17,7 @@ interface DiagnoseFlags {
 
 const EXPECTED =
   "expected Kubernetes audit logs (audit.k8s.io/v1, JSON lines, or as CloudWatch exports them: filter-log-events, get-query-results " +
-  "with @message, Insights CSV, S3 export, subscription records), kubelet or containerd logs (journal text or JSON), or the output of " +
+  "or Insights CSV with @message (rows of counts hold no events), S3 export, subscription records), kubelet or containerd logs (journal text or JSON), or the output of " +
   "kubectl get events|pods|nodes -o json; plain or gzip";
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };

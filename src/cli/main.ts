@@ -36,6 +36,11 @@ const commands: readonly LazyCommand[] = [
     load: async () => (await import("./status.ts")).statusCommand(),
   },
   {
+    name: "doctor",
+    summary: "look at a live cluster and say what should be changed, and why; changes nothing itself",
+    load: async () => (await import("./doctor.ts")).doctorCommand(),
+  },
+  {
     name: "release",
     summary: "let held pods go and lift fences, without the service",
     load: async () => (await import("./release.ts")).releaseCommand(),

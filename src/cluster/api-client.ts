@@ -23,6 +23,8 @@ export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
   /** For the whole request, connecting included; default {@link REQUEST_TIMEOUT_MS}. */
   readonly timeoutMs?: number | undefined;
+  /** Besides those that say who we are, such as `impersonate-user`. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface RawRequest extends RequestOptions {
@@ -114,7 +116,7 @@ async function send(wire: Wire, method: Dispatcher.HttpMethod, path: string, opt
     const answer = await request(address(wire.base, path, options.query), {
       method,
       dispatcher: agents.requests,
-      headers: requestHeaders(headers, options.contentType),
+      headers: requestHeaders({ ...headers, ...options.headers }, options.contentType),
       body: options.body ?? null,
       signal: anySignal(timeout, wire.closing, options.signal),
     });

@@ -8,7 +8,7 @@ import { readFileInto, readStreamInto } from "./input/source.ts";
 export interface DiagnoseOptions extends Window {
   /** Width of the query's bins, ms; bins start at multiples of it since 1970, as CloudWatch's do. */
   readonly binMs: number;
-  /** Journal lines have no year: the latest one that is not after this is taken. Epoch ms. */
+  /** Journal lines have no year, and none is after this. Epoch ms. */
   readonly nowMs: number;
 }
 
@@ -29,9 +29,10 @@ export interface Diagnosis {
 export async function diagnose(inputs: readonly DiagnoseInput[], options: DiagnoseOptions): Promise<Diagnosis> {
   const tally = new Tally(options.binMs, options);
   const unusable: string[] = [];
+  const calendar = { nowMs: options.nowMs, seenMs: undefined };
   for (const input of inputs) {
     const before = tally.usableRecords;
-    const reader = new InputReader(tally, options.nowMs);
+    const reader = new InputReader(tally, calendar);
     const damaged = () => tally.skip("truncatedGzip");
     if (typeof input === "string") await readFileInto(input, reader, damaged);
     else await readStreamInto(input.stream, reader, damaged);

@@ -5,7 +5,6 @@
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { parseAllDocuments } from "yaml";
@@ -23,13 +22,12 @@ import { nodeName } from "../../src/core/units.ts";
 import { defaultPolicy } from "../../src/policy/parse.ts";
 import type { PacingPolicyInput } from "../../src/policy/schema.ts";
 import type { Telemetry } from "../../src/policy/telemetry.ts";
+import { outsideAddress } from "../../src/simulate/node/outside-address.ts";
 import { hasProgram, startNodeExporter } from "../support/telemetry-programs.ts";
 import { eventually } from "../support/control-plane.ts";
 import { answerKubelet } from "../unit/telemetry/source-answers.ts";
 
-const outside = Object.values(networkInterfaces())
-  .flatMap((addresses) => addresses ?? [])
-  .find(({ family, internal }) => family === "IPv4" && !internal)?.address;
+const outside = outsideAddress();
 if (outside === undefined) console.warn("SKIPPED: no address but loopback, to which the API server does not proxy");
 
 let controlPlane: ControlPlane;

@@ -62,6 +62,17 @@ describe("paceline diagnose", () => {
     expect(JSON.parse(stdout)).toMatchObject({ failures: { total: 1 }, skipped: { byCause: { truncatedGzip: 1 } } });
   });
 
+  it("uses what comes before damage inside a small gzip file", async () => {
+    const noise = Array.from({ length: 50 }, (_, index) =>
+      JSON.stringify(auditEvent({}, { auditID: `${index * 7_919}` })),
+    );
+    const whole = gzipSync(`${audit}${noise.join("\n")}`);
+    const damaged = Buffer.concat([whole.subarray(0, -40), Buffer.alloc(40, 0xff)]);
+    const { code, stdout } = await run(["--json", await file("damaged.gz", damaged)]);
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ failures: { total: 1 }, skipped: { byCause: { truncatedGzip: 1 } } });
+  });
+
   it("exits 0 when nothing failed, and when it failed outside the window", async () => {
     expect((await run([await file("quiet.log", `${JSON.stringify(auditEvent({}))}\n`)])).code).toBe(0);
     expect((await run([await file("early.log", audit), "--since", "2026-11-24T09:00:00Z"])).code).toBe(0);

@@ -49,12 +49,16 @@ function mergeStatuses(reports: readonly FailureReport[]): FailureReport[] {
 function sameStatus(a: FailureReport, b: FailureReport): boolean {
   if (a.container !== b.container) return false;
   if (isStart(a) !== isStart(b) || (!isStart(a) && a.fingerprint !== b.fingerprint)) return false;
-  if (a.containerId !== "" && b.containerId !== "") return a.containerId === b.containerId;
+  // A container ends once: where the same ID has another end, the ID is not to be trusted.
+  if (a.containerId !== "" && b.containerId !== "") return a.containerId === b.containerId && sameEnd(a, b);
   if (a.attempt === b.attempt) return true;
   // The same end under the next restart count: told as `state` first, and as `lastState` later.
   const isNear = Math.abs((a.attempt ?? 0) - (b.attempt ?? 0)) <= 1;
   return isNear && a.place !== b.place && a.finishedAt !== "" && a.finishedAt === b.finishedAt;
 }
+
+const sameEnd = (a: FailureReport, b: FailureReport) =>
+  a.finishedAt === "" || b.finishedAt === "" || a.finishedAt === b.finishedAt;
 
 /**
  * Events and logs tell of the same failures as statuses, without saying of which: per container and fingerprint the
@@ -109,17 +113,27 @@ function withoutConsequences(failures: readonly FailureReport[]): FailureReport[
   return failures.filter((one) => !follows(one));
 }
 
-/** containerd names no pod: its line is told again by the kubelet, unless no failure near it matches. */
+/**
+ * containerd names no pod: its line is told again by the kubelet, unless no failure near it matches. A line without even a
+ * container's ID always stands beside one that names more.
+ */
 function unclaimed(nameless: readonly FailureReport[], failures: readonly FailureReport[]): FailureReport[] {
   const claimed = new Set<FailureReport>();
   const byFingerprint = Map.groupBy(failures, ({ fingerprint }) => fingerprint);
-  return nameless.filter((report) => {
+  const withId = nameless.filter(({ containerId }) => containerId !== "");
+  const own = withId.filter((report) => {
     const owner = (byFingerprint.get(report.fingerprint) ?? []).find(
       (one) => isSameContainer(one, report) || (!claimed.has(one) && isSameMoment(one, report)),
     );
     if (owner) claimed.add(owner);
     return !owner;
   });
+  const all = Map.groupBy([...failures, ...own], ({ fingerprint }) => fingerprint);
+  const alone = nameless.filter(
+    (report) =>
+      report.containerId === "" && !(all.get(report.fingerprint) ?? []).some((one) => isSameMoment(one, report)),
+  );
+  return [...own, ...alone];
 }
 
 const isSameContainer = (one: FailureReport, report: FailureReport) =>

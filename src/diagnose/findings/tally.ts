@@ -138,8 +138,10 @@ function reportKey(report: FailureReport): string {
   const { source, fingerprint, namespace, pod, uid, container, containerId, attempt, node } = report;
   const who = uid === "" ? `${namespace}/${pod}` : uid;
   if (source === "event") return `event|${who}|${container}|${fingerprint}|${attempt ?? ""}`;
-  if (source === "status")
-    return `status|${who}|${container}|${kind(fingerprint)}|${containerId || `#${attempt ?? 0}${report.place ?? ""}`}`;
+  if (source === "status") {
+    const which = containerId === "" ? `#${attempt ?? 0}${report.place ?? ""}` : `${containerId} ${report.finishedAt}`;
+    return `status|${who}|${container}|${kind(fingerprint)}|${which}`;
+  }
   if (pod === "" && uid === "") {
     return `log|${fingerprint}|${containerId || `${node} ${Math.floor(report.atMs / LOG_BURST_MS)}`}`;
   }

@@ -1,5 +1,7 @@
 /** CSV as CloudWatch Logs Insights exports it: a header of field names, then rows; quotes doubled inside quotes. */
 
+import { timeOf } from "../json.ts";
+
 /** A quoted cell may span lines; more than this is a quote that was never closed. */
 const LONGEST_ROW_CHARS = 4_000_000;
 
@@ -53,6 +55,12 @@ export class CsvRows {
     return this.#open !== "";
   }
 
+  /** A line of another format may have as many commas as a row. */
+  #isDated(cells: readonly string[]): boolean {
+    const cell = cells[this.#columns.indexOf("@timestamp")];
+    return cell === undefined || cell === "" || timeOf(cell) !== undefined;
+  }
+
   /** The row that this line ends, by column; "open" inside one; "broken" when it does not fit the header. */
   push(line: string): Readonly<Record<string, string>> | "open" | "broken" {
     const row = this.#open === "" ? line : `${this.#open}\n${line}`;
@@ -63,7 +71,7 @@ export class CsvRows {
       this.#open = row;
       return "open";
     }
-    if (cells.length !== this.#columns.length) return "broken";
+    if (cells.length !== this.#columns.length || !this.#isDated(cells)) return "broken";
     return Object.fromEntries(this.#columns.map((column, index) => [column, cells[index] ?? ""]));
   }
 }

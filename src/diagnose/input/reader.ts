@@ -1,6 +1,7 @@
 /** One input, whatever it holds: every line or document is recognised by itself, so formats may be mixed. */
 import type { Sink } from "../findings/sink.ts";
 import { isRecord } from "../json.ts";
+import type { Calendar } from "../records/log-line.ts";
 import { parsed, readText } from "../records/text.ts";
 import { readValue, type RecordContext } from "../records/unwrap.ts";
 import { timeOf } from "../json.ts";
@@ -32,10 +33,10 @@ export class InputReader {
   /** Whether a long line began like JSON. */
   #longJson: boolean | undefined;
 
-  /** `nowMs`: the latest time that a line without a year can mean. */
-  constructor(sink: Sink, nowMs: number) {
+  /** `calendar`: by what lines without a year are dated; several readers may share one. */
+  constructor(sink: Sink, calendar: Calendar) {
     this.#sink = sink;
-    this.#context = { loggedMs: undefined, host: "", nowMs, isLog: false, listKind: "" };
+    this.#context = { loggedMs: undefined, host: "", calendar, isLog: false, listKind: "" };
     this.#sieve = new Sieve(sink);
     this.#document = new DocumentCutter({
       value: (text) => this.#value(text),
@@ -181,7 +182,8 @@ export class InputReader {
     const header = csvHeader(text);
     if (header && !this.#csv?.isOpen) {
       this.#csv = new CsvRows(header);
-      this.#sink.usable();
+      // Counts are no events: without a row such a file says nothing, and with rows nothing that can be used.
+      if (!header.some(isCount)) this.#sink.usable();
       return;
     }
     if (this.#csv && this.#row(text, this.#csv)) return;
@@ -207,6 +209,8 @@ export class InputReader {
     this.#longJson = undefined;
   }
 }
+
+const isCount = (column: string) => /^(?:count|bin)\s*\(/.test(column);
 
 /** Insights leaves cells of fields that an event does not have empty. */
 const filled = (row: Readonly<Record<string, unknown>>) =>

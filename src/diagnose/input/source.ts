@@ -73,8 +73,9 @@ class Decoder {
     this.#write = (chunk) => this.#reader.push(Buffer.from(decoder.decode(chunk, { stream: true })));
   }
 
-  /** What was unpacked before the damage is used: the listener gets it before the error comes. */
+  /** What was unpacked before the damage is used; what stands in the piece that holds the damage is lost. */
   #gunzip(): void {
+    let offset = 0;
     const gunzip = createGunzip({ chunkSize: 256 * 1_024 });
     let isDamaged = false;
     gunzip.on("data", (chunk: Buffer) => this.#reader.push(chunk));
@@ -82,9 +83,22 @@ class Decoder {
       if (!isDamaged) this.#damaged();
       isDamaged = true;
     });
-    this.#write = (chunk) => (isDamaged ? undefined : written(gunzip, chunk));
+    this.#write = async (chunk) => {
+      for (let from = 0; from < chunk.length && !isDamaged;) {
+        const to = Math.min(chunk.length, from + pieceBytes(offset));
+        await written(gunzip, chunk.subarray(from, to));
+        offset += to - from;
+        from = to;
+      }
+    };
     this.#finish = () => ended(gunzip);
   }
+}
+
+/** Small pieces at first, so that damage in a small file costs little of it. */
+function pieceBytes(offset: number): number {
+  if (offset < 8_192) return 64;
+  return offset < 65_536 ? 1_024 : 65_536;
 }
 
 /** Resolves when the chunk is unpacked, or cannot be. */

@@ -188,7 +188,7 @@ function readNodeObject(node: Json, sink: Sink): void {
 export const isEvent = (object: Json) =>
   isRecord(object["involvedObject"]) ||
   isRecord(object["regarding"]) ||
-  textOf(object["apiVersion"]).startsWith("events.k8s.io");
+  (textOf(object["apiVersion"]).startsWith("events.k8s.io") && !Array.isArray(object["items"]));
 
 function readEvent(event: Json, sink: Sink, loggedMs: number | undefined): void {
   const about = recordOf(event["involvedObject"] ?? event["regarding"]);

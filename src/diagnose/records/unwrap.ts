@@ -4,6 +4,7 @@ import { isRecord, type Json, recordOf, textOf, timeOf } from "../json.ts";
 import { logHost, readJsonLog } from "./json-log.ts";
 import type { LogContext } from "./log-line.ts";
 import { isAuditEvent, readAuditEvent, readObject } from "./objects.ts";
+import { packedData } from "./packed.ts";
 import { readText } from "./text.ts";
 
 /** What is known of a record from around it. */
@@ -35,6 +36,7 @@ function readKnown(value: unknown, context: RecordContext, sink: Sink, depth: nu
     readList(value, context, sink, depth) ||
     readWatch(value, context, sink, depth) ||
     readMessage(value, context, sink) ||
+    readPacked(value, context, sink) ||
     readRow(value, context, sink, depth) ||
     readJsonLog(value, context, sink)
   );
@@ -59,11 +61,14 @@ function rowOf(list: readonly unknown[]): Json | undefined {
 function readList(value: Json, context: RecordContext, sink: Sink, depth: number): boolean {
   const key = listKeys.find((one) => Array.isArray(value[one]));
   if (key === undefined) return false;
-  sink.usable();
-  if (value["messageType"] === "CONTROL_MESSAGE") return true; // CloudWatch's test that the subscription works
+  const list = value[key] as unknown[];
+  const isControl = value["messageType"] === "CONTROL_MESSAGE"; // CloudWatch's test that the subscription works
+  // An empty list says that there was nothing; of another it depends on what is in it.
+  if (list.length === 0 || isControl) sink.usable();
+  if (isControl) return true;
   const kind = textOf(value["kind"]);
   const inner = { ...context, listKind: kind === "List" ? "" : kind };
-  for (const one of value[key] as unknown[]) readValue(one, inner, sink, depth + 1);
+  for (const one of list) readValue(one, inner, sink, depth + 1);
   return true;
 }
 
@@ -87,6 +92,12 @@ function readMessage(value: Json, context: RecordContext, sink: Sink): boolean {
   if (!isRow && !holdsJson) return false;
   const host = logHost(value) || context.host || streamHost(value);
   return readText(cloudWatch, { ...context, loggedMs: stampOf(value) ?? context.loggedMs, host }, sink);
+}
+
+/** A record of Lambda, Kinesis or Firehose around a subscription's. */
+function readPacked(value: Json, context: RecordContext, sink: Sink): boolean {
+  const data = packedData(value);
+  return data !== undefined && readText(data, context, sink);
 }
 
 const rowKeys = ["@message", "eventId", "ingestionTime", "id", "logStreamName"] as const;

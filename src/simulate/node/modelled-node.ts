@@ -1,6 +1,7 @@
 /**
  * A node of the model that takes part in a real cluster: it registers, becomes Ready, runs the pods bound to it through
- * the modelled disk and kubelet, and serves node_exporter's metrics. The one place of the model with I/O.
+ * the modelled disk and kubelet, and serves node_exporter's metrics and the kubelet's configuration. The one place of the
+ * model with I/O.
  */
 import type { ApiClient } from "../../cluster/api-client.ts";
 import { isNotFound } from "../../cluster/api-error.ts";
@@ -21,6 +22,7 @@ import type { DiskSpec, ImageSpec, KubeletSpec, NodeCounters } from "../model/ty
 import { startExporter } from "./exporter.ts";
 import type { Exporter } from "./exporter.ts";
 import { exposition } from "./exposition.ts";
+import { type KubeletServer, startKubeletServer } from "./kubelet-server.ts";
 import type { ModelClock } from "./model-clock.ts";
 import { modelClock } from "./model-clock.ts";
 import type { NodeIdentity } from "./node-object.ts";
@@ -54,6 +56,8 @@ export interface ModelledNodeOptions {
   /** Default 110. */
   readonly maxPods?: number | undefined;
   readonly kubelet?: Partial<KubeletSpec> | undefined;
+  /** What the kubelet says its host has; default 2. With 1 it tells of no pressure. */
+  readonly cgroupVersion?: 1 | 2 | undefined;
   readonly registryMibPerSecond?: number | undefined;
   /** What images weigh; others get the assumptions' size. Names as the pods write them. */
   readonly images?: readonly ImageSpec[] | undefined;
@@ -104,13 +108,27 @@ export async function startModelledNode(options: ModelledNodeOptions): Promise<M
     options.metricsPort ?? METRICS_PORT,
     parts.random,
   );
+  const servers: { stop(): Promise<void> }[] = [exporter];
   try {
-    return await enrol(options, parts, exporter);
+    const kubelet = await startKubeletServer({
+      kubelet: options.kubelet,
+      maxPods: options.maxPods ?? nodeDefaults.pods,
+      cgroupVersion: options.cgroupVersion ?? 2,
+      counters: parts.counters,
+      loopback: exporter.address,
+      nowMs: () => parts.time.nowMs(),
+    });
+    servers.push(kubelet);
+    return await enrol(options, parts, { exporter, kubelet });
   } catch (error) {
-    await parts.writer.stop();
-    await exporter.stop();
+    await Promise.all([parts.writer.stop(), ...servers.map((server) => server.stop())]);
     throw error;
   }
+}
+
+interface Servers {
+  readonly exporter: Exporter;
+  readonly kubelet: KubeletServer;
 }
 
 /** Starts several nodes at once: all of them, or none. */
@@ -166,10 +184,11 @@ function modelParts(options: ModelledNodeOptions): Parts {
   return { clock, time, random, model, writer: createWriter(clock, random), counters };
 }
 
-async function enrol(options: ModelledNodeOptions, parts: Parts, exporter: Exporter): Promise<ModelledNode> {
+async function enrol(options: ModelledNodeOptions, parts: Parts, servers: Servers): Promise<ModelledNode> {
   const { client, name } = options;
+  const { exporter } = servers;
   const { clock, model, writer, time } = parts;
-  const node = identity(options, model, exporter.address);
+  const node = identity(options, model, servers);
   const registration = await register({
     client,
     clock,
@@ -196,7 +215,7 @@ async function enrol(options: ModelledNodeOptions, parts: Parts, exporter: Expor
     },
     time.nowMs() + (options.joinSeconds ?? 0) * SECOND_MS,
   );
-  const stop = stopOnce(options, { registration, runner, reflector, writer, exporter, cancelJoin });
+  const stop = stopOnce(options, { registration, runner, reflector, writer, servers, cancelJoin });
   return {
     name,
     address: exporter.address,
@@ -214,7 +233,7 @@ interface RunningParts {
   readonly runner: PodRunner;
   readonly reflector: Reflector;
   readonly writer: Writer;
-  readonly exporter: Exporter;
+  readonly servers: Servers;
   readonly cancelJoin: () => void;
 }
 
@@ -224,7 +243,8 @@ function stopOnce({ client, name }: ModelledNodeOptions, parts: RunningParts): M
     parts.cancelJoin();
     parts.runner.stop();
     parts.registration.stop();
-    await Promise.all([parts.reflector.stop(), parts.writer.stop(), parts.exporter.stop()]);
+    const { exporter, kubelet } = parts.servers;
+    await Promise.all([parts.reflector.stop(), parts.writer.stop(), exporter.stop(), kubelet.stop()]);
     if (deregister) await client.remove(`/api/v1/nodes/${name}`).catch(ignoreMissing);
   };
   return (how) => (ending ??= end(how?.deregister ?? false));
@@ -248,12 +268,13 @@ function watchPods(options: ModelledNodeOptions, { clock, random }: Parts, runne
   });
 }
 
-function identity(options: ModelledNodeOptions, model: NodeModel, address: string): NodeIdentity {
+function identity(options: ModelledNodeOptions, model: NodeModel, { exporter, kubelet }: Servers): NodeIdentity {
   return {
     name: options.name,
     labels: options.labels ?? {},
     taints: options.taints ?? [],
-    address,
+    address: exporter.address,
+    kubelet,
     cores: model.cores,
     memoryBytes: model.memoryBytes,
     maxPods: options.maxPods ?? nodeDefaults.pods,

@@ -12,7 +12,10 @@ export interface NodeIdentity {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly taints: readonly RawTaint[];
+  /** InternalIP, a loopback one. */
   readonly address: string;
+  /** Where kube-apiserver finds the kubelet: it proxies to no loopback address, so this is another one where there is any. */
+  readonly kubelet: { readonly address: string; readonly port: number };
   readonly cores: number;
   readonly memoryBytes: number;
   readonly maxPods: number;
@@ -62,8 +65,10 @@ export function nodeStatus(node: NodeIdentity, state: NodeState, nowMs: number):
     allocatable: resources,
     addresses: [
       { type: "InternalIP", address: node.address },
+      { type: "ExternalIP", address: node.kubelet.address },
       { type: "Hostname", address: node.name },
     ],
+    daemonEndpoints: { kubeletEndpoint: { Port: node.kubelet.port } },
     conditions: conditions(state, nowMs),
     images: state.images.map(imageEntry),
     nodeInfo: nodeInfo(node),

@@ -27,6 +27,8 @@ export interface PodRunnerOptions {
 /** What happened on the node so far. */
 export interface RunnerReport {
   readonly failures: Readonly<Partial<Record<Fingerprint, number>>>;
+  /** When each StartError was, epoch ms of the API server's clock. */
+  readonly startErrorsAtMs: readonly number[];
   /** Restarts of the containers of the pods that are on the node now. */
   readonly restarts: number;
   /** Most pods at a time that were bound and had a container that was not started. */
@@ -57,6 +59,7 @@ export class PodRunner {
   readonly #leaving = new Set<string>();
   readonly #events = new Map<string, CountedEvent>();
   readonly #failures: Partial<Record<Fingerprint, number>> = {};
+  readonly #startErrorsAtMs: number[] = [];
   readonly #notStarted = new Set<string>();
   readonly #notReady = new Set<string>();
   readonly #imagesUsed = new Set<string>();
@@ -96,6 +99,7 @@ export class PodRunner {
     const containers = [...this.#pods.values()].flatMap(({ view }) => view?.containers ?? []);
     return {
       failures: { ...this.#failures },
+      startErrorsAtMs: [...this.#startErrorsAtMs],
       restarts: containers.reduce((sum, container) => sum + container.restartCount, 0),
       peakInStartup: this.#peakInStartup,
       peakUnready: this.#peakUnready,
@@ -162,6 +166,7 @@ export class PodRunner {
         return;
       case "failure":
         this.#failures[event.fingerprint] = (this.#failures[event.fingerprint] ?? 0) + 1;
+        if (event.fingerprint === "StartError") this.#startErrorsAtMs.push(this.#options.clock.wallMs(event.atMs));
         return;
       case "images":
         this.#options.imagesChanged();

@@ -76,6 +76,31 @@ describe("counting", () => {
     expect(diagnosed(events.map(line).join("")).failures.total).toBe(3);
   });
 
+  it("one failed start that containerd and the kubelet tell of in four lines counts once, whatever year the journal means", () => {
+    const head = "Nov 24 08:08:17 young-1 ";
+    const id = "c".repeat(64);
+    const text = [
+      `containerd[9]: time="2024-11-24T08:08:17.1Z" level=error msg="StartContainer for \\"${id}\\" failed" error="${PROC0}"`,
+      `kubelet[8]: E1124 08:08:17.2    8 remote_runtime.go:343] "StartContainer from runtime service failed" err="rpc error: code = Unknown desc = ${PROC0}" containerID="${id}"`,
+      `kubelet[8]: E1124 08:08:17.3    8 kuberuntime_manager.go:1256] container &Container{Name:main,Image:app:1,} start failed in pod app-1_shop(dbf30f3f-b164): RunContainerError: ${PROC0}`,
+      `kubelet[8]: E1124 08:08:17.4    8 pod_workers.go:1294] "Error syncing pod, skipping" err="failed to \\"StartContainer\\" for \\"main\\" with RunContainerError" pod="shop/app-1" podUID="dbf30f3f-b164"`,
+      `kubelet[8]: I1124 08:08:18.4    8 kubelet.go:2442] "SyncLoop (PLEG): event for pod" pod="shop/app-1" event={"ID":"x","Type":"ContainerDied"}`,
+    ].map((one) => `${head}${one}\n`);
+    const { failures, skipped } = diagnosed(text.join(""));
+    expect(failures).toMatchObject({ total: 1, byNode: { "young-1": 1 }, byImage: { "app:1": 1 } });
+    expect(failures.byHour).toEqual([{ start: "2024-11-24T08:00:00Z", count: 1 }]);
+    expect(skipped.lines).toBe(0);
+  });
+
+  it("a container ID that ended three times is three failures", () => {
+    const events = [1, 2, 3].map((restartCount) => {
+      const end = { ...terminated, finishedAt: `2026-11-24T08:0${restartCount}:00Z` };
+      const status = { ...containerStatus, restartCount, state: { running: {} }, lastState: { terminated: end } };
+      return auditEvent({ containerStatuses: [status] }, { auditID: `${restartCount}` });
+    });
+    expect(diagnosed(events.map(line).join("")).failures.total).toBe(3);
+  });
+
   it("an audit event that is in the file twice is one, and said to be a duplicate", () => {
     const { query, skipped } = diagnosed(line(auditEvent()).repeat(2));
     expect(query.total).toBe(1);
@@ -199,6 +224,46 @@ describe("damage is counted and named, never fatal", () => {
     const { skipped, failures } = diagnosed(`${bad}${good}`, { pieceBytes: 1_048_576 });
     expect(skipped.byCause).toEqual(byCause);
     expect(failures.total).toBe(1);
+  });
+
+  it.each([
+    ["rows of counts", "bin(1h),count(*)\n2026-11-24 08:00:00.000,2\n", { aggregatedRow: 1 }],
+    [
+      "rows of counts, as JSON",
+      JSON.stringify({
+        results: [
+          [
+            { field: "bin(1h)", value: "x" },
+            { field: "count(*)", value: "2" },
+          ],
+        ],
+      }),
+      { aggregatedRow: 1 },
+    ],
+    ["objects of other kinds", JSON.stringify({ kind: "List", items: [{ kind: "ConfigMap" }] }), { notRecognised: 1 }],
+    ["a damaged packed record", `H4sI${"A".repeat(40)}\n`, { truncatedGzip: 1 }],
+  ])("%s are nothing usable", (_, text, byCause) => {
+    const { skipped, usable } = diagnosed(text);
+    expect(skipped.byCause).toEqual(byCause);
+    expect(usable).toBe(0);
+  });
+
+  it("a line of another format under a CSV header is no row of it, whatever its commas", () => {
+    const csv = inputs["Insights CSV"]?.text ?? "";
+    const { failures, skipped } = diagnosed(`${csv}${inputs["kubelet journal, short"]?.text ?? ""}`);
+    expect(failures.total).toBe(1);
+    expect(skipped.lines).toBe(0);
+  });
+
+  it("an empty list, a header without rows and a journal without entries are usable, and hold nothing", () => {
+    for (const text of [
+      '{"events":[]}',
+      '{"results":[],"status":"Complete"}',
+      "@timestamp,@message\n",
+      "-- No entries --\n",
+    ]) {
+      expect(diagnosed(text).usable).toBeGreaterThan(0);
+    }
   });
 
   it("a cut document gives its complete records", () => {

@@ -1,4 +1,5 @@
 /** One failed start in the words of the real API server, kubelet and containerd, wrapped as each accepted format wraps it. */
+import { gzipSync } from "node:zlib";
 import { Tally } from "../../../src/diagnose/findings/tally.ts";
 import { findingsOf } from "../../../src/diagnose/findings/findings.ts";
 import { verdictOf } from "../../../src/diagnose/findings/verdict.ts";
@@ -92,6 +93,13 @@ const newEvent = {
   reportingInstance: "young-1",
 };
 
+const subscription = {
+  messageType: "DATA_MESSAGE",
+  logGroup: "/aws/eks/x/cluster",
+  logEvents: [{ id: "1", timestamp: loggedMs, message: audit }],
+};
+const packed = gzipSync(JSON.stringify(subscription)).toString("base64");
+
 const klog =
   `E1124 08:08:17.512345    1234 pod_workers.go:1301] "Error syncing pod, skipping" err="failed to \\"StartContainer\\" for \\"main\\" with ` +
   `RunContainerError: \\"${PROC0}\\"" pod="shop/app-15-6689bbb7f5-5nzgl" podUID="dbf30f3f-b164-43e2-a66e-fd6fa1297ad7"`;
@@ -153,8 +161,39 @@ export const inputs: Readonly<Record<string, { text: string; query: number }>> =
     text: `${JSON.stringify({ messageType: "CONTROL_MESSAGE", logEvents: [{ id: "", timestamp: 1, message: "CWL CONTROL MESSAGE" }] })}${JSON.stringify({ messageType: "DATA_MESSAGE", logGroup: "/aws/eks/x/cluster", logEvents: [{ id: "1", timestamp: loggedMs, message: audit }] })}`,
     query: 1,
   },
+  "subscription in base64 and gzip, as Lambda gets it": {
+    text: JSON.stringify({ awslogs: { data: packed } }),
+    query: 1,
+  },
+  "subscription in base64 and gzip, as Kinesis has it": {
+    text: JSON.stringify({ Records: [{ kinesis: { partitionKey: "p", data: packed }, eventSource: "aws:kinesis" }] }),
+    query: 1,
+  },
+  "subscription in base64 and gzip, bare": { text: `${packed}\n`, query: 1 },
+  "get-log-events": {
+    text: JSON.stringify({
+      events: [{ timestamp: loggedMs, message: audit, ingestionTime: 1 }],
+      nextForwardToken: "f/1",
+    }),
+    query: 1,
+  },
+  "audit EventList, indented": {
+    text: JSON.stringify(
+      { kind: "EventList", apiVersion: "audit.k8s.io/v1", metadata: {}, items: [auditEvent()] },
+      undefined,
+      2,
+    ),
+    query: 1,
+  },
+  "audit events in a list": { text: JSON.stringify([auditEvent()]), query: 1 },
   "kubelet journal, short": { text: `Nov 24 08:08:17 young-1 kubelet[1234]: ${klog}\n`, query: 0 },
   "kubelet journal, ISO": { text: `2026-11-24T08:08:17+0000 young-1 kubelet[1234]: ${klog}\n`, query: 0 },
+  "kubelet journal, short-full, with the journal's own lines": {
+    text: `-- Logs begin at Tue 2026-11-24 00:00:00 UTC. --\nTue 2026-11-24 08:08:17 UTC young-1 kubelet[1234]: ${klog}\n-- Reboot --\n`,
+    query: 0,
+  },
+  "kubelet journal, short-unix": { text: `${loggedMs / 1_000}000 young-1 kubelet[1234]: ${klog}\n`, query: 0 },
+  "kubelet by syslog": { text: `<30>1 2026-11-24T08:08:17.512Z young-1 kubelet 1234 - - ${klog}\n`, query: 0 },
   "kubelet journal, JSON": {
     text: `${JSON.stringify({ __REALTIME_TIMESTAMP: String(loggedMs * 1_000), _HOSTNAME: "young-1", SYSLOG_IDENTIFIER: "kubelet", MESSAGE: klog })}\n`,
     query: 0,
@@ -176,6 +215,16 @@ export const inputs: Readonly<Record<string, { text: string; query: number }>> =
     text: JSON.stringify({ apiVersion: "v1", kind: "List", items: [newEvent] }, undefined, 4),
     query: 0,
   },
+  "an EventList of events.k8s.io, whose items have no kind": {
+    text: JSON.stringify({
+      apiVersion: "events.k8s.io/v1",
+      kind: "EventList",
+      items: [{ ...newEvent, apiVersion: undefined, kind: undefined }],
+    }),
+    query: 0,
+  },
+  "one Event": { text: JSON.stringify(kubeletEvent, undefined, 4), query: 0 },
+  "one Pod": { text: JSON.stringify(podObject, undefined, 4), query: 0 },
   "kubectl get pods": {
     text: JSON.stringify({ apiVersion: "v1", kind: "List", items: [podObject] }, undefined, 4),
     query: 0,
@@ -185,7 +234,7 @@ export const inputs: Readonly<Record<string, { text: string; query: number }>> =
 /** Reads bytes, in pieces if wanted, as `paceline diagnose` does. */
 export function diagnosed(bytes: string | Uint8Array, { pieceBytes = 65_536, binMs = 3_600_000 } = {}) {
   const tally = new Tally(binMs, { sinceMs: undefined, untilMs: undefined });
-  const reader = new InputReader(tally, NOW_MS);
+  const reader = new InputReader(tally, { nowMs: NOW_MS, seenMs: undefined });
   const all = Buffer.from(bytes as string);
   for (let at = 0; at < all.length; at += pieceBytes) reader.push(Buffer.from(all.subarray(at, at + pieceBytes)));
   reader.end();

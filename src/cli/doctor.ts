@@ -1,0 +1,86 @@
+/** `paceline doctor`: is a live cluster set up for herds, and is Paceline well in it? Reads only. */
+import { Command, InvalidArgumentError } from "commander";
+import { DEFAULT_NAMESPACE } from "../api/names.ts";
+import { createApiClient } from "../cluster/api-client.ts";
+import { ApiError } from "../cluster/api-error.ts";
+import { systemClock } from "../cluster/clock.ts";
+import { loadCredentials } from "../cluster/credentials.ts";
+import type { ClusterFacts } from "../diagnose/doctor/facts.ts";
+import { gatherCluster } from "../diagnose/doctor/gather/gather.ts";
+import { judge } from "../diagnose/doctor/judge/judge.ts";
+import { doctorJson, doctorText } from "../diagnose/doctor/report.ts";
+import { UsageError } from "./usage-error.ts";
+
+interface DoctorFlags {
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly namespace?: string;
+  readonly sample: number;
+  readonly json?: true;
+}
+
+/** Kubelets asked for their configuration: nodes of one kind are set up alike. Assumed. */
+const SAMPLE = 100;
+
+function parseSample(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError("give a whole number above 0.");
+  return count;
+}
+
+/** The command with its flags. */
+export function doctorCommand(): Command {
+  return new Command("doctor")
+    .description(
+      "Look at a live cluster, changing nothing, and say what about nodes, schedulers, autoscalers and Paceline itself should be changed, and why.",
+    )
+    .option("--kubeconfig <file>", "kubeconfig to use; default as for serve")
+    .option("--context <name>", "context of the kubeconfig; default: its current one")
+    .option(
+      "-n, --namespace <name>",
+      `namespace of Paceline's policy and Lease; default: where its webhooks say, else ${DEFAULT_NAMESPACE}`,
+      process.env["PACELINE_NAMESPACE"],
+    )
+    .option(
+      "--sample <count>",
+      "most kubelets to ask for their configuration, at least one of each kind first",
+      parseSample,
+      SAMPLE,
+    )
+    .option("--json", "print one JSON object")
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 nothing to mend, 1 findings, 2 wrong usage or no cluster.\nIt takes the right to list nodes, pods, events and the like; what may not be read is told and left out.",
+    )
+    .action((flags: DoctorFlags) => doctor(flags));
+}
+
+async function doctor(flags: DoctorFlags): Promise<void> {
+  const facts = await look(flags);
+  const findings = judge(facts);
+  process.stdout.write(
+    flags.json ? `${JSON.stringify(doctorJson(facts, findings), undefined, 2)}\n` : doctorText(facts, findings),
+  );
+  if (findings.length > 0) process.exitCode = 1;
+}
+
+/** @throws UsageError when there is no cluster to look at, or nothing in it may be seen. */
+async function look({ kubeconfig, context, namespace, sample }: DoctorFlags): Promise<ClusterFacts> {
+  const access = await loadCredentials({ kubeconfig, context }, process.env).catch((cause: unknown) => {
+    throw new UsageError(`cannot tell how to reach the cluster: ${(cause as Error).message}`, { cause });
+  });
+  const client = createApiClient(access);
+  try {
+    const options = { namespace, defaultNamespace: DEFAULT_NAMESPACE, sample, clock: systemClock };
+    const facts = await gatherCluster(client, options);
+    if (facts.nodes === undefined && facts.pods === undefined) {
+      throw new UsageError(`neither nodes nor pods may be read: ${facts.notes.join("; ")}`);
+    }
+    return facts;
+  } catch (cause) {
+    if (!(cause instanceof ApiError)) throw cause;
+    throw new UsageError(`no cluster at ${client.url}: ${cause.message}`, { cause });
+  } finally {
+    await client.close();
+  }
+}

@@ -1,0 +1,79 @@
+/** Facts of a healthy, paced cluster, for tests of the rules: each test spoils one thing. */
+import { nodeFacts } from "../../../src/cluster/facts.ts";
+import type { ClusterFacts, KubeletSeen, OursSeen, PodsSeen, WebhookSeen } from "../../../src/diagnose/doctor/facts.ts";
+import { findingsOf } from "../../../src/diagnose/findings/findings.ts";
+import { Tally } from "../../../src/diagnose/findings/tally.ts";
+import { verdictOf } from "../../../src/diagnose/findings/verdict.ts";
+import { readObject } from "../../../src/diagnose/records/objects.ts";
+import { defaultPolicy } from "../../../src/policy/parse.ts";
+import type { PacingPolicyInput } from "../../../src/policy/schema.ts";
+import { rawNode } from "../../support/raw-objects.ts";
+
+export const NOW_MS = Date.parse("2026-11-24T12:00:00Z");
+const DAY_MS = 86_400_000;
+
+export const kubelet: KubeletSeen = {
+  node: "node-1",
+  registryPullQPS: 10,
+  registryBurst: 15,
+  serializeImagePulls: false,
+  maxParallelImagePulls: 6,
+  runtimeRequestTimeoutMs: 120_000,
+  cgroupVersion: 2,
+  psi: true,
+};
+
+const certificate = { subject: "CN=paceline", fromMs: NOW_MS - 10 * DAY_MS, toMs: NOW_MS + 80 * DAY_MS };
+
+const webhook = (name: string): WebhookSeen => ({
+  configuration: "MutatingWebhookConfiguration/paceline",
+  name,
+  failurePolicy: "Ignore",
+  timeoutSeconds: 2,
+  seesKubeSystem: false,
+  address: "https://10.0.0.1",
+  serviceNamespace: undefined,
+  authorities: [certificate],
+  answer: { kind: "trusted", certificate },
+});
+
+export const policyResult = (over: Omit<PacingPolicyInput, "apiVersion" | "kind"> = {}) => ({
+  ok: true as const,
+  policy: defaultPolicy(over),
+});
+
+export const ours: OursSeen = {
+  namespace: "paceline",
+  webhooks: [webhook("pods.paceline.dev"), webhook("nodes.paceline.dev")],
+  leader: { holder: "a", alive: true, renewed: "2026-11-24T11:59:58.000000Z" },
+  policy: policyResult(),
+  missingRights: [],
+  account: "system:serviceaccount:paceline:paceline",
+};
+
+/** Pods as the reader of pods and Events makes them of raw objects. */
+export function podsSeen(objects: readonly object[] = [], over: Partial<PodsSeen> = {}): PodsSeen {
+  const tally = new Tally(3_600_000, { sinceMs: NOW_MS - DAY_MS, untilMs: undefined });
+  tally.nodeCreated("node-1", NOW_MS - 300_000);
+  for (const object of objects) readObject(object as Readonly<Record<string, unknown>>, "", undefined, tally);
+  const starts = findingsOf(tally);
+  const rest = { count: objects.length, held: [], startedOnYoung: new Map<string, number>(), images: [] };
+  return { ...rest, starts, verdict: verdictOf(starts), ...over };
+}
+
+export function clusterFacts(over: Partial<ClusterFacts> = {}): ClusterFacts {
+  const { images: _images, ...node } = nodeFacts(rawNode());
+  return {
+    nowMs: NOW_MS,
+    nodes: [{ ...node, instanceType: "m5.xlarge", runtime: "containerd://2.1.5", kubelet: "v1.36.3" }],
+    kubelets: [kubelet],
+    pods: podsSeen(),
+    ours,
+    schedulers: [],
+    daemonSets: [{ name: "kube-system/cni", toleratesFence: true }],
+    nodePools: [],
+    autoscalers: [],
+    notes: [],
+    ...over,
+  };
+}

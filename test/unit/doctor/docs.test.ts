@@ -1,0 +1,36 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { findingCodes } from "../../../src/diagnose/doctor/finding-codes.ts";
+import { serviceRights } from "../../../src/diagnose/doctor/gather/rights.ts";
+import { recordsOf, textOf, textsOf } from "../../../src/cluster/kube-json.ts";
+import { configDocuments } from "../../../dev/install.ts";
+
+describe("one truth", () => {
+  it("docs/doctor.md lists the findings that exist, with why they matter, and no others", () => {
+    const page = readFileSync(new URL("../../../docs/doctor.md", import.meta.url), "utf8");
+    const rows = [...page.matchAll(/^\| `(\w+)` +\| (.+?) +\|$/gm)].map(([, code, why]) => [code, why]);
+    expect(rows).toEqual(Object.entries(findingCodes));
+  });
+
+  it("the rights that doctor asks for are those that webhook-config/rbac.yaml grants", async () => {
+    const granted = (await configDocuments("rbac.yaml"))
+      .filter(({ kind }) => kind === "ClusterRole" || kind === "Role")
+      .flatMap((role) => recordsOf(role["rules"]).flatMap((rule) => rightsOf(rule, role.kind === "Role")));
+    const asked = serviceRights("paceline").map(
+      ({ verb, group = "", resource, name = "", namespace }) =>
+        `${verb} ${group}/${resource}/${name} ${namespace === undefined}`,
+    );
+    expect(asked.sort()).toEqual(granted.sort());
+  });
+});
+
+function rightsOf(rule: Readonly<Record<string, unknown>>, namespaced: boolean): string[] {
+  const names = textsOf(rule["resourceNames"]);
+  return textsOf(rule["verbs"]).flatMap((verb) =>
+    textsOf(rule["resources"]).flatMap((resource) =>
+      (names.length > 0 ? names : [""]).map(
+        (name) => `${verb} ${textOf(textsOf(rule["apiGroups"])[0])}/${resource}/${name} ${!namespaced}`,
+      ),
+    ),
+  );
+}
