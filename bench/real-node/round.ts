@@ -15,7 +15,7 @@ import { type Outcome, outcomeOf } from "./outcome.ts";
 import type { Programs } from "./programs.ts";
 import { startSampler } from "./sampler.ts";
 import type { Round } from "./rounds.ts";
-import { batchSize, PODS, type Setting } from "./settings.ts";
+import { batchSize, nodeClassOf, PODS, type Setting } from "./settings.ts";
 import { type Decision, timeline } from "./timeline.ts";
 
 export interface RoundOptions extends Round {
@@ -72,10 +72,9 @@ async function startPaceline(cp: ControlPlane, setting: Setting, disk: Disk, nod
   return service;
 }
 
-/** The node class states its time-out; what the disk writes is left to be learnt. All else is at its default. */
 function policyFor(setting: Setting, disk: Disk, node: RealNode): PolicyDraft {
   return {
-    nodeClasses: [{ name: "bench", drainSeconds: setting.drainSeconds }],
+    nodeClasses: [nodeClassOf(setting)],
     telemetry: { source: "node-exporter", port: node.exporterPort, device: disk.device },
   };
 }

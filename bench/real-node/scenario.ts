@@ -1,6 +1,6 @@
 /** The same herd for `paceline simulate` (docs/simulate.md): what the model predicts is compared with what was measured. */
 import { stringify } from "yaml";
-import { COMPRESSIBILITY, IMAGES, NODE_CPUS, NODE_GIB, type Setting } from "./settings.ts";
+import { COMPRESSIBILITY, IMAGES, NODE_CPUS, NODE_GIB, nodeClassOf, type Setting } from "./settings.ts";
 
 const name = (index: number) => `app-${String(index).padStart(2, "0")}`;
 const MB_PER_MIB = 1_048_576 / 1e6;
@@ -26,7 +26,7 @@ export function scenarioOf(setting: Setting): string {
       })),
       workloads: ["a", "b"].flatMap((half) => images.map((image) => ({ name: `${image}-${half}`, images: [image] }))),
       kubelet: { runtimeRequestTimeoutSeconds: setting.runtimeRequestTimeoutSeconds },
-      policy: { nodeClasses: [{ name: "bench", drainSeconds: setting.drainSeconds }] },
+      policy: { nodeClasses: [nodeClassOf(setting)] },
     },
     { lineWidth: 120, collectionStyle: "any" },
   );

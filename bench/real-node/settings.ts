@@ -78,3 +78,8 @@ export function imageName(setting: string, index: number): string {
   return `${REGISTRY}/${setting}/app-${String(index).padStart(2, "0")}:1`;
 }
 export const PAUSE_IMAGE = `${REGISTRY}/pause:1`;
+
+/** Paceline's node class: what an operator knows of disk and time-out. All else is at its default. */
+export function nodeClassOf({ drainSeconds, diskMibPerSecond }: Setting) {
+  return { name: "bench", drainSeconds, diskMiBPerSecond: diskMibPerSecond };
+}
