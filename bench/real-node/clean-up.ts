@@ -4,8 +4,9 @@
  */
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { ourCgroups, restoreRootControllers, rootControllers } from "./cgroups.ts";
 import { liftThrottle, ourLoops } from "./disk.ts";
-import { BACKING, BRIDGE, CGROUP, RUN, run, STATE_FILE, until } from "./host.ts";
+import { BACKING, BRIDGE, RUN, run, STATE_FILE, until } from "./host.ts";
 
 /** Settings of the kernel that a kubelet changes for good (its `protectKernelDefaults` would only complain). */
 const SYSCTLS = [
@@ -26,6 +27,8 @@ interface State {
   readonly sysctls: Readonly<Record<string, string>>;
   /** Those of FOLDERS that were not there. */
   readonly absent: readonly string[];
+  /** What the root of cgroup v2 gives to its children. */
+  readonly controllers: readonly string[];
 }
 
 /** Writes down how the machine was, before it is changed. A file that is there already tells of a run that crashed. */
@@ -33,7 +36,8 @@ export function rememberHost(): void {
   if (existsSync(STATE_FILE)) return;
   const readable = SYSCTLS.filter((name) => existsSync(`/proc/sys/${name}`));
   const sysctls = Object.fromEntries(readable.map((name) => [name, readFileSync(`/proc/sys/${name}`, "utf8").trim()]));
-  const state: State = { sysctls, absent: FOLDERS.filter((folder) => !existsSync(folder)) };
+  const absent = FOLDERS.filter((folder) => !existsSync(folder));
+  const state: State = { sysctls, absent, controllers: rootControllers() };
   writeFileSync(STATE_FILE, JSON.stringify(state));
 }
 
@@ -52,7 +56,7 @@ export async function cleanUp(): Promise<void> {
 
 /** Kills our processes: those in our cgroups, and those whose command line names our folder. Returns how many there were. */
 function endProcesses(): number {
-  const ours = new Set([...cgroupFolders().flatMap(processesIn), ...processesNaming(RUN)]);
+  const ours = new Set([...ourCgroups().flatMap(processesIn), ...processesNaming(RUN)]);
   ours.delete(process.pid);
   for (const pid of ours) {
     try {
@@ -91,21 +95,10 @@ function readOr(path: string, otherwise = ""): string {
   }
 }
 
-/** All our cgroups, children first. */
-function cgroupFolders(): string[] {
-  const roots = readdirSync("/sys/fs/cgroup").map((controller) => join("/sys/fs/cgroup", controller, CGROUP));
-  return [...new Set(roots.filter(existsSync).flatMap(tree))];
-}
-
-function tree(folder: string): string[] {
-  const children = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  return [...children.flatMap((child) => tree(join(folder, child.name))), folder];
-}
-
 const processesIn = (cgroup: string) => readOr(join(cgroup, "cgroup.procs")).split("\n").filter(Boolean).map(Number);
 
 function removeCgroups(): boolean {
-  for (const folder of cgroupFolders()) {
+  for (const folder of ourCgroups()) {
     try {
       rmdirSync(folder);
     } catch {
@@ -133,10 +126,11 @@ async function unmountAll(): Promise<void> {
 function restoreHost(): void {
   const text = readOr(STATE_FILE);
   if (text === "") return;
-  const { sysctls, absent } = JSON.parse(text) as State;
+  const { sysctls, absent, controllers } = JSON.parse(text) as State;
   for (const [name, value] of Object.entries(sysctls)) {
     if (readOr(`/proc/sys/${name}`).trim() !== value) writeFileSync(`/proc/sys/${name}`, value);
   }
+  restoreRootControllers(controllers);
   removeDanglingLogs();
   for (const folder of absent) rmSync(folder, { recursive: true, force: true });
   rmSync(STATE_FILE);

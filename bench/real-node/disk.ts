@@ -5,8 +5,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { basename } from "node:path";
+import { liftThrottleOf, setThrottle } from "./cgroups.ts";
 import { BACKING, BACKING_BYTES, DISK, run } from "./host.ts";
-import type { Setting } from "./settings.ts";
+import { NODE_GIB, type Setting } from "./settings.ts";
 
 export interface Disk {
   /** Name of the device that the file system is on, such as `loop1`. */
@@ -15,7 +16,6 @@ export interface Disk {
   throttle(setting: Pick<Setting, "diskMibPerSecond" | "iops">): void;
 }
 
-const BLKIO = "/sys/fs/cgroup/blkio";
 /** KiB; the size of the largest request that EBS counts as one I/O. */
 const MAX_REQUEST_KIB = "256";
 
@@ -39,27 +39,14 @@ export async function makeDisk(): Promise<Disk> {
 }
 
 /**
- * As much of this file system may be dirty in the page cache as the kernel's default of 20 % allows a node of 8 GiB: else
+ * As much of this file system may be dirty in the page cache as the kernel's default of 20 % allows a node of NODE_GIB: else
  * the failing point would depend on this machine's memory (Documentation/ABI/testing/sysfs-class-bdi).
  */
-const DIRTY_BYTES = 0.2 * 8 * 1024 ** 3;
+const DIRTY_BYTES = 0.2 * NODE_GIB * 1024 ** 3;
 
 function limitDirty(numbers: string): void {
   writeFileSync(`/sys/class/bdi/${numbers}/strict_limit`, "1");
   writeFileSync(`/sys/class/bdi/${numbers}/max_bytes`, String(Math.round(DIRTY_BYTES)));
-}
-
-interface Throttle {
-  readonly bytesPerSecond: number;
-  readonly iops: number;
-}
-
-/** @param numbers `major:minor`. Zero takes the throttle off. */
-function setThrottle(numbers: string, { bytesPerSecond, iops }: Throttle): void {
-  for (const direction of ["read", "write"]) {
-    writeFileSync(`${BLKIO}/blkio.throttle.${direction}_bps_device`, `${numbers} ${bytesPerSecond}`);
-    writeFileSync(`${BLKIO}/blkio.throttle.${direction}_iops_device`, `${numbers} ${iops}`);
-  }
 }
 
 /** Our loop devices, the upper one first: those on our file, and those on these. */
@@ -76,6 +63,6 @@ export async function ourLoops(): Promise<string[]> {
 export async function liftThrottle(): Promise<void> {
   for (const name of await ourLoops()) {
     const numbers = readFileSync(`/sys/block/${basename(name)}/dev`, "utf8").trim();
-    setThrottle(numbers, { bytesPerSecond: 0, iops: 0 });
+    liftThrottleOf(numbers);
   }
 }

@@ -11,24 +11,29 @@ import type { Outcome } from "./outcome.ts";
 import { picture } from "./picture.ts";
 import { buildPrograms } from "./programs.ts";
 import { shortcomings, table } from "./report.ts";
-import { missing } from "./requirements.ts";
+import { disturbance, missing } from "./requirements.ts";
 import { runRound } from "./round.ts";
-import { type Setting, type SettingName, settings, strategies, type Strategy } from "./settings.ts";
+import { finishedRound, forgetRounds, keepRound, type Round, roundsOf } from "./rounds.ts";
+import { type SettingName, settings, strategies, type Strategy } from "./settings.ts";
 
-const USAGE = `npm run bench:real-node [-- --quick] [--rounds N] [--setting harsh,mild] [--strategy all-at-once,paceline,…] [--out FOLDER] [--logs] [--json]
+const USAGE = `npm run bench:real-node [-- --quick] [--rounds N] [--setting harsh,mild] [--strategy all-at-once,paceline,…]
+                           [--at-most N] [--resume] [--out FOLDER] [--logs] [--json]
 
 Runs the herd on a real kubelet and containerd whose disk is throttled. Root on Linux only; puts everything back.
---quick     harsh setting, one round, all-at-once and paceline
---logs      keeps the logs of kubelet, containerd and Paceline in the output folder (default out/real-node)
+--quick     harsh setting, one round, all-at-once and paceline; without it both settings, two rounds, all strategies
+--at-most   makes so many rounds now (a round takes two to three minutes) and leaves the rest to --resume
+--resume    keeps the finished rounds of the output folder (default out/real-node) and makes those that are missing
+--logs      keeps in it the logs of kubelet, containerd and Paceline, and a timeline, of each round
 --clean     only removes what a crashed run left
-Exit 0: the targets are met. Exit 1: they are not. Exit 2: wrong usage, or the machine lacks something.`;
+Exit 0: the targets are met, or rounds are left. Exit 1: they are not. Exit 2: wrong usage, or the machine lacks something.`;
 
 class UsageError extends Error {}
 
 interface Plan {
-  readonly settings: readonly Setting[];
-  readonly strategies: readonly Strategy[];
-  readonly rounds: number;
+  readonly rounds: readonly Round[];
+  /** How many of them may be made now. */
+  readonly atMost: number;
+  readonly resume: boolean;
   readonly out: string;
   readonly logs: boolean;
   readonly json: boolean;
@@ -42,6 +47,8 @@ function readArguments() {
         rounds: { type: "string" },
         setting: { type: "string" },
         strategy: { type: "string" },
+        "at-most": { type: "string" },
+        resume: { type: "boolean", default: false },
         out: { type: "string", default: "out/real-node" },
         logs: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
@@ -69,51 +76,65 @@ function chosen<T extends string>(
   return names as T[];
 }
 
+/** @throws UsageError unless it is a whole number from 1. */
+function count(option: string, text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1) throw new UsageError(`--${option}: give a whole number from 1`);
+  return number;
+}
+
 function planOf(values: ReturnType<typeof readArguments>): Plan {
   const names = Object.keys(settings) as SettingName[];
-  const rounds = Number(values.rounds ?? (values.quick ? 1 : 2));
-  if (!Number.isInteger(rounds) || rounds < 1) throw new UsageError("--rounds: give a whole number from 1");
-  const { out, logs, json } = values;
-  return {
-    settings: chosen("setting", values.setting, names, values.quick ? ["harsh"] : names).map((name) => settings[name]),
-    strategies: chosen(
-      "strategy",
-      values.strategy,
-      strategies,
-      values.quick ? ["all-at-once", "paceline"] : strategies,
-    ),
-    ...{ rounds, out, logs, json },
-  };
+  const { quick, resume, out, logs, json } = values;
+  const ofSettings = chosen("setting", values.setting, names, quick ? ["harsh"] : names).map((name) => settings[name]);
+  const quickly: readonly Strategy[] = ["all-at-once", "paceline"];
+  const ofStrategies = chosen("strategy", values.strategy, strategies, quick ? quickly : strategies);
+  const rounds = roundsOf(ofSettings, ofStrategies, count("rounds", values.rounds ?? (quick ? "1" : "2")));
+  const atMost = values["at-most"] === undefined ? rounds.length : count("at-most", values["at-most"]);
+  return { rounds, atMost, resume, out, logs, json };
 }
 
 const say = (line: string) => void process.stderr.write(`real-node: ${line}\n`);
 
-/** Rounds alternate between the strategies, so that whatever drifts touches all of them. */
+/** Makes the rounds that are missing, as many as it may. Returns the outcomes of all that are finished then. */
 async function measure(plan: Plan, signal: AbortSignal): Promise<Outcome[]> {
   await findBinaries();
   const programs = await buildPrograms(say);
-  const outcomes: Outcome[] = [];
-  for (const setting of plan.settings) {
-    say(`images of ${setting.name} (made once: a minute)`);
-    const images = await buildImages(setting, programs.pause);
-    for (let round = 1; round <= plan.rounds; round += 1) {
-      for (const strategy of plan.strategies) {
-        signal.throwIfAborted();
-        const logFolder = plan.logs ? plan.out : undefined;
-        outcomes.push(await runRound({ setting, strategy, round, images, programs, signal, logFolder, say }));
-        save(plan, outcomes);
-      }
-    }
+  const { out, rounds, atMost } = plan;
+  if (!plan.resume) forgetRounds(out);
+  for (const round of rounds.filter((one) => !finishedRound(out, one)).slice(0, atMost)) {
+    signal.throwIfAborted();
+    say(`images of ${round.setting.name} (made once: a minute)`);
+    const images = await buildImages(round.setting, programs.pause);
+    const logFolder = plan.logs ? out : undefined;
+    keepRound(out, round, await runRound({ ...round, images, programs, signal, logFolder, say }));
+    save(out, finished(plan));
   }
-  return outcomes;
+  return finished(plan);
+}
+
+function finished({ out, rounds }: Plan): Outcome[] {
+  return rounds.map((round) => finishedRound(out, round)).filter((outcome) => outcome !== undefined);
 }
 
 /** After every round: a run that is ended early has something to show. */
-function save({ out }: Plan, outcomes: readonly Outcome[]): void {
+function save(out: string, outcomes: readonly Outcome[]): void {
   mkdirSync(out, { recursive: true });
   writeFileSync(join(out, "result.json"), JSON.stringify(outcomes));
   writeFileSync(join(out, "table.md"), `${table(outcomes)}\n`);
   writeFileSync(join(out, "picture.html"), picture(outcomes));
+}
+
+/** 0 when the targets are met, or when that cannot be told yet. */
+function verdict(plan: Plan, outcomes: readonly Outcome[]): number {
+  const left = plan.rounds.length - outcomes.length;
+  if (left > 0) {
+    say(`${left} of ${plan.rounds.length} rounds are left; --resume makes them`);
+    return 0;
+  }
+  const missed = shortcomings(outcomes);
+  for (const message of missed) say(message);
+  return missed.length > 0 ? 1 : 0;
 }
 
 async function main(): Promise<number> {
@@ -132,11 +153,10 @@ async function main(): Promise<number> {
   return withFileLock(LOCK_FILE, async () => {
     await cleanUp();
     if (values.clean) return 0;
+    if (disturbance() !== "") say(disturbance());
     const outcomes = await measure(plan, interrupted.signal);
     console.log(plan.json ? JSON.stringify(outcomes) : table(outcomes));
-    const missed = shortcomings(outcomes);
-    for (const message of missed) say(message);
-    return missed.length > 0 ? 1 : 0;
+    return verdict(plan, outcomes);
   });
 }
 

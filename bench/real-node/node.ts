@@ -1,11 +1,12 @@
 /** The real node: registry, node_exporter, containerd and kubelet, all with their files in our folder or on our disk. */
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createConnection } from "node:net";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import type { Child } from "../../dev/control-plane/child.ts";
 import type { ControlPlane } from "../../dev/control-plane/control-plane.ts";
 import { freePort } from "../../dev/control-plane/ports.ts";
+import { cgroupVersion, makeCgroups, throttled } from "./cgroups.ts";
 import type { Disk } from "./disk.ts";
 import { BRIDGE, CGROUP, DISK, NODE_IP, NODE_NAME, RUN, run, until } from "./host.ts";
 import type { BuiltImages } from "./images.ts";
@@ -58,17 +59,6 @@ async function makeBridge(): Promise<void> {
   await run("ip", "link", "add", BRIDGE, "type", "bridge");
   await run("ip", "address", "add", `${NODE_IP}/16`, "dev", BRIDGE);
   await run("ip", "link", "set", BRIDGE, "up");
-}
-
-/** One per controller of cgroup v1. A cpuset is empty until it is told its processors. */
-function makeCgroups(): void {
-  for (const controller of readdirSync("/sys/fs/cgroup")) {
-    mkdirSync(join("/sys/fs/cgroup", controller, CGROUP), { recursive: true });
-  }
-  for (const file of ["cpuset.cpus", "cpuset.mems"]) {
-    const value = readFileSync(join("/sys/fs/cgroup/cpuset", file), "utf8").trim();
-    writeFileSync(join("/sys/fs/cgroup/cpuset", CGROUP, file), value);
-  }
 }
 
 function write(name: string, content: string): string {
@@ -137,9 +127,13 @@ const listens = (host: string, port: number) => connects(createConnection({ host
 async function startContainerd(cp: ControlPlane): Promise<Child> {
   write("cni/10-bench.conflist", cniConfiguration());
   const config = write("containerd.toml", containerdConfiguration());
-  const child = await cp.startProgram("containerd", "containerd", ["--config", config]);
+  const child = await startThrottled(cp, "containerd", "containerd", ["--config", config]);
   await untilOrEnd(child, () => connects(createConnection({ path: SOCKET })));
   return child;
+}
+
+function startThrottled(cp: ControlPlane, name: string, command: string, args: readonly string[]): Promise<Child> {
+  return cp.startProgram(name, ...throttled(cgroupVersion() ?? 1, command, args));
 }
 
 /** No gateway and no masquerade: pods reach nobody, and neither iptables nor ip_forward is touched. */
@@ -177,7 +171,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
 async function startKubelet(cp: ControlPlane, programs: Programs, setting: Setting): Promise<Child> {
   const config = write("kubelet.yaml", stringify(kubeletConfiguration(setting, await freePort())));
   const kubeconfig = write("kubelet.kubeconfig", cp.kubeconfigFor({ name: "admin", token: cp.token }));
-  const child = await cp.startProgram("kubelet", programs.kubelet, [
+  const child = await startThrottled(cp, "kubelet", programs.kubelet, [
     `--config=${config}`,
     `--kubeconfig=${kubeconfig}`,
     `--root-dir=${DISK}/kubelet`,

@@ -3,6 +3,7 @@ import { accessSync, constants, existsSync, readFileSync, statfsSync } from "nod
 import { freemem } from "node:os";
 import { delimiter, join } from "node:path";
 import { spawnSync } from "node:child_process";
+import { missingCgroups } from "./cgroups.ts";
 import { BACKING_BYTES } from "./host.ts";
 
 /** Folder of Debian's CNI plugins. */
@@ -59,10 +60,7 @@ function missingKernel(): string[] {
     if (!new RegExp(`\\b${name}$`, "m").test(filesystems))
       problems.push(`The kernel has no ${name} (modprobe ${name}).`);
   }
-  if (!existsSync("/sys/fs/cgroup/blkio/blkio.throttle.write_bps_device")) {
-    problems.push("There is no blkio controller of cgroup v1 at /sys/fs/cgroup/blkio; cgroup v2 is not supported yet.");
-  }
-  return problems;
+  return [...problems, ...missingCgroups()];
 }
 
 function missingMemory(): string[] {
@@ -72,4 +70,15 @@ function missingMemory(): string[] {
   const { bavail, bsize } = statfsSync("/dev/shm");
   if (bavail * bsize < BACKING_BYTES) problems.push("/dev/shm has less than 12 GiB left.");
   return problems;
+}
+
+/** Share of the last minute in which some task waited for a core, above which the figures would show it. Assumed. */
+const BUSY_CPU = 0.2;
+
+/** What other programs do to the figures, in a sentence; empty when they leave the cores alone, or nobody knows. */
+export function disturbance(pressure = "/proc/pressure/cpu"): string {
+  const text = existsSync(pressure) ? readFileSync(pressure, "utf8") : "";
+  const share = Number(/^some .*avg60=([\d.]+)/m.exec(text)?.[1] ?? 0) / 100;
+  if (share < BUSY_CPU) return "";
+  return `Other programs keep the cores busy (tasks waited ${Math.round(share * 100)} % of the last minute): the figures will show it.`;
 }

@@ -8,30 +8,29 @@ import { type RunningService, startServiceProcess } from "../../dev/service.ts";
 import { cleanUp, rememberHost } from "./clean-up.ts";
 import { type Disk, makeDisk } from "./disk.ts";
 import { createHerd, createOldNode, NAMESPACE, nodeIsReady, releaseInBatches } from "./herd.ts";
-import { RUN, until } from "./host.ts";
+import { NODE_NAME, RUN, until } from "./host.ts";
 import { type BuiltImages, warm } from "./images.ts";
 import { prepareNode, type RealNode } from "./node.ts";
 import { type Outcome, outcomeOf } from "./outcome.ts";
 import type { Programs } from "./programs.ts";
 import { startSampler } from "./sampler.ts";
-import { batchSize, PODS, type Setting, type Strategy } from "./settings.ts";
+import type { Round } from "./rounds.ts";
+import { batchSize, nodeClassOf, PODS, type Setting } from "./settings.ts";
+import { type Decision, timeline } from "./timeline.ts";
 
-export interface RoundOptions {
-  readonly setting: Setting;
-  readonly strategy: Strategy;
-  readonly round: number;
+export interface RoundOptions extends Round {
   readonly images: BuiltImages;
   readonly programs: Programs;
   /** Ends the round early. */
   readonly signal: AbortSignal;
-  /** Where logs and status are kept, if anywhere. */
+  /** Where logs and a timeline are kept, if anywhere. */
   readonly logFolder: string | undefined;
   readonly say: (line: string) => void;
 }
 
 const JOIN_MS = 60_000;
 /** Paceline's status is asked for this often, in ms, where logs are kept. */
-const STATUS_MS = 2_000;
+const STATUS_MS = 1_000;
 
 export async function runRound(options: RoundOptions): Promise<Outcome> {
   await cleanUp();
@@ -73,10 +72,9 @@ async function startPaceline(cp: ControlPlane, setting: Setting, disk: Disk, nod
   return service;
 }
 
-/** The node class states its time-out; what the disk writes is left to be learnt. All else is at its default. */
 function policyFor(setting: Setting, disk: Disk, node: RealNode): PolicyDraft {
   return {
-    nodeClasses: [{ name: "bench", drainSeconds: setting.drainSeconds }],
+    nodeClasses: [nodeClassOf(setting)],
     telemetry: { source: "node-exporter", port: node.exporterPort, device: disk.device },
   };
 }
@@ -97,7 +95,7 @@ async function stampede(cp: ControlPlane, stage: Stage, options: RoundOptions): 
   const readyMs = Date.now();
   const ending = AbortSignal.any([options.signal, AbortSignal.timeout(setting.giveUpSeconds * 1_000)]);
   const sampler = startSampler(disk.device, () => counts(observer));
-  const watching = startStatusLog(service, options.logFolder);
+  const decisions = watchDecisions(service, options.logFolder, readyMs);
   const telling = setInterval(() => {
     const { ready, inStartup } = counts(observer);
     const second = Math.round((Date.now() - readyMs) / 1_000);
@@ -114,8 +112,8 @@ async function stampede(cp: ControlPlane, stage: Stage, options: RoundOptions): 
   } finally {
     clearInterval(telling);
     sampler.stop();
-    watching.stop();
-    keepLogs(stage, options);
+    decisions.stop();
+    keepLogs(stage, options, timeline(sampler.looks, decisions.seen));
   }
   return outcomeOf({
     ...{ setting: setting.name, strategy, round, pods: PODS },
@@ -140,27 +138,33 @@ function readySeconds(observer: Observer, readyMs: number): number[] {
   );
 }
 
-/** Paceline's own view over time, for whoever wants to know why. */
-function startStatusLog(service: RunningService | undefined, folder: string | undefined): { stop(): void } {
-  if (!service || folder === undefined) return { stop: () => undefined };
-  mkdirSync(folder, { recursive: true });
-  const path = join(folder, "status.jsonl");
-  const look = async () => {
-    const { text } = await service.get("/status.json");
-    writeFileSync(path, `${JSON.stringify({ atMs: Date.now(), status: JSON.parse(text) as unknown })}\n`, {
-      flag: "a",
-    });
-  };
-  const timer = setInterval(() => void look().catch(() => undefined), STATUS_MS);
-  return { stop: () => clearInterval(timer) };
+interface Decisions {
+  readonly seen: readonly Decision[];
+  stop(): void;
 }
 
-function keepLogs({ node, service, observer }: Stage, { logFolder, strategy, round, setting }: RoundOptions): void {
+/** Paceline's own view over time, where logs are kept. */
+function watchDecisions(service: RunningService | undefined, folder: string | undefined, readyMs: number): Decisions {
+  if (!service || folder === undefined) return { seen: [], stop: () => undefined };
+  const seen: Decision[] = [];
+  const look = async () => {
+    const { text } = await service.get("/status.json");
+    const { nodes } = JSON.parse(text) as { nodes: (Decision & { name: string })[] };
+    const node = nodes.find(({ name }) => name === NODE_NAME);
+    if (node) seen.push({ ...node, second: (Date.now() - readyMs) / 1_000 });
+  };
+  const timer = setInterval(() => void look().catch(() => undefined), STATUS_MS);
+  return { seen, stop: () => clearInterval(timer) };
+}
+
+function keepLogs(stage: Stage, { logFolder, strategy, round, setting }: RoundOptions, seconds: string): void {
+  const { node, service, observer } = stage;
   if (logFolder === undefined) return;
   mkdirSync(logFolder, { recursive: true });
   const name = (what: string) => join(logFolder, `${setting.name}-${strategy}-${String(round)}.${what}`);
   writeFileSync(name("containerd.log"), node.containerdLog());
   writeFileSync(name("kubelet.log"), node.kubeletLog());
+  writeFileSync(name("timeline.tsv"), seconds);
   writeFileSync(name("pods.json"), JSON.stringify([...observer.pods.values()], null, 1));
   if (service) writeFileSync(name("paceline.log"), service.process.logTail(100_000));
 }

@@ -4,8 +4,8 @@
  */
 import type { HoldReason } from "../api/reasons.ts";
 import type { Cost, NodeLoad } from "./load.ts";
-import { BUSY_CPU_PRESSURE, BUSY_UTILISATION, fetcherLimit } from "./limit.ts";
-import { drainSeconds, leftSeconds } from "./load.ts";
+import { BUSY_CPU_PRESSURE, BUSY_UTILISATION, fetcherLimit, hasTimeLeft } from "./limit.ts";
+import { debtOf, drainSeconds, leftSeconds } from "./load.ts";
 import { pullsLeft } from "./pulls.ts";
 import type { Hold, Verdict } from "./verdict.ts";
 
@@ -99,12 +99,23 @@ function fetchersHeld(load: NodeLoad, { newBytes }: Cost, { lastFetcher }: Besid
 
 function diskOwes(load: NodeLoad, { newBytes }: Cost): Hold | undefined {
   const target = drainTarget(load);
-  const drain = drainSeconds(load, newBytes);
+  const drain = drainOf(load, newBytes);
   if (newBytes === 0 || drain <= target) return undefined;
-  const own = drain - drainSeconds(load, 0);
-  if (own > target && drain - own <= target * NEARLY_DRAINED_SHARE) return undefined;
+  const { own } = debtOf(load, newBytes);
+  if (own > target && drainSeconds(load) <= target * NEARLY_DRAINED_SHARE) return undefined;
   const figures = `${Math.ceil(drain)} s with this pod's images, ${target} s is the most`;
   return hold(load, "DiskOwes", `the disk of node ${load.facts.name} would need ${figures}`);
+}
+
+/**
+ * What is compared with the target, in s: all that would be owed. A disk that has time left may owe up to twice as much, of
+ * which the target is the most for images on their way and for this pod's own: below a threshold of its own the kernel
+ * leaves dirty pages be, waiting makes them no fewer; and one large image at a time leaves the disk idle while it is
+ * downloaded and unpacked (docs/real-node.md).
+ */
+function drainOf(load: NodeLoad, newBytes: number): number {
+  const { inFlight, cached, own } = debtOf(load, newBytes);
+  return hasTimeLeft(load.sample) ? Math.max(inFlight, own, (cached + own) / 2) : inFlight + cached + own;
 }
 
 /** A disk that several pulls keep busy is given less than one that has time left: that gets all that the class allows. */

@@ -15,6 +15,9 @@ export const BUSY_UTILISATION = 0.9;
  * 0.9 practically no moment passes without a queue.
  */
 export const BUSY_CPU_PRESSURE = 0.9;
+/** The disk is known to gain from more in parallel. What is unknown has no time left. */
+export const hasTimeLeft = (sample: NodeSample | undefined): boolean => (sample?.utilisation ?? 1) < BUSY_UTILISATION;
+
 /** Throughput is learnt only from intervals in which the disk was at least this busy: less is noise. Assumed. */
 const LEARNING_UTILISATION = 0.1;
 /** After a cut the limit rests for this long, so that one overload is not punished sample by sample. Assumed, in ms. */

@@ -148,22 +148,41 @@ export const writesInFlight = ({ bytesInFlight, nodeClass }: Pick<NodeLoad, "byt
  */
 const MOST_PROGRESS = 0.5;
 
-/**
- * Seconds until the disk has written what it owes: bytes in flight (as they reach the disk, less what of them it has
- * written) and dirty page cache, over what it was seen to write (real-node.md: "the debt is the harm").
- */
-export function drainSeconds(load: NodeLoad, newBytes: number): number {
-  const written = Math.min(load.limit.progressBytes, MOST_PROGRESS * writesInFlight(load));
-  return secondsToWrite(load, writesInFlight(load) - written + newBytes * load.nodeClass.unpackRatio);
+/** What a disk has to write, in seconds of its time (real-node.md: "the debt is the harm"). */
+export interface Debt {
+  /** Images on their way, as they reach the disk, less what of them it has written. */
+  readonly inFlight: number;
+  /** Dirty page cache. */
+  readonly cached: number;
+  /** What the pod in question adds. */
+  readonly own: number;
+}
+
+/** Over what the disk was seen to write. */
+export function debtOf(load: NodeLoad, newBytes: number): Debt {
+  return debtAfter(load, Math.min(load.limit.progressBytes, MOST_PROGRESS * writesInFlight(load)), newBytes);
+}
+
+function debtAfter(load: NodeLoad, written: number, newBytes: number): Debt {
+  const { sample, limit, nodeClass } = load;
+  const seconds = (bytes: number) => bytes / limit.bytesPerSecond;
+  return {
+    inFlight: seconds(writesInFlight(load) - written),
+    cached: seconds((sample?.dirtyBytes ?? 0) + (sample?.writebackBytes ?? 0)),
+    own: seconds(newBytes * nodeClass.unpackRatio),
+  };
+}
+
+/** Seconds until the disk has written all that it owes. */
+export function drainSeconds(load: NodeLoad): number {
+  const { inFlight, cached } = debtOf(load, 0);
+  return inFlight + cached;
 }
 
 /** Seconds until the disk runs dry: {@link drainSeconds} as far as anybody can guess, where a wrong guess costs little. */
 export function leftSeconds(load: NodeLoad): number {
-  return secondsToWrite(load, writesInFlight(load) - Math.min(load.limit.progressBytes, writesInFlight(load)));
-}
-
-function secondsToWrite({ sample, limit }: NodeLoad, bytes: number): number {
-  return (bytes + (sample?.dirtyBytes ?? 0) + (sample?.writebackBytes ?? 0)) / limit.bytesPerSecond;
+  const { inFlight, cached } = debtAfter(load, Math.min(load.limit.progressBytes, writesInFlight(load)), 0);
+  return inFlight + cached;
 }
 
 const sum = (amounts: readonly number[]) => amounts.reduce((total, amount) => total + amount, 0);

@@ -59,7 +59,7 @@ function nodeStatus(books: Books, { facts }: Place, nowMs: number): NodeStatus {
     nodeClass: load.nodeClass.name,
     ...{ inStartup: load.inStartup.length, reserved: load.reserved.length, offered: load.offered.length },
     ...{ stuck: load.stuck, limit: load.limit.slots, limitMove: load.limit.move, bytesInFlight: load.bytesInFlight },
-    drainSeconds: drainSeconds(load, 0),
+    drainSeconds: drainSeconds(load),
     drainTargetSeconds: load.nodeClass.drainSeconds,
     ...{ awaitMs: load.sample?.awaitMs, utilisation: load.sample?.utilisation },
     fenced: facts.fence !== undefined,

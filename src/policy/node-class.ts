@@ -81,7 +81,7 @@ export const NodeClass = section({
     .lt(120)
     .default(40)
     .describe(
-      "Longest time that the bytes owed to the disk may need to be written; well under the 120 s of the kubelet's runtimeRequestTimeout, at which starts fail.",
+      "Longest time that the bytes owed to the disk may need to be written; up to twice as long while the disk has time left. Keep it under half of the kubelet's runtimeRequestTimeout (120 s), at which starts fail.",
     ),
   awaitMs: AwaitMs.prefault({}).describe(
     "Thresholds of disk await, the mean time that an I/O takes with its queueing.",

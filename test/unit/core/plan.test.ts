@@ -324,6 +324,42 @@ describe("what the disk owes and what the kubelet may pull bound a release", () 
     ]);
   });
 
+  test("a disk with time left may owe up to twice the drain time in dirty pages: waiting makes them no fewer", () => {
+    const verdictAt = (utilisation: number, dirtyMib: number) => {
+      const pods = [aGatedPod("p1", { shape: aShape({ image: "i1", ownerName: "o1" }) })];
+      const pacer = pacerWith([aNode("n1")], [bound(aPod("busy"), "n1"), ...pods], slots(8, { drainSeconds: 20 }));
+      const sample = { atMs: START_MS, utilisation, dirtyBytes: dirtyMib * MIB };
+      pacer.observeSample(nodeName("n1"), sample, START_MS);
+      return pacer.plan(START_MS).held.map(({ hold }) => hold.reason)[0] ?? "released";
+    };
+    // 24 s, and 48 s, of a disk that writes 125 MiB/s.
+    expect([verdictAt(1, 3_000), verdictAt(0.2, 3_000)]).toEqual(["DiskOwes", "released"]);
+    expect(verdictAt(0.2, 6_000)).toBe("DiskOwes");
+  });
+
+  test("a disk with time left takes a large image while another is on its way, and no third one", () => {
+    const sizes = [550, 550, 550, 900]; // × 4 ÷ 125 MiB/s = 17.6 s each, and 28.8 s
+    const images = new Map(sizes.map((mib, n) => [imageName(`i${n}`), mib * MIB] as const));
+    const seen = anOldNode("seen", { images, allocatable: { cpu: 0, pods: 0 } });
+    const pods = sizes.map((_, n) => aGatedPod(`p${n}`, { shape: aShape({ image: `i${n}`, ownerName: `o${n}` }) }));
+    const releasedAt = (utilisation: number) => {
+      const pacer = pacerWith([seen, aNode("n1")], pods, slots(8, { drainSeconds: 20 }));
+      pacer.observeSample(nodeName("n1"), { atMs: START_MS, utilisation }, START_MS);
+      return released(pacer.plan(START_MS));
+    };
+    expect(releasedAt(1)).toEqual(["p0"]);
+    expect(releasedAt(0.2)).toEqual(["p0", "p1"]);
+  });
+
+  test("an image beyond the drain time goes alone, however idle the disk", () => {
+    const images = new Map([1, 2].map((n) => [imageName(`i${n}`), 900 * MIB] as const));
+    const seen = anOldNode("seen", { images, allocatable: { cpu: 0, pods: 0 } });
+    const pods = [1, 2].map((n) => aGatedPod(`p${n}`, { shape: aShape({ image: `i${n}`, ownerName: `o${n}` }) }));
+    const pacer = pacerWith([seen, aNode("n1")], pods, slots(8, { drainSeconds: 20 }));
+    pacer.observeSample(nodeName("n1"), { atMs: START_MS, utilisation: 0 }, START_MS);
+    expect(released(pacer.plan(START_MS))).toEqual(["p1"]);
+  });
+
   test("never more new pulls than the kubelet's burst less one in reserve, and the plan wakes when a token is there", () => {
     const pods = many(20, (name) => aGatedPod(name, { shape: aShape({ image: name, ownerName: name }) }));
     const tiny = new Map(pods.map((_, i) => [imageName(`p${i}`), MIB] as const));

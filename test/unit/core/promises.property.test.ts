@@ -3,7 +3,7 @@
  * by a later listing. Every pod comes through a lever, so the limit must hold in the truth at every moment.
  */
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { createPacer, type Pacer } from "../../../src/core/pacer.ts";
 import { nodeName, type NodeName } from "../../../src/core/units.ts";
 import { defaultPolicy } from "../../../src/policy/parse.ts";
@@ -167,6 +167,9 @@ const worldOf = (steps: readonly Step[], watch: (world: World) => void) => {
   }
   return world;
 };
+
+/** ms; hundreds of scripts take five seconds on a core of their own, and CI shares its cores. */
+vi.setConfig({ testTimeout: 60_000 });
 
 const steps = fc.array(stepArb, { minLength: 20, maxLength: 160 });
 
