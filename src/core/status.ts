@@ -7,6 +7,7 @@ import { drainSeconds, type NodeLoad } from "./load.ts";
 import { waitingSinceMs } from "./order.ts";
 import { pacedPlaces, type Place } from "./places.ts";
 import { SECOND_MS } from "./units.ts";
+import { keptOut } from "./waiting-holds.ts";
 import type { ClusterStatus, Held, Hold, NodeStatus } from "./verdict.ts";
 
 /** A plan's reasons count for this long, ms: a leader plans every few seconds; who has lost the lead judges no more. */
@@ -27,8 +28,17 @@ export function status(books: Books, judged: Judged | undefined, nowMs: number):
     mode: books.policy.mode,
     nodes: paced.map((place) => nodeStatus(books, place, nowMs)),
     settledNodes: known - paced.length,
-    held: heldPods(books, judged, nowMs).map((one) => heldStatus(one, nowMs)),
+    held: [
+      ...heldPods(books, judged, nowMs).map((one) => heldStatus(one, waitingSinceMs(one.pod), nowMs)),
+      ...keptOut(books, nowMs).map((one) => heldStatus(one, keptOutSinceMs(books, one), nowMs)),
+    ],
   };
+}
+
+/** A pod that waited before there was a fence was not held by us then. */
+function keptOutSinceMs({ ledger }: Books, { pod, hold }: Held): number {
+  const facts = hold.node === undefined ? undefined : ledger.nodes.get(hold.node)?.facts;
+  return Math.max(pod.createdAtMs, facts?.fence?.sinceMs ?? facts?.createdAtMs ?? 0);
 }
 
 /** Every gated pod: with the leader's own reason, elsewhere with the one that the leader wrote on the pod. */
@@ -43,8 +53,8 @@ function writtenHold({ hold, pinnedTo }: PodFacts): Hold {
   return { kind: "hold", reason, message: holdReasons[reason], node: hold?.node ?? pinnedTo };
 }
 
-function heldStatus({ pod, hold }: Held, nowMs: number): ClusterStatus["held"][number] {
-  const heldSeconds = Math.max(0, (nowMs - waitingSinceMs(pod)) / SECOND_MS);
+function heldStatus({ pod, hold }: Held, sinceMs: number, nowMs: number): ClusterStatus["held"][number] {
+  const heldSeconds = Math.max(0, (nowMs - sinceMs) / SECOND_MS);
   return {
     ...{ namespace: pod.namespace, name: pod.name, node: hold.node },
     ...{ reason: hold.reason, message: hold.message, heldSeconds },

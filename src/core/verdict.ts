@@ -99,6 +99,7 @@ export interface ClusterStatus {
   /** Paced nodes only (young, hot, fenced, or with held pods). */
   readonly nodes: readonly NodeStatus[];
   readonly settledNodes: number;
+  /** Gated pods, and those that nothing but a fence keeps out (the first few hundred). */
   readonly held: readonly {
     readonly namespace: string;
     readonly name: string;

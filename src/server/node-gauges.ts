@@ -44,7 +44,7 @@ export function nodeGauges(registers: Registry[]) {
   }));
   const held = new Gauge({
     name: "paceline_held_pods",
-    help: "Pods held now, by reason.",
+    help: "Pods held now, gated or kept out by a fence (500 of these at most), by reason.",
     labelNames: ["reason"] as const,
     registers,
   });

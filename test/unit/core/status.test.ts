@@ -1,0 +1,41 @@
+/** The status that people see: the same answer as the plan's, on every replica. */
+import { expect, test } from "vitest";
+import { createPacer } from "../../../src/core/pacer.ts";
+import type { NodeFacts, PodFacts } from "../../../src/core/facts.ts";
+import { defaultPolicy } from "../../../src/policy/parse.ts";
+import { aDaemonPod, aGatedPod, aNode, aPod, aShape, bound, changed, START_MS } from "../../support/core-facts.ts";
+
+const policy = defaultPolicy({ nodeClasses: [{ name: "one", slots: { initial: 1, min: 1, max: 1 } }] });
+
+function pacerWith(nodes: readonly NodeFacts[], pods: readonly PodFacts[]) {
+  const pacer = createPacer(policy);
+  for (const node of nodes) pacer.upsertNode(node, START_MS);
+  for (const pod of pods) pacer.upsertPod(pod, START_MS);
+  return pacer;
+}
+
+const occupied = [bound(aPod("starting"), "young"), aDaemonPod("waits", "young", { createdAtMs: START_MS - 5_000 })];
+
+test("a leader shows the reason of its plan; who plans no more shows the one that is written on the pod", () => {
+  const pacer = pacerWith([aNode("young")], occupied);
+  expect(pacer.status(START_MS).held).toMatchObject([{ name: "waits", reason: "AwaitingRelease", heldSeconds: 5 }]);
+  pacer.plan(START_MS);
+  expect(pacer.status(START_MS + 1_000).held).toMatchObject([{ name: "waits", reason: "SlotsHeld", node: "young" }]);
+  expect(pacer.status(START_MS + 60_000).held).toMatchObject([{ reason: "AwaitingRelease" }]);
+});
+
+test("a pod that is let go is shown no longer, though the plan of before held it", () => {
+  const waits = aGatedPod("waits");
+  const pacer = pacerWith([aNode("young")], [bound(aPod("starting"), "young"), waits]);
+  pacer.plan(START_MS);
+  pacer.upsertPod(changed(waits, { gated: false }), START_MS);
+  expect(pacer.status(START_MS).held).toEqual([]);
+});
+
+test("pods that nothing but a fence keeps out are shown as well, held since the fence was there", () => {
+  const fence = { value: "young", sinceMs: START_MS - 3_000 };
+  const pending = { createdAtMs: START_MS - 3_600_000, unschedulable: true, shape: aShape() };
+  const pods = [bound(aPod("starting"), "young"), aPod("herd", pending)];
+  const { held } = pacerWith([aNode("young", { fence })], pods).status(START_MS);
+  expect(held).toMatchObject([{ name: "herd", node: "young", reason: "SlotsHeld", heldSeconds: 3 }]);
+});
