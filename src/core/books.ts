@@ -9,6 +9,7 @@ import type { Limit } from "./limit.ts";
 import { initialLimit } from "./limit.ts";
 import type { NodeLoad, Patience } from "./load.ts";
 import { nodeLoad, reservationCounts } from "./load.ts";
+import { LoadMemo } from "./load-memo.ts";
 import { Offers } from "./offers.ts";
 import type { DonePulls } from "./pulls.ts";
 import type { NodeName } from "./units.ts";
@@ -24,6 +25,9 @@ export class Books {
   readonly classes = new Map<NodeName, NodeClass>();
   /** Image pulls of pods that have started lately; lost with the replica, which is worth seconds. */
   readonly donePulls = new Map<NodeName, readonly DonePulls[]>();
+  readonly loads = new LoadMemo();
+  readonly #initialLimits = new WeakMap<NodeClass, Limit>();
+  #patience: { readonly policy: PacingPolicy; readonly patience: Patience } | undefined;
 
   constructor(policy: PacingPolicy) {
     this.policy = policy;
@@ -39,14 +43,27 @@ export class Books {
   }
 
   limitOf(facts: NodeFacts): Limit {
-    return this.limits.get(facts.name) ?? initialLimit(this.classOf(facts));
+    return this.limits.get(facts.name) ?? this.#initialLimit(this.classOf(facts));
   }
 
+  /** One for all nodes of a class of which nothing is known yet. */
+  #initialLimit(nodeClass: NodeClass): Limit {
+    const known = this.#initialLimits.get(nodeClass);
+    if (known) return known;
+    const initial = initialLimit(nodeClass);
+    this.#initialLimits.set(nodeClass, initial);
+    return initial;
+  }
+
+  /** The same object for as long as the policy is the same. */
   get patience(): Patience {
-    return {
-      deadlineMs: this.policy.startup.deadlineSeconds * SECOND_MS,
-      reservationMs: this.policy.fence.bindSeconds * SECOND_MS,
-    };
+    const { policy } = this;
+    if (this.#patience?.policy !== policy) {
+      const deadlineMs = policy.startup.deadlineSeconds * SECOND_MS;
+      const reservationMs = policy.fence.bindSeconds * SECOND_MS;
+      this.#patience = { policy, patience: { deadlineMs, reservationMs } };
+    }
+    return this.#patience.patience;
   }
 }
 
@@ -70,21 +87,27 @@ export function freshSample(books: Books, node: NodeName, nowMs: number): NodeSa
   return nowMs < staleAtMs ? sample : undefined;
 }
 
+/** One for all, so that it compares as the same. */
+const NO_PULLS: readonly DonePulls[] = [];
+
 /**
  * Sums up a node of which the Node object is known.
  * @param planned pods that the plan in the making lets go to it.
  */
 export function loadOf(books: Books, facts: NodeFacts, nowMs: number, planned: readonly PodFacts[] = []): NodeLoad {
+  const entry = books.ledger.entry(facts.name);
+  const offers = books.offers.to(facts.name, offerMs(books), nowMs);
   const given = {
     nodeClass: books.classOf(facts),
     limit: books.limitOf(facts),
     sample: freshSample(books, facts.name, nowMs),
-    donePulls: books.donePulls.get(facts.name) ?? [],
-    offers: [...books.offers.to(facts.name, offerMs(books), nowMs), ...planned],
+    donePulls: books.donePulls.get(facts.name) ?? NO_PULLS,
+    offers: planned.length === 0 ? offers : [...offers, ...planned],
     patience: books.patience,
     catalogue: books.catalogue,
   };
-  return nodeLoad(books.ledger.entry(facts.name), facts, given, nowMs);
+  if (given.offers.length === 0) return books.loads.load(entry, facts, given, nowMs);
+  return nodeLoad(entry, facts, given, nowMs);
 }
 
 export const offerMs = ({ policy }: Books) => policy.extender.offerSeconds * SECOND_MS;

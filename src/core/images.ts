@@ -20,6 +20,8 @@ export class ImageCatalogue {
       if (why !== "set") this.#forget(size);
     },
   });
+  /** Grows whenever some image's size may have become another, the mean of all included. */
+  changes = 0;
   #known = 0;
   #knownBytes = 0;
 
@@ -32,12 +34,14 @@ export class ImageCatalogue {
     const before = this.#sizes.peek(name);
     if (before === bytes) return;
     if (before !== undefined) this.#forget(before);
+    this.changes += 1;
     this.#known += 1;
     this.#knownBytes += bytes;
     this.#sizes.set(name, bytes);
   }
 
   #forget(bytes: number): void {
+    this.changes += 1;
     this.#known -= 1;
     this.#knownBytes -= bytes;
   }

@@ -32,6 +32,8 @@ export interface NodeEntry {
   readonly shapes: Map<PodShape, number>;
   /** Bound pods with host ports. */
   readonly portHolders: Map<PodUID, PodFacts>;
+  /** Grows with every change of what is booked here. */
+  changes: number;
 }
 
 /** A change that somebody learns from: the limit, the waiting room. */
@@ -137,11 +139,15 @@ export class Ledger {
     if (pod.terminal || pod.deleting) return;
     if (pod.gated) this.gated.add(pod);
     else if (!pod.gatedByOthers) this.pending.add(pod);
-    if (pod.reservation && !pod.gated) this.entry(pod.reservation.node).reserved.set(pod.uid, pod);
+    if (!pod.reservation || pod.gated) return;
+    const entry = this.entry(pod.reservation.node);
+    entry.reserved.set(pod.uid, pod);
+    entry.changes += 1;
   }
 
   #bookBound(pod: PodFacts, entry: NodeEntry): void {
     entry.bound.set(pod.uid, pod);
+    entry.changes += 1;
     addTo(entry.requested, pod.shape.requests, 1);
     count(entry.shapes, pod.shape, 1);
     if (pod.shape.hostPorts.length > 0) entry.portHolders.set(pod.uid, pod);
@@ -160,12 +166,14 @@ export class Ledger {
     const entry = pod.reservation && this.nodes.get(pod.reservation.node);
     if (!entry) return;
     entry.reserved.delete(pod.uid);
+    entry.changes += 1;
     this.#dropIfEmpty(entry);
   }
 
   #unbookBound(pod: PodFacts, name: NodeName): void {
     const entry = this.nodes.get(name);
     if (!entry?.bound.delete(pod.uid)) return;
+    entry.changes += 1;
     addTo(entry.requested, pod.shape.requests, -1);
     count(entry.shapes, pod.shape, -1);
     entry.portHolders.delete(pod.uid);
@@ -189,6 +197,7 @@ function emptyEntry(name: NodeName): NodeEntry {
     startedImages: new Map(),
     shapes: new Map(),
     portHolders: new Map(),
+    changes: 0,
   };
 }
 

@@ -59,17 +59,15 @@ export interface Cost {
   readonly follows: boolean;
 }
 
+/** What a node's load is made from besides the node's own books. */
+export interface LoadInputs extends Pick<NodeLoad, "nodeClass" | "limit" | "sample" | "donePulls"> {
+  readonly offers: readonly PodFacts[];
+  readonly patience: Patience;
+  readonly catalogue: ImageCatalogue;
+}
+
 /** Sums up a node. */
-export function nodeLoad(
-  entry: NodeEntry,
-  facts: NodeFacts,
-  given: Pick<NodeLoad, "nodeClass" | "limit" | "sample" | "donePulls"> & {
-    readonly offers: readonly PodFacts[];
-    readonly patience: Patience;
-    readonly catalogue: ImageCatalogue;
-  },
-  nowMs: number,
-): NodeLoad {
+export function nodeLoad(entry: NodeEntry, facts: NodeFacts, given: LoadInputs, nowMs: number): NodeLoad {
   const { patience, catalogue, nodeClass, limit, sample, donePulls } = given;
   const starting = [...entry.starting.values()].filter((pod) => !pod.terminal);
   const inStartup = starting.filter((pod) => !isStuck(pod, patience, nowMs));
@@ -128,14 +126,17 @@ const isPresent = (image: ImageName, entry: NodeEntry, facts: NodeFacts) =>
 
 /** What `pod` would add to the node now. */
 export function costOf(pod: PodFacts, { entry, facts, fetching }: NodeLoad, catalogue: ImageCatalogue): Cost {
-  const missing = pod.shape.images.filter((image) => !isPresent(image, entry, facts));
-  const fresh = missing.filter((image) => !fetching.has(image));
-  return {
-    newImages: fresh,
-    newBytes: sum(fresh.map((image) => catalogue.bytes(image))),
-    pulls: missing.length,
-    follows: missing.length > 0 && fresh.length === 0,
-  };
+  let pulls = 0;
+  let newBytes = 0;
+  const newImages: ImageName[] = [];
+  for (const image of pod.shape.images) {
+    if (isPresent(image, entry, facts)) continue;
+    pulls += 1;
+    if (fetching.has(image)) continue;
+    newImages.push(image);
+    newBytes += catalogue.bytes(image);
+  }
+  return { newImages, newBytes, pulls, follows: pulls > 0 && newImages.length === 0 };
 }
 
 /** What the images in flight make the disk write, bytes: blobs and unpacked layers. */

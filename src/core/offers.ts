@@ -11,6 +11,8 @@ interface Offer {
   readonly atMs: number;
 }
 
+const NONE: readonly PodFacts[] = [];
+
 export class Offers {
   readonly #byPod = new Map<PodUID, Offer>();
   readonly #byNode = new Map<NodeName, Map<PodUID, Offer>>();
@@ -33,9 +35,16 @@ export class Offers {
     if (there?.size === 0) this.#byNode.delete(offer.node);
   }
 
+  /** Whether any offer of the node is remembered, expired ones included. */
+  anyTo(node: NodeName): boolean {
+    return this.#byNode.has(node);
+  }
+
   /** Pods offered this node less than `forMs` ago; older offers are forgotten. */
   to(node: NodeName, forMs: number, nowMs: number): readonly PodFacts[] {
-    const offers = [...(this.#byNode.get(node)?.values() ?? [])];
+    const there = this.#byNode.get(node);
+    if (there === undefined) return NONE; // most nodes, most of the time
+    const offers = [...there.values()];
     for (const { pod, atMs } of offers) if (nowMs >= atMs + forMs) this.resolve(pod.uid);
     return offers.filter(({ atMs }) => nowMs < atMs + forMs).map(({ pod }) => pod);
   }

@@ -123,8 +123,10 @@ class BookPacer implements Pacer {
   }
 
   offer(pod: PodFacts, nodes: readonly string[], replica: ReplicaState, nowMs: number): Offer {
-    const answer = offer(this.#books, pod, nodes, replica, nowMs);
-    for (const name of answer.accepted) this.#noteUse(name as NodeName, nowMs);
+    const books = this.#books;
+    const answer = offer(books, pod, nodes, replica, nowMs);
+    // Of the others none is fuller than it was.
+    for (const name of answer.accepted as readonly NodeName[]) if (books.offers.anyTo(name)) this.#noteUse(name, nowMs);
     return answer;
   }
 
