@@ -37,7 +37,9 @@ export function podOf(args: ExtenderArgs, toPodFacts: ToPodFacts): PodFacts {
 
 /** Messages by node, as the scheduler shows them in FailedScheduling. */
 function messagesOf(refused: ReadonlyMap<string, Hold>): Record<string, string> {
-  return Object.fromEntries([...refused].map(([node, hold]) => [node, `${hold.reason}: ${hold.message}`]));
+  const messages: Record<string, string> = {};
+  for (const [node, hold] of refused) messages[node] = `${hold.reason}: ${hold.message}`;
+  return messages;
 }
 
 /**
