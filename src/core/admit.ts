@@ -5,7 +5,7 @@ import { paceOf } from "./books.ts";
 import { exempt } from "./exempt.ts";
 import type { PodFacts } from "./facts.ts";
 import type { SettledRoom } from "./places.ts";
-import { fitsPlace, pacedPlaces, placeOf } from "./places.ts";
+import { fitsPacedPlace, fitsPlace, placeOf } from "./places.ts";
 import type { ReplicaState } from "./pacer.ts";
 import type { Allow, Hold, Verdict } from "./verdict.ts";
 
@@ -43,8 +43,7 @@ function notOurs({ policy }: Books, pod: PodFacts): AllowReason | undefined {
 function placeVerdict(books: Books, settled: SettledRoom, pod: PodFacts, nowMs: number): Verdict {
   if (pod.pinnedTo !== undefined) return pinnedVerdict(books, pod, pod.pinnedTo, nowMs);
   if (settled.find(books, pod, nowMs)) return allow("SettledNodeFits");
-  const fits = pacedPlaces(books, nowMs).some((place) => fitsPlace(books, pod, place, [], nowMs));
-  if (!fits) return allow("NoNodeFits");
+  if (!fitsPacedPlace(books, pod, nowMs)) return allow("NoNodeFits");
   return awaiting("only young or hot nodes have room for this pod", undefined);
 }
 

@@ -2,7 +2,7 @@
 import type { Books } from "./books.ts";
 import { paceOf, promisedTo, roomOf, youngUntilMs } from "./books.ts";
 import type { NodeFacts, PodFacts, PodShape } from "./facts.ts";
-import { misfit } from "./fit.ts";
+import { misfit, placementMisfit } from "./fit.ts";
 import type { NodeEntry } from "./ledger.ts";
 import type { NodeName } from "./units.ts";
 
@@ -16,12 +16,25 @@ export interface Place {
 export function fitsPlace(
   books: Books,
   pod: PodFacts,
-  { entry, facts }: Place,
+  place: Place,
   claimants: readonly PodFacts[],
   nowMs: number,
 ): boolean {
+  const { entry, facts } = place;
+  const joining = nowMs < youngUntilMs(books, facts);
+  // Thousands of nodes are asked one after another: most that do not take the pod are told by this, with nothing to sum up.
+  if (isFull(pod.shape, place) || placementMisfit(pod, facts, joining)) return false;
   const others = [...promisedTo(books, entry, nowMs), ...claimants].filter((other) => other.uid !== pod.uid);
-  return misfit(pod, facts, roomOf(entry, facts, others), nowMs < youngUntilMs(books, facts)) === undefined;
+  return misfit(pod, facts, roomOf(entry, facts, others), joining) === undefined;
+}
+
+/** Do bound pods alone leave too little for a pod of this shape? */
+function isFull({ requests }: PodShape, { entry, facts }: Place): boolean {
+  for (const resource in requests) {
+    const wanted = requests[resource] ?? 0;
+    if (wanted > 0 && wanted > (facts.allocatable[resource] ?? 0) - (entry.requested[resource] ?? 0)) return true;
+  }
+  return false;
 }
 
 /** The node of that name, if the Node object is known. */
@@ -86,8 +99,17 @@ export function* places(books: Books): Generator<Place> {
 /** Young and hot nodes, and fenced ones. */
 export function pacedPlaces(books: Books, nowMs: number): Place[] {
   const paced: Place[] = [];
-  for (const place of places(books)) {
-    if (place.facts.fence !== undefined || paceOf(books, place.facts, nowMs) !== "settled") paced.push(place);
-  }
+  for (const place of places(books)) if (isPaced(books, place, nowMs)) paced.push(place);
   return paced;
 }
+
+/** Does the pod fit a young, hot or fenced node? */
+export function fitsPacedPlace(books: Books, pod: PodFacts, nowMs: number): boolean {
+  for (const place of places(books)) {
+    if (isPaced(books, place, nowMs) && fitsPlace(books, pod, place, [], nowMs)) return true;
+  }
+  return false;
+}
+
+const isPaced = (books: Books, { facts }: Place, nowMs: number) =>
+  facts.fence !== undefined || paceOf(books, facts, nowMs) !== "settled";
