@@ -1,5 +1,5 @@
 /** Runs `paceline serve` beside a control plane, as operators run it: own process, own account, own certificate. */
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Agent, request } from "undici";
@@ -27,14 +27,17 @@ export interface ServiceOptions {
   /** Tells replicas apart; default `serve`. */
   readonly name?: string;
   readonly args?: readonly string[];
+  /** How long it may take until it is ready, ms; default {@link READY_WITHIN_MS}. */
+  readonly readyWithinMs?: number;
 }
 
 /** Starts one replica; resolves when `/readyz` says so. Policy and roles are installed before (dev/install.ts). */
 export async function startServiceProcess(cp: ControlPlane, options: ServiceOptions = {}): Promise<RunningService> {
-  return startOn(cp, options.name ?? "serve", await freePort(), options.args ?? []);
+  return startOn(cp, await freePort(), { name: "serve", args: [], readyWithinMs: READY_WITHIN_MS, ...options });
 }
 
-async function startOn(cp: ControlPlane, name: string, port: number, args: readonly string[]): Promise<RunningService> {
+async function startOn(cp: ControlPlane, port: number, options: Required<ServiceOptions>): Promise<RunningService> {
+  const { name, args, readyWithinMs } = options;
   const nowMs = Date.now();
   const pair = await issueServerCertificate(cp.authority, { names: ["127.0.0.1"], days: CERTIFICATE_DAYS, nowMs });
   const account = { name: COMPONENT, token: await serviceToken(cp.client) };
@@ -44,6 +47,7 @@ async function startOn(cp: ControlPlane, name: string, port: number, args: reado
     return path;
   };
   const child = await cp.startProgram(name, process.execPath, [
+    ...(await nodeFlags()),
     MAIN,
     "serve",
     ...["--kubeconfig", await write("kubeconfig", cp.kubeconfigFor(account))],
@@ -52,9 +56,17 @@ async function startOn(cp: ControlPlane, name: string, port: number, args: reado
     ...args,
   ]);
   const service = runningService(`https://127.0.0.1:${port}`, cp.caCert, child);
-  await untilReady(service);
+  await untilReady(service, readyWithinMs);
   child.announceUnexpectedEnd();
   return service;
+}
+
+/** Node's flags in the image's entry point: what runs here runs as it does in a cluster. */
+export async function nodeFlags(): Promise<string[]> {
+  const dockerfile = await readFile(join(import.meta.dirname, "../Dockerfile"), "utf8");
+  const [, entryPoint] = /^ENTRYPOINT (\[.*\])$/m.exec(dockerfile) ?? [];
+  if (entryPoint === undefined) throw new Error("the Dockerfile has no ENTRYPOINT in JSON form");
+  return (JSON.parse(entryPoint) as string[]).filter((part) => part.startsWith("--"));
 }
 
 function runningService(url: string, ca: string, child: Child): RunningService {
@@ -73,14 +85,14 @@ function runningService(url: string, ca: string, child: Child): RunningService {
   };
 }
 
-async function untilReady(service: RunningService): Promise<void> {
-  const deadline = Date.now() + READY_WITHIN_MS;
+async function untilReady(service: RunningService, withinMs: number): Promise<void> {
+  const deadline = Date.now() + withinMs;
   for (;;) {
     const ready = await service.get("/readyz").catch(() => undefined);
     if (ready?.status === 200) return;
     const ending = service.process.ending();
     if (ending || Date.now() > deadline) {
-      const why = ending ?? `it is not ready after ${READY_WITHIN_MS / 1000} s: ${ready?.text ?? "no answer"}`;
+      const why = ending ?? `it is not ready after ${withinMs / 1000} s: ${ready?.text ?? "no answer"}`;
       await service.stop();
       throw new Error(`paceline serve did not start: ${why}\n${service.process.logTail()}`);
     }
