@@ -1,0 +1,59 @@
+/** What a bench has measured beside what it may be: one table, and whether every budget is met. */
+
+/** The bound of a figure, in the figure's own unit. */
+export type Budget =
+  { readonly kind: "at most"; readonly value: number } | { readonly kind: "at least"; readonly value: number };
+
+/** One measured figure. Without a budget it is told and not judged. */
+export interface Figure {
+  readonly what: string;
+  readonly measured: number;
+  /** Such as "ms"; "" for a ratio. */
+  readonly unit: string;
+  readonly budget?: Budget;
+  /** What else was seen, in a few words. */
+  readonly note?: string;
+}
+
+/** A figure that is not a number is no figure, so it meets no budget. */
+export function isMet({ measured, budget }: Figure): boolean {
+  if (budget === undefined) return true;
+  return budget.kind === "at most" ? measured <= budget.value : measured >= budget.value;
+}
+
+/** The value below which `share` (0 to 1) of the samples lie, by nearest rank; NaN of none. */
+export function percentile(samples: readonly number[], share: number): number {
+  const sorted = Float64Array.from(samples).sort();
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
+}
+
+const inUnit = (text: string, unit: string) => (unit === "" ? text : `${text} ${unit}`);
+const shown = (value: number, unit: string) => inUnit(value.toFixed(unit === "MiB" ? 0 : unit === "s" ? 1 : 2), unit);
+const bound = ({ budget, unit }: Figure) =>
+  budget === undefined ? "–" : inUnit(`${budget.kind === "at most" ? "≤" : "≥"} ${budget.value}`, unit);
+
+/** Columns: what, budget, measured, met or not, note. */
+export function figureTable(figures: readonly Figure[]): string {
+  const rows = figures.map((figure) => [
+    figure.what,
+    bound(figure),
+    shown(figure.measured, figure.unit),
+    figure.budget === undefined ? "–" : isMet(figure) ? "met" : "MISSED",
+    figure.note ?? "",
+  ]);
+  const lines = [["what", "budget", "measured", "", ""], ...rows];
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...lines.map((line) => (line[column] ?? "").length)));
+  const padded = (line: readonly string[]) =>
+    line.map((cell, column) => (column === 1 || column === 2 ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0))); // prettier-ignore
+  return lines.map((line) => padded(line).join("  ").trimEnd()).join("\n");
+}
+
+/** Prints the table and what it means. @returns the exit code: 1 when a budget is missed. */
+export function printVerdict(figures: readonly Figure[]): 0 | 1 {
+  const missed = figures.filter((figure) => !isMet(figure));
+  console.log(figureTable(figures));
+  console.log(
+    missed.length === 0 ? "\nEvery budget is met." : `\nMissed: ${missed.map(({ what }) => what).join("; ")}.`,
+  );
+  return missed.length === 0 ? 0 : 1;
+}

@@ -1,0 +1,3 @@
+module paceline.dev/bench/no-op-extender
+
+go 1.26

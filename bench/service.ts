@@ -1,0 +1,53 @@
+/**
+ * `npm run bench:service`: the service's own budgets (docs/design.md), at 5,000 nodes and 150,000 pods. Prints one table;
+ * exit 1 when a budget is missed, 2 for wrong flags. See docs/budgets.md.
+ */
+import { parseArgs } from "node:util";
+import { defaultPolicy } from "../src/policy/parse.ts";
+import { type Figure, printVerdict } from "./figures.ts";
+import { benchAdmission } from "./service/admission.ts";
+import { benchCluster } from "./service/cluster.ts";
+import { loadBooks } from "./service/books.ts";
+import { benchExtender } from "./service/extender.ts";
+import { benchPlayed } from "./service/played.ts";
+import type { ClusterSize } from "./service/objects.ts";
+
+const PARTS = ["extender", "admission", "played", "cluster"] as const;
+type Part = (typeof PARTS)[number];
+
+const { values } = parseArgs({
+  options: {
+    nodes: { type: "string", default: "5000" },
+    pods: { type: "string", default: "150000" },
+    only: { type: "string", multiple: true, default: [...PARTS] },
+  },
+});
+
+function readFlags(): { size: ClusterSize; parts: ReadonlySet<Part> } {
+  const size = { nodes: Number(values.nodes), pods: Number(values.pods) };
+  const parts = new Set(values.only as Part[]);
+  const sizeIsFine = Number.isInteger(size.nodes) && Number.isInteger(size.pods) && size.nodes > 0 && size.pods > 0;
+  if (sizeIsFine && [...parts].every((part) => PARTS.includes(part))) return { size, parts };
+  console.error(`bench: --nodes and --pods want whole numbers above 0, --only one of ${PARTS.join(", ")}`);
+  return process.exit(2);
+}
+
+/** Books are made once for both, and are garbage before the cluster's part begins. */
+async function inProcess(size: ClusterSize, parts: ReadonlySet<Part>): Promise<Figure[]> {
+  if (!parts.has("extender") && !parts.has("admission")) return [];
+  const policy = defaultPolicy({ extender: { enabled: true } });
+  const books = loadBooks(size, policy);
+  return [
+    ...(parts.has("extender") ? await benchExtender(books, policy) : []),
+    ...(parts.has("admission") ? await benchAdmission(books, policy) : []),
+  ];
+}
+
+const { size, parts } = readFlags();
+console.log(`${size.nodes} nodes, ${size.pods} pods`);
+const figures = [
+  ...(await inProcess(size, parts)),
+  ...(parts.has("played") ? await benchPlayed(size) : []),
+  ...(parts.has("cluster") ? await benchCluster(size) : []),
+];
+process.exitCode = printVerdict(figures);

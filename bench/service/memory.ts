@@ -1,0 +1,15 @@
+/** Resident memory of another process, as the kernel keeps it. */
+import { readFile } from "node:fs/promises";
+
+export interface Memory {
+  readonly nowMib: number;
+  /** The most since the process began: what a container's memory limit meets. */
+  readonly peakMib: number;
+}
+
+/** @throws when there is no such process */
+export async function residentMemory(pid: number): Promise<Memory> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  const mib = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) / 1_024;
+  return { nowMib: mib("VmRSS"), peakMib: mib("VmHWM") };
+}
