@@ -1,7 +1,6 @@
 /** `paceline serve`: the cluster service. */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import { setTimeout as delay } from "node:timers/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { pino, type Logger } from "pino";
 import { DEFAULT_NAMESPACE } from "../api/names.ts";
@@ -17,8 +16,9 @@ export { startService, type Service, type ServiceOptions } from "./service.ts";
 const DEFAULT_PORT = 8443;
 
 /**
- * Between the signal to end and the end of listening, ms: connections in use are closed by their next answer meanwhile, so
- * that the API server never writes a request into one that is being closed. Assumed: many times the gap between requests.
+ * Between the signal to end and the end of listening, ms, at most: connections in use are closed by their next answer
+ * meanwhile, so that the API server never writes a request into one that is being closed. Assumed: many times the gap
+ * between requests.
  */
 const LEAVE_MS = 1_000;
 
@@ -204,8 +204,7 @@ async function endGracefully(service: Service, log: Logger): Promise<void> {
     process.exit(1);
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, impatient);
-  service.leave();
-  await delay(LEAVE_MS);
+  await service.leave(LEAVE_MS);
   await service.stop();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.off(signal, impatient);
   log.info("ended");

@@ -17,7 +17,7 @@ import { defaultPolicy } from "../policy/parse.ts";
 import type { PacingPolicy } from "../policy/schema.ts";
 import { createApply } from "../release/apply.ts";
 import { createReleaseLoop, type ReleaseLoop } from "../release/loop.ts";
-import { buildApp, closeApp } from "../server/app.ts";
+import { buildApp, closeApp, untilUnused } from "../server/app.ts";
 import { countRelease, createMetrics, type Metrics } from "../server/metrics.ts";
 import { reportLimitMoves } from "../server/reports.ts";
 import type { ServiceState } from "../server/state.ts";
@@ -65,8 +65,11 @@ export interface Service {
   readonly metrics: Metrics;
   /** This replica leads now. */
   readonly isLeader: boolean;
-  /** From now on every answer closes its connection: callers turn to another replica, and none is cut off by `stop`. */
-  leave(): void;
+  /**
+   * From now on every answer closes its connection: callers turn to another replica, and none is cut off by `stop`.
+   * Resolves when no connection is left, or after so many ms.
+   */
+  leave(withinMs: number): Promise<void>;
   /** Answers what is in flight, gives leadership back, ends everything. Calling it again does nothing. */
   stop(): Promise<void>;
 }
@@ -304,7 +307,10 @@ async function listen(base: Base, parts: Parts, app: FastifyInstance, tls: TlsMa
     get isLeader() {
       return parts.election.isLeader;
     },
-    leave: () => void (base.leaving.now = true),
+    leave(withinMs) {
+      base.leaving.now = true;
+      return untilUnused(app, withinMs);
+    },
     stop: () => (stopped ??= stop()),
   };
 }

@@ -1,4 +1,5 @@
 /** The HTTP surface: webhooks, extender and operations on one port. Composes the edges, decides nothing, does not listen. */
+import { setTimeout as delay } from "node:timers/promises";
 import {
   fastify,
   LogController,
@@ -78,6 +79,16 @@ export function buildApp(dependencies: AppDependencies): FastifyInstance {
   schedulerRoutes(app, dependencies, reports);
   operationsRoutes(app, dependencies);
   return app;
+}
+
+/** Between two looks at the number of connections, ms. */
+const LOOK_MS = 25;
+
+/** Resolves when nobody is connected, or after so many ms. */
+export async function untilUnused(app: FastifyInstance, withinMs: number): Promise<void> {
+  const connections = () =>
+    new Promise<number>((resolve) => app.server.getConnections((error, count) => resolve(error ? 0 : count)));
+  for (let waitedMs = 0; waitedMs < withinMs && (await connections()) > 0; waitedMs += LOOK_MS) await delay(LOOK_MS);
 }
 
 /**

@@ -12,7 +12,7 @@ import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { issueClientCertificate, issueServerCertificate, makeAuthority } from "../../src/cluster/certificates.ts";
 import type { Authority, KeyPairPem } from "../../src/cluster/certificates.ts";
-import { closeApp } from "../../src/server/app.ts";
+import { closeApp, untilUnused } from "../../src/server/app.ts";
 import { readTls, reloadTls, type TlsFiles } from "../../src/server/tls.ts";
 import { recorded, testApp } from "../support/app.ts";
 
@@ -104,6 +104,18 @@ describe("with a client CA", () => {
     expect((await ask(`${url}/readyz`)).status).toBe(200);
     expect((await ask(`${url}/mutate/pods`, undefined, recorded("review-pod-naked"))).status).toBe(200);
   });
+});
+
+it("leaving lasts until nobody is connected, or for its time", async () => {
+  const { app } = testApp();
+  const { port } = new URL(await app.listen({ host: "127.0.0.1", port: 0 }));
+  await untilUnused(app, 60_000);
+  const idle = connect(Number(port), "127.0.0.1");
+  await once(app.server, "connection");
+  await untilUnused(app, 50);
+  idle.destroy();
+  await untilUnused(app, 60_000);
+  await app.close();
 });
 
 it("shutting down does not wait for a connection on which no request ever comes", async () => {
