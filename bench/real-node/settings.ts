@@ -30,11 +30,9 @@ export const NODE_CPUS = 2;
 export const PODS = 40;
 export const IMAGES = 20;
 
-/** Ten images with one layer of 500 MB, ten with one of 50 MB, by turns. */
-const largeAndSmall = Array.from({ length: IMAGES }, (_, index) => ({
-  megabytes: index % 2 === 0 ? 500 : 50,
-  layers: 1,
-}));
+/** By turns, images with one layer of so many MB. */
+export const byTurns = (large: number, small: number): ImageShape[] =>
+  Array.from({ length: IMAGES }, (_, index) => ({ megabytes: index % 2 === 0 ? large : small, layers: 1 }));
 
 const alike = Array.from({ length: IMAGES }, () => ({ megabytes: 100, layers: 5 }));
 
@@ -49,7 +47,7 @@ export const settings = {
     iops: 1_500,
     runtimeRequestTimeoutSeconds: 25,
     drainSeconds: 12,
-    images: largeAndSmall,
+    images: byTurns(500, 50),
     giveUpSeconds: 420,
   },
   mild: {

@@ -114,8 +114,8 @@ function diskOwes(load: NodeLoad, { newBytes }: Cost): Hold | undefined {
  * downloaded and unpacked (docs/real-node.md).
  */
 function drainOf(load: NodeLoad, newBytes: number): number {
-  const { inFlight, cached, own } = debtOf(load, newBytes);
-  return hasTimeLeft(load.sample) ? Math.max(inFlight, own, (cached + own) / 2) : inFlight + cached + own;
+  const { fetched, inFlight, cached, own } = debtOf(load, newBytes);
+  return hasTimeLeft(load.sample) ? Math.max(fetched, own, (cached + own) / 2) : inFlight + cached + own;
 }
 
 /** A disk that several pulls keep busy is given less than one that has time left: that gets all that the class allows. */

@@ -151,7 +151,9 @@ const MOST_PROGRESS = 0.5;
 
 /** What a disk has to write, in seconds of its time (real-node.md: "the debt is the harm"). */
 export interface Debt {
-  /** Images on their way, as they reach the disk, less what of them it has written. */
+  /** Images on their way, as they reach the disk, all of them. */
+  readonly fetched: number;
+  /** The same less what of them the disk has written. */
   readonly inFlight: number;
   /** Dirty page cache. */
   readonly cached: number;
@@ -168,6 +170,7 @@ function debtAfter(load: NodeLoad, written: number, newBytes: number): Debt {
   const { sample, limit, nodeClass } = load;
   const seconds = (bytes: number) => bytes / limit.bytesPerSecond;
   return {
+    fetched: seconds(writesInFlight(load)),
     inFlight: seconds(writesInFlight(load) - written),
     cached: seconds((sample?.dirtyBytes ?? 0) + (sample?.writebackBytes ?? 0)),
     own: seconds(newBytes * nodeClass.unpackRatio),
