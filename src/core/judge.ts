@@ -20,7 +20,7 @@ const SPARE_PULLS_SHARE = 0.1;
  * Share of drainSeconds that may be in flight while so many pods keep the disk busy: it gains nothing from more, they only
  * come later, all together. Chosen by simulation (docs/adr/0003).
  */
-const BUSY_DRAIN_SHARE = 0.3;
+const BUSY_DRAIN_SHARE = 0.4;
 const BUSY_FETCHERS = 3;
 /**
  * Before the disk runs dry so soon, another pod may fetch: so long it takes until a pull makes the disk write (sandbox,
