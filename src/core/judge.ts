@@ -20,7 +20,7 @@ const SPARE_PULLS_SHARE = 0.1;
  * Share of drainSeconds that may be in flight while so many pods keep the disk busy: it gains nothing from more, they only
  * come later, all together. Chosen by simulation (docs/adr/0003).
  */
-const BUSY_DRAIN_SHARE = 0.3;
+const BUSY_DRAIN_SHARE = 0.4;
 const BUSY_FETCHERS = 3;
 /**
  * Before the disk runs dry so soon, another pod may fetch: so long it takes until a pull makes the disk write (sandbox,
@@ -114,8 +114,8 @@ function diskOwes(load: NodeLoad, { newBytes }: Cost): Hold | undefined {
  * downloaded and unpacked (docs/real-node.md).
  */
 function drainOf(load: NodeLoad, newBytes: number): number {
-  const { fetched, inFlight, cached, own } = debtOf(load, newBytes);
-  return hasTimeLeft(load.sample) ? Math.max(fetched, own, (cached + own) / 2) : inFlight + cached + own;
+  const { inFlight, cached, own } = debtOf(load, newBytes);
+  return hasTimeLeft(load.sample) ? Math.max(inFlight, own, (cached + own) / 2) : inFlight + cached + own;
 }
 
 /** A disk that several pulls keep busy is given less than one that has time left: that gets all that the class allows. */

@@ -143,17 +143,9 @@ export function costOf(pod: PodFacts, { entry, facts, fetching }: NodeLoad, cata
 export const writesInFlight = ({ bytesInFlight, nodeClass }: Pick<NodeLoad, "bytesInFlight" | "nodeClass">) =>
   bytesInFlight * nodeClass.unpackRatio;
 
-/**
- * No more than this share of the bytes in flight is taken for written where starts are at risk: which bytes the disk wrote
- * nobody tells. Chosen by simulation (docs/adr/0003).
- */
-const MOST_PROGRESS = 0.5;
-
 /** What a disk has to write, in seconds of its time (real-node.md: "the debt is the harm"). */
 export interface Debt {
-  /** Images on their way, as they reach the disk, all of them. */
-  readonly fetched: number;
-  /** The same less what of them the disk has written. */
+  /** Images on their way, as they reach the disk. */
   readonly inFlight: number;
   /** Dirty page cache. */
   readonly cached: number;
@@ -163,15 +155,10 @@ export interface Debt {
 
 /** Over what the disk was seen to write. */
 export function debtOf(load: NodeLoad, newBytes: number): Debt {
-  return debtAfter(load, Math.min(load.limit.progressBytes, MOST_PROGRESS * writesInFlight(load)), newBytes);
-}
-
-function debtAfter(load: NodeLoad, written: number, newBytes: number): Debt {
   const { sample, limit, nodeClass } = load;
   const seconds = (bytes: number) => bytes / limit.bytesPerSecond;
   return {
-    fetched: seconds(writesInFlight(load)),
-    inFlight: seconds(writesInFlight(load) - written),
+    inFlight: seconds(writesInFlight(load)),
     cached: seconds((sample?.dirtyBytes ?? 0) + (sample?.writebackBytes ?? 0)),
     own: seconds(newBytes * nodeClass.unpackRatio),
   };
@@ -183,10 +170,10 @@ export function drainSeconds(load: NodeLoad): number {
   return inFlight + cached;
 }
 
-/** Seconds until the disk runs dry: {@link drainSeconds} as far as anybody can guess, where a wrong guess costs little. */
+/** Seconds until the disk runs dry: {@link drainSeconds} less what of the bytes in flight it has written, as a guess. */
 export function leftSeconds(load: NodeLoad): number {
-  const { inFlight, cached } = debtAfter(load, Math.min(load.limit.progressBytes, writesInFlight(load)), 0);
-  return inFlight + cached;
+  const { inFlight, cached } = debtOf(load, 0);
+  return Math.max(0, inFlight - load.limit.progressBytes / load.limit.bytesPerSecond) + cached;
 }
 
 const sum = (amounts: readonly number[]) => amounts.reduce((total, amount) => total + amount, 0);
