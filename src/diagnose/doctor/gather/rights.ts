@@ -28,8 +28,7 @@ export function serviceRights(namespace: string): Right[] {
     ...each(["get", "list", "watch", "patch"], { resource: "nodes" }),
     { verb: "create", group: "events.k8s.io", resource: "events" },
     ...each(["list", "watch"], { resource: "configmaps", namespace, name: POLICY_CONFIG_MAP }),
-    { verb: "create", group: "coordination.k8s.io", resource: "leases", namespace },
-    ...each(["get", "update"], { group: "coordination.k8s.io", resource: "leases", namespace, name: LEADER_LEASE }),
+    ...each(["get", "patch"], { group: "coordination.k8s.io", resource: "leases", namespace, name: LEADER_LEASE }),
   ];
 }
 
