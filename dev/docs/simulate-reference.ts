@@ -84,8 +84,8 @@ pods in 30 s, 5,000 nodes with 200,000 pods in 5 min and 2 GiB. Missed with seed
 - \`nvme\`: mean ÷ none 0.73; \`slow-registry\` and \`morning-cpu\`: mean ÷ shortest-first 1.06 and 1.10;
 - \`one-8gib-image\` and \`real-node-mild\`: makespan ÷ fixed:best 1.04 and 1.03 (the former starts the huge image first, at 4.6 × the mean).
 
-Sizes that no node of a scenario has shown are unknown to Paceline, as they would be in a cluster: it takes them for the mean of
-those it knows, and the targets of the mean are then out of reach. Give a node that lists them (\`present\`), as in the example.
+Paceline knows the sizes of images that other nodes of the cluster list; a scenario tells which with \`images[].known\`. One of
+unknown size counts as the mean of those it knows, and the targets of the mean are then out of reach.
 
 ## Built-in scenarios
 `;
@@ -106,7 +106,6 @@ export async function simulateReference(): Promise<string> {
 
 const EXAMPLE = `\`\`\`yaml
 nodes:
-  - { joinSeconds: -86400, pods: 0, present: [web, agent] } # full, and shows the sizes of its images
   - { count: 3, joinSeconds: 30, disk: { mibPerSecond: 125, iops: 3000 } }
 images:
   - { name: web, mib: 480, layers: 8 }

@@ -6,7 +6,7 @@ import { createPacer, type Pacer } from "../../core/pacer.ts";
 import { fenceValue, fenceVerdict } from "../../core/fence.ts";
 import type { NodeFacts, NodeSample, PodFacts } from "../../core/facts.ts";
 import type { FenceAction, Plan, Release } from "../../core/verdict.ts";
-import type { NodeName } from "../../core/units.ts";
+import { nodeName, type NodeName } from "../../core/units.ts";
 import type { PacingPolicy } from "../../policy/schema.ts";
 import { DelayLine } from "./agenda.ts";
 import type { Cluster } from "./cluster.ts";
@@ -37,11 +37,13 @@ export class PacelineLever implements Lever {
   #restMs = 0;
   #cursor = 0;
 
-  constructor(cluster: Cluster, policy: PacingPolicy) {
+  /** @param known images that the rest of the cluster lists, with their sizes in bytes. */
+  constructor(cluster: Cluster, policy: PacingPolicy, known: NodeFacts["images"] = new Map()) {
     this.#cluster = cluster;
     this.#policy = policy;
     this.pacer = createPacer(policy);
     const { agenda, times } = cluster;
+    if (known.size > 0) this.pacer.upsertNode(restOfCluster(known), agenda.nowMs);
     this.#podFeed = new DelayLine(agenda, times.watchMs, (pod) => {
       this.pacer.upsertPod(pod, agenda.nowMs);
       this.#poke();
@@ -194,4 +196,13 @@ export class PacelineLever implements Lever {
       this.#poke();
     });
   }
+}
+
+/** The nodes that a scenario does not tell of, as one: it takes no pods, and shows the images that run there. */
+function restOfCluster(images: NodeFacts["images"]): NodeFacts {
+  return {
+    ...{ name: nodeName("elsewhere"), uid: "uid-elsewhere", resourceVersion: "1", labels: {}, address: undefined },
+    ...{ createdAtMs: -Infinity, readySinceMs: -Infinity, notReadySinceMs: undefined, unschedulable: true },
+    ...{ taints: [], fence: undefined, allocatable: {}, images },
+  };
 }

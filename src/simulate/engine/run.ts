@@ -1,6 +1,8 @@
 /** Runs one scenario under one strategy, and sums up what came of it. */
 import type { PacingPolicy } from "../../policy/schema.ts";
-import type { Assumptions } from "../model/constants.ts";
+import { imageName, type ImageName } from "../../core/units.ts";
+import { assumedDefaults, type Assumptions } from "../model/constants.ts";
+import { imageSize } from "../model/image-size.ts";
 import type { Fingerprint } from "../model/types.ts";
 import type { Scenario } from "../scenario/schema.ts";
 import { Autoscaler } from "./autoscaler.ts";
@@ -64,7 +66,7 @@ export interface RunOptions {
 /** Deterministic: equal options give equal results. */
 export function runStrategy(options: RunOptions): StrategyRun {
   const { scenario, strategy, seed, assumptions } = options;
-  const cluster = new Cluster({ scenario, seed, assumptions, lever: (one) => leverFor(strategy, scenario, one) });
+  const cluster = new Cluster({ scenario, seed, assumptions, lever: (one) => leverFor(options, one) });
   const autoscaler = scenario.autoscaler ? new Autoscaler(cluster, scenario.autoscaler) : undefined;
   if (scenario.telemetry !== "none" && cluster.lever.sampled) takeSamples(cluster, telemetryInterval(strategy));
   const series = options.series === true ? new SeriesRecorder(cluster) : undefined;
@@ -74,7 +76,7 @@ export function runStrategy(options: RunOptions): StrategyRun {
   return { ...summary, series: series?.since(startMs) };
 }
 
-function leverFor(strategy: Strategy, scenario: Scenario, cluster: Cluster): Lever {
+function leverFor({ strategy, scenario, assumptions }: RunOptions, cluster: Cluster): Lever {
   switch (strategy.kind) {
     case "none":
       return noLever();
@@ -83,10 +85,18 @@ function leverFor(strategy: Strategy, scenario: Scenario, cluster: Cluster): Lev
     case "shortest-first":
       return new FixedLever(cluster, strategy.slots, shortestFirst(scenario));
     case "paceline":
-      return new PacelineLever(cluster, strategy.policy);
+      return new PacelineLever(cluster, strategy.policy, knownImages(scenario, { ...assumedDefaults, ...assumptions }));
     default:
       return strategy satisfies never;
   }
+}
+
+/** As kubelets list them. */
+function knownImages({ images }: Scenario, assumptions: Assumptions): ReadonlyMap<ImageName, number> {
+  const known = images.filter((image) => image.known);
+  return new Map(
+    known.map((image) => [imageName(image.name), Math.round(imageSize(image, assumptions).compressedBytes)]),
+  );
 }
 
 /** Of a policy that names another source, whose interval the simulation does not have; as node-exporter's default. */

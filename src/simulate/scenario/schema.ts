@@ -71,6 +71,12 @@ const Image = section({
     .max(1)
     .default(assumedDefaults.compressedRatio)
     .describe("Compressed ÷ unpacked size; assumed: between 3:1 and 2:1, as program files compress."),
+  known: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Other nodes of the cluster run it and list its size, as in a busy cluster most are; false: its size is not known before a node has it.",
+    ),
 });
 
 const Workload = section({
