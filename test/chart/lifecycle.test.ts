@@ -166,7 +166,7 @@ describe("a release", () => {
 
   it("is uninstalled by Helm in mid-herd: every pod runs, and nothing is left", async () => {
     await holdSome("third", 16);
-    const before = await traces(cp.client);
+    const before = await traces(cp.client, "default");
     const uninstalled = asOperator("uninstall", "paceline", "--timeout", "3m");
     const [hook] = await Promise.all([runHook(cp), uninstalled]);
     console.log(`held before: ${before.gated}; hook: ${hook}`);
