@@ -79,6 +79,7 @@ const joinNode = (name: string, options: Partial<ModelledNodeOptions>): Promise<
     name,
     cores: 8,
     labels: { "node.kubernetes.io/instance-type": "m5.2xlarge" },
+    kubeletReach: "proxy",
     ...options,
   });
 

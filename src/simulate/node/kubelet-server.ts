@@ -17,7 +17,8 @@ export interface KubeletServerOptions {
   /** 2 has pressure figures, 1 has none. */
   readonly cgroupVersion: 1 | 2;
   readonly counters: () => NodeCounters;
-  /** Where to listen when this machine has no address that kube-apiserver proxies to. */
+  /** Where to listen: `loopback`, or an address of this machine that kube-apiserver proxies to, if there is one. */
+  readonly reach: "loopback" | "proxy";
   readonly loopback: string;
   readonly nowMs: () => number;
 }
@@ -35,7 +36,7 @@ let certificate: Promise<KeyPairPem> | undefined;
 
 /** Listens on a free port. @throws when no port is free */
 export async function startKubeletServer(options: KubeletServerOptions): Promise<KubeletServer> {
-  const address = outsideAddress() ?? options.loopback;
+  const address = (options.reach === "proxy" ? outsideAddress() : undefined) ?? options.loopback;
   const pages = pagesOf(options);
   const server = createServer(await (certificate ??= selfSigned(Date.now())), (request, response) => {
     const page = isLocal(request) ? pages[request.url?.split("?")[0] ?? ""] : undefined;

@@ -58,6 +58,11 @@ export interface ModelledNodeOptions {
   readonly kubelet?: Partial<KubeletSpec> | undefined;
   /** What the kubelet says its host has; default 2. With 1 it tells of no pressure. */
   readonly cgroupVersion?: 1 | 2 | undefined;
+  /**
+   * Where the kubelet's pages are served: on loopback (the default), or where kube-apiserver proxies to, which is an address
+   * of this machine that is none. There, too, nobody but this machine is answered.
+   */
+  readonly kubeletReach?: "loopback" | "proxy" | undefined;
   readonly registryMibPerSecond?: number | undefined;
   /** What images weigh; others get the assumptions' size. Names as the pods write them. */
   readonly images?: readonly ImageSpec[] | undefined;
@@ -114,6 +119,7 @@ export async function startModelledNode(options: ModelledNodeOptions): Promise<M
       kubelet: options.kubelet,
       maxPods: options.maxPods ?? nodeDefaults.pods,
       cgroupVersion: options.cgroupVersion ?? 2,
+      reach: options.kubeletReach ?? "loopback",
       counters: parts.counters,
       loopback: exporter.address,
       nowMs: () => parts.time.nowMs(),
