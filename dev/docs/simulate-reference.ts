@@ -82,7 +82,7 @@ above it elsewhere, and ÷ \`shortest-first\` ≤ 1.05. \`npm run bench:pacing -
 pods in 30 s, 5,000 nodes with 200,000 pods in 5 min and 2 GiB. Missed with seed 1 are
 
 - \`nvme\`: mean ÷ none 0.73; \`slow-registry\` and \`morning-cpu\`: mean ÷ shortest-first 1.06 and 1.10;
-- \`one-8gib-image\` and \`real-node-mild\`: makespan ÷ fixed:best 1.04 and 1.03 (the former starts the huge image first, at 4.6 × the mean).
+- \`one-8gib-image\` and \`real-node-mild\`: makespan ÷ fixed:best 1.03 both (the former starts the huge image first, at 4.6 × the mean).
 
 Paceline knows the sizes of images that other nodes of the cluster list; a scenario tells which with \`images[].known\`. One of
 unknown size counts as the mean of those it knows, and the targets of the mean are then out of reach.
