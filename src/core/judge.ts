@@ -23,12 +23,6 @@ const SPARE_PULLS_SHARE = 0.1;
 const BUSY_DRAIN_SHARE = 0.4;
 const BUSY_FETCHERS = 3;
 /**
- * So much work in flight is enough for a watched disk, s, once two pods bring it: more side by side makes small ones wait
- * for large ones. Chosen by simulation (docs/adr/0003).
- */
-const ENOUGH_SECONDS = 8;
-const ENOUGH_FETCHERS = 3;
-/**
  * Before the disk runs dry so soon, another pod may fetch: so long it takes until a pull makes the disk write (sandbox,
  * resolving, download), s. Chosen by simulation.
  */
@@ -94,7 +88,7 @@ const coresOf = ({ sample, facts }: NodeLoad) => sample?.cores ?? (facts.allocat
 /** As many pulls as keep the disk busy; one more before it runs dry, and the last one that would fetch. */
 function fetchersHeld(load: NodeLoad, { newBytes }: Cost, { lastFetcher }: Beside): Hold | undefined {
   const most = fetcherLimitOf(load) + (lastFetcher ? 1 : 0);
-  if (newBytes === 0 || (load.fetchers < most && !(hasEnough(load) && !lastFetcher))) return undefined;
+  if (newBytes === 0 || load.fetchers < most) return undefined;
   if (leftSeconds(load) <= REFILL_SECONDS && (load.sample?.cpuPressure ?? 0) < CONTENDED_CPU_PRESSURE) return undefined;
   return hold(
     load,
@@ -102,10 +96,6 @@ function fetchersHeld(load: NodeLoad, { newBytes }: Cost, { lastFetcher }: Besid
     `${load.fetchers} pods fetch images to node ${load.facts.name}, enough for its disk`,
   );
 }
-
-/** What an unwatched disk has written of the bytes in flight nobody tells. */
-const hasEnough = (load: NodeLoad) =>
-  load.sample !== undefined && load.fetchers >= ENOUGH_FETCHERS && leftSeconds(load) > ENOUGH_SECONDS;
 
 function diskOwes(load: NodeLoad, { newBytes }: Cost): Hold | undefined {
   const target = drainTarget(load);
