@@ -39,9 +39,24 @@ export function claimRoom(draft: Draft, settled: SettledRoom): void {
 
 function claimPinned(draft: Draft, claims: Claims, pod: PodFacts, name: NodeName): void {
   const place = placeOf(draft.books, name);
+  if (!isReported(place) && mayComeLater(draft, pod)) return;
   if (!place) draft.release(pod, "NoNodeFits", `node ${name} is gone`);
   else if (isSettled(draft, place)) draft.release(pod, "NodeSettled", `node ${name} is neither young nor hot`);
   else if (!claims.claim(pod, place)) draft.release(pod, "NoNodeFits", `node ${name} has no room for this pod`);
+}
+
+/** The node is known, and has said what it can take. */
+const isReported = (place: Place | undefined) => place?.facts.allocatable["pods"] !== undefined;
+
+/**
+ * Pods and nodes come by watches of their own: a DaemonSet's pod may be seen a moment before its new node. Times of
+ * creation are whole seconds, so that this is one second at least. Assumed, ms.
+ */
+const NODE_MAY_FOLLOW_MS = 2_000;
+
+function mayComeLater(draft: Draft, { createdAtMs }: PodFacts): boolean {
+  draft.wake(createdAtMs + NODE_MAY_FOLLOW_MS);
+  return draft.nowMs < createdAtMs + NODE_MAY_FOLLOW_MS;
 }
 
 const isSettled = ({ books, nowMs }: Draft, { facts }: Place) =>

@@ -133,9 +133,20 @@ describe("the plan lets go at once whom it need not hold", () => {
   });
 
   test("when its node is gone", () => {
-    const pacer = pacerWith([aNode("n1")], [aDaemonPod("p", "n1")], slots(1));
+    const pacer = pacerWith([aNode("n1")], [aDaemonPod("p", "n1", { createdAtMs: START_MS - 2_000 })], slots(1));
     pacer.deleteNode(nodeName("n1"), START_MS);
     expect(pacer.plan(START_MS).releases).toMatchObject([{ reason: "NoNodeFits", node: undefined }]);
+  });
+
+  test("but not before its node can be known: the watch of nodes may be behind that of pods", () => {
+    const pods = [aDaemonPod("p", "n1"), aDaemonPod("q", "n1")];
+    const pacer = pacerWith([], pods, slots(1));
+    expect(pacer.plan(START_MS)).toMatchObject({ releases: [], wakeAtMs: START_MS + 2_000 });
+    pacer.upsertNode(aNode("n1", { allocatable: {} }), START_MS); // registered, but it has not said what it can take
+    expect(pacer.plan(START_MS).releases).toEqual([]);
+    pacer.upsertNode(aNode("n1"), START_MS);
+    expect(pacer.plan(START_MS).releases).toMatchObject([{ reason: "SlotFree", node: "n1" }]);
+    expect(pacerWith([], pods, slots(1)).plan(START_MS + 2_000).releases).toHaveLength(2);
   });
 
   test("when the hold cap is reached, whatever the slots; the plan wakes up for it", () => {
