@@ -16,6 +16,7 @@ import {
   NAMESPACE,
   removeAll,
   startRecorder,
+  seesLeader,
   startReplica,
 } from "../support/installed.ts";
 import { CLUSTER_IP } from "../kind/prepare.ts";
@@ -91,6 +92,11 @@ describe("charts/paceline", () => {
     ]);
     proxy.use(replicas.map(({ port }) => port));
     await eventually("the leader wrote the CA bundle", async () => (await bundles(cp)).every((one) => one !== ""));
+    await eventually(
+      "both see the leader",
+      async () => (await Promise.all(replicas.map(seesLeader))).every(Boolean),
+      30_000,
+    );
     const observer = observe(cp.client, "default");
     await createHerd(cp.client, "herd", 16);
     const fleet = await joinNodes(cp.client, "young-1");

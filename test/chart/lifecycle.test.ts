@@ -7,7 +7,7 @@ import { observe } from "../../dev/demo/observer.ts";
 import { recordOf, textOf, type KubeObject } from "../../src/cluster/kube-json.ts";
 import type { ModelledNodes } from "../../src/simulate/node/modelled-node.ts";
 import { eventually } from "../support/control-plane.ts";
-import { cli, kubectl, NAMESPACE, startReplica, type Replica } from "../support/installed.ts";
+import { cli, kubectl, NAMESPACE, seesLeader, startReplica, type Replica } from "../support/installed.ts";
 import { startServiceProxy, type ServiceProxy } from "../support/service-proxy.ts";
 import { createHerd, joinNodes, traces } from "../support/small-herd.ts";
 
@@ -95,6 +95,11 @@ describe("a release", () => {
     objects = parseAllDocuments(await asOperator("get", "manifest", "paceline")).map((one) => one.toJS() as KubeObject);
     await start("paceline-a", "paceline-b");
     await leader();
+    await eventually(
+      "both see the leader",
+      async () => (await Promise.all(replicas.map(seesLeader))).every(Boolean),
+      30_000,
+    );
     await eventually("the leader has told the webhooks whom to trust", async () =>
       (await bundles(cp)).every((one) => one !== ""),
     );

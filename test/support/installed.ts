@@ -201,3 +201,17 @@ export async function cli(
   const file = await accountKubeconfig(cp, account, account, apiUrl);
   return run(process.execPath, [MAIN, ...args, "--kubeconfig", file]);
 }
+
+/** The replica has seen the Lease being renewed: from then on it gates and fences. */
+export function seesLeader({ port }: Pick<Replica, "port">): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = { host: "127.0.0.1", port, path: "/metrics", rejectUnauthorized: false, agent: false };
+    httpsRequest(probe, (answer) => {
+      let text = "";
+      answer.on("data", (chunk: Buffer) => (text += chunk.toString()));
+      answer.on("end", () => resolve(text.includes("paceline_leader_alive 1\n")));
+    })
+      .on("error", () => resolve(false))
+      .end();
+  });
+}
