@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Random } from "../model/random.ts";
+import { close, listen } from "./listening.ts";
 
 /** Addresses that are tried before giving up; 127/8 has 16 million, so even the second try is rare. */
 const ADDRESS_TRIES = 20;
@@ -26,15 +27,15 @@ export async function startExporter(page: () => string, port: number, random: Ra
     response.writeHead(found ? 200 : 404, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
     response.end(found ? page() : "not found\n");
   });
-  const address = await listen(server, port, random);
+  const address = await listenSomewhere(server, port, random);
   return { address, port: (server.address() as AddressInfo).port, stop: () => close(server) };
 }
 
-async function listen(server: Server, port: number, random: Random): Promise<string> {
+async function listenSomewhere(server: Server, port: number, random: Random): Promise<string> {
   for (let tries = 1; ; tries += 1) {
     const address = loopbackAddress(random);
     try {
-      await listenOnce(server, port, address);
+      await listen(server, port, address);
       return address;
     } catch (error) {
       if (tries >= ADDRESS_TRIES || (error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
@@ -46,21 +47,4 @@ async function listen(server: Server, port: number, random: Random): Promise<str
 function loopbackAddress(random: Random): string {
   const between = (low: number, high: number) => low + Math.floor(random() * (high - low + 1));
   return `127.${between(1, 254)}.${between(0, 255)}.${between(1, 254)}`;
-}
-
-function listenOnce(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
-}
-
-function close(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
 }

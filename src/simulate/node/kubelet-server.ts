@@ -3,11 +3,12 @@
  * version and its node's pressure. Nobody but this machine is answered.
  */
 import type { IncomingMessage } from "node:http";
-import { createServer, type Server } from "node:https";
+import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { type KeyPairPem, issueServerCertificate, makeAuthority } from "../../cluster/certificates.ts";
 import { kubeletDefaults } from "../model/constants.ts";
 import type { KubeletSpec, NodeCounters } from "../model/types.ts";
+import { close, listen } from "./listening.ts";
 import { outsideAddress } from "./outside-address.ts";
 
 export interface KubeletServerOptions {
@@ -45,7 +46,7 @@ export async function startKubeletServer(options: KubeletServerOptions): Promise
     response.writeHead(text === undefined ? 404 : 200, { "content-type": type });
     response.end(text ?? "404 page not found\n");
   });
-  await listen(server, address);
+  await listen(server, 0, address);
   return { address, port: (server.address() as AddressInfo).port, stop: () => close(server) };
 }
 
@@ -109,21 +110,4 @@ function summaryPage({ cgroupVersion, counters, nowMs }: KubeletServerOptions): 
     before = { atMs, pressure };
     return JSON.stringify({ node, pods: [] });
   };
-}
-
-function listen(server: Server, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, host, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
-}
-
-function close(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
 }
