@@ -12,6 +12,7 @@ import { nodeLoad, reservationCounts } from "./load.ts";
 import { LoadMemo } from "./load-memo.ts";
 import { Offers } from "./offers.ts";
 import type { DonePulls } from "./pulls.ts";
+import { StartTimes } from "./start-times.ts";
 import type { NodeName } from "./units.ts";
 import { SECOND_MS } from "./units.ts";
 
@@ -19,6 +20,7 @@ export class Books {
   policy: PacingPolicy;
   readonly ledger: Ledger;
   readonly catalogue = new ImageCatalogue();
+  readonly startTimes = new StartTimes();
   readonly offers = new Offers();
   readonly samples = new Map<NodeName, NodeSample>();
   readonly limits = new Map<NodeName, Limit>();

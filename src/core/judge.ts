@@ -7,6 +7,7 @@ import type { Cost, NodeLoad } from "./load.ts";
 import { BUSY_CPU_PRESSURE, BUSY_UTILISATION, fetcherLimit, hasTimeLeft } from "./limit.ts";
 import { debtOf, drainSeconds, leftSeconds } from "./load.ts";
 import { pullsLeft } from "./pulls.ts";
+import type { NodeName } from "./units.ts";
 import type { Hold, Verdict } from "./verdict.ts";
 
 const MILLICORES = 1_000;
@@ -27,6 +28,8 @@ const BUSY_FETCHERS = 3;
  * resolving, download), s. Chosen by simulation.
  */
 const REFILL_SECONDS = 2.5;
+/** …at the rate at which it writes now, or this share of what it can where that is more. Assumed. */
+const SLOWEST_SHARE = 0.1;
 /** …unless tasks wait for a core for so much of the time: then the disk does not run dry for lack of pulls. Assumed. */
 const CONTENDED_CPU_PRESSURE = 0.5;
 /**
@@ -35,20 +38,26 @@ const CONTENDED_CPU_PRESSURE = 0.5;
  */
 const NEARLY_DRAINED_SHARE = 0.3;
 
-/** What is known of those that wait beside the pod that is judged. */
+/** What is known of those that wait beside the pod that is judged, and of the other nodes. */
 export interface Beside {
-  /** It is the last one that would fetch an image: after it, nobody is left to keep the disk busy. */
-  readonly lastFetcher: boolean;
+  /** Waiting pods that would fetch an image to the node, itself included. */
+  readonly fetchersWaiting: number;
+  /** A node that would have its images sooner. */
+  readonly soonerOn: NodeName | undefined;
 }
 
+/** Nothing is known of them. */
+const alone: Beside = { fetchersWaiting: Infinity, soonerOn: undefined };
+
 /** May a pod of this cost start on the node now? */
-export function judge(load: NodeLoad, cost: Cost, nowMs: number, beside: Beside = { lastFetcher: false }): Verdict {
+export function judge(load: NodeLoad, cost: Cost, nowMs: number, beside: Beside = alone): Verdict {
   if (load.held >= load.limit.slots) return slotsHeld(load);
+  if (beside.soonerOn !== undefined) return soonerElsewhere(load, beside.soonerOn);
   const allow = { kind: "allow", reason: "SlotFree" } as const;
   // One at least, or nothing would ever move; a token for its pulls comes with time alone.
   if (load.held === 0) return pullBudgetSpent(load, cost, nowMs) ?? allow;
   return (
-    followsAnother(load, cost) ??
+    followsAnother(load, cost, beside) ??
     fetchersHeld(load, cost, beside) ??
     diskOwes(load, cost) ??
     pullBudgetSpent(load, cost, nowMs) ??
@@ -71,8 +80,13 @@ function slotsHeld(load: NodeLoad): Hold {
   return hold(load, "SlotsHeld", `all ${limit.slots} startup slots of node ${facts.name} are held (${parts})`);
 }
 
-function followsAnother(load: NodeLoad, { follows }: Cost): Hold | undefined {
+const soonerElsewhere = (load: NodeLoad, other: NodeName) =>
+  hold(load, "SoonerElsewhere", `node ${other} would have this pod's images sooner than node ${load.facts.name}`);
+
+/** Where nobody waits who would fetch, slots are of no other use: followers make their sandboxes while the image comes. */
+function followsAnother(load: NodeLoad, { follows }: Cost, { fetchersWaiting }: Beside): Hold | undefined {
   if (!follows) return undefined;
+  if (fetchersWaiting === 0 && load.sample && dryInSeconds(load) <= REFILL_SECONDS) return undefined;
   return hold(
     load,
     "ImageLeader",
@@ -83,13 +97,14 @@ function followsAnother(load: NodeLoad, { follows }: Cost): Hold | undefined {
 /** Pods that may fetch images on the node at a time. */
 export const fetcherLimitOf = (load: NodeLoad) => fetcherLimit(load.limit, coresOf(load));
 
-const coresOf = ({ sample, facts }: NodeLoad) => sample?.cores ?? (facts.allocatable["cpu"] ?? 0) / MILLICORES;
+export const coresOf = ({ sample, facts }: NodeLoad) => sample?.cores ?? (facts.allocatable["cpu"] ?? 0) / MILLICORES;
 
 /** As many pulls as keep the disk busy; one more before it runs dry, and the last one that would fetch. */
-function fetchersHeld(load: NodeLoad, { newBytes }: Cost, { lastFetcher }: Beside): Hold | undefined {
-  const most = fetcherLimitOf(load) + (lastFetcher ? 1 : 0);
+function fetchersHeld(load: NodeLoad, { newBytes }: Cost, { fetchersWaiting }: Beside): Hold | undefined {
+  const most = fetcherLimitOf(load) + (fetchersWaiting <= 1 ? 1 : 0);
   if (newBytes === 0 || load.fetchers < most) return undefined;
-  if (leftSeconds(load) <= REFILL_SECONDS && (load.sample?.cpuPressure ?? 0) < CONTENDED_CPU_PRESSURE) return undefined;
+  if (dryInSeconds(load) <= REFILL_SECONDS && (load.sample?.cpuPressure ?? 0) < CONTENDED_CPU_PRESSURE)
+    return undefined;
   return hold(
     load,
     "FetchersHeld",
@@ -97,13 +112,23 @@ function fetchersHeld(load: NodeLoad, { newBytes }: Cost, { lastFetcher }: Besid
   );
 }
 
+/** At the rate at which it writes now: where a registry or the cores are slower than the disk, more pulls write no faster. */
+function dryInSeconds(load: NodeLoad): number {
+  const { bytesPerSecond, writeBytesPerSecond, fetchedBytes } = load.limit;
+  if (!load.sample || fetchedBytes === 0) return leftSeconds(load); // no pull has shown yet how fast they write
+  const rate = Math.max(writeBytesPerSecond, SLOWEST_SHARE * bytesPerSecond);
+  return leftSeconds(load) * (bytesPerSecond / rate);
+}
+
 function diskOwes(load: NodeLoad, { newBytes }: Cost): Hold | undefined {
-  const target = drainTarget(load);
-  const drain = drainOf(load, newBytes);
-  if (newBytes === 0 || drain <= target) return undefined;
+  if (newBytes === 0) return undefined;
   const { own } = debtOf(load, newBytes);
-  if (own > target && drainSeconds(load) <= target * NEARLY_DRAINED_SHARE) return undefined;
-  const figures = `${Math.ceil(drain)} s with this pod's images, ${target} s is the most`;
+  const most = load.nodeClass.drainSeconds;
+  const drains = [{ seconds: drainOf(load, newBytes), most }];
+  if (isBusy(load)) drains.push({ seconds: leftSeconds(load) + own, most: most * BUSY_DRAIN_SHARE });
+  const over = drains.find((drain) => drain.seconds > drain.most);
+  if (!over || (own > most && drainSeconds(load) <= most * NEARLY_DRAINED_SHARE)) return undefined;
+  const figures = `${Math.ceil(over.seconds)} s with this pod's images, ${over.most} s is the most`;
   return hold(load, "DiskOwes", `the disk of node ${load.facts.name} would need ${figures}`);
 }
 
@@ -118,11 +143,9 @@ function drainOf(load: NodeLoad, newBytes: number): number {
   return hasTimeLeft(load.sample) ? Math.max(inFlight, own, (cached + own) / 2) : inFlight + cached + own;
 }
 
-/** A disk that several pulls keep busy is given less than one that has time left: that gets all that the class allows. */
-function drainTarget({ nodeClass, sample, fetchers }: NodeLoad): number {
-  const busy = (sample?.utilisation ?? 0) >= BUSY_UTILISATION && fetchers >= BUSY_FETCHERS;
-  return busy ? nodeClass.drainSeconds * BUSY_DRAIN_SHARE : nodeClass.drainSeconds;
-}
+/** Several pulls keep the disk busy: it is given less than one that has time left. */
+const isBusy = ({ sample, fetchers }: NodeLoad) =>
+  (sample?.utilisation ?? 0) >= BUSY_UTILISATION && fetchers >= BUSY_FETCHERS;
 
 function pullBudgetSpent(load: NodeLoad, { pulls }: Cost, nowMs: number): Hold | undefined {
   const { qps, burst } = load.nodeClass.pullQPS;

@@ -1,7 +1,7 @@
 /**
  * How many pods may be in startup on a node at a time, and how many of them may fetch images. The first moves with what
- * the node shows: slow start until disk or cores are busy, then one by one, at rest while they are; halved when starts
- * fail. The second is what it takes to keep the disk busy, no more (bandwidth × time in flight, as BBR has it). The debt
+ * the node shows: slow start until disk or cores are busy, then one by one, at rest while they are; down to one for each
+ * core where nothing but the cores is busy; halved when starts fail. The second is what it takes to keep the disk busy, no more (bandwidth × time in flight, as BBR has it). The debt
  * that kills starts is limited apart from both, in bytes (judge.ts, condition DiskOwes).
  */
 import type { NodeClass } from "../policy/schema.ts";
@@ -44,6 +44,10 @@ const BYTES_PER_SECOND_OF_A_PULL = 40 * MIB;
 const FEWEST_FETCHERS = 3;
 /** …and this share of the slots, so that a limit that has grown lets more fetch as well. Chosen by simulation. */
 const FETCHER_SHARE = 1 / 3;
+/** The unpack ratio is learnt once so many images of the size of the last one have come. Chosen by simulation. */
+const IMAGES_TO_LEARN_FROM = 3;
+/** Whatever layers are shared, what is fetched is written. */
+const LEAST_UNPACK_RATIO = 1;
 /** A pod that starts within this and what its bytes need has waited for nobody. Assumed: sandbox, create and start, ms. */
 const QUICK_START_MS = 2_000;
 
@@ -70,6 +74,12 @@ export interface Limit {
   /** Of what the images in flight make the disk write, what it has written already, bytes. */
   readonly progressBytes: number;
   readonly sampledAtMs: number;
+  /** Bytes that reach the disk for each byte of an image as kubelets list it: the class's figure, or less, learnt. */
+  readonly unpackRatio: number;
+  /** What that is learnt from, bytes: written while images were fetched, dirty still, and of images that have come. */
+  readonly wroteBytes: number;
+  readonly dirtyBytes: number;
+  readonly fetchedBytes: number;
 }
 
 /** A node of which nothing is known yet. */
@@ -83,13 +93,15 @@ export function initialLimit(nodeClass: NodeClass): Limit {
     grewAtBytesPerSecond: 0,
     ...{ used: false, starts: 0, kneeSeen: false },
     ...{ utilisation: 0, writeBytesPerSecond: 0, progressBytes: 0, sampledAtMs: Infinity },
+    ...{ unpackRatio: nodeClass.unpackRatio, wroteBytes: 0, dirtyBytes: 0, fetchedBytes: 0 },
   };
 }
 
 /** Keeps a limit within its class when the class changes. */
-export function boundLimit(limit: Limit, { slots: { min, max } }: NodeClass): Limit {
+export function boundLimit(limit: Limit, { slots: { min, max }, unpackRatio }: NodeClass): Limit {
   const slots = Math.min(max, Math.max(min, limit.slots));
-  return slots === limit.slots ? limit : { ...limit, slots, move: `bounded to ${slots} by its class` };
+  const move = slots === limit.slots ? limit.move : `bounded to ${slots} by its class`;
+  return { ...limit, slots, move, unpackRatio };
 }
 
 /** All slots were held: the limit may grow. */
@@ -122,7 +134,7 @@ export function afterSample(
   const { atMs, utilisation, writeBytesPerSecond: rate, cpuPressure = 0 } = sample;
   const hot = (sample.awaitMs ?? 0) > nodeClass.awaitMs.hot;
   const intervalMs = Math.min(LONGEST_INTERVAL_MS, Math.max(0, atMs - limit.sampledAtMs));
-  const wrote = limit.progressBytes + ((rate ?? 0) * intervalMs) / SECOND_MS;
+  const wrote = ((rate ?? 0) * intervalMs) / SECOND_MS;
   const busy = (utilisation ?? 0) >= BUSY_UTILISATION || cpuPressure >= BUSY_CPU_PRESSURE;
   const learnt: Limit = {
     ...limit,
@@ -131,10 +143,14 @@ export function afterSample(
     kneeSeen: limit.kneeSeen || busy,
     utilisation: smoothed(limit.utilisation, utilisation),
     writeBytesPerSecond: smoothed(limit.writeBytesPerSecond, rate),
-    progressBytes: Math.min(wrote, writesInFlight),
+    progressBytes: Math.min(limit.progressBytes + wrote, writesInFlight),
     sampledAtMs: atMs,
+    wroteBytes: limit.wroteBytes + (writesInFlight > 0 ? wrote : 0),
+    dirtyBytes: (sample.dirtyBytes ?? 0) + (sample.writebackBytes ?? 0),
   };
-  return utilisation === undefined ? learnt : weighed(learnt, nodeClass, sample);
+  if (utilisation === undefined) return learnt;
+  const fetching = writesInFlight > 0;
+  return fetching || !exceedsCores(learnt, nodeClass, sample) ? weighed(learnt, nodeClass, sample) : lowered(learnt);
 }
 
 const smoothed = (before: number, now: number | undefined) =>
@@ -166,6 +182,20 @@ function weighed(limit: Limit, nodeClass: NodeClass, { atMs, cpuPressure = 0 }: 
   return grown(limit, nodeClass, step, `all were used, the disk ${percent(limit.utilisation)} busy`);
 }
 
+/**
+ * Nothing but start-up work keeps the cores busy, and every slot is used: beyond one pod for each core, more at a time
+ * only make all of them late.
+ */
+function exceedsCores({ used, slots }: Limit, { slots: { min } }: NodeClass, sample: NodeSample): boolean {
+  const { cores = Infinity, cpuPressure = 0 } = sample;
+  return used && cpuPressure >= BUSY_CPU_PRESSURE && slots > Math.max(min, Math.ceil(cores));
+}
+
+function lowered(limit: Limit): Limit {
+  const slots = limit.slots - 1;
+  return { ...limit, slots, used: false, starts: 0, kneeSeen: true, move: `lowered to ${slots}: the cores are busy` };
+}
+
 const mayGrow = (limit: Limit, { slots }: NodeClass, nowMs: number) =>
   limit.used && limit.slots < slots.max && nowMs >= limit.cutAtMs + REST_AFTER_CUT_MS;
 
@@ -190,11 +220,23 @@ export interface Start {
 export function afterStart(limit: Limit, nodeClass: NodeClass, start: Start, nowMs: number): Limit {
   const { fetchedBytes, leftBytes, tookMs = Infinity, watched } = start;
   const left = fetchedBytes === 0 ? 1 : leftBytes / (leftBytes + fetchedBytes); // all of them came equally far
-  const after = { ...limit, starts: limit.starts + 1, progressBytes: limit.progressBytes * left };
+  const counted = { ...limit, starts: limit.starts + 1, progressBytes: limit.progressBytes * left };
+  const after = watched ? learntRatio(counted, nodeClass, fetchedBytes) : counted;
   if (watched || !mayGrow(limit, nodeClass, nowMs)) return after;
-  const aloneMs = ((fetchedBytes * nodeClass.unpackRatio) / limit.bytesPerSecond) * SECOND_MS;
+  const aloneMs = ((fetchedBytes * after.unpackRatio) / limit.bytesPerSecond) * SECOND_MS;
   if (tookMs > QUICK_START_MS + aloneMs) return after;
   return grown(after, nodeClass, 1, `all were used, a pod started within ${(tookMs / SECOND_MS).toFixed(1)} s`);
+}
+
+/**
+ * All that was written or is dirty ÷ what has come: too high by what is still in flight, so that it counts only once several
+ * images have come, and never too low. Images that do not compress, or share layers, make the disk write less.
+ */
+function learntRatio(limit: Limit, nodeClass: NodeClass, newBytes: number): Limit {
+  const fetchedBytes = limit.fetchedBytes + newBytes;
+  if (newBytes === 0 || fetchedBytes < IMAGES_TO_LEARN_FROM * newBytes) return { ...limit, fetchedBytes };
+  const ratio = Math.max(LEAST_UNPACK_RATIO, (limit.wroteBytes + limit.dirtyBytes) / fetchedBytes);
+  return { ...limit, fetchedBytes, unpackRatio: Math.min(nodeClass.unpackRatio, ratio) };
 }
 
 /** A start failed as overload makes it fail: half the slots. */

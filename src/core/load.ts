@@ -140,8 +140,12 @@ export function costOf(pod: PodFacts, { entry, facts, fetching }: NodeLoad, cata
 }
 
 /** What the images in flight make the disk write, bytes: blobs and unpacked layers. */
-export const writesInFlight = ({ bytesInFlight, nodeClass }: Pick<NodeLoad, "bytesInFlight" | "nodeClass">) =>
-  bytesInFlight * nodeClass.unpackRatio;
+export const writesInFlight = ({ bytesInFlight, limit }: Pick<NodeLoad, "bytesInFlight" | "limit">) =>
+  bytesInFlight * limit.unpackRatio;
+
+/** Seconds that the disk needs for images of so many bytes, as kubelets list them. */
+export const writeSeconds = ({ limit }: Pick<NodeLoad, "limit">, imageBytes: number) =>
+  (imageBytes * limit.unpackRatio) / limit.bytesPerSecond;
 
 /** What a disk has to write, in seconds of its time (real-node.md: "the debt is the harm"). */
 export interface Debt {
@@ -155,12 +159,11 @@ export interface Debt {
 
 /** Over what the disk was seen to write. */
 export function debtOf(load: NodeLoad, newBytes: number): Debt {
-  const { sample, limit, nodeClass } = load;
-  const seconds = (bytes: number) => bytes / limit.bytesPerSecond;
+  const { sample, limit, bytesInFlight } = load;
   return {
-    inFlight: seconds(writesInFlight(load)),
-    cached: seconds((sample?.dirtyBytes ?? 0) + (sample?.writebackBytes ?? 0)),
-    own: seconds(newBytes * nodeClass.unpackRatio),
+    inFlight: writeSeconds(load, bytesInFlight),
+    cached: ((sample?.dirtyBytes ?? 0) + (sample?.writebackBytes ?? 0)) / limit.bytesPerSecond,
+    own: writeSeconds(load, newBytes),
   };
 }
 

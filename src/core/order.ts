@@ -13,23 +13,29 @@ const URGENT_SHARE = 0.8;
  * How many replicas a node may have more than the one with the fewest before they count as crowded: two together, where
  * that saves pulling the image to one more node. kube-scheduler's own default tolerates three (a soft constraint as well).
  */
-const TOLERATED_SKEW = 2;
+export const TOLERATED_SKEW = 2;
 
 /** Compares as a tuple: the lower one goes first. */
 export type Rank = readonly [
   urgency: number,
   daemonSet: number,
   priority: number,
+  postponable: number,
   crowding: number,
   bytesPerPod: number,
+  startStep: number,
   replicasMore: number,
   sinceMs: number,
 ];
 
 /** How a pod stands among its like. */
 export interface Standing {
+  /** Its pull takes as long as all that is left for everybody (elsewhere.ts). */
+  readonly longPole: boolean;
   /** Bytes that it would bring, each image divided among the pods that wait for it: they follow once it is there. */
   readonly bytesPerPod: number;
+  /** How long it takes to start besides, on a scale (start-times.ts). */
+  readonly startStep: number;
   /** Replicas of its owner that the node has more than the node that has fewest. */
   readonly replicasMore: number;
 }
@@ -50,8 +56,10 @@ export function rank(pod: PodFacts, standing: Standing, maxHoldMs: number, nowMs
     nowMs >= sinceMs + URGENT_SHARE * maxHoldMs ? 0 : 1,
     pod.shape.ownerKind === "DaemonSet" ? 0 : 1,
     -pod.shape.priority,
+    standing.longPole ? 0 : 1,
     Math.max(0, standing.replicasMore + 1 - TOLERATED_SKEW),
     standing.bytesPerPod,
+    standing.startStep,
     standing.replicasMore,
     sinceMs,
   ];
@@ -64,8 +72,8 @@ export const byAge = (a: PodFacts, b: PodFacts): number =>
 /** Negative when `a` goes before `b`, 0 when nothing but their names tells them apart. */
 export function compareRanks(a: Rank, b: Rank): number {
   for (const [index, figure] of a.entries()) {
-    const difference = figure - (b[index] ?? 0);
-    if (difference !== 0) return difference;
+    const other = b[index] ?? 0;
+    if (figure !== other) return figure < other ? -1 : 1; // the difference of two infinities would be no number
   }
   return 0;
 }

@@ -165,18 +165,20 @@ class BookPacer implements Pacer {
     });
   }
 
-  /** What a start says, and books its pulls: of images that nobody had here before. */
+  /** What a start says. Books its pulls, of images that nobody had here before, or how long it took without any. */
   #start(pod: PodFacts, facts: NodeFacts, nowMs: number): Start {
-    const { ledger, catalogue, donePulls } = this.#books;
+    const { ledger, catalogue, donePulls, startTimes } = this.#books;
     const entry = ledger.entry(facts.name);
     const pulled = pod.shape.images.filter((image) => !facts.images.has(image) && entry.startedImages.get(image) === 1);
     const done = { atMs: nowMs, count: pulled.length };
+    const tookMs = pod.scheduledAtMs === undefined ? undefined : nowMs - pod.scheduledAtMs;
+    if (pulled.length === 0 && tookMs !== undefined) startTimes.learn(pod.shape, tookMs);
     const { nodeClass, bytesInFlight } = loadOf(this.#books, facts, nowMs);
     donePulls.set(facts.name, notePulls(donePulls.get(facts.name) ?? [], done, nodeClass.pullQPS));
     return {
       fetchedBytes: pulled.reduce((sum, image) => sum + catalogue.bytes(image), 0),
       leftBytes: bytesInFlight,
-      tookMs: pod.scheduledAtMs === undefined ? undefined : nowMs - pod.scheduledAtMs,
+      tookMs,
       watched: freshSample(this.#books, facts.name, nowMs)?.utilisation !== undefined,
     };
   }

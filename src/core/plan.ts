@@ -12,8 +12,8 @@ export function plan(books: Books, settled: SettledRoom, nowMs: number): Plan {
   const draft = new Draft(books, nowMs);
   sortWaiting(draft);
   claimRoom(draft, settled);
-  spendSlots(draft, settled);
+  const elsewhere = spendSlots(draft, settled);
   const fences = planFences(draft);
-  const held = judgeWaiting(draft);
+  const held = judgeWaiting(draft, elsewhere);
   return { releases: draft.releases, fences, held, wakeAtMs: draft.wakeAtMs };
 }

@@ -1,15 +1,23 @@
-/** Nodes by their free slots, the most first (a binary heap): a plan for thousands of nodes asks thousands of times. */
+/**
+ * Nodes by what their disks have left to write, the least first, then by free slots, the most first (a binary heap): a plan
+ * for thousands of nodes asks thousands of times.
+ */
 import type { Draft } from "./draft.ts";
+import { leftSeconds } from "./load.ts";
 import type { Place } from "./places.ts";
 
 interface Entry {
   readonly place: Place;
+  readonly leftSeconds: number;
   readonly free: number;
 }
 
 /** Equal ones by name, so that every leader comes to the same order. */
-const before = (a: Entry, b: Entry) =>
-  a.free > b.free || (a.free === b.free && a.place.facts.name < b.place.facts.name);
+function before(a: Entry, b: Entry): boolean {
+  if (a.leftSeconds !== b.leftSeconds) return a.leftSeconds < b.leftSeconds;
+  if (a.free !== b.free) return a.free > b.free;
+  return a.place.facts.name < b.place.facts.name;
+}
 
 export class RoomiestFirst {
   readonly #draft: Draft;
@@ -22,7 +30,7 @@ export class RoomiestFirst {
   /** Adds a node with the free slots that it has now; its place must not be in there already. */
   add(place: Place): void {
     const load = this.#draft.load(place.facts);
-    const entry = { place, free: load.limit.slots - load.held };
+    const entry = { place, leftSeconds: leftSeconds(load), free: load.limit.slots - load.held };
     const heap = this.#heap;
     let at = heap.length;
     while (at > 0) {

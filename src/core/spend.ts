@@ -1,6 +1,7 @@
 /** Spends free slots: node by node, the one with the most room first, the best pod by the order of release. */
 import type { Draft } from "./draft.ts";
 import { toleratesFence } from "./draft.ts";
+import { Elsewhere } from "./elsewhere.ts";
 import type { NodeFacts, PodFacts, PodShape } from "./facts.ts";
 import { opensTo } from "./fit.ts";
 import { fitsNow } from "./held.ts";
@@ -9,6 +10,7 @@ import type { Cost, NodeLoad } from "./load.ts";
 import { costOf, promiseEndsMs } from "./load.ts";
 import type { Rank } from "./order.ts";
 import { byAge, compareRanks, rank } from "./order.ts";
+import { Replicas } from "./replicas.ts";
 import { RoomiestFirst } from "./roomiest.ts";
 import type { Place, SettledRoom } from "./places.ts";
 import { isPromised, youngUntilMs } from "./books.ts";
@@ -86,39 +88,38 @@ function inOrder(pods: readonly PodFacts[]): boolean {
   return true;
 }
 
-/** Per shape: replicas on the node that has fewest, of the nodes that could take it. */
-type Fewest = ReadonlyMap<PodShape, number>;
-
-export function spendSlots(draft: Draft, settled: SettledRoom): void {
+/** @returns what the nodes were to one another, for those who tell why a pod waits. */
+export function spendSlots(draft: Draft, settled: SettledRoom): Elsewhere {
   passWithoutSlot(draft);
   const queues = queuesOf(draft, settled);
   const open = new Map(draft.paced.map((place) => [place, queuesFor(place, queues)]));
-  const fewest = fewestReplicas(draft, open);
+  const others = othersOf(draft, open);
   const byRoom = new RoomiestFirst(draft);
   for (const place of open.keys()) byRoom.add(place);
   for (let place = byRoom.take(); place; place = byRoom.take()) {
-    if (spendOne(draft, place, open.get(place) ?? [], fewest)) byRoom.add(place);
+    if (spendOne(draft, place, open.get(place) ?? [], others)) byRoom.add(place);
   }
+  return others.elsewhere;
 }
 
-/** Replicas of a shape that are on a node, or on their way to it. */
-function replicas(draft: Draft, { entry, facts }: Place, shape: PodShape): number {
-  let count = entry.shapes.get(shape) ?? 0;
-  for (const pod of entry.reserved.values()) if (pod.shape === shape) count += 1;
-  for (const pod of draft.plannedFor(facts.name)) if (pod.shape === shape) count += 1;
-  return count;
+/** What the nodes are to one another. */
+interface Others {
+  readonly replicas: Replicas;
+  readonly elsewhere: Elsewhere;
 }
 
-function fewestReplicas(draft: Draft, open: ReadonlyMap<Place, readonly Queue[]>): Fewest {
-  const fewest = new Map<PodShape, number>();
-  for (const [place, queues] of open) {
-    for (const { head } of queues) {
-      if (!head || head.pinnedTo !== undefined) continue;
-      const here = replicas(draft, place, head.shape);
-      fewest.set(head.shape, Math.min(here, fewest.get(head.shape) ?? here));
+function othersOf(draft: Draft, open: ReadonlyMap<Place, readonly Queue[]>): Others {
+  const replicas = new Replicas(draft);
+  const places: Place[] = [];
+  const queues = new Set<Queue>();
+  for (const [place, theirs] of open) {
+    if (theirs.length > 0) places.push(place);
+    for (const queue of theirs) {
+      if (queue.head && queue.head.pinnedTo === undefined) replicas.note(place, queue.head.shape);
+      queues.add(queue);
     }
   }
-  return fewest;
+  return { replicas, elsewhere: new Elsewhere(draft, places, replicas, wantedImages([...queues])) };
 }
 
 /** A fence is no obstacle to exempt pods (promise 4) and to those it has kept out for the hold cap (promise 2). */
@@ -157,11 +158,11 @@ function passFence(draft: Draft, pod: PodFacts, fenced: readonly Place[], reason
 }
 
 /** Lets the best candidate go to the node; false when there is none. */
-function spendOne(draft: Draft, place: Place, queues: readonly Queue[], fewest: Fewest): boolean {
+function spendOne(draft: Draft, place: Place, queues: readonly Queue[], others: Others): boolean {
   const load = draft.load(place.facts);
   noteTimes(draft, load);
   if (load.held >= load.limit.slots) return false;
-  const best = bestCandidate(draft, place, queues, fewest);
+  const best = bestCandidate(draft, place, queues, others);
   if (!best) return false;
   const { facts } = place;
   draft.releaseTo(best, facts, "SlotFree", `slot ${load.held + 1} of ${load.limit.slots} of node ${facts.name}`);
@@ -174,21 +175,26 @@ interface Candidate {
   readonly cost: Cost;
 }
 
-function bestCandidate(draft: Draft, place: Place, queues: readonly Queue[], fewest: Fewest): PodFacts | undefined {
+function bestCandidate(draft: Draft, place: Place, queues: readonly Queue[], others: Others): PodFacts | undefined {
   const load = draft.load(place.facts);
   const wanted = wantedImages(queues);
   const candidates = candidatesOf(draft, load, queues);
-  const lastFetcher = candidates.filter(({ cost }) => cost.newBytes > 0).length <= 1;
+  const fetchersWaiting = candidates.filter(({ cost }) => cost.newBytes > 0).length;
   let best: PodFacts | undefined;
   let bestRank: Rank | undefined;
   for (const { pod, cost } of candidates) {
-    const replicasMore = Math.max(0, replicas(draft, place, pod.shape) - (fewest.get(pod.shape) ?? Infinity));
-    const bytesPerPod = bytesPerPodOf(draft, load, cost, wanted);
-    const standing = rank(pod, { bytesPerPod, replicasMore }, draft.maxHoldMs, draft.nowMs);
-    if (best && bestRank && (compareRanks(bestRank, standing) || byAge(best, pod)) < 0) continue;
-    const verdict = judge(load, cost, draft.nowMs, { lastFetcher });
+    const standing = {
+      longPole: others.elsewhere.isLongPole(load, cost),
+      bytesPerPod: bytesPerPodOf(draft, load, cost, wanted),
+      startStep: draft.books.startTimes.step(pod.shape),
+      replicasMore: others.replicas.moreThanFewest(place, pod.shape),
+    };
+    const ranked = rank(pod, standing, draft.maxHoldMs, draft.nowMs);
+    if (best && bestRank && (compareRanks(bestRank, ranked) || byAge(best, pod)) < 0) continue;
+    const beside = { fetchersWaiting, soonerOn: others.elsewhere.soonerOn(place, pod, cost) };
+    const verdict = judge(load, cost, draft.nowMs, beside);
     if (verdict.kind === "hold") noteHold(draft, load, verdict);
-    else if (fitsNow(draft, pod, place)) [best, bestRank] = [pod, standing];
+    else if (fitsNow(draft, pod, place)) [best, bestRank] = [pod, ranked];
   }
   return best;
 }

@@ -59,6 +59,16 @@ describe("the slot limit", () => {
     });
   });
 
+  test("comes down to one for each core, sample by sample, where nothing but start-up work keeps the cores busy", () => {
+    const overloaded: NodeSample = { ...idle, utilisation: 0, cpuPressure: 0.97, cores: 4 };
+    const lowered = (limit: Limit, times: number) =>
+      Array.from({ length: times }).reduce<Limit>((one) => markUsed(sampled(one, overloaded)), limit);
+    expect(sampled(markUsed(fresh), overloaded)).toMatchObject({ slots: 5, move: "lowered to 5: the cores are busy" });
+    expect(lowered(markUsed(fresh), 20).slots).toBe(4);
+    expect(sampled(fresh, overloaded).slots).toBe(6); // it was not used: somebody else's work
+    expect(afterSample(markUsed(fresh), nodeClass, overloaded, 100 * MIB).slots).toBe(6); // images are being unpacked
+  });
+
   test("without telemetry a quick start is the only sign of room, and a slow one is none", () => {
     const quick = { fetchedBytes: 0, leftBytes: 0, tookMs: 1_500, watched: false };
     expect(afterStart(markUsed(fresh), nodeClass, quick, 0)).toMatchObject({
@@ -105,6 +115,34 @@ describe("what the images in flight have written", () => {
     expect(afterSample(second, nodeClass, writing(20_000), 100 * MIB).progressBytes).toBe(100 * MIB);
     expect(afterStart(second, nodeClass, { ...aStart, fetchedBytes: 3, leftBytes: 1 }, 0).progressBytes).toBe(5 * MIB);
     expect(afterSample(second, nodeClass, writing(4_000), 0).progressBytes).toBe(0);
+  });
+});
+
+describe("what an image makes the disk write", () => {
+  const fetched = { ...aStart, fetchedBytes: 10 * MIB };
+  /** Images of 10 MiB as listed come one after another, each of which makes the disk write so much. */
+  const after = (images: number, mibWritten: number, dirtyBytes = 0) =>
+    Array.from({ length: images }).reduce<Limit>(
+      (limit, _none, at) => {
+        const sample = { atMs: (at + 1) * 1_000, writeBytesPerSecond: mibWritten * MIB, dirtyBytes };
+        return afterStart(afterSample(limit, nodeClass, sample, 40 * MIB), nodeClass, fetched, 0);
+      },
+      afterSample(fresh, nodeClass, { atMs: 0 }, 40 * MIB),
+    );
+
+  test("is learnt once a few have come: those that do not compress write half of what the class says", () => {
+    expect(after(2, 20).unpackRatio).toBe(nodeClass.unpackRatio);
+    expect(after(3, 20).unpackRatio).toBeCloseTo(2);
+  });
+
+  test("what is dirty will be written, more than the class says is somebody else's, and what comes is written once", () => {
+    expect(after(4, 20, 40 * MIB).unpackRatio).toBeCloseTo(3);
+    expect(after(4, 90).unpackRatio).toBe(nodeClass.unpackRatio);
+    expect(after(4, 1).unpackRatio).toBe(1);
+  });
+
+  test("begins anew with another class", () => {
+    expect(boundLimit(after(4, 20), { ...nodeClass, unpackRatio: 3 }).unpackRatio).toBe(3);
   });
 });
 

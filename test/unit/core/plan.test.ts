@@ -231,6 +231,46 @@ describe("the order of release", () => {
     expect(pacer.plan(START_MS + 2_000).releases).toHaveLength(4);
   });
 
+  test("when its image is about to be there and nobody else would fetch, followers make their sandboxes meanwhile", () => {
+    const shape = aShape({ image: "app" }); // taken for 200 MiB × 4, 6.4 s of 125 MiB/s
+    const leader = bound(aPod("leader", { shape }), "n1");
+    const followers = many(3, (name) => aGatedPod(name, { shape }));
+    const planAfter = (seconds: number, others: readonly PodFacts[] = []) => {
+      const pacer = pacerWith([aNode("n1")], [leader, ...followers, ...others], slots(6));
+      for (const atMs of [START_MS, START_MS + seconds * 1_000]) {
+        pacer.observeSample(nodeName("n1"), { atMs, utilisation: 1, writeBytesPerSecond: 125 * MIB }, atMs);
+      }
+      return pacer.plan(START_MS + seconds * 1_000);
+    };
+    expect(planAfter(2).held.map(({ hold }) => hold.reason)).toEqual(["ImageLeader", "ImageLeader", "ImageLeader"]);
+    expect(released(planAfter(5))).toEqual(["p0", "p1", "p2"]);
+    const other = aGatedPod("other", { shape: aShape({ image: "other", ownerName: "o" }) });
+    expect(released(planAfter(5, [other]))).toEqual(["other"]);
+  });
+
+  test("where no bytes tell them apart, whose replicas started quickly goes before whose took long, then the oldest", () => {
+    const [slow, quick] = [aShape({ ownerName: "slow" }), aShape({ ownerName: "quick" })];
+    const pacer = pacerWith([aNode("n1")], [], slots(1));
+    for (const [name, shape, seconds] of [["s", slow, 40] as const, ["q", quick, 5] as const]) {
+      const first = bound(aPod(name, { shape }), "n1");
+      pacer.upsertPod(first, START_MS);
+      pacer.upsertPod(started(first), START_MS + seconds * 1_000);
+    }
+    const at = (age: number, name: string, shape: typeof slow) =>
+      aGatedPod(name, { shape, createdAtMs: START_MS - age * 1_000 });
+    for (const pod of [at(3, "slow-old", slow), at(2, "quick-old", quick), at(1, "quick-young", quick)]) {
+      pacer.upsertPod(pod, START_MS);
+    }
+    expect(released(pacer.plan(START_MS + 60_000))).toEqual(["quick-old"]);
+  });
+
+  test("pods for whom the last slot is not kept go by their age, too", () => {
+    const pods = ["first", "second", "third"].map((name, at) =>
+      aGatedPod(name, { shape: aShape({ ownerName: name }), createdAtMs: START_MS - 10_000 + at * 1_000 }),
+    );
+    expect(released(pacerWith([aNode("n1")], pods, slots(1)).plan(START_MS))).toEqual(["first"]);
+  });
+
   test("who has waited for most of the cap goes before smaller and more important ones", () => {
     const old = aGatedPod("old", { createdAtMs: START_MS - 250_000, shape: aShape({ image: "x" }) });
     const young = aGatedPod("young", { shape: aShape({ priority: 100, ownerName: "y" }) });
@@ -289,6 +329,28 @@ describe("what the disk owes and what the kubelet may pull bound a release", () 
     };
     expect(plan(0)).toEqual(["p5"]);
     expect(plan(0.6)).toEqual([]);
+  });
+
+  test("not so where pulls write more slowly than the disk can: another one would only share what there is", () => {
+    const images = new Map([1, 2, 3, 4, 5, 6, 7].map((n) => [imageName(`i${n}`), 20 * MIB] as const));
+    const seen = anOldNode("seen", { images, allocatable: { cpu: 0, pods: 0 } });
+    const pod = (n: number) => aPod(`p${n}`, { shape: aShape({ image: `i${n}`, ownerName: `o${n}` }) });
+    const plan = (mibPerSecond: number) => {
+      const fetching = [1, 2, 3, 4, 5].map((n) => bound(pod(n), "n1"));
+      const pacer = pacerWith(
+        [seen, aNode("n1")],
+        [...fetching, ...[6, 7].map((n) => changed(pod(n), { gated: true }))],
+        slots(10),
+      );
+      const sample = { utilisation: mibPerSecond / 125, writeBytesPerSecond: mibPerSecond * MIB };
+      for (const atMs of [START_MS, START_MS + 1_500, START_MS + 3_000]) {
+        pacer.observeSample(nodeName("n1"), { atMs, ...sample }, atMs);
+      }
+      pacer.upsertPod(started(fetching[0] ?? pod(1)), START_MS + 3_000); // a pull has shown how fast they write
+      return released(pacer.plan(START_MS + 3_000));
+    };
+    expect(plan(110)).toEqual(["p6", "p7"]);
+    expect(plan(40)).toEqual([]);
   });
 
   test("the last one that fetches need not wait for the others", () => {

@@ -1,0 +1,97 @@
+/**
+ * The other nodes, where pods could go to several: which of them would have a pod's images sooner, and which pull takes so
+ * long that it must not be left for the end. Both keep nodes that join together from being done at very different times
+ * (least work left, and longest processing time first, as machine scheduling has them).
+ */
+import type { Draft } from "./draft.ts";
+import type { PodFacts } from "./facts.ts";
+import { opensTo } from "./fit.ts";
+import { fitsNow } from "./held.ts";
+import { coresOf } from "./judge.ts";
+import { type Cost, costOf, leftSeconds, type NodeLoad, writeSeconds } from "./load.ts";
+import { TOLERATED_SKEW } from "./order.ts";
+import type { Place } from "./places.ts";
+import type { Replicas } from "./replicas.ts";
+import { type ImageName, MIB, type NodeName } from "./units.ts";
+
+/**
+ * What one pull makes the disk write where nothing else does, bytes/s: its layers are unpacked one after another, on one
+ * core. Assumed; gunzip and tar on one core.
+ */
+const PULL_ALONE_BYTES_PER_SECOND = 130 * MIB;
+/** A disk that has so little left, in s, takes the next pull whoever else would: it must not run dry. Chosen by simulation. */
+const NEARLY_DRY_SECONDS = 2.5;
+/**
+ * With more nodes than that none is compared: it would take too long, and no single pull matters to all of them. Assumed.
+ */
+const MOST_NODES = 64;
+
+/** For each image, how many waiting pods use it. */
+type Wanted = Iterable<readonly [image: ImageName, pods: number]>;
+
+export class Elsewhere {
+  readonly #draft: Draft;
+  readonly #places: readonly Place[];
+  readonly #replicas: Replicas;
+  readonly #restSeconds: number;
+
+  /**
+   * @param places nodes that some waiting pods could go to.
+   */
+  constructor(draft: Draft, places: readonly Place[], replicas: Replicas, wanted: Wanted) {
+    this.#draft = draft;
+    this.#places = places.length <= MOST_NODES ? places : [];
+    this.#replicas = replicas;
+    this.#restSeconds = restSeconds(draft, this.#places, wanted);
+  }
+
+  /** Does this pull, by itself, take as long as the nodes need for all that is left if they share it evenly? */
+  isLongPole(load: NodeLoad, { newBytes }: Cost): boolean {
+    const rate = Math.min(load.limit.bytesPerSecond, PULL_ALONE_BYTES_PER_SECOND);
+    return newBytes > 0 && (newBytes * load.limit.unpackRatio) / rate >= this.#restSeconds;
+  }
+
+  /** A node that would have the pod's images sooner than this one, and can take the pod. */
+  soonerOn(place: Place, pod: PodFacts, cost: Cost): NodeName | undefined {
+    if (cost.newBytes === 0 || pod.pinnedTo !== undefined) return undefined;
+    const load = this.#draft.load(place.facts);
+    const left = leftSeconds(load);
+    const here = left + writeSeconds(load, cost.newBytes);
+    return this.#places.find((other) => {
+      if (other === place) return false;
+      const theirs = this.#draft.load(other.facts);
+      const { newBytes } = costOf(pod, theirs, this.#draft.books.catalogue);
+      if (left <= NEARLY_DRY_SECONDS && newBytes >= cost.newBytes) return false;
+      return leftSeconds(theirs) + writeSeconds(theirs, newBytes) < here && this.#takes(other, theirs, pod);
+    })?.facts.name;
+  }
+
+  /** Has it a slot, or one that comes free when a pull is done, and is it no node where replicas crowd? */
+  #takes(place: Place, load: NodeLoad, pod: PodFacts): boolean {
+    const hasSlot = load.held < load.limit.slots || load.fetchers > 0;
+    const crowded = this.#replicas.moreThanFewest(place, pod.shape) >= TOLERATED_SKEW;
+    return hasSlot && !crowded && opensTo(pod, place.facts) && fitsNow(this.#draft, pod, place);
+  }
+}
+
+/** Seconds that the nodes need for what they fetch and what waits: replicas come to a node in pairs, by the order of release. */
+function restSeconds(draft: Draft, places: readonly Place[], wanted: Wanted): number {
+  const loads = places.map(({ facts }) => draft.load(facts));
+  if (loads.length === 0) return Infinity;
+  const ratio = mean(loads.map(({ limit }) => limit.unpackRatio));
+  let bytes = sum(loads.map((load) => leftSeconds(load) * load.limit.bytesPerSecond));
+  for (const [image, pods] of wanted) {
+    const fetching = Math.min(loads.filter((load) => lacks(load, image)).length, Math.ceil(pods / TOLERATED_SKEW));
+    bytes += draft.books.catalogue.bytes(image) * ratio * fetching;
+  }
+  return bytes / sum(loads.map(mostBytesPerSecond));
+}
+
+const mostBytesPerSecond = (load: NodeLoad) =>
+  Math.min(load.limit.bytesPerSecond, Math.max(1, coresOf(load)) * PULL_ALONE_BYTES_PER_SECOND);
+
+const lacks = ({ fetching, facts, entry }: NodeLoad, image: ImageName) =>
+  !fetching.has(image) && !facts.images.has(image) && !entry.startedImages.has(image);
+
+const sum = (amounts: readonly number[]) => amounts.reduce((total, amount) => total + amount, 0);
+const mean = (amounts: readonly number[]) => sum(amounts) / amounts.length;
