@@ -30,6 +30,7 @@ export class PacelineLever implements Lever {
   /** Writes on their way: pods and nodes by uid or name, and releases per node. */
   readonly #inFlight = new Set<string>();
   readonly #releasing = new Map<NodeName, number>();
+  readonly #beganMs: number;
   #queue: (Release | FenceAction)[] = [];
   #poked = false;
   #wakeMs = Infinity;
@@ -41,6 +42,7 @@ export class PacelineLever implements Lever {
   constructor(cluster: Cluster, policy: PacingPolicy, known: NodeFacts["images"] = new Map()) {
     this.#cluster = cluster;
     this.#policy = policy;
+    this.#beganMs = cluster.agenda.nowMs;
     this.pacer = createPacer(policy);
     const { agenda, times } = cluster;
     if (known.size > 0) this.pacer.upsertNode(restOfCluster(known), agenda.nowMs);
@@ -72,7 +74,10 @@ export class PacelineLever implements Lever {
   }
 
   nodeChanged(node: SimNode): void {
+    const { nowMs } = this.#cluster.agenda;
     this.#nodes.set(node.name, node);
+    // What is there when the scenario begins has been seen long ago.
+    if (nowMs === this.#beganMs) this.pacer.upsertNode(node.facts(), nowMs);
     this.#nodeFeed.push(node.facts());
   }
 
