@@ -1,7 +1,8 @@
 /**
  * `npm run bench:pacing`: every built-in scenario under every strategy, and whether each target of docs/simulate.md is
  * met. Exit code 1 when one is not. Names as arguments choose scenarios; `--seeds N` repeats each with seeds 1 to N;
- * `--scale` measures the simulator itself on up to 5,000 nodes instead (pacing-scale.ts).
+ * `--random N` adds N herds by chance (pacing-random.ts); `--scale` measures the simulator itself on up to 5,000 nodes instead
+ * (pacing-scale.ts).
  */
 import { parseArgs } from "node:util";
 import type { Comparison } from "../src/simulate/engine/compare.ts";
@@ -10,19 +11,32 @@ import { aligned } from "../src/simulate/report/table.ts";
 import { builtinNames, builtinText } from "../src/simulate/scenario/builtin.ts";
 import { parseScenario } from "../src/simulate/scenario/parse.ts";
 import { benchScale } from "./pacing-scale.ts";
+import { randomScenario } from "./pacing-random.ts";
 import { missedTargets, targetFigures } from "./pacing-targets.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { seeds: { type: "string", default: "1" }, scale: { type: "boolean", default: false } },
+  options: {
+    seeds: { type: "string", default: "1" },
+    random: { type: "string" },
+    scale: { type: "boolean", default: false },
+  },
 });
 if (values.scale) process.exit((await benchScale()) ? 0 : 1);
 
-async function compareBuiltin(
+/** Name and text of every scenario that is asked for. */
+function* asked(): Generator<readonly [name: string, text: string]> {
+  const names = positionals.length > 0 || values.random !== undefined ? positionals : builtinNames();
+  for (const name of names) yield [name, builtinText(name) ?? ""];
+  for (let seed = 1; seed <= Number(values.random ?? 0); seed += 1) yield [`random-${seed}`, randomScenario(seed)];
+}
+
+async function compareOne(
   name: string,
+  text: string,
   seed: number,
 ): Promise<{ comparison: Comparison; telemetry: boolean; orderMatters: boolean }> {
-  const parsed = parseScenario(builtinText(name) ?? "");
+  const parsed = parseScenario(text);
   if (!parsed.ok) throw new Error(parsed.errors.map(({ message }) => message).join("\n"));
   const { scenario, policy } = parsed;
   const sizes = new Set(scenario.images.map(({ mib }) => mib));
@@ -53,10 +67,10 @@ const head = [
 ];
 const rows: string[][] = [];
 let missed = 0;
-for (const name of positionals.length > 0 ? positionals : builtinNames()) {
+for (const [name, text] of asked()) {
   for (let seed = 1; seed <= Number(values.seeds); seed += 1) {
     const beganMs = performance.now();
-    const { comparison, telemetry, orderMatters } = await compareBuiltin(name, seed);
+    const { comparison, telemetry, orderMatters } = await compareOne(name, text, seed);
     const figures = targetFigures(comparison);
     const misses = missedTargets(figures, { telemetry, orderMatters });
     const { none, paceline, "fixed:best": fixed } = comparison.strategies;
