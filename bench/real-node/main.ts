@@ -25,9 +25,14 @@ Runs the herd on a real kubelet and containerd whose disk is throttled. Root on 
 --resume    keeps the finished rounds of the output folder (default out/real-node) and makes those that are missing
 --logs      keeps in it the logs of kubelet, containerd and Paceline, and a timeline, of each round
 --clean     only removes what a crashed run left
-Exit 0: the targets are met, or rounds are left. Exit 1: they are not. Exit 2: wrong usage, or the machine lacks something.`;
+Exit 0: the targets are met, or rounds are left. Exit 1: they are not. Exit 2: wrong usage, or the machine lacks something.
+Exit 130: ended by Ctrl-C.`;
 
 class UsageError extends Error {}
+/** Somebody ended the run; by then everything is put back. */
+class Interrupted extends Error {}
+/** As a shell reports a program that Ctrl-C has ended. */
+const INTERRUPTED_CODE = 130;
 
 interface Plan {
   readonly rounds: readonly Round[];
@@ -148,7 +153,7 @@ async function main(): Promise<number> {
   if (problems.length > 0) throw new UsageError(problems.join("\n"));
   const interrupted = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(signal, () => interrupted.abort(new Error(`ended by ${signal}`)));
+    process.on(signal, () => interrupted.abort(new Interrupted(`ended by ${signal}`)));
   }
   return withFileLock(LOCK_FILE, async () => {
     await cleanUp();
@@ -163,6 +168,7 @@ async function main(): Promise<number> {
 try {
   process.exitCode = await main();
 } catch (error) {
-  console.error(error instanceof UsageError ? `real-node: ${error.message}\n\n${USAGE}` : error);
-  process.exitCode = error instanceof UsageError ? 2 : 1;
+  if (error instanceof Interrupted) say(`${error.message}; everything is put back, --resume goes on`);
+  else console.error(error instanceof UsageError ? `real-node: ${error.message}\n\n${USAGE}` : error);
+  process.exitCode = error instanceof Interrupted ? INTERRUPTED_CODE : error instanceof UsageError ? 2 : 1;
 }
