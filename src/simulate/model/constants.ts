@@ -54,7 +54,7 @@ export const KILLED_EXIT_CODE = 137;
 export const DIRTY_RATIO = 0.2;
 /**
  * Dirty pages at which Linux stops to write by itself, as a share of memory. Source: Linux, vm.dirty_background_ratio;
- * measured: passes end at 0.82 to 0.88 GB on a node of 8 GiB, some go on to 0.5 (docs/real-node.md).
+ * measured: passes end at 0.8 to 0.88 GB on a node of 8 GiB, some go on to 0.3–0.5 (docs/real-node.md).
  */
 export const DIRTY_BACKGROUND_RATIO = 0.1;
 /**

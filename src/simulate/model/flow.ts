@@ -35,7 +35,7 @@ export class Flow {
   #nextPass: (() => void)[] = [];
   /** What the next pass must write for those who wait for it. */
   #nextPassBytes = 0;
-  /** The kernel itself began the present or last pass. */
+  /** The kernel itself began the pass that writes now. */
   #byKernel = false;
   /** Some dirty bytes are being watched for their age. */
   #aging = false;
@@ -208,7 +208,7 @@ export class Flow {
 
   #untilCacheTurns(): number {
     const net = this.#rates.inflow - this.#rates.written;
-    if (net < 0) return (this.dirtyBytes - this.#floorBytes) / -net;
+    if (net < 0) return Math.max(0, this.dirtyBytes - this.#floorBytes) / -net;
     if (net > 0 && this.dirtyBytes < this.capacity.dirtyLimitBytes) {
       return (this.capacity.dirtyLimitBytes - this.dirtyBytes) / net;
     }

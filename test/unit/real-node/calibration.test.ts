@@ -137,7 +137,7 @@ describe.each(singleRounds)(
     });
 
     // Paceline had other rules then. Today's hold a second large image back where `drainSeconds` is as short as here; and
-  // one at a time counts how fast an image is unpacked, which the model assumes to be slower than it was.
+    // one at a time counts how fast an image is unpacked, which the model assumes to be slower than it was.
     it.runIf(round.strategy === "all-at-once")("has the makespan that the model predicts, within 30 %", () => {
       for (const { makespanSeconds } of runs) {
         expect(Math.abs(makespanSeconds / round.allReady - 1)).toBeLessThan(SINGLE_TOLERANCE);
