@@ -1,11 +1,12 @@
 /**
  * The lower bound of a run: what each node needs at the very least for the pods that ended there. A resource that must do
- * so much work cannot be done earlier, in whatever order: the disk writes every new image once (blob and unpacked layers),
- * the cores unpack and start, the registry and the pull budget deliver. Then the last pod still has its own start.
+ * so much work cannot be done earlier, in whatever order: the disk writes every new image once (blob and unpacked layers,
+ * less what nobody waits for), the cores unpack and start, the registry and the pull budget deliver. Then the last pod
+ * still has its own start.
  */
-import { assumedDefaults, type Assumptions, MIB } from "../model/constants.ts";
+import { assumedDefaults, type Assumptions, GIB, MIB } from "../model/constants.ts";
 import { imageSize, type ImageSize } from "../model/image-size.ts";
-import { deviceBytesPerSecond } from "../model/node-model.ts";
+import { deviceBytesPerSecond, dirtyThresholds } from "../model/node-model.ts";
 import { MAX_CONCURRENT_DOWNLOADS } from "../model/constants.ts";
 import type { Scenario, ScenarioNodes, ScenarioWorkload } from "../scenario/schema.ts";
 
@@ -74,7 +75,8 @@ class Sums {
     const images = [...new Set(pods.flatMap((pod) => pod.workload.images))].filter((name) => !there.has(name));
     const sizes = images.map((name) => this.#size(name));
     const sum = (of: (size: ImageSize) => number) => sizes.reduce((total, size) => total + of(size), 0);
-    yield ["disk", sum((size) => size.diskBytes) / deviceBytesPerSecond(this.#node.disk, this.#assumed)];
+    const toWrite = sum((size) => size.diskBytes) - this.#neverAwaitedBytes();
+    yield ["disk", Math.max(0, toWrite) / deviceBytesPerSecond(this.#node.disk, this.#assumed)];
     yield [
       "cpu",
       this.#coreSeconds(
@@ -88,6 +90,13 @@ class Sums {
     if (kubelet.serializeImagePulls) yield ["serialPulls", sum((size) => this.#pullAlone(size))];
     const alone = pods.map(({ workload }) => this.#alone(workload, there));
     yield ["longestPod", alone.reduce((most, one) => Math.max(most, one), 0)];
+  }
+
+  /** What may still be dirty when the last pod is Ready: nothing where each container's start flushes everything. */
+  #neverAwaitedBytes(): number {
+    const { flushes } = this.#scenario.runtime;
+    if (flushes === "file-system") return 0;
+    return dirtyThresholds(flushes, this.#node.memoryGib * GIB, this.#assumed).dirtyLimitBytes;
   }
 
   #size(name: string): ImageSize {

@@ -290,6 +290,7 @@ function surroundings(scenario: Scenario, assumptions: Partial<Assumptions> | un
   return {
     images: scenario.images,
     kubelet: scenario.kubelet,
+    runtimeFlushes: scenario.runtime.flushes,
     registryMibPerSecond: scenario.registry.mibPerSecond,
     assumptions,
   };

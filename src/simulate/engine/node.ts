@@ -4,7 +4,7 @@ import { type Assumptions, GIB, SECOND_MS } from "../model/constants.ts";
 import { imageName, type ImageName, nodeName, type NodeName } from "../../core/units.ts";
 import { NodeModel } from "../model/node-model.ts";
 import { seededRandom } from "../model/random.ts";
-import type { ImageSpec, KubeletSpec, NodeCounters } from "../model/types.ts";
+import type { ImageSpec, KubeletSpec, NodeCounters, RuntimeFlushes } from "../model/types.ts";
 import type { ScenarioNodes } from "../scenario/schema.ts";
 import type { SimPod } from "./pod.ts";
 
@@ -18,6 +18,7 @@ export interface Surroundings {
   readonly seed: number;
   readonly images: readonly ImageSpec[];
   readonly kubelet: KubeletSpec;
+  readonly runtimeFlushes: RuntimeFlushes;
   readonly registryMibPerSecond: number;
   readonly assumptions: Partial<Assumptions> | undefined;
 }

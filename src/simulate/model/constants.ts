@@ -52,8 +52,19 @@ export const KILLED_EXIT_CODE = 137;
 
 /** Dirty pages at which writers are throttled, as a share of memory. Source: Linux, vm.dirty_ratio. */
 export const DIRTY_RATIO = 0.2;
-/** Dirty pages at which Linux starts to write by itself. Source: Linux, vm.dirty_background_ratio; the model writes at once. */
+/**
+ * Dirty pages at which Linux stops to write by itself, as a share of memory. Source: Linux, vm.dirty_background_ratio;
+ * measured: passes end at 0.8 to 0.88 GB on a node of 8 GiB, some go on to 0.3–0.5 (docs/real-node.md).
+ */
 export const DIRTY_BACKGROUND_RATIO = 0.1;
+/**
+ * Dirty pages at which writers are held to the device's rate, and a device with a limit of its own begins to be written to:
+ * midway between the two ratios. Source: Linux, mm/page-writeback.c, dirty_freerun_ceiling; measured: passes begin at 1.2
+ * to 1.27 GB on a node of 8 GiB. Where only memory is the limit, Linux may begin at the background ratio (range 0.1–0.15).
+ */
+export const DIRTY_FREERUN_RATIO = (DIRTY_RATIO + DIRTY_BACKGROUND_RATIO) / 2;
+/** Age at which a dirty page is written in any case, in ms. Source: Linux, vm.dirty_expire_centisecs. */
+export const DIRTY_EXPIRE_MS = 30_000;
 /** Averaging times of the load average, in ms. Source: Linux, kernel/sched/loadavg.c (1, 5 and 15 minutes). */
 export const LOAD_AVERAGE_MS = [60_000, 300_000, 900_000] as const;
 

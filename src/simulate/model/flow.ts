@@ -3,6 +3,7 @@
  * at constant speeds between events. Nothing ticks: it jumps from event to event, and state changes at events only, so
  * that one step or many give the very same result.
  */
+import { DIRTY_EXPIRE_MS } from "./constants.ts";
 import type { LaneTask } from "./lane.ts";
 import { Lane } from "./lane.ts";
 import type { Capacity, Rates } from "./rates.ts";
@@ -32,6 +33,12 @@ export class Flow {
   /** Who waits for the pass that writes now, and for the one after it. */
   #pass: (() => void)[] = [];
   #nextPass: (() => void)[] = [];
+  /** What the next pass must write for those who wait for it. */
+  #nextPassBytes = 0;
+  /** The kernel itself began the pass that writes now. */
+  #byKernel = false;
+  /** Some dirty bytes are being watched for their age. */
+  #aging = false;
   /** What comes next, and in how many ms: an index of the shared lanes, {@link TIMERS} or {@link CACHE}. */
   #next = -1;
   #nextMs = Infinity;
@@ -67,14 +74,20 @@ export class Flow {
   }
 
   /**
-   * Calls `done` once all bytes that are dirty now have reached the disk (`syncfs`, unmounting a file system). Flushes go
-   * in passes, as a journal's group commit: a pass writes what is dirty when it begins, and who asks during a pass waits
-   * for the next one.
+   * Calls `done` once the caller's `ownBytes`, dirty so far, have reached the disk; where flushes take everything along
+   * (`syncfs`, unmounting a file system), once all bytes that are dirty now have. Flushes go in passes, as a journal's
+   * group commit: a pass writes what it must when it begins, and who asks during a pass waits for the next one.
    */
-  flush(done: () => void): void {
+  flush(ownBytes: number, done: () => void): void {
     this.#stale = true;
     this.#nextPass.push(done);
-    if (this.#pass.length === 0) this.#beginPass();
+    this.#nextPassBytes += ownBytes;
+    if (!this.#inPass) this.#beginPass();
+  }
+
+  /** Whether a flush takes everybody's dirty pages along, so that none are left for long. */
+  get flushesEverything(): boolean {
+    return this.capacity.backgroundBytes === 0;
   }
 
   /** How fast everything goes at present. */
@@ -99,6 +112,7 @@ export class Flow {
       if (at === CACHE) this.#cacheTurned();
       else (at === TIMERS ? this.#timers : this.#shared[at])?.snap();
       this.#fire();
+      this.#watchAge();
     }
   }
 
@@ -108,14 +122,42 @@ export class Flow {
     if (nowMs > this.nowMs) this.#move(nowMs - this.nowMs);
   }
 
+  get #inPass(): boolean {
+    return this.lanes.flush.size > 0;
+  }
+
+  /** Whether the device writes dirty pages now: always where none are left for long, else during a pass. */
+  get #writing(): boolean {
+    return this.flushesEverything || this.#inPass;
+  }
+
+  /** The next pass: for those who wait for it; and at the limit the kernel begins one itself, of all that is dirty. */
   #beginPass(): void {
-    if (this.#nextPass.length === 0) return;
+    this.#byKernel = !this.flushesEverything && this.dirtyBytes >= this.capacity.dirtyLimitBytes;
+    if (this.#nextPass.length === 0 && !this.#byKernel) return;
+    const everything = this.flushesEverything || this.#byKernel;
+    const bytes = everything ? this.dirtyBytes : Math.min(this.#nextPassBytes, this.dirtyBytes);
     this.#pass = this.#nextPass;
     this.#nextPass = [];
-    this.add("flush", this.dirtyBytes, () => this.#endPass());
+    this.#nextPassBytes = 0;
+    this.add("flush", bytes, () => this.#endPass());
+  }
+
+  /** Who calls for no flush still gets it in the end: what was dirty a while ago and still is, the kernel writes. */
+  #watchAge(): void {
+    if (this.flushesEverything || this.#aging || this.dirtyBytes === 0) return;
+    this.#aging = true;
+    const owedTotal = this.totals.writtenBytes + this.dirtyBytes;
+    this.after(DIRTY_EXPIRE_MS, () => {
+      this.#aging = false;
+      const leftBytes = owedTotal - this.totals.writtenBytes;
+      if (leftBytes > 0) this.flush(leftBytes, () => undefined);
+    });
   }
 
   #endPass(): void {
+    // Less than a byte is what rounding left; it would be watched for its age for ever.
+    if (!this.flushesEverything && this.dirtyBytes < 1) this.dirtyBytes = 0;
     const done = this.#pass;
     this.#pass = [];
     this.#beginPass();
@@ -134,6 +176,7 @@ export class Flow {
       flushes: this.#pass.length + this.#nextPass.length,
       syncs: lanes.sync.size,
       dirtyBytes: this.dirtyBytes,
+      writing: this.#writing,
     };
     computeRates(this.capacity, active, this.#rates);
     for (const name of shared) lanes[name].ratePerMs = this.#rates[name];
@@ -158,23 +201,32 @@ export class Flow {
     this.#next = at;
   }
 
+  /** Where falling dirty bytes end the pass: the kernel's own leaves what is below the background threshold. */
+  get #floorBytes(): number {
+    return this.#byKernel ? this.capacity.backgroundBytes : 0;
+  }
+
   #untilCacheTurns(): number {
     const net = this.#rates.inflow - this.#rates.written;
-    if (net < 0) return this.dirtyBytes / -net;
+    if (net < 0) return Math.max(0, this.dirtyBytes - this.#floorBytes) / -net;
     if (net > 0 && this.dirtyBytes < this.capacity.dirtyLimitBytes) {
       return (this.capacity.dirtyLimitBytes - this.dirtyBytes) / net;
     }
     return Infinity;
   }
 
-  /** The page cache is full or empty now: exactly, whatever rounding left. An empty one ends the pass. */
+  /**
+   * The page cache is full or empty (or at the pass's floor) now: exactly, whatever rounding left. A full one begins a
+   * pass of the kernel's, an empty one ends the pass.
+   */
   #cacheTurned(): void {
     this.#stale = true;
     if (this.#rates.inflow > this.#rates.written) {
       this.dirtyBytes = this.capacity.dirtyLimitBytes;
+      if (!this.#writing) this.#beginPass();
       return;
     }
-    this.dirtyBytes = 0;
+    this.dirtyBytes = this.#floorBytes;
     this.lanes.flush.take()?.done();
   }
 

@@ -38,8 +38,9 @@ export class ImagePull {
     const layer = this.#nextFetch;
     if (this.#cut || layer >= this.#size.layers) return;
     this.#nextFetch += 1;
-    this.#run("download", this.#size.compressedBytes / this.#size.layers, () => {
-      this.#flush(() => {
+    const bytes = this.#size.compressedBytes / this.#size.layers;
+    this.#run("download", bytes, () => {
+      this.#flush(bytes, () => {
         this.#fetched[layer] = true;
         this.#unpack();
         this.#fetch();
@@ -55,10 +56,14 @@ export class ImagePull {
     this.#run("unpack", this.#size.unpackedBytes / this.#size.layers, () => this.#unmount(layer));
   }
 
-  /** The bottom layer is unpacked through a bind mount, the others through an overlay, whose unmount flushes. */
+  /**
+   * The bottom layer is unpacked through a bind mount, the others through an overlay, whose unmount flushes. Where layers
+   * are unpacked straight into their place nothing of them is flushed, but the snapshot's entry in containerd's database
+   * is: it is small, and waits for what is being written.
+   */
   #unmount(layer: number): void {
-    if (layer === 0) this.#unpacked();
-    else this.#flush(() => this.#unpacked());
+    if (layer === 0 && this.#flow.flushesEverything) this.#unpacked();
+    else this.#flush(0, () => this.#unpacked());
   }
 
   #unpacked(): void {
@@ -68,8 +73,8 @@ export class ImagePull {
     else this.#unpack();
   }
 
-  #flush(next: () => void): void {
-    this.#flow.flush(() => {
+  #flush(ownBytes: number, next: () => void): void {
+    this.#flow.flush(ownBytes, () => {
       if (!this.#cut) next();
     });
   }

@@ -2,6 +2,8 @@
 import type { Assumptions } from "./constants.ts";
 import {
   assumedDefaults,
+  DIRTY_BACKGROUND_RATIO,
+  DIRTY_FREERUN_RATIO,
   DIRTY_RATIO,
   gp3,
   kubeletDefaults,
@@ -27,11 +29,27 @@ import type {
   NodeModelOptions,
   PodView,
   PresentImage,
+  RuntimeFlushes,
 } from "./types.ts";
 
 /** A device in bytes per second: its throughput, or what its IOPS allow if that is less. */
 export function deviceBytesPerSecond(disk: DiskSpec, assumptions: Assumptions = assumedDefaults): number {
   return Math.min(disk.mibPerSecond * MIB, disk.iops * assumptions.requestKib * 1_024);
+}
+
+/**
+ * What the page cache keeps of what is written. Where the runtime flushes everything time and again, the kernel's own
+ * writeback hardly matters, and the device writes at once; where it does not, the kernel begins late.
+ */
+export function dirtyThresholds(
+  flushes: RuntimeFlushes,
+  memoryBytes: number,
+  assumptions: Assumptions = assumedDefaults,
+): Pick<Capacity, "dirtyLimitBytes" | "backgroundBytes"> {
+  const bytes = memoryBytes - assumptions.usedMemoryMib * MIB;
+  return flushes === "file-system"
+    ? { dirtyLimitBytes: DIRTY_RATIO * bytes, backgroundBytes: 0 }
+    : { dirtyLimitBytes: DIRTY_FREERUN_RATIO * bytes, backgroundBytes: DIRTY_BACKGROUND_RATIO * bytes };
 }
 
 /**
@@ -162,7 +180,7 @@ function capacityOf(options: NodeModelOptions, assumed: Assumptions, cores: numb
     queuePerWaiter: assumed.queuePerWaiter,
     maxQueue: assumed.maxQueue,
     flushShare: assumed.flushShare,
-    dirtyLimitBytes: DIRTY_RATIO * (memoryBytes - assumed.usedMemoryMib * MIB),
+    ...dirtyThresholds(options.runtimeFlushes ?? "file-system", memoryBytes, assumed),
     memoryPerMs: perMs(assumed.memoryMibPerSecond),
     unpackPerMs: perMs(assumed.unpackMibPerSecondPerCore),
     registryPerMs: perMs(options.registryMibPerSecond ?? assumed.registryMibPerSecond),

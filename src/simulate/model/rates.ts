@@ -12,7 +12,10 @@ export interface Capacity {
   readonly queuePerWaiter: number;
   readonly maxQueue: number;
   readonly flushShare: number;
+  /** Dirty bytes at which writers are held back. */
   readonly dirtyLimitBytes: number;
+  /** Where nobody flushes everything, the kernel writes from the limit down to so much; 0: whenever anything is dirty. */
+  readonly backgroundBytes: number;
   readonly memoryPerMs: number;
   readonly unpackPerMs: number;
   readonly registryPerMs: number;
@@ -32,6 +35,8 @@ export interface Active {
   readonly flushes: number;
   readonly syncs: number;
   readonly dirtyBytes: number;
+  /** The device writes dirty pages now. */
+  readonly writing: boolean;
 }
 
 /** Progress per ms of one task of each kind, and of the disk as a whole. */
@@ -89,17 +94,24 @@ export function computeRates(capacity: Capacity, active: Active, rates: Rates): 
   const left = shareDevice(capacity, active, rates);
   freeWriters(capacity, active, rates);
   const writePerMs = limitWriters(capacity, active, left, rates);
-  rates.written = active.dirtyBytes > 0 ? writePerMs : Math.min(writePerMs, rates.inflow);
+  rates.written = writtenPerMs(active, writePerMs, rates.inflow);
   shareCores(capacity, active, rates);
   queueOf(capacity, active, writePerMs, rates);
   rates.flush = writePerMs * (rates.inflow > 0 ? Math.min(1, capacity.flushShare) : 1);
   rates.sync = 1 / rates.awaitMs;
 }
 
+/** What is dirty is written as fast as the device can; where nothing is, what comes in. */
+function writtenPerMs({ writing, dirtyBytes }: Active, writePerMs: number, inflow: number): number {
+  if (!writing) return 0;
+  return dirtyBytes > 0 ? writePerMs : Math.min(writePerMs, inflow);
+}
+
 /** Reads take an equal share beside writeback, which counts as one reader; what is left for writes, in bytes per ms. */
 function shareDevice(capacity: Capacity, active: Active, rates: Rates): number {
   const { reads } = active;
-  const writing = active.dirtyBytes > 0 || active.downloads + active.unpacks + active.smallWrites > 0;
+  const writers = active.downloads + active.unpacks + active.smallWrites;
+  const writing = active.writing && (active.dirtyBytes > 0 || writers > 0);
   const shared = capacity.readPerMs === undefined;
   const share = writing ? reads / (reads + 1) : 1;
   rates.readTotal = reads === 0 ? 0 : shared ? capacity.writePerMs * share : capacity.readPerMs;
@@ -170,7 +182,7 @@ function shareCores(capacity: Capacity, active: Active, rates: Rates): void {
 /** The queue at the device: short while it keeps up, else writeback's own and what the waiters add to it. */
 function queueOf(capacity: Capacity, active: Active, writePerMs: number, rates: Rates): void {
   const serviceMs = capacity.requestBytes / capacity.writePerMs;
-  const saturated = active.dirtyBytes > 0 || rates.inflow > writePerMs;
+  const saturated = active.writing && (active.dirtyBytes > 0 || rates.inflow > writePerMs);
   rates.busy = saturated || active.reads > 0 ? 1 : rates.written / capacity.writePerMs;
   if (active.syncs > 0) rates.busy = Math.max(rates.busy, 0.5);
   const waiters =

@@ -34,7 +34,8 @@ export class Runtime {
   createContainer(done: () => void): void {
     const { createCpuSeconds, createWriteMib } = this.#assumptions;
     this.#flow.add("work", createCpuSeconds * SECOND_MS, () => {
-      this.#flow.add("smallWrite", createWriteMib * MIB, () => this.#flow.flush(done));
+      const bytes = createWriteMib * MIB;
+      this.#flow.add("smallWrite", bytes, () => this.#flow.flush(bytes, done));
     });
   }
 

@@ -20,6 +20,12 @@ export interface DiskSpec {
   readonly readMibPerSecond?: number | undefined;
 }
 
+/**
+ * What the container runtime's flushes reach: everybody's dirty pages, as when it unmounts each layer's and each
+ * container's file system; or the pages of its own files, as when it unpacks layers straight into their place.
+ */
+export type RuntimeFlushes = "file-system" | "files";
+
 /** The kubelet's configuration, in its own words. */
 export interface KubeletSpec {
   readonly registryPullQPS: number;
@@ -40,6 +46,8 @@ export interface NodeModelOptions {
   /** Registry to this node, in MiB/s. */
   readonly registryMibPerSecond?: number | undefined;
   readonly kubelet?: Partial<KubeletSpec> | undefined;
+  /** Default: `file-system`. */
+  readonly runtimeFlushes?: RuntimeFlushes | undefined;
   /** The catalogue; an image that is not in it gets the assumptions' size. */
   readonly images?: readonly ImageSpec[] | undefined;
   /** Names of images that the node has from the start. */

@@ -159,6 +159,15 @@ const Kubelet = section({
     .describe("Time-out of a call to containerd; the kubelet's own default."),
 });
 
+const Runtime = section({
+  flushes: z
+    .enum(["file-system", "files"])
+    .default("file-system")
+    .describe(
+      "What containerd's flushes reach. `file-system`: everybody's dirty pages, as on a node with containerd 2 and overlayfs. `files`: its own files, as with containerd 1.6, which unpacks layers straight into their place; the kernel then begins late to write (docs/model.md).",
+    ),
+});
+
 const Registry = section({
   mibPerSecond: z
     .number()
@@ -202,6 +211,7 @@ export const Scenario = section({
   images: z.array(Image).max(10_000).default([]).describe("The images; a workload's image must be among them."),
   workloads: z.array(Workload).min(1).max(10_000).describe("What is to run; there is no default."),
   kubelet: Kubelet.prefault({}).describe("The kubelets' configuration."),
+  runtime: Runtime.prefault({}).describe("The nodes' container runtime."),
   registry: Registry.prefault({}).describe("The image registry."),
   autoscaler: Autoscaler.exactOptional().describe("Adds nodes for pods that fit nowhere; without it nobody does."),
   telemetry: z

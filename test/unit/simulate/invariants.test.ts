@@ -11,6 +11,7 @@ import type {
   NodeCounters,
   NodeEvent,
   NodeModelOptions,
+  RuntimeFlushes,
 } from "../../../src/simulate/model/types.ts";
 import { nothingSmall } from "./one-node.ts";
 
@@ -26,7 +27,7 @@ const imageArbitrary = fc.record({
   compressedRatio: fc.constantFrom(0.25, 0.5, 1),
 });
 
-/** Small herds on all kinds of nodes, some with hardly any memory, some with a fast disk. */
+/** Small herds on all kinds of nodes, some with hardly any memory, some with a fast disk, under either containerd. */
 const herds: fc.Arbitrary<Herd> = fc
   .record({
     seed: fc.integer(),
@@ -34,6 +35,7 @@ const herds: fc.Arbitrary<Herd> = fc
     memoryGib: fc.constantFrom(1, 8, 64),
     cores: fc.integer({ min: 1, max: 8 }),
     serializeImagePulls: fc.boolean(),
+    runtimeFlushes: fc.constantFrom<RuntimeFlushes[]>("file-system", "files"),
     specs: fc.array(imageArbitrary, { minLength: 1, maxLength: 6 }),
     pods: fc.array(
       fc.record({
@@ -44,7 +46,7 @@ const herds: fc.Arbitrary<Herd> = fc
       { minLength: 1, maxLength: 25 },
     ),
   })
-  .map(({ seed, mibPerSecond, memoryGib, cores, serializeImagePulls, specs, pods }) => {
+  .map(({ seed, mibPerSecond, memoryGib, cores, serializeImagePulls, runtimeFlushes, specs, pods }) => {
     const images = specs.map((spec, at) => ({ ...spec, name: `image-${at}` }));
     return {
       images,
@@ -55,6 +57,7 @@ const herds: fc.Arbitrary<Herd> = fc
         memoryBytes: memoryGib * GIB,
         cores,
         kubelet: { serializeImagePulls },
+        runtimeFlushes,
         images,
       }),
       arrivals: pods
