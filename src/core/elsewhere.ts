@@ -7,7 +7,7 @@ import type { Draft } from "./draft.ts";
 import type { PodFacts } from "./facts.ts";
 import { opensTo } from "./fit.ts";
 import { fitsNow } from "./held.ts";
-import { coresOf } from "./judge.ts";
+import { coresOf, judge } from "./judge.ts";
 import { type Cost, costOf, leftSeconds, type NodeLoad, writeSeconds } from "./load.ts";
 import { TOLERATED_SKEW } from "./order.ts";
 import type { Place } from "./places.ts";
@@ -60,17 +60,24 @@ export class Elsewhere {
     return this.#places.find((other) => {
       if (other === place) return false;
       const theirs = this.#draft.load(other.facts);
-      const { newBytes } = costOf(pod, theirs, this.#draft.books.catalogue);
-      if (left <= NEARLY_DRY_SECONDS && newBytes >= cost.newBytes) return false;
-      return leftSeconds(theirs) + writeSeconds(theirs, newBytes) < here && this.#takes(other, theirs, pod);
+      const theirCost = costOf(pod, theirs, this.#draft.books.catalogue);
+      if (left <= NEARLY_DRY_SECONDS && theirCost.newBytes >= cost.newBytes) return false;
+      const there = leftSeconds(theirs) + writeSeconds(theirs, theirCost.newBytes);
+      return there < here && this.#fits(other, pod) && this.#takesSoon(theirs, theirCost);
     })?.facts.name;
   }
 
-  /** Has it a slot, or one that comes free when a pull is done, and is it no node where replicas crowd? */
-  #takes(place: Place, load: NodeLoad, pod: PodFacts): boolean {
-    const hasSlot = load.held < load.limit.slots || load.fetchers > 0;
+  /** It is open to the pod, has room for it, and is no node where its replicas crowd. */
+  #fits(place: Place, pod: PodFacts): boolean {
     const crowded = this.#replicas.moreThanFewest(place, pod.shape) >= TOLERATED_SKEW;
-    return hasSlot && !crowded && opensTo(pod, place.facts) && fitsNow(this.#draft, pod, place);
+    return !crowded && opensTo(pod, place.facts) && fitsNow(this.#draft, pod, place);
+  }
+
+  /** It takes the pod now, or when pulls are done. When slow starts end nobody knows: for these no pod waits. */
+  #takesSoon(load: NodeLoad, cost: Cost): boolean {
+    const verdict = judge(load, cost, this.#draft.nowMs);
+    if (verdict.kind === "allow") return true;
+    return verdict.reason === "SlotsHeld" ? load.fetchers > 0 : verdict.reason !== "CpuBusy";
   }
 }
 

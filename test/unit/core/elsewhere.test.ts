@@ -60,6 +60,18 @@ describe("of nodes that join together", () => {
     expect(released).toEqual(["goes to n2"]);
   });
 
+  test("nor for a node whose cores are busy", () => {
+    const images = sizes({ app: 600 });
+    const nodeClasses = [{ name: "test", slots: { initial: 20, min: 1, max: 32 } }];
+    const pacer = createPacer(defaultPolicy({ nodeClasses }));
+    for (const node of [shows(images), aNode("n1", { images }), aNode("n2")]) pacer.upsertNode(node, START_MS);
+    for (let at = 0; at < 10; at += 1) pacer.upsertPod(bound(aPod(`slow-${at}`), "n1"), START_MS);
+    pacer.upsertPod(aGatedPod("goes", withImage("app")), START_MS);
+    const sample = { atMs: START_MS, utilisation: 0, cores: 4, cpuPressure: 1 };
+    pacer.observeSample(aNode("n1").name, sample, START_MS);
+    expect(pacer.plan(START_MS).releases.map(({ node }) => node)).toEqual(["n2"]);
+  });
+
   test("nor where its replicas would crowd", () => {
     const images = sizes({ app: 600, tiny: 5 });
     const nodes = [shows(images), aNode("n1", { images: sizes({ app: 600 }) }), aNode("n2")];
