@@ -128,7 +128,7 @@ function diskOwes(load: NodeLoad, { newBytes }: Cost): Hold | undefined {
   if (isBusy(load)) drains.push({ seconds: leftSeconds(load) + own, most: most * BUSY_DRAIN_SHARE });
   const over = drains.find((drain) => drain.seconds > drain.most);
   if (!over || (own > most && drainSeconds(load) <= most * NEARLY_DRAINED_SHARE)) return undefined;
-  const figures = `${Math.ceil(over.seconds)} s with this pod's images, ${over.most} s is the most`;
+  const figures = `${Math.ceil(over.seconds)} s with this pod's images, ${over.most.toFixed(0)} s is the most`;
   return hold(load, "DiskOwes", `the disk of node ${load.facts.name} would need ${figures}`);
 }
 
