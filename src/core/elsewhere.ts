@@ -22,10 +22,9 @@ const PULL_ALONE_BYTES_PER_SECOND = 130 * MIB;
 /** A disk that has so little left, in s, takes the next pull whoever else would: it must not run dry. Chosen by simulation. */
 const NEARLY_DRY_SECONDS = 2.5;
 /**
- * Of more nodes than that only those are compared that have or fetch an image already: a plan must not take too long, and
- * the node with least left is served first anyway. Assumed.
+ * With more nodes than that none is compared: it would take too long, and no single pull matters to all of them. Assumed.
  */
-const FEW_NODES = 64;
+const MOST_NODES = 64;
 
 /** For each image, how many waiting pods use it. */
 type Wanted = Iterable<readonly [image: ImageName, pods: number]>;
@@ -35,16 +34,15 @@ export class Elsewhere {
   readonly #places: readonly Place[];
   readonly #replicas: Replicas;
   readonly #restSeconds: number;
-  readonly #holders = new Map<ImageName, readonly Place[]>();
 
   /**
    * @param places nodes that some waiting pods could go to.
    */
   constructor(draft: Draft, places: readonly Place[], replicas: Replicas, wanted: Wanted) {
     this.#draft = draft;
-    this.#places = places;
+    this.#places = places.length <= MOST_NODES ? places : [];
     this.#replicas = replicas;
-    this.#restSeconds = places.length <= FEW_NODES ? restSeconds(draft, places, wanted) : Infinity;
+    this.#restSeconds = restSeconds(draft, this.#places, wanted);
   }
 
   /** Does this pull, by itself, take as long as the nodes need for all that is left if they share it evenly? */
@@ -59,30 +57,14 @@ export class Elsewhere {
     const load = this.#draft.load(place.facts);
     const left = leftSeconds(load);
     const here = left + writeSeconds(load, cost.newBytes);
-    for (const other of this.#rivals(cost)) {
-      if (other === place) continue;
+    return this.#places.find((other) => {
+      if (other === place) return false;
       const theirs = this.#draft.load(other.facts);
       const theirCost = costOf(pod, theirs, this.#draft.books.catalogue);
-      if (left <= NEARLY_DRY_SECONDS && theirCost.newBytes >= cost.newBytes) continue;
+      if (left <= NEARLY_DRY_SECONDS && theirCost.newBytes >= cost.newBytes) return false;
       const there = leftSeconds(theirs) + writeSeconds(theirs, theirCost.newBytes);
-      if (there < here && this.#fits(other, pod) && this.#takesSoon(theirs, theirCost)) return other.facts.name;
-    }
-    return undefined;
-  }
-
-  /** Nodes that are compared for a pod that would fetch these images. */
-  *#rivals({ newImages }: Cost): Iterable<Place> {
-    if (this.#places.length <= FEW_NODES) yield* this.#places;
-    else for (const image of newImages) yield* this.#holdersOf(image);
-  }
-
-  /** As the plan found them: what it lets go itself is seen by the next one. */
-  #holdersOf(image: ImageName): readonly Place[] {
-    const known = this.#holders.get(image);
-    if (known) return known;
-    const holders = this.#places.filter(({ facts }) => !lacks(this.#draft.load(facts), image));
-    this.#holders.set(image, holders);
-    return holders;
+      return there < here && this.#fits(other, pod) && this.#takesSoon(theirs, theirCost);
+    })?.facts.name;
   }
 
   /** It is open to the pod, has room for it, and is no node where its replicas crowd. */
