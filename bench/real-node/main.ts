@@ -10,7 +10,7 @@ import { buildImages } from "./images.ts";
 import type { Outcome } from "./outcome.ts";
 import { picture } from "./picture.ts";
 import { buildPrograms } from "./programs.ts";
-import { shortcomings, table } from "./report.ts";
+import { isProof, shortcomings, table } from "./report.ts";
 import { disturbance, missing } from "./requirements.ts";
 import { runRound } from "./round.ts";
 import { finishedRound, forgetRounds, keepRound, type Round, roundsOf } from "./rounds.ts";
@@ -21,6 +21,7 @@ const USAGE = `npm run bench:real-node [-- --quick] [--rounds N] [--setting hars
 
 Runs the herd on a real kubelet and containerd whose disk is throttled. Root on Linux only; puts everything back.
 --quick     harsh setting, one round, all-at-once and paceline; without it both settings, two rounds, all strategies
+            All at once on the harsh setting is repeated, three rounds at most, until a start fails: that is chance
 --at-most   makes so many rounds now (a round takes two to three minutes) and leaves the rest to --resume
 --resume    keeps the finished rounds of the output folder (default out/real-node) and makes those that are missing
 --logs      keeps in it the logs of kubelet, containerd and Paceline, and a timeline, of each round
@@ -95,27 +96,42 @@ function planOf(values: ReturnType<typeof readArguments>): Plan {
   const quickly: readonly Strategy[] = ["all-at-once", "paceline"];
   const ofStrategies = chosen("strategy", values.strategy, strategies, quick ? quickly : strategies);
   const rounds = roundsOf(ofSettings, ofStrategies, count("rounds", values.rounds ?? (quick ? "1" : "2")));
-  const atMost = values["at-most"] === undefined ? rounds.length : count("at-most", values["at-most"]);
+  const atMost = values["at-most"] === undefined ? Infinity : count("at-most", values["at-most"]);
   return { rounds, atMost, resume, out, logs, json };
 }
 
 const say = (line: string) => void process.stderr.write(`real-node: ${line}\n`);
 
-/** Makes the rounds that are missing, as many as it may. Returns the outcomes of all that are finished then. */
-async function measure(plan: Plan, signal: AbortSignal): Promise<Outcome[]> {
+/** Makes the rounds that are missing, as many as it may. Returns the plan as it came to be. */
+async function measure(asked: Plan, signal: AbortSignal): Promise<Plan> {
   await findBinaries();
   const programs = await buildPrograms(say);
-  const { out, rounds, atMost } = plan;
-  if (!plan.resume) forgetRounds(out);
-  for (const round of rounds.filter((one) => !finishedRound(out, one)).slice(0, atMost)) {
+  if (!asked.resume) forgetRounds(asked.out);
+  let plan = withFurtherHerd(asked);
+  for (let made = 0; made < asked.atMost; made += 1) {
+    const round = plan.rounds.find((one) => !finishedRound(plan.out, one));
+    if (!round) break;
     signal.throwIfAborted();
     say(`images of ${round.setting.name} (made once: a minute)`);
     const images = await buildImages(round.setting, programs.pause);
-    const logFolder = plan.logs ? out : undefined;
-    keepRound(out, round, await runRound({ ...round, images, programs, signal, logFolder, say }));
-    save(out, finished(plan));
+    const logFolder = plan.logs ? plan.out : undefined;
+    keepRound(plan.out, round, await runRound({ ...round, images, programs, signal, logFolder, say }));
+    save(plan.out, finished(plan));
+    plan = withFurtherHerd(plan);
   }
-  return finished(plan);
+  return plan;
+}
+
+/** All at once is tried so often until a start fails. */
+const MOST_HERDS = 3;
+
+/** With another round of all at once where all of them are made and none came to harm: whether one does is chance. */
+function withFurtherHerd(plan: Plan): Plan {
+  const herds = plan.rounds.filter(({ setting, strategy }) => isProof(setting.name, strategy));
+  const outcomes = herds.map((round) => finishedRound(plan.out, round));
+  const last = herds.at(-1);
+  if (!last || herds.length >= MOST_HERDS || !outcomes.every((outcome) => outcome?.failedStarts === 0)) return plan;
+  return withFurtherHerd({ ...plan, rounds: [...plan.rounds, { ...last, round: herds.length + 1 }] });
 }
 
 function finished({ out, rounds }: Plan): Outcome[] {
@@ -159,9 +175,10 @@ async function main(): Promise<number> {
     await cleanUp();
     if (values.clean) return 0;
     if (disturbance() !== "") say(disturbance());
-    const outcomes = await measure(plan, interrupted.signal);
+    const made = await measure(plan, interrupted.signal);
+    const outcomes = finished(made);
     console.log(plan.json ? JSON.stringify(outcomes) : table(outcomes));
-    return verdict(plan, outcomes);
+    return verdict(made, outcomes);
   });
 }
 

@@ -59,9 +59,12 @@ function settingTable(setting: string, outcomes: readonly Outcome[]): string {
 const MEAN_RATIO = 0.7;
 const ALL_RATIO = 1.05;
 
+/** Rounds in which starts must fail, or the run proves nothing. */
+export const isProof = (setting: string, strategy: string) => setting === "harsh" && strategy === "all-at-once";
+
 /** What the harsh setting must show; each line names what was not met. Empty: accepted. */
 export function shortcomings(outcomes: readonly Outcome[]): string[] {
-  const herd = outcomes.filter(({ strategy, setting }) => setting === "harsh" && strategy === "all-at-once");
+  const herd = outcomes.filter(({ strategy, setting }) => isProof(setting, strategy));
   const paced = outcomes.filter(({ strategy, setting }) => setting === "harsh" && strategy === "paceline");
   if (herd.length === 0 || paced.length === 0) return [];
   const failures = (of: readonly Outcome[]) => of.reduce((sum, { failedStarts }) => sum + failedStarts, 0);

@@ -39,6 +39,11 @@ interface Measured {
   readonly meanReady: number;
 }
 
+/** The harsh setting as it was then. */
+const harshThen: Setting = {
+  ...settings.harsh,
+  ...{ runtimeRequestTimeoutSeconds: 25, drainSeconds: 12, images: byTurns(500, 50) },
+};
 /** Medians of two rounds, 24 November 2026, on a machine that nobody else used. */
 const medians: Readonly<Record<SettingName, Readonly<Record<Strategy, Measured>>>> = {
   harsh: {
@@ -56,7 +61,7 @@ const medians: Readonly<Record<SettingName, Readonly<Record<Strategy, Measured>>
 };
 const TOLERANCE = 0.2;
 
-describe.each(Object.values(settings))("the full run, $name", (setting) => {
+describe.each([harshThen, settings.mild])("the full run, $name", (setting) => {
   const model = new Map(
     strategies.map((strategy) => [strategy, SEEDS.map((seed) => predicted(setting, strategy, seed))]),
   );
@@ -65,7 +70,7 @@ describe.each(Object.values(settings))("the full run, $name", (setting) => {
   const failed = (strategy: Strategy) => of(strategy).map((run) => run.failedStarts);
 
   it.each(strategies)("%s is what the model predicts, within 20 %", (strategy) => {
-    const measured = medians[setting.name][strategy];
+    const measured = medians[setting.name as SettingName][strategy];
     for (const { makespanSeconds, meanReadySeconds } of of(strategy)) {
       expect(Math.abs(makespanSeconds / measured.allReady - 1)).toBeLessThan(TOLERANCE);
       expect(Math.abs(meanReadySeconds / measured.meanReady - 1)).toBeLessThan(TOLERANCE);
@@ -89,7 +94,7 @@ describe.each(Object.values(settings))("the full run, $name", (setting) => {
 
 test("batches of three and of six are a tie on the harsh setting, as they were measured", () => {
   const mean = (strategy: Strategy) =>
-    SEEDS.reduce((sum, seed) => sum + predicted(settings.harsh, strategy, seed).meanReadySeconds, 0);
+    SEEDS.reduce((sum, seed) => sum + predicted(harshThen, strategy, seed).meanReadySeconds, 0);
   expect(Math.abs(mean("fixed-3") / mean("fixed-6") - 1)).toBeLessThan(0.02);
 });
 
@@ -124,7 +129,7 @@ describe.each(singleRounds)(
   (round) => {
     it("is what the model predicts, within 30 %", () => {
       for (const seed of SEEDS) {
-        const run = predicted({ ...settings.harsh, ...round.change }, "all-at-once", seed);
+        const run = predicted({ ...harshThen, ...round.change }, "all-at-once", seed);
         expect(Math.abs(run.makespanSeconds / round.allReady - 1)).toBeLessThan(SINGLE_TOLERANCE);
         expect(Math.abs(run.meanReadySeconds / round.meanReady - 1)).toBeLessThan(SINGLE_TOLERANCE);
       }
