@@ -47,7 +47,7 @@ export const settings = {
     iops: 1_500,
     runtimeRequestTimeoutSeconds: 25,
     drainSeconds: 12,
-    images: byTurns(500, 50),
+    images: byTurns(500, 120),
     giveUpSeconds: 420,
   },
   mild: {
