@@ -7,8 +7,8 @@ import type { Draft } from "./draft.ts";
 import type { PodFacts } from "./facts.ts";
 import { opensTo } from "./fit.ts";
 import { fitsNow } from "./held.ts";
-import { coresOf, judge } from "./judge.ts";
-import { type Cost, costOf, leftSeconds, type NodeLoad, writeSeconds } from "./load.ts";
+import { coresOf, judge, REFILL_SECONDS } from "./judge.ts";
+import { type Cost, costOf, isPresent, leftSeconds, type NodeLoad, sum, writeSeconds } from "./load.ts";
 import { TOLERATED_SKEW } from "./order.ts";
 import type { Place } from "./places.ts";
 import type { Replicas } from "./replicas.ts";
@@ -19,8 +19,6 @@ import { type ImageName, MIB, type NodeName } from "./units.ts";
  * core. Assumed; gunzip and tar on one core.
  */
 const PULL_ALONE_BYTES_PER_SECOND = 130 * MIB;
-/** A disk that has so little left, in s, takes the next pull whoever else would: it must not run dry. Chosen by simulation. */
-const NEARLY_DRY_SECONDS = 2.5;
 /**
  * With more nodes than that none is compared: it would take too long, and no single pull matters to all of them. Assumed.
  */
@@ -61,7 +59,8 @@ export class Elsewhere {
       if (other === place) return false;
       const theirs = this.#draft.load(other.facts);
       const theirCost = costOf(pod, theirs, this.#draft.books.catalogue);
-      if (left <= NEARLY_DRY_SECONDS && theirCost.newBytes >= cost.newBytes) return false;
+      // A disk that is about to run dry takes the next pull, whoever else would have it sooner.
+      if (left <= REFILL_SECONDS && theirCost.newBytes >= cost.newBytes) return false;
       const there = leftSeconds(theirs) + writeSeconds(theirs, theirCost.newBytes);
       return there < here && this.#fits(other, pod) && this.#takesSoon(theirs, theirCost);
     })?.facts.name;
@@ -98,7 +97,6 @@ const mostBytesPerSecond = (load: NodeLoad) =>
   Math.min(load.limit.bytesPerSecond, Math.max(1, coresOf(load)) * PULL_ALONE_BYTES_PER_SECOND);
 
 const lacks = ({ fetching, facts, entry }: NodeLoad, image: ImageName) =>
-  !fetching.has(image) && !facts.images.has(image) && !entry.startedImages.has(image);
+  !fetching.has(image) && !isPresent(image, entry, facts);
 
-const sum = (amounts: readonly number[]) => amounts.reduce((total, amount) => total + amount, 0);
 const mean = (amounts: readonly number[]) => sum(amounts) / amounts.length;

@@ -27,7 +27,7 @@ const BUSY_FETCHERS = 3;
  * Before the disk runs dry so soon, another pod may fetch: so long it takes until a pull makes the disk write (sandbox,
  * resolving, download), s. Chosen by simulation.
  */
-const REFILL_SECONDS = 2.5;
+export const REFILL_SECONDS = 2.5;
 /** …at the rate at which it writes now, or this share of what it can where that is more. Assumed. */
 const SLOWEST_SHARE = 0.1;
 /** …unless tasks wait for a core for so much of the time: then the disk does not run dry for lack of pulls. Assumed. */

@@ -121,7 +121,8 @@ function fetchedBy(groups: readonly (readonly PodFacts[])[], entry: NodeEntry, f
   return { fetching, fetchers, pulls };
 }
 
-const isPresent = (image: ImageName, entry: NodeEntry, facts: NodeFacts) =>
+/** The node has the image, whatever its list shows. */
+export const isPresent = (image: ImageName, entry: NodeEntry, facts: NodeFacts) =>
   facts.images.has(image) || entry.startedImages.has(image);
 
 /** What `pod` would add to the node now. */
@@ -179,4 +180,4 @@ export function leftSeconds(load: NodeLoad): number {
   return Math.max(0, inFlight - load.limit.progressBytes / load.limit.bytesPerSecond) + cached;
 }
 
-const sum = (amounts: readonly number[]) => amounts.reduce((total, amount) => total + amount, 0);
+export const sum = (amounts: readonly number[]) => amounts.reduce((total, amount) => total + amount, 0);

@@ -1,6 +1,7 @@
 /** A node whose figures make sums easy to do by hand, and helpers to run it. */
 import { assumedDefaults, GIB } from "../../../src/simulate/model/constants.ts";
 import { NodeModel } from "../../../src/simulate/model/node-model.ts";
+import type { Capacity } from "../../../src/simulate/model/rates.ts";
 import type { ModelPod, NodeEvent, NodeModelOptions, PodView } from "../../../src/simulate/model/types.ts";
 
 /** Everything small takes no time at all: only what a test sets is left to be seen. */
@@ -79,3 +80,22 @@ export function run(node: NodeModel, seconds = 3_600): Run {
 /** Number of failures of one kind. */
 export const failuresOf = (events: readonly NodeEvent[], fingerprint: string): number =>
   events.filter((event) => event.kind === "failure" && event.fingerprint === fingerprint).length;
+
+/** 100 bytes per ms to the disk, 1,000 into the page cache. */
+export const plainCapacity: Capacity = {
+  writePerMs: 100,
+  readPerMs: undefined,
+  requestBytes: 1_000,
+  idleAwaitMs: 1,
+  writebackQueue: 20,
+  queuePerWaiter: 2,
+  maxQueue: 100,
+  flushShare: 0.8,
+  dirtyLimitBytes: 10_000,
+  backgroundBytes: 0,
+  memoryPerMs: 1_000,
+  unpackPerMs: 60,
+  registryPerMs: 300,
+  downloadPerMs: 80,
+  cores: 2,
+};

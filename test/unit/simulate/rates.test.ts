@@ -1,25 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Active, Capacity } from "../../../src/simulate/model/rates.ts";
+import type { Active } from "../../../src/simulate/model/rates.ts";
 import { computeRates, idleRates } from "../../../src/simulate/model/rates.ts";
+import { plainCapacity as capacity } from "./one-node.ts";
 
-const capacity: Capacity = {
-  writePerMs: 100,
-  readPerMs: undefined,
-  requestBytes: 1_000,
-  idleAwaitMs: 1,
-  writebackQueue: 20,
-  queuePerWaiter: 2,
-  maxQueue: 100,
-  flushShare: 0.8,
-  dirtyLimitBytes: 10_000,
-  backgroundBytes: 0,
-  memoryPerMs: 1_000,
-  unpackPerMs: 60,
-  registryPerMs: 300,
-  downloadPerMs: 80,
-  cores: 2,
-};
 const nobody: Active = {
   downloads: 0,
   unpacks: 0,

@@ -3,30 +3,10 @@ import { describe, expect, test } from "vitest";
 import { DIRTY_EXPIRE_MS, MIB } from "../../../src/simulate/model/constants.ts";
 import { Flow } from "../../../src/simulate/model/flow.ts";
 import type { RuntimeFlushes } from "../../../src/simulate/model/types.ts";
-import { plainNode, podOf, run } from "./one-node.ts";
+import { plainCapacity, plainNode, podOf, run } from "./one-node.ts";
 
-/** 100 bytes per ms to the disk, 1,000 into the page cache. */
 const flowOf = (backgroundBytes: number) =>
-  new Flow(
-    {
-      writePerMs: 100,
-      readPerMs: undefined,
-      requestBytes: 1_000,
-      idleAwaitMs: 1,
-      writebackQueue: 20,
-      queuePerWaiter: 2,
-      maxQueue: 100,
-      flushShare: 1,
-      dirtyLimitBytes: 15_000,
-      backgroundBytes,
-      memoryPerMs: 1_000,
-      unpackPerMs: 60,
-      registryPerMs: 300,
-      downloadPerMs: 80,
-      cores: 2,
-    },
-    0,
-  );
+  new Flow({ ...plainCapacity, flushShare: 1, dirtyLimitBytes: 15_000, backgroundBytes }, 0);
 
 /** A flow with so many bytes dirtied as fast as the page cache takes them. */
 function dirtied(bytes: number, backgroundBytes = 10_000): Flow {
