@@ -5,6 +5,7 @@
  */
 import { parse, stringify } from "yaml";
 import { compareInParallel } from "../src/simulate/engine/parallel.ts";
+import { showProgress } from "./progress.ts";
 import { aligned } from "../src/simulate/report/table.ts";
 import { builtinText } from "../src/simulate/scenario/builtin.ts";
 import { parseScenario } from "../src/simulate/scenario/parse.ts";
@@ -37,16 +38,21 @@ export async function benchScale(): Promise<boolean> {
     const parsed = parseScenario(multiplied(builtinText("nodes-500") ?? "", times));
     if (!parsed.ok) throw new Error(parsed.errors.map(({ message }) => message).join("\n"));
     const beganMs = performance.now();
-    const { comparison } = await compareInParallel({ name: `× ${times}`, ...parsed, seed: 1 });
+    const nodes = String(500 * times);
+    showProgress(`${nodes} nodes …`);
+    const { comparison } = await compareInParallel({ name: `× ${times}`, ...parsed, seed: 1 }, (done, of) =>
+      showProgress(`${nodes} nodes: ${done} of ${of} strategies have run`),
+    );
     const took = (performance.now() - beganMs) / 1_000;
     const peak = process.resourceUsage().maxRSS / 1_024;
     met &&= took <= seconds && peak <= mib;
     const { paceline, "fixed:best": fixed } = comparison.strategies;
     rows.push([
-      ...[String(500 * times), String(paceline.pods), took.toFixed(1), String(seconds), peak.toFixed(0), String(mib)],
+      ...[nodes, String(paceline.pods), took.toFixed(1), String(seconds), peak.toFixed(0), String(mib)],
       ...[(paceline.makespanSeconds / fixed.makespanSeconds).toFixed(3), String(paceline.startErrors)],
     ]);
   }
+  showProgress("");
   process.stdout.write(`${aligned(rows)}\n`);
   return met;
 }

@@ -13,6 +13,7 @@ export const holdReasons = {
   PullBudgetSpent: "Another image pull now would exceed the kubelet's registryPullQPS.",
   CpuBusy: "The node's cores are overloaded by pods that are starting there already.",
   ImageLeader: "Another pod is already fetching the same image to the node; this one follows it for free.",
+  SchedulerBusy: "As many released pods as kube-scheduler binds within seconds are on their way to nodes already.",
   SoonerElsewhere: "Another node would have the pod's images sooner, with what each of them still has to fetch.",
   Outranked: "Other waiting pods come first in the order of release.",
   OfferedElsewhere: "The pod was offered another node that has more room at this moment.",

@@ -67,7 +67,20 @@ export class Books {
     }
     return this.#patience.patience;
   }
+
+  /** Does kube-scheduler have a long queue of pods that it has not looked at and nobody let go? */
+  schedulerIsBehind(nowMs: number): boolean {
+    const { count, sinceMs } = this.ledger.pending.untried;
+    return count >= MANY_UNTRIED && nowMs >= sinceMs + SCHEDULER_BEHIND_MS;
+  }
 }
+
+/**
+ * So many pending pods without a first look, the first of them for so long (ms), show that the scheduler is behind. Assumed:
+ * with 700 pods a second at best (scheduler_perf), about a second's work.
+ */
+const MANY_UNTRIED = 500;
+const SCHEDULER_BEHIND_MS = 5_000;
 
 export type Pace = "young" | "hot" | "settled";
 

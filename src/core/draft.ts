@@ -3,7 +3,7 @@ import type { Books } from "./books.ts";
 import { loadOf } from "./books.ts";
 import { exempt } from "./exempt.ts";
 import type { NodeFacts, PodFacts, PodShape } from "./facts.ts";
-import type { NodeLoad } from "./load.ts";
+import { type NodeLoad, sum } from "./load.ts";
 import type { Place } from "./places.ts";
 import { pacedPlaces } from "./places.ts";
 import type { ReleaseReason } from "../api/reasons.ts";
@@ -18,16 +18,20 @@ export class Draft {
   readonly waiting = new Map<PodUID, PodFacts>();
   /** Young, hot and fenced nodes. */
   readonly paced: readonly Place[];
+  readonly schedulerIsBehind: boolean;
   readonly #gone = new Set<PodUID>();
   readonly #planned = new Map<NodeName, PodFacts[]>();
   readonly #loads = new Map<NodeName, NodeLoad>();
   readonly #exempt = new Map<PodShape, boolean>();
+  #promisedBefore: number | undefined;
+  #promised = 0;
   #wakeAtMs = Infinity;
 
   constructor(books: Books, nowMs: number) {
     this.books = books;
     this.nowMs = nowMs;
     this.paced = pacedPlaces(books, nowMs);
+    this.schedulerIsBehind = books.schedulerIsBehind(nowMs);
   }
 
   /** Whether pods of this shape are never held; asked for every waiting pod. */
@@ -65,6 +69,13 @@ export class Draft {
     this.releases.push({ pod, node: name, fence: needed, reason, message });
     this.#planned.set(name, [...this.plannedFor(name), pod]);
     this.#loads.delete(name);
+    this.#promised += 1;
+  }
+
+  /** Pods that were let go to nodes and are not bound yet, this plan's included. */
+  get onTheirWay(): number {
+    this.#promisedBefore ??= sum(this.paced.map(({ facts }) => this.load(facts).reserved.length));
+    return this.#promisedBefore + this.#promised;
   }
 
   /** The plan lets this pod go. */

@@ -22,7 +22,7 @@ const PULL_ALONE_BYTES_PER_SECOND = 130 * MIB;
 /**
  * With more nodes than that none is compared: it would take too long, and no single pull matters to all of them. Assumed.
  */
-const MOST_NODES = 64;
+export const MOST_COMPARED = 64;
 
 /** For each image, how many waiting pods use it. */
 type Wanted = Iterable<readonly [image: ImageName, pods: number]>;
@@ -38,7 +38,7 @@ export class Elsewhere {
    */
   constructor(draft: Draft, places: readonly Place[], replicas: Replicas, wanted: Wanted) {
     this.#draft = draft;
-    this.#places = places.length <= MOST_NODES ? places : [];
+    this.#places = places.length <= MOST_COMPARED ? places : [];
     this.#replicas = replicas;
     this.#restSeconds = restSeconds(draft, this.#places, wanted);
   }
@@ -68,7 +68,7 @@ export class Elsewhere {
 
   /** It is open to the pod, has room for it, and is no node where its replicas crowd. */
   #fits(place: Place, pod: PodFacts): boolean {
-    const crowded = this.#replicas.moreThanFewest(place, pod.shape) >= TOLERATED_SKEW;
+    const crowded = this.#replicas.moreThanFewest(place, pod) >= TOLERATED_SKEW;
     return !crowded && opensTo(pod, place.facts) && fitsNow(this.#draft, pod, place);
   }
 

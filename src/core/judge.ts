@@ -38,8 +38,16 @@ const CONTENDED_CPU_PRESSURE = 0.5;
  */
 const NEARLY_DRAINED_SHARE = 0.3;
 
+/**
+ * kube-scheduler binds 50 pods a second with the client limit it has by default, 700 at best (scheduler_perf): within the time
+ * that a promise lasts it comes to all of so many, and never runs out of work. Assumed.
+ */
+const MOST_ON_THEIR_WAY = 500;
+
 /** What is known of those that wait beside the pod that is judged, and of the other nodes. */
 export interface Beside {
+  /** Pods that were let go to nodes, of the whole cluster, and are not bound yet. */
+  readonly onTheirWay: number;
   /** Waiting pods that would fetch an image to the node, itself included. */
   readonly fetchersWaiting: number;
   /** A node that would have its images sooner. */
@@ -47,11 +55,12 @@ export interface Beside {
 }
 
 /** Nothing is known of them. */
-const alone: Beside = { fetchersWaiting: Infinity, soonerOn: undefined };
+const alone: Beside = { onTheirWay: 0, fetchersWaiting: Infinity, soonerOn: undefined };
 
 /** May a pod of this cost start on the node now? */
 export function judge(load: NodeLoad, cost: Cost, nowMs: number, beside: Beside = alone): Verdict {
   if (load.held >= load.limit.slots) return slotsHeld(load);
+  if (schedulerIsBusy(beside.onTheirWay)) return schedulerBusy(load, beside);
   if (beside.soonerOn !== undefined) return soonerElsewhere(load, beside.soonerOn);
   const allow = { kind: "allow", reason: "SlotFree" } as const;
   // One at least, or nothing would ever move; a token for its pulls comes with time alone.
@@ -79,6 +88,16 @@ function slotsHeld(load: NodeLoad): Hold {
   const parts = `${inStartup.length} in startup${promised > 0 ? `, ${promised} on their way` : ""}`;
   return hold(load, "SlotsHeld", `all ${limit.slots} startup slots of node ${facts.name} are held (${parts})`);
 }
+
+/** Nobody is let go to any node then. */
+export const schedulerIsBusy = (onTheirWay: number) => onTheirWay >= MOST_ON_THEIR_WAY;
+
+const schedulerBusy = (load: NodeLoad, { onTheirWay }: Beside) =>
+  hold(
+    load,
+    "SchedulerBusy",
+    `${onTheirWay} released pods wait for kube-scheduler, as many as it binds within seconds`,
+  );
 
 const soonerElsewhere = (load: NodeLoad, other: NodeName) =>
   hold(load, "SoonerElsewhere", `node ${other} would have this pod's images sooner than node ${load.facts.name}`);

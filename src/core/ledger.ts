@@ -79,7 +79,7 @@ export class Ledger {
     if (this.#gone.has(pod.uid)) return undefined;
     const before = this.pods.get(pod.uid);
     if (before && !isNewer(pod.resourceVersion, before.resourceVersion)) return undefined;
-    if (before) this.#unbook(before);
+    if (before) this.#unbook(before, pod);
     this.pods.set(pod.uid, pod);
     this.#book(pod);
     if (before && occupies(before) && !occupies(pod)) this.roomGeneration += 1;
@@ -136,13 +136,17 @@ export class Ledger {
   }
 
   #bookUnbound(pod: PodFacts): void {
-    if (pod.terminal || pod.deleting) return;
-    if (pod.gated) this.gated.add(pod);
-    else if (!pod.gatedByOthers) this.pending.add(pod);
-    if (!pod.reservation || pod.gated) return;
+    this.#waitsIn(pod)?.add(pod);
+    if (!pod.reservation || pod.gated || pod.terminal || pod.deleting) return;
     const entry = this.entry(pod.reservation.node);
     entry.reserved.set(pod.uid, pod);
     entry.changes += 1;
+  }
+
+  #waitsIn(pod: PodFacts): WaitingRoom | undefined {
+    if (pod.node !== undefined || pod.terminal || pod.deleting) return undefined;
+    if (pod.gated) return this.gated;
+    return pod.gatedByOthers ? undefined : this.pending;
   }
 
   #bookBound(pod: PodFacts, entry: NodeEntry): void {
@@ -155,14 +159,15 @@ export class Ledger {
     else entry.starting.set(pod.uid, pod);
   }
 
-  #unbook(pod: PodFacts): void {
-    if (pod.node === undefined) this.#unbookUnbound(pod);
+  /** @param next the same pod as it is booked next. */
+  #unbook(pod: PodFacts, next?: PodFacts): void {
+    if (pod.node === undefined) this.#unbookUnbound(pod, next);
     else this.#unbookBound(pod, pod.node);
   }
 
-  #unbookUnbound(pod: PodFacts): void {
-    this.gated.remove(pod);
-    this.pending.remove(pod);
+  #unbookUnbound(pod: PodFacts, next: PodFacts | undefined): void {
+    const room = this.#waitsIn(pod);
+    if (!next || this.#waitsIn(next) !== room) room?.remove(pod);
     const entry = pod.reservation && this.nodes.get(pod.reservation.node);
     if (!entry) return;
     entry.reserved.delete(pod.uid);

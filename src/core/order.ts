@@ -20,6 +20,7 @@ export type Rank = readonly [
   urgency: number,
   daemonSet: number,
   priority: number,
+  schedulerTurn: number,
   postponable: number,
   crowding: number,
   bytesPerPod: number,
@@ -30,6 +31,8 @@ export type Rank = readonly [
 
 /** How a pod stands among its like. */
 export interface Standing {
+  /** kube-scheduler has a long queue: it comes to the oldest first, whomever we let go. */
+  readonly schedulerIsBehind: boolean;
   /** Its pull takes as long as all that is left for everybody (elsewhere.ts). */
   readonly longPole: boolean;
   /** Bytes that it would bring, each image divided among the pods that wait for it: they follow once it is there. */
@@ -56,6 +59,7 @@ export function rank(pod: PodFacts, standing: Standing, maxHoldMs: number, nowMs
     nowMs >= sinceMs + URGENT_SHARE * maxHoldMs ? 0 : 1,
     pod.shape.ownerKind === "DaemonSet" ? 0 : 1,
     -pod.shape.priority,
+    standing.schedulerIsBehind ? pod.createdAtMs : 0,
     standing.longPole ? 0 : 1,
     Math.max(0, standing.replicasMore + 1 - TOLERATED_SKEW),
     standing.bytesPerPod,
@@ -67,7 +71,7 @@ export function rank(pod: PodFacts, standing: Standing, maxHoldMs: number, nowMs
 
 /** Oldest first; equal ages by uid, so that every leader comes to the same order. */
 export const byAge = (a: PodFacts, b: PodFacts): number =>
-  waitingSinceMs(a) - waitingSinceMs(b) || (a.uid < b.uid ? -1 : 1);
+  waitingSinceMs(a) - waitingSinceMs(b) || (a.uid < b.uid ? -1 : Number(a.uid > b.uid));
 
 /** Negative when `a` goes before `b`, 0 when nothing but their names tells them apart. */
 export function compareRanks(a: Rank, b: Rank): number {

@@ -26,14 +26,16 @@ export function judgeWaiting(draft: Draft, elsewhere: Elsewhere): Held[] {
 }
 
 function waitingHold(draft: Draft, elsewhere: Elsewhere, pod: PodFacts, places: readonly Place[]): Hold {
-  const fitting = places.filter(({ facts }) => fitsOnceJoined(draft, pod, facts));
-  const place = fitting.find(({ facts }) => opensTo(pod, facts)) ?? fitting[0];
+  // Who fits a node as it is fits it once it has joined.
+  const place =
+    places.find(({ facts }) => opensTo(pod, facts)) ?? places.find(({ facts }) => fitsOnceJoined(draft, pod, facts));
   const node = pod.pinnedTo ?? (places.length === 1 ? place?.facts.name : undefined);
   if (!place) return { kind: "hold", reason: "AwaitingRelease", message: "waits for the leader's judgement", node };
   if (!opensTo(pod, place.facts)) return { ...nodeJoining(place.facts), node };
   const load = draft.load(place.facts);
   const cost = costOf(pod, load, draft.books.catalogue);
-  const beside = { fetchersWaiting: Infinity, soonerOn: elsewhere.soonerOn(place, pod, cost) };
+  const soonerOn = elsewhere.soonerOn(place, pod, cost);
+  const beside = { onTheirWay: draft.onTheirWay, fetchersWaiting: Infinity, soonerOn };
   const verdict = judge(load, cost, draft.nowMs, beside);
   if (verdict.kind === "hold") return { ...verdict, node };
   return { kind: "hold", reason: "Outranked", message: `other pods go to node ${place.facts.name} first`, node };

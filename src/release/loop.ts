@@ -53,7 +53,7 @@ const COALESCE_MS = 2;
 
 /** A plan that takes long is made less often: at most a fifth of the time goes into planning … */
 const REST_PER_PLAN = 4;
-/** … but a free slot never waits longer than this for the next plan (budget: 100 ms from slot to release). */
+/** … but a free slot waits no longer than this for the next plan (budget: 100 ms from slot to release), or as long as one takes. */
 const LONGEST_REST_MS = 40;
 
 /** Looks again at the latest after this, ms: should an event ever be missed, the loop is late, not stuck. */
@@ -100,7 +100,8 @@ class Loop implements ReleaseLoop {
 
   poke(): void {
     if (this.#stopped || this.#cancelPoke !== undefined) return;
-    const restMs = Math.min(this.#lastPlanTookMs * REST_PER_PLAN, LONGEST_REST_MS);
+    const tookMs = this.#lastPlanTookMs;
+    const restMs = Math.max(tookMs, Math.min(tookMs * REST_PER_PLAN, LONGEST_REST_MS));
     this.#cancelPoke = this.#options.clock.setTimer(
       () => {
         this.#cancelPoke = undefined;

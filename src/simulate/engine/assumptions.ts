@@ -26,7 +26,7 @@ export const engineDefaults = {
   createPodMs: 1,
   /** Events within this time make one plan. As the release loop's own. */
   coalesceMs: 2,
-  /** The release loop rests four times as long as a plan took, at most this. As the release loop's own. */
+  /** The release loop rests four times as long as a plan took, at most this or as long as the plan. As its own. */
   longestRestMs: 40,
   /** What one plan takes: per waiting pod and per paced node. Assumed; range 0.0005–0.005 and 0.005–0.05. */
   planPerPodMs: 0.001,

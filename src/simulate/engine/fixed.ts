@@ -26,7 +26,8 @@ export class FixedLever implements Lever {
   readonly #order: PodOrder;
   /** Held pods: for each node those pinned to it, and the others. */
   readonly #pinned = new Map<SimNode, SimPod[]>();
-  #anywhere: SimPod[] = [];
+  /** …of which the last one goes first. */
+  readonly #anywhere: SimPod[] = [];
   #sorted = true;
   readonly #held = new Map<SimNode, Set<SimPod>>();
   #poked = false;
@@ -87,19 +88,16 @@ export class FixedLever implements Lever {
         if (pod) this.#place(pod, node);
       }
     }
-    if (!this.#sorted) this.#anywhere.sort(this.#order);
+    if (!this.#sorted) this.#anywhere.sort((a, b) => this.#order(b, a));
     this.#sorted = true;
     const open = new Set(this.#cluster.nodes.filter((node) => node.ready && this.#free(node) && hasRoom(node)));
-    let taken = 0;
-    for (const pod of this.#anywhere) {
-      if (open.size === 0) break;
-      const node = this.#cluster.scheduler.choose(pod, (one) => open.has(one));
+    for (let pod = this.#anywhere.at(-1); pod && open.size > 0; pod = this.#anywhere.at(-1)) {
+      const node = this.#cluster.scheduler.chooseAmong(pod, open);
       if (!node) break;
-      taken += 1;
+      this.#anywhere.pop();
       this.#place(pod, node);
       if (!this.#free(node) || !hasRoom(node)) open.delete(node);
     }
-    if (taken > 0) this.#anywhere = this.#anywhere.slice(taken);
   }
 
   #free(node: SimNode): boolean {

@@ -40,7 +40,9 @@ export class SimNode {
   scoredCpuMillis = 0;
   scoredMemoryBytes = 0;
   /** Pods of each workload, by its index. */
-  readonly replicas = new Map<number, number>();
+  readonly replicas: number[] = [];
+  /** As the scheduler scores what is free; all of it at first. */
+  freePoints = 100;
   /** Bound and not started yet; the most there ever were. */
   inStartup = 0;
   peakInStartup = 0;

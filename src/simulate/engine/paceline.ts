@@ -121,7 +121,7 @@ export class PacelineLever implements Lever {
     const plan = this.pacer.plan(agenda.nowMs);
     const waiting = plan.held.length + plan.releases.length + this.#cluster.scheduler.unschedulable.size;
     const tookMs = times.planPerPodMs * waiting + times.planPerNodeMs * this.#nodes.size;
-    this.#restMs = tookMs + Math.min(times.longestRestMs, 4 * tookMs);
+    this.#restMs = tookMs + Math.max(tookMs, Math.min(times.longestRestMs, 4 * tookMs));
     this.#queue = this.#startable(plan);
     this.#pump();
     if (this.#cluster.unfinished) this.#wakeAt(Math.min(plan.wakeAtMs ?? Infinity, agenda.nowMs + times.recheckMs));

@@ -109,9 +109,16 @@ export class Scheduler {
     this.#options.markUnschedulable(pod);
   }
 
-  /** The best node for the pod now, or undefined. `among` narrows the choice. */
-  choose(pod: SimPod, among?: (node: SimNode) => boolean): SimNode | undefined {
-    const fits = (node: SimNode) => this.#fits(pod, node) && (among?.(node) ?? true);
+  /** The best of these nodes for a pod that is pinned to none, or undefined. */
+  chooseAmong(pod: SimPod, nodes: Iterable<SimNode>): SimNode | undefined {
+    const pick = new Pick(pod, this.#options.random);
+    for (const node of nodes) if (this.#fits(pod, node)) pick.consider(node);
+    return pick.best;
+  }
+
+  /** The best node for the pod now, or undefined. */
+  choose(pod: SimPod): SimNode | undefined {
+    const fits = (node: SimNode) => this.#fits(pod, node);
     if (pod.pinned) return fits(pod.pinned) ? pod.pinned : undefined;
     const open = this.#open;
     const enough = feasibleToFind(open.length);
@@ -149,7 +156,15 @@ export function assume(pod: SimPod, node: SimNode): void {
   node.memoryBytes += memoryMib * MIB;
   node.scoredCpuMillis += cpuMillis || scoredRequest.cpuMillis;
   node.scoredMemoryBytes += memoryMib * MIB || scoredRequest.memoryBytes;
-  node.replicas.set(pod.workload.index, (node.replicas.get(pod.workload.index) ?? 0) + 1);
+  node.replicas[pod.workload.index] = (node.replicas[pod.workload.index] ?? 0) + 1;
+  node.freePoints = freePoints(node);
+}
+
+/** Points of 100: the free share of CPU and memory, in whole points as the scheduler's. */
+function freePoints({ spec, podBytes, scoredCpuMillis, scoredMemoryBytes }: SimNode): number {
+  const freeCpu = 1 - scoredCpuMillis / (spec.cpu * 1_000);
+  const freeMemory = 1 - scoredMemoryBytes / podBytes;
+  return Math.floor(50 * (Math.max(0, freeCpu) + Math.max(0, freeMemory)));
 }
 
 function feasibleToFind(nodes: number): number {
@@ -186,10 +201,6 @@ class Pick {
 /** Weight of a replica of the same owner, in points of 100. Assumed: the spreading plugin has twice the weight of others. */
 const REPLICA_POINTS = 20;
 
-/** Points: the free share of CPU and memory (whole points, as the scheduler's), less its owner's replicas there. */
-function scoreOf(pod: SimPod, node: SimNode): number {
-  const freeCpu = 1 - node.scoredCpuMillis / (node.spec.cpu * 1_000);
-  const freeMemory = 1 - node.scoredMemoryBytes / node.podBytes;
-  const free = Math.floor(50 * (Math.max(0, freeCpu) + Math.max(0, freeMemory)));
-  return free - REPLICA_POINTS * (node.replicas.get(pod.workload.index) ?? 0);
-}
+/** Points: what is free, less its owner's replicas there. */
+const scoreOf = (pod: SimPod, node: SimNode) =>
+  node.freePoints - REPLICA_POINTS * (node.replicas[pod.workload.index] ?? 0);

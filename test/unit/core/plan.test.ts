@@ -29,7 +29,7 @@ function pacerWith(nodes: readonly NodeFacts[], pods: readonly PodFacts[], overr
   return pacer;
 }
 
-const many = (count: number, make: (name: string) => PodFacts) =>
+const many = <Made>(count: number, make: (name: string) => Made): Made[] =>
   Array.from({ length: count }, (_, i) => make(`p${i}`));
 const released = (plan: { releases: readonly { pod: PodFacts; reason: string }[] }) =>
   plan.releases.map(({ pod }) => pod.name);
@@ -553,6 +553,68 @@ describe("the fence", () => {
     expect(afterTwoSeconds(true)).toEqual(["next"]);
     // It fits by all that we know: the scheduler has not seen the node as we do, and binds the pod after its back-off.
     expect(afterTwoSeconds(false)).toEqual([]);
+  });
+
+  test("DaemonSet pods that fences of several nodes keep out are let go node by node, whichever is the oldest", () => {
+    const agents = ["n1", "n2"].map((node) =>
+      pending(`agent-${node}`, { shape: aShape({ ownerKind: "DaemonSet" }), pinnedTo: nodeName(node) }),
+    );
+    const pacer = pacerWith([fenced("n1"), fenced("n2")], agents, slots(1));
+    expect(pacer.plan(START_MS + 5_000).releases).toMatchObject([{ fence: "n1" }, { fence: "n2" }]);
+  });
+
+  test("nobody is let go on top of as many as kube-scheduler binds within seconds, and is told so", () => {
+    const nodes = many(60, (name) => fenced(name));
+    const promised = nodes.flatMap((node) =>
+      many(10, (name) =>
+        pending(`${name}-${node.name}`, {
+          fencesTolerated: [node.name],
+          reservation: { node: node.name, atMs: START_MS },
+        }),
+      ),
+    );
+    const next = pending("next");
+    expect(pacerWith(nodes, [...promised.slice(0, 499), next], slots(32)).plan(START_MS).releases).toHaveLength(1);
+    const busy = pacerWith(nodes, [...promised.slice(0, 500), next], slots(32));
+    expect(busy.plan(START_MS).releases).toEqual([]);
+    expect(busy.keptOut(START_MS)).toMatchObject([{ pod: { name: "next" }, hold: { reason: "SchedulerBusy" } }]);
+  });
+
+  test("a kube-scheduler that is behind is given those first that it comes to first: the oldest, whatever they fetch", () => {
+    const large = aShape({ ownerName: "large", image: "large:1" });
+    const small = aShape({ ownerName: "small", image: "small:1" });
+    const sizes = {
+      images: new Map([
+        [imageName("large:1"), 900 * MIB],
+        [imageName("small:1"), 9 * MIB],
+      ]),
+    };
+    const pods = [
+      aPod("old", { shape: large, createdAtMs: START_MS - 20_000 }),
+      aPod("young", { shape: small, createdAtMs: START_MS - 10_000 }),
+    ];
+    const others = many(500, (name) =>
+      aPod(name, { createdAtMs: START_MS - 5_000, shape: aShape({ nodeSelector: { not: "here" } }) }),
+    );
+    const first = (more: readonly PodFacts[]) =>
+      released(
+        pacerWith([fenced("n1"), anOldNode("n0", { ...sizes, allocatable: {} })], [...pods, ...more], slots(1)).plan(
+          START_MS,
+        ),
+      );
+    expect(first([])).toEqual(["young"]);
+    expect(first(others)).toEqual(["old"]);
+  });
+
+  test("a full node keeps it while lifting it would make kube-scheduler try very many pods in vain", () => {
+    const full = changed(fenced("n1"), { allocatable: { cpu: 16_000, memory: 1e12, pods: 1 } });
+    const liftedBeside = (waiting: number) => {
+      const there = started(bound(aPod("there"), "n1"));
+      const pacer = pacerWith([full], [there, ...many(waiting, (name) => pending(name))], slots(4));
+      return pacer.plan(START_MS + 60_000).fences.length;
+    };
+    expect(liftedBeside(500)).toBe(1);
+    expect(liftedBeside(501)).toBe(0);
   });
 
   test("a pod that it has kept out for the hold cap passes, whatever the slots; who came later waits on", () => {
