@@ -79,7 +79,7 @@ Times count from the first moment at which a pod existed and a node was Ready, o
 \`npm run bench:pacing\` runs all built-in scenarios and says which target is missed: no failed start; makespan ÷ bound ≤ 1.10 (1.25
 without telemetry) and ÷ \`fixed:best\` ≤ 1.02; mean time to Ready ÷ \`none\` ≤ 0.70 where images differ in size or are shared, never
 above it elsewhere, and ÷ \`shortest-first\` ≤ 1.05. \`npm run bench:pacing -- --scale\` measures the simulator itself: 500 nodes with 20,000
-pods in 30 s (measured: 11.5 s), 5,000 nodes with 200,000 pods in 5 min and 2 GiB (244 s, 1.6 GiB; `fixed` is not held up by kube-scheduler there,
+pods in 30 s (measured: 11.5 s), 5,000 nodes with 200,000 pods in 5 min and 2 GiB (244 s, 1.6 GiB; \`fixed\` is not held up by kube-scheduler there,
 because it binds pods itself); \`npm run bench:pacing -- --random 40\` judges herds by chance. Missed with
 seed 1 are
 
