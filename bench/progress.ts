@@ -1,9 +1,7 @@
-/** One line that overwrites itself, on a terminal only: elsewhere it would fill the log. */
+/** Progress of what a bench repeats thousands of times. */
+import { showProgress } from "../src/cli/progress.ts";
 
-/** Shows what is going on; an empty text clears the line. */
-export function showProgress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${text}`);
-}
+export { showProgress };
 
 /**
  * Runs `work` for 0 to `count` - 1 with so many at a time, and shows how far it is.

@@ -7,6 +7,7 @@ import { compareInParallel } from "../simulate/engine/parallel.ts";
 import { comparisonTable } from "../simulate/report/table.ts";
 import { builtinNames, builtinText } from "../simulate/scenario/builtin.ts";
 import { parseScenario } from "../simulate/scenario/parse.ts";
+import { showProgress } from "./progress.ts";
 import { UsageError } from "./usage-error.ts";
 
 interface SimulateFlags {
@@ -49,10 +50,10 @@ async function simulate(flags: SimulateFlags): Promise<void> {
   if (!parsed.ok) throw unusable(`scenario ${flags.scenario}`, parsed.errors);
   const policy = flags.policy === undefined ? parsed.policy : await policyFrom(flags.policy);
   const { scenario } = parsed;
-  const { comparison, runs } = await compareInParallel({
-    ...{ name, scenario, policy, seed: flags.seed },
-    series: flags.html !== undefined,
-  });
+  const { comparison, runs } = await compareInParallel(
+    { name, scenario, policy, seed: flags.seed, series: flags.html !== undefined },
+    (done, of) => showProgress(`${name}: ${done} of ${of} strategies have run`),
+  ).finally(() => showProgress(""));
   if (flags.html !== undefined) {
     const { htmlReport } = await import("../simulate/report/html.ts");
     await writeReport(flags.html, htmlReport({ comparison, runs, description: scenario.description }));

@@ -72,7 +72,7 @@ export class Draft {
     this.#promised += 1;
   }
 
-  /** Pods that were let go to nodes and are not bound yet, this plan's included. */
+  /** Pods that were let go to paced nodes and are not bound yet, this plan's included. */
   get onTheirWay(): number {
     this.#promisedBefore ??= sum(this.paced.map(({ facts }) => this.load(facts).reserved.length));
     return this.#promisedBefore + this.#promised;

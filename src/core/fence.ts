@@ -26,6 +26,9 @@ export function fenceValue(name: NodeName): string {
   return `${name.slice(0, MAX_VALUE_LENGTH - HASH_LENGTH - 1)}-${fnv1a(name)}`;
 }
 
+/** Do fences keep pods out at all? */
+export const fencesWork = ({ mode, fence }: PacingPolicy): boolean => mode === "enforce" && fence.enabled;
+
 /** What is to happen to a node that is being created; `observe`: it would get a fence, were the mode enforce. */
 export type FenceVerdict = "fence" | "observe" | "none";
 

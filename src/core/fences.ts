@@ -4,7 +4,7 @@ import { paceOf, youngUntilMs } from "./books.ts";
 import type { Draft } from "./draft.ts";
 import { toleratesFence } from "./draft.ts";
 import type { NodeFacts, PodFacts } from "./facts.ts";
-import { fenceValue } from "./fence.ts";
+import { fencesWork, fenceValue } from "./fence.ts";
 import { fitsNow, fitsOnceJoined } from "./held.ts";
 import type { Place } from "./places.ts";
 import { SECOND_MS } from "./units.ts";
@@ -45,7 +45,7 @@ function fenceAction(draft: Draft, place: Place): FenceAction | undefined {
 function liftReason(draft: Draft, place: Place, fence: NonNullable<NodeFacts["fence"]>): LiftReason | undefined {
   const { books, nowMs } = draft;
   const { policy } = books;
-  if (policy.mode !== "enforce" || !policy.fence.enabled) return "PacingOff";
+  if (!fencesWork(policy)) return "PacingOff";
   if (!matchesSelector(policy.fence.nodeSelector, place.facts.labels)) return "NotSelected";
   const capMs = (fence.sinceMs ?? place.facts.createdAtMs) + policy.fence.maxSeconds * SECOND_MS;
   draft.wake(capMs);
@@ -53,7 +53,7 @@ function liftReason(draft: Draft, place: Place, fence: NonNullable<NodeFacts["fe
   if (nowMs >= capMs) return "FenceCapReached";
   if (paceOf(books, place.facts, nowMs) !== "young") return "NodeSettled";
   if (nowMs >= joinedByMs(draft, place.facts)) return "NodeNotReady";
-  return nothingPending(draft, place) ? "NothingPending" : undefined;
+  return hasNoUse(draft, place) ? "NothingPending" : undefined;
 }
 
 function joinedByMs(draft: Draft, { readySinceMs, notReadySinceMs, createdAtMs }: NodeFacts): number {
@@ -63,16 +63,16 @@ function joinedByMs(draft: Draft, { readySinceMs, notReadySinceMs, createdAtMs }
   return atMs;
 }
 
-function nothingPending(draft: Draft, place: Place): boolean {
+function hasNoUse(draft: Draft, place: Place): boolean {
   const { facts } = place;
   if (facts.readySinceMs === undefined || facts.unschedulable) return false; // who would fit shows when it opens
   draft.wake(facts.readySinceMs + SETTLE_IN_MS);
   if (draft.nowMs < facts.readySinceMs + SETTLE_IN_MS || draft.load(facts).held > 0) return false;
-  return !someoneWaits(draft, place);
+  return !isWorthKeeping(draft, place);
 }
 
-/** Somebody who fits beside what is there, or too many who do not. */
-function someoneWaits(draft: Draft, place: Place): boolean {
+/** Somebody waits who fits beside what is there, or so many who do not that the scheduler must not try them all. */
+function isWorthKeeping(draft: Draft, place: Place): boolean {
   const { ledger } = draft.books;
   const value = place.facts.fence?.value ?? "";
   for (const pod of draft.waiting.values()) if (wants(draft, pod, place)) return true;

@@ -1,8 +1,10 @@
 /**
- * The order of release: DaemonSet pods of the node, then higher priority, then the fewest bytes per pod that they let
- * start (small and shared images first: a lower mean time to Ready at no cost in makespan), then oldest. Who has waited
- * for most of the hold cap comes before all, so that nobody is overtaken for ever. Between nodes, replicas of one owner are
- * spread as kube-scheduler spreads them: where bytes do not matter evenly, and never with more than the tolerated skew.
+ * The order of release: DaemonSet pods of the node, then higher priority, then a pull that takes as long as all the rest
+ * (elsewhere.ts), then the fewest bytes per pod that they let start (small and shared images first: a lower mean time to
+ * Ready at no cost in makespan), then oldest. Who has waited for most of the hold cap comes before all, so that nobody is
+ * overtaken for ever; while kube-scheduler is behind, the oldest go first whatever they fetch. Between nodes, replicas of one
+ * owner are spread as kube-scheduler spreads them: where bytes do not matter evenly, and never with more than the tolerated
+ * skew.
  */
 import type { PodFacts } from "./facts.ts";
 

@@ -6,6 +6,7 @@ import { isPromised } from "./books.ts";
 import type { Draft } from "./draft.ts";
 import { toleratesFence } from "./draft.ts";
 import type { NodeFacts, PodFacts, PodShape } from "./facts.ts";
+import { fencesWork } from "./fence.ts";
 import { opensTo } from "./fit.ts";
 import { byAge } from "./order.ts";
 import type { Place, SettledRoom } from "./places.ts";
@@ -77,6 +78,7 @@ export class Queues {
   readonly #pinned = new Map<NodeName, Queue[]>();
   readonly #gated: readonly Queue[];
   readonly #pending: readonly Queue[];
+  readonly #someAreFenced: boolean;
   /** For the nodes that were looked at. */
   readonly #open = new Map<Place, readonly Queue[]>();
 
@@ -87,10 +89,11 @@ export class Queues {
     for (const pod of draft.waiting.values()) {
       if (pod.gatedByOthers) continue;
       if (pod.pinnedTo === undefined) append(gated, pod.shape, pod);
-      else append(this.#pinned, pod.pinnedTo, new Queue(draft, pod.shape, [pod], 1));
+      else append(this.#pinned, pod.pinnedTo, this.#queueOfOne(pod));
     }
     this.#gated = [...gated].map(([shape, pods]) => new Queue(draft, shape, pods.sort(byAge), pods.length));
-    const shapes = this.#fenceWorks() ? draft.books.ledger.pending.shapes() : [];
+    this.#someAreFenced = fencesWork(draft.books.policy) && draft.paced.some(({ facts }) => facts.fence);
+    const shapes = this.#someAreFenced ? draft.books.ledger.pending.shapes() : [];
     this.#pending = [...shapes].flatMap(([shape, alike]) =>
       draft.isExempt(shape) ? [] : new Queue(draft, shape, this.#keptOut(alike.pods()), alike.size),
     );
@@ -102,7 +105,7 @@ export class Queues {
     if (known) return known;
     const { facts } = place;
     const queues = [...(this.#pinned.get(facts.name) ?? []), ...this.#gated];
-    if (facts.fence) queues.push(...this.#pinnedPending(facts.name), ...this.#pending);
+    if (facts.fence && this.#someAreFenced) queues.push(...this.#pinnedPending(facts.name), ...this.#pending);
     const open = queues.filter((queue) => {
       const head = queue.headFor(facts);
       return head !== undefined && opensTo(head, facts);
@@ -112,14 +115,12 @@ export class Queues {
   }
 
   #pinnedPending(node: NodeName): Queue[] {
-    const pods = this.#fenceWorks() ? [...this.#keptOut(this.#draft.books.ledger.pending.pinnedTo(node))] : [];
-    return pods.flatMap((pod) => (this.#draft.isExempt(pod.shape) ? [] : new Queue(this.#draft, pod.shape, [pod], 1)));
+    const pods = [...this.#keptOut(this.#draft.books.ledger.pending.pinnedTo(node))];
+    return pods.filter((pod) => !this.#draft.isExempt(pod.shape)).map((pod) => this.#queueOfOne(pod));
   }
 
-  #fenceWorks(): boolean {
-    const { books, paced } = this.#draft;
-    const { mode, fence } = books.policy;
-    return mode === "enforce" && fence.enabled && paced.some(({ facts }) => facts.fence);
+  #queueOfOne(pod: PodFacts): Queue {
+    return new Queue(this.#draft, pod.shape, [pod], 1);
   }
 
   /** Of pending pods, which are not exempt, the ones that a fence may keep waiting: not promised elsewhere, nowhere to go. */

@@ -3,6 +3,7 @@ import type { Draft } from "./draft.ts";
 import { toleratesFence } from "./draft.ts";
 import { Elsewhere, MOST_COMPARED } from "./elsewhere.ts";
 import type { NodeFacts, PodFacts } from "./facts.ts";
+import { fencesWork } from "./fence.ts";
 import { opensTo } from "./fit.ts";
 import { fitsNow } from "./held.ts";
 import { judge, schedulerIsBusy } from "./judge.ts";
@@ -50,7 +51,7 @@ function othersOf(draft: Draft, queues: Queues): Others {
   const places: Place[] = [];
   for (const place of draft.paced) {
     if (queues.openTo(place).length > 0) places.push(place);
-    if (places.length > MOST_COMPARED) return { replicas, elsewhere: new Elsewhere(draft, [], replicas, []) };
+    if (places.length > MOST_COMPARED) break; // no need to look further: none will be compared
   }
   const wanted = wantedImages(new Set(places.flatMap((place) => queues.openTo(place))));
   return { replicas, elsewhere: new Elsewhere(draft, places, replicas, wanted) };
@@ -59,7 +60,7 @@ function othersOf(draft: Draft, queues: Queues): Others {
 /** A fence is no obstacle to exempt pods (promise 4) and to those it has kept out for the hold cap (promise 2). */
 function passWithoutSlot(draft: Draft): void {
   const { ledger, policy } = draft.books;
-  if (policy.mode !== "enforce" || !policy.fence.enabled) return;
+  if (!fencesWork(policy)) return;
   const fenced = draft.paced.filter(({ facts }) => facts.fence);
   if (fenced.length === 0) return;
   const overdue = fenced.filter(({ facts }) => draft.nowMs >= keepsOutUntilMs(draft, facts));

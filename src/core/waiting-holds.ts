@@ -3,6 +3,7 @@ import { type Books, isPromised } from "./books.ts";
 import { Draft, toleratesFence } from "./draft.ts";
 import { Elsewhere } from "./elsewhere.ts";
 import type { NodeFacts, PodFacts, PodShape } from "./facts.ts";
+import { fencesWork } from "./fence.ts";
 import { isJoiningTaint, opensTo } from "./fit.ts";
 import { Claims, fitsOnceJoined } from "./held.ts";
 import { judge } from "./judge.ts";
@@ -52,7 +53,7 @@ const MOST_KEPT_OUT = 500;
 /** Pods without a gate that find room on a fenced node which would take them but for the fence; the first of them. */
 export function keptOut(books: Books, nowMs: number): Held[] {
   const { policy, ledger } = books;
-  if (policy.mode !== "enforce" || !policy.fence.enabled) return [];
+  if (!fencesWork(policy)) return [];
   const draft = new Draft(books, nowMs);
   const fenced = draft.paced.filter(({ facts }) => facts.fence !== undefined);
   const claims = new Claims(draft, fenced);

@@ -13,10 +13,6 @@ export class WaitingRoom {
   readonly #pinned = new Map<NodeName, Group>();
   readonly #byShape = new Map<PodShape, Group>();
 
-  get size(): number {
-    return this.#pods.size;
-  }
-
   /** Adds a pod, or puts it in the place of what it was before. */
   add(pod: PodFacts): void {
     const before = this.#pods.get(pod.uid);
@@ -33,10 +29,6 @@ export class WaitingRoom {
     this.#untried.delete(pod.uid);
     if (pod.pinnedTo === undefined) removeFrom(this.#byShape, pod.shape, pod);
     else removeFrom(this.#pinned, pod.pinnedTo, pod);
-  }
-
-  has(uid: PodUID): boolean {
-    return this.#pods.has(uid);
   }
 
   pods(): IterableIterator<PodFacts> {

@@ -556,9 +556,8 @@ describe("the fence", () => {
   });
 
   test("DaemonSet pods that fences of several nodes keep out are let go node by node, whichever is the oldest", () => {
-    const agents = ["n1", "n2"].map((node) =>
-      pending(`agent-${node}`, { shape: aShape({ ownerKind: "DaemonSet" }), pinnedTo: nodeName(node) }),
-    );
+    const shape = aShape({ ownerKind: "DaemonSet" }); // of one DaemonSet: all alike but for their node
+    const agents = ["n1", "n2"].map((node) => pending(`agent-${node}`, { shape, pinnedTo: nodeName(node) }));
     const pacer = pacerWith([fenced("n1"), fenced("n2")], agents, slots(1));
     expect(pacer.plan(START_MS + 5_000).releases).toMatchObject([{ fence: "n1" }, { fence: "n2" }]);
   });

@@ -1,0 +1,6 @@
+/** One line that overwrites itself, on a terminal only: elsewhere it would fill the log. */
+
+/** Shows what is going on; an empty text clears the line. */
+export function showProgress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${text}`);
+}
