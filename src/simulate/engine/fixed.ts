@@ -1,6 +1,7 @@
 /**
  * `fixed:N`: a constant number of pods in startup per node, as pod-pacemaker does it; the oldest pod first, or any other
- * order that is given. It binds pods itself, as soon as a slot is free, to the node that kube-scheduler would choose.
+ * order that is given. As soon as a slot is free kube-scheduler is given a pod for it, and binds it to the node of its choice,
+ * one after another: so many a second, as for every strategy.
  */
 import type { Cluster } from "./cluster.ts";
 import type { Lever } from "./lever.ts";
@@ -31,6 +32,8 @@ export class FixedLever implements Lever {
   #sorted = true;
   readonly #held = new Map<SimNode, Set<SimPod>>();
   #poked = false;
+  /** When kube-scheduler has bound all whom it was given. */
+  #schedulerFreeMs = -Infinity;
 
   constructor(cluster: Cluster, slots: number, order: PodOrder) {
     this.#cluster = cluster;
@@ -105,12 +108,14 @@ export class FixedLever implements Lever {
   }
 
   #place(pod: SimPod, node: SimNode): void {
-    const { agenda } = this.#cluster;
+    const { agenda, times } = this.#cluster;
     assume(pod, node);
     this.#heldOn(node).add(pod);
     pod.letGoMs = agenda.nowMs;
-    agenda.after(this.#cluster.writeMs(), () => this.#cluster.bind(pod, node));
-    agenda.after(STUCK_MS, () => {
+    this.#schedulerFreeMs = Math.max(agenda.nowMs, this.#schedulerFreeMs) + times.schedulePodMs;
+    const boundMs = this.#schedulerFreeMs + this.#cluster.writeMs();
+    agenda.at(boundMs, () => this.#cluster.bind(pod, node));
+    agenda.at(boundMs + STUCK_MS, () => {
       if (this.#heldOn(node).delete(pod)) this.#poke();
     });
   }
