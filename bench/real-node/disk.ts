@@ -7,7 +7,7 @@ import { mkdir } from "node:fs/promises";
 import { basename } from "node:path";
 import { liftThrottleOf, setThrottle } from "./cgroups.ts";
 import { BACKING, BACKING_BYTES, DISK, run } from "./host.ts";
-import { NODE_GIB, type Setting } from "./settings.ts";
+import type { Setting } from "./settings.ts";
 
 export interface Disk {
   /** Name of the device that the file system is on, such as `loop1`. */
@@ -20,7 +20,7 @@ export interface Disk {
 const MAX_REQUEST_KIB = "256";
 
 /** Makes and mounts it. What a failure leaves is removed by `cleanUp`. */
-export async function makeDisk(): Promise<Disk> {
+export async function makeDisk({ memoryGib }: Pick<Setting, "memoryGib">): Promise<Disk> {
   await run("truncate", "-s", String(BACKING_BYTES), BACKING);
   const a = await run("losetup", "--find", "--show", BACKING);
   const b = await run("losetup", "--find", "--show", "--direct-io=on", a);
@@ -28,7 +28,7 @@ export async function makeDisk(): Promise<Disk> {
   await run("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", b);
   await mkdir(DISK, { recursive: true });
   await run("mount", b, DISK);
-  limitDirty(readFileSync(`/sys/block/${basename(b)}/dev`, "utf8").trim());
+  limitDirty(readFileSync(`/sys/block/${basename(b)}/dev`, "utf8").trim(), memoryGib);
   const numbers = readFileSync(`/sys/block/${basename(a)}/dev`, "utf8").trim();
   return {
     device: basename(b),
@@ -39,14 +39,14 @@ export async function makeDisk(): Promise<Disk> {
 }
 
 /**
- * As much of this file system may be dirty in the page cache as the kernel's default of 20 % allows a node of NODE_GIB: else
- * the failing point would depend on this machine's memory (Documentation/ABI/testing/sysfs-class-bdi).
+ * As much of this file system may be dirty in the page cache as the kernel's default of 20 % allows a node of that memory: else
+ * the failing point would depend on this machine's (Documentation/ABI/testing/sysfs-class-bdi).
  */
-const DIRTY_BYTES = 0.2 * NODE_GIB * 1024 ** 3;
+const DIRTY_SHARE = 0.2;
 
-function limitDirty(numbers: string): void {
+function limitDirty(numbers: string, memoryGib: number): void {
   writeFileSync(`/sys/class/bdi/${numbers}/strict_limit`, "1");
-  writeFileSync(`/sys/class/bdi/${numbers}/max_bytes`, String(Math.round(DIRTY_BYTES)));
+  writeFileSync(`/sys/class/bdi/${numbers}/max_bytes`, String(Math.round(DIRTY_SHARE * memoryGib * 1024 ** 3)));
 }
 
 /** Our loop devices, the upper one first: those on our file, and those on these. */

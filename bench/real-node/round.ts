@@ -8,7 +8,7 @@ import { type RunningService, startServiceProcess } from "../../dev/service.ts";
 import { cleanUp, rememberHost } from "./clean-up.ts";
 import { type Disk, makeDisk } from "./disk.ts";
 import { createHerd, createOldNode, NAMESPACE, nodeIsReady, releaseInBatches } from "./herd.ts";
-import { NODE_NAME, RUN, until } from "./host.ts";
+import { NODE_NAME, RUN, run, until } from "./host.ts";
 import { type BuiltImages, warm } from "./images.ts";
 import { prepareNode, type RealNode } from "./node.ts";
 import { type Outcome, outcomeOf } from "./outcome.ts";
@@ -49,8 +49,9 @@ export async function runRound(options: RoundOptions): Promise<Outcome> {
 async function onControlPlane(cp: ControlPlane, options: RoundOptions): Promise<Outcome> {
   const { setting, strategy, images, signal } = options;
   await warm(images);
+  await run("sync"); // what was dirty before, the images when they have just been made, is none of the node's
   signal.throwIfAborted();
-  const disk = await makeDisk();
+  const disk = await makeDisk(setting);
   const node = await prepareNode({ cp, disk, ...options });
   await createOldNode(cp.client, setting, images);
   const service = strategy === "paceline" ? await startPaceline(cp, setting, disk, node) : undefined;

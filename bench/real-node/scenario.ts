@@ -1,6 +1,6 @@
 /** The same herd for `paceline simulate` (docs/simulate.md): what the model predicts is compared with what was measured. */
 import { stringify } from "yaml";
-import { COMPRESSIBILITY, IMAGES, NODE_CPUS, NODE_GIB, nodeClassOf, type Setting } from "./settings.ts";
+import { COMPRESSIBILITY, IMAGES, NODE_CPUS, nodeClassOf, type Setting } from "./settings.ts";
 
 const name = (index: number) => `app-${String(index).padStart(2, "0")}`;
 const MB_PER_MIB = 1_048_576 / 1e6;
@@ -13,7 +13,11 @@ export function scenarioOf(setting: Setting): string {
       description: `The herd of npm run bench:real-node, setting ${setting.name} (docs/real-node.md).`,
       nodes: [
         { joinSeconds: -86_400, pods: 0, present: images },
-        { disk: { mibPerSecond: setting.diskMibPerSecond, iops: setting.iops }, cpu: NODE_CPUS, memoryGib: NODE_GIB },
+        {
+          disk: { mibPerSecond: setting.diskMibPerSecond, iops: setting.iops },
+          cpu: NODE_CPUS,
+          memoryGib: setting.memoryGib,
+        },
       ],
       images: setting.images.map(({ megabytes, layers }, index) => ({
         name: name(index),

@@ -12,6 +12,8 @@ export interface Setting {
   readonly diskMibPerSecond: number;
   /** I/O operations per second, reads and writes each. gp3 has 3,000. */
   readonly iops: number;
+  /** Memory of the node that is imitated: it decides how much may be dirty. */
+  readonly memoryGib: number;
   /** The kubelet's own default is 120. */
   readonly runtimeRequestTimeoutSeconds: number;
   /** Paceline's `drainSeconds` for this node class: under half of the time-out, since up to twice as much may be owed. */
@@ -24,8 +26,7 @@ export interface Setting {
 
 /** Unpacked bytes ÷ compressed bytes of every layer: typical for programs and their libraries. */
 export const COMPRESSIBILITY = 3;
-/** The node that is imitated: memory decides how much may be dirty; the cores are those of the machine it was measured on. */
-export const NODE_GIB = 8;
+/** Cores of the machine it was measured on. */
 export const NODE_CPUS = 2;
 export const PODS = 40;
 export const IMAGES = 20;
@@ -43,17 +44,19 @@ const alike = Array.from({ length: IMAGES }, () => ({ megabytes: 100, layers: 5 
 export const settings = {
   harsh: {
     name: "harsh",
-    diskMibPerSecond: 64,
-    iops: 1_500,
+    diskMibPerSecond: 32,
+    iops: 750,
+    memoryGib: 4,
     runtimeRequestTimeoutSeconds: 25,
     drainSeconds: 12,
-    images: byTurns(500, 120),
+    images: byTurns(250, 60),
     giveUpSeconds: 420,
   },
   mild: {
     name: "mild",
     diskMibPerSecond: 64,
     iops: 1_500,
+    memoryGib: 8,
     runtimeRequestTimeoutSeconds: 120,
     drainSeconds: 40,
     images: alike,

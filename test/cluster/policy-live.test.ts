@@ -36,6 +36,8 @@ beforeAll(async () => {
   service = await startServiceProcess(plane);
   await installWebhooks(client, { url: service.url, caBundle: plane.caCert });
   await eventually("the service leads", () => metricIs("paceline_leader", 1));
+  // The API server hears of a webhook by its watch, and calls none until then.
+  await eventually("a broken policy would be refused", async () => (await tryText(BROKEN)).status === 422);
 });
 afterAll(() => plane.stop());
 
@@ -43,6 +45,13 @@ const metricIs = async (name: string, value: number) =>
   (await service.get("/metrics")).text.split("\n").includes(`${name} ${value}`);
 
 const writeText = (text: string) => client.patch(path, { data: { [POLICY_KEY]: text } }, "merge");
+/** What a write would be answered; nothing is written. */
+const tryText = (text: string) =>
+  client.raw("PATCH", path, {
+    query: { dryRun: "All" },
+    contentType: "application/merge-patch+json",
+    body: JSON.stringify({ data: { [POLICY_KEY]: text } }),
+  });
 const textInCluster = async () => (await client.get(path))["data"];
 
 test("a broken policy is refused at admission with all its errors at once, and changes nothing", async () => {

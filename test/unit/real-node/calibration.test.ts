@@ -8,7 +8,6 @@ import {
   batchSize,
   byTurns,
   type Setting,
-  type SettingName,
   settings,
   strategies,
   type Strategy,
@@ -42,26 +41,51 @@ interface Measured {
 /** The harsh setting as it was then. */
 const harshThen: Setting = {
   ...settings.harsh,
+  ...{ diskMibPerSecond: 64, iops: 1_500, memoryGib: 8 },
   ...{ runtimeRequestTimeoutSeconds: 25, drainSeconds: 12, images: byTurns(500, 50) },
 };
-/** Medians of two rounds, 24 November 2026, on a machine that nobody else used. */
-const medians: Readonly<Record<SettingName, Readonly<Record<Strategy, Measured>>>> = {
-  harsh: {
-    "all-at-once": { allReady: 117.1, meanReady: 108.2 },
-    "fixed-3": { allReady: 112.0, meanReady: 81.3 },
-    "fixed-6": { allReady: 110.0, meanReady: 80.4 },
-    paceline: { allReady: 115.3, meanReady: 36.9 },
+interface FullRun {
+  readonly run: string;
+  readonly setting: Setting;
+  readonly medians: Readonly<Record<Strategy, Measured>>;
+}
+
+/** Medians of two rounds, on machines that nobody else used. */
+const fullRuns: readonly FullRun[] = [
+  {
+    run: "24 November 2026, harsh as it was then",
+    setting: harshThen,
+    medians: {
+      "all-at-once": { allReady: 117.1, meanReady: 108.2 },
+      "fixed-3": { allReady: 112.0, meanReady: 81.3 },
+      "fixed-6": { allReady: 110.0, meanReady: 80.4 },
+      paceline: { allReady: 115.3, meanReady: 36.9 },
+    },
   },
-  mild: {
-    "all-at-once": { allReady: 39.4, meanReady: 37.0 },
-    "fixed-3": { allReady: 38.0, meanReady: 25.7 },
-    "fixed-6": { allReady: 40.3, meanReady: 29.1 },
-    paceline: { allReady: 34.0, meanReady: 19.2 },
+  {
+    run: "24 November 2026, mild",
+    setting: settings.mild,
+    medians: {
+      "all-at-once": { allReady: 39.4, meanReady: 37.0 },
+      "fixed-3": { allReady: 38.0, meanReady: 25.7 },
+      "fixed-6": { allReady: 40.3, meanReady: 29.1 },
+      paceline: { allReady: 34.0, meanReady: 19.2 },
+    },
   },
-};
+  {
+    run: "27 November 2026, harsh",
+    setting: settings.harsh,
+    medians: {
+      "all-at-once": { allReady: 132.1, meanReady: 126.1 },
+      "fixed-3": { allReady: 131.6, meanReady: 97.0 },
+      "fixed-6": { allReady: 130.7, meanReady: 97.4 },
+      paceline: { allReady: 132.8, meanReady: 48.6 },
+    },
+  },
+];
 const TOLERANCE = 0.2;
 
-describe.each([harshThen, settings.mild])("the full run, $name", (setting) => {
+describe.each(fullRuns)("the full run of $run", ({ setting, medians }) => {
   const model = new Map(
     strategies.map((strategy) => [strategy, SEEDS.map((seed) => predicted(setting, strategy, seed))]),
   );
@@ -70,7 +94,7 @@ describe.each([harshThen, settings.mild])("the full run, $name", (setting) => {
   const failed = (strategy: Strategy) => of(strategy).map((run) => run.failedStarts);
 
   it.each(strategies)("%s is what the model predicts, within 20 %", (strategy) => {
-    const measured = medians[setting.name as SettingName][strategy];
+    const measured = medians[strategy];
     for (const { makespanSeconds, meanReadySeconds } of of(strategy)) {
       expect(Math.abs(makespanSeconds / measured.allReady - 1)).toBeLessThan(TOLERANCE);
       expect(Math.abs(meanReadySeconds / measured.meanReady - 1)).toBeLessThan(TOLERANCE);
@@ -83,11 +107,12 @@ describe.each([harshThen, settings.mild])("the full run, $name", (setting) => {
     expect(Math.max(...fixed)).toBeLessThan(Math.min(...means("all-at-once")));
   });
 
-  test("starts fail on the harsh setting all at once, and nowhere else", () => {
+  test("starts fail on the harsh setting all at once; none with Paceline, and with fixed batches none as a rule", () => {
     for (const strategy of strategies) {
       const fails = setting.name === "harsh" && strategy === "all-at-once";
       if (fails) expect(Math.min(...failed(strategy))).toBeGreaterThan(0);
-      else expect(failed(strategy)).toEqual([0, 0, 0]);
+      else if (strategy === "paceline") expect(failed(strategy)).toEqual([0, 0, 0]);
+      else expect(failed(strategy).sort((a, b) => a - b)[1]).toBe(0); // the median: one of 3 seeds has one with six at a time
     }
   });
 });
