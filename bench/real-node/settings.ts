@@ -38,7 +38,7 @@ export const byTurns = (large: number, small: number): ImageShape[] =>
 const alike = Array.from({ length: IMAGES }, () => ({ megabytes: 100, layers: 5 }));
 
 /**
- * Harsh: disk and time-out are scaled together, so that a round takes two minutes instead of six (docs/real-node.md).
+ * Harsh: disk, memory, images and time-out are scaled together, so that a round takes two minutes (docs/real-node.md).
  * Mild: nothing is scaled but the disk.
  */
 export const settings = {

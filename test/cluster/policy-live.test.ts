@@ -4,6 +4,7 @@ import { type ControlPlane, startControlPlane } from "../../dev/control-plane/co
 import { applyPolicy, installAccess, installWebhooks, uninstallWebhooks } from "../../dev/install.ts";
 import { type RunningService, startServiceProcess } from "../../dev/service.ts";
 import { DEFAULT_NAMESPACE, GATE, POLICY_CONFIG_MAP, POLICY_KEY } from "../../src/api/names.ts";
+import { ApiError } from "../../src/cluster/api-error.ts";
 import type { ApiClient } from "../../src/cluster/api-client.ts";
 import { eventually } from "../support/control-plane.ts";
 import { allReady, createNamespace, createPods, fixedPolicy, lightNode, listPods } from "../support/herd.ts";
@@ -37,21 +38,16 @@ beforeAll(async () => {
   await installWebhooks(client, { url: service.url, caBundle: plane.caCert });
   await eventually("the service leads", () => metricIs("paceline_leader", 1));
   // The API server hears of a webhook by its watch, and calls none until then.
-  await eventually("a broken policy would be refused", async () => (await tryText(BROKEN)).status === 422);
+  await eventually("a broken policy would be refused", () => writeText(BROKEN, { dryRun: "All" }).then(no, isRefusal));
 });
 afterAll(() => plane.stop());
 
 const metricIs = async (name: string, value: number) =>
   (await service.get("/metrics")).text.split("\n").includes(`${name} ${value}`);
 
-const writeText = (text: string) => client.patch(path, { data: { [POLICY_KEY]: text } }, "merge");
-/** What a write would be answered; nothing is written. */
-const tryText = (text: string) =>
-  client.raw("PATCH", path, {
-    query: { dryRun: "All" },
-    contentType: "application/merge-patch+json",
-    body: JSON.stringify({ data: { [POLICY_KEY]: text } }),
-  });
+const writeText = (text: string, query = {}) => client.patch(path, { data: { [POLICY_KEY]: text } }, "merge", query);
+const no = () => false;
+const isRefusal = (error: unknown) => error instanceof ApiError && error.status === 422;
 const textInCluster = async () => (await client.get(path))["data"];
 
 test("a broken policy is refused at admission with all its errors at once, and changes nothing", async () => {

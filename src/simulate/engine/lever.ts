@@ -4,7 +4,7 @@ import type { SimNode } from "./node.ts";
 import type { SimPod } from "./pod.ts";
 
 export interface Lever {
-  /** It binds pods by itself; otherwise kube-scheduler does. */
+  /** It says which pod goes to which node, with the time that kube-scheduler takes; otherwise kube-scheduler chooses. */
   readonly binds: boolean;
   /** It keeps pods back. */
   readonly holds: boolean;

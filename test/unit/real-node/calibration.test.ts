@@ -48,6 +48,8 @@ interface FullRun {
   readonly run: string;
   readonly setting: Setting;
   readonly medians: Readonly<Record<Strategy, Measured>>;
+  /** Failed starts of the model by seed where they are not none: there the real node had none. */
+  readonly modelFails?: Readonly<Partial<Record<Strategy, readonly number[]>>>;
 }
 
 /** Medians of two rounds, on machines that nobody else used. */
@@ -61,6 +63,7 @@ const fullRuns: readonly FullRun[] = [
       "fixed-6": { allReady: 110.0, meanReady: 80.4 },
       paceline: { allReady: 115.3, meanReady: 36.9 },
     },
+    modelFails: { "fixed-6": [0, 0, 1] },
   },
   {
     run: "24 November 2026, mild",
@@ -85,7 +88,7 @@ const fullRuns: readonly FullRun[] = [
 ];
 const TOLERANCE = 0.2;
 
-describe.each(fullRuns)("the full run of $run", ({ setting, medians }) => {
+describe.each(fullRuns)("the full run of $run", ({ setting, medians, modelFails }) => {
   const model = new Map(
     strategies.map((strategy) => [strategy, SEEDS.map((seed) => predicted(setting, strategy, seed))]),
   );
@@ -107,12 +110,11 @@ describe.each(fullRuns)("the full run of $run", ({ setting, medians }) => {
     expect(Math.max(...fixed)).toBeLessThan(Math.min(...means("all-at-once")));
   });
 
-  test("starts fail on the harsh setting all at once; none with Paceline, and with fixed batches none as a rule", () => {
+  test("starts fail on the harsh setting all at once, and nowhere else but where it is stated", () => {
     for (const strategy of strategies) {
       const fails = setting.name === "harsh" && strategy === "all-at-once";
       if (fails) expect(Math.min(...failed(strategy))).toBeGreaterThan(0);
-      else if (strategy === "paceline") expect(failed(strategy)).toEqual([0, 0, 0]);
-      else expect(failed(strategy).sort((a, b) => a - b)[1]).toBe(0); // the median: one of 3 seeds has one with six at a time
+      else expect(failed(strategy)).toEqual(modelFails?.[strategy] ?? [0, 0, 0]);
     }
   });
 });
@@ -125,7 +127,7 @@ test("batches of three and of six are a tie on the harsh setting, as they were m
 
 interface SingleRound extends Measured {
   readonly images: string;
-  /** Where the round's setting differed from today's harsh one. */
+  /** Where the round's setting differed from the harsh one of then. */
   readonly change: Partial<Setting>;
 }
 
