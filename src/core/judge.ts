@@ -5,7 +5,7 @@
 import type { HoldReason } from "../api/reasons.ts";
 import type { Cost, NodeLoad } from "./load.ts";
 import { BUSY_CPU_PRESSURE, BUSY_UTILISATION, fetcherLimit, hasTimeLeft } from "./limit.ts";
-import { debtOf, drainSeconds, leftSeconds } from "./load.ts";
+import { debtOf, drainSeconds, leftSeconds, writeSeconds } from "./load.ts";
 import { pullsLeft } from "./pulls.ts";
 import type { NodeName } from "./units.ts";
 import type { Hold, Verdict } from "./verdict.ts";
@@ -28,6 +28,13 @@ const BUSY_FETCHERS = 3;
  * resolving, download), s. Chosen by simulation.
  */
 export const REFILL_SECONDS = 2.5;
+/**
+ * A pull that is so many times all that are on their way lets a disk that is so busy run as dry as this first, s: a flush
+ * waits for all that is dirty, whoever made it so. Chosen by simulation (docs/adr/0003).
+ */
+const DWARF_FACTOR = 4;
+const DWARF_UTILISATION = 0.5;
+const DWARF_REFILL_SECONDS = 0.5;
 /** …at the rate at which it writes now, or this share of what it can where that is more. Assumed. */
 const SLOWEST_SHARE = 0.1;
 /** …unless tasks wait for a core for so much of the time: then the disk does not run dry for lack of pulls. Assumed. */
@@ -118,18 +125,27 @@ export const fetcherLimitOf = (load: NodeLoad) => fetcherLimit(load.limit, cores
 
 export const coresOf = ({ sample, facts }: NodeLoad) => sample?.cores ?? (facts.allocatable["cpu"] ?? 0) / MILLICORES;
 
-/** As many pulls as keep the disk busy; one more before it runs dry, and the last one that would fetch. */
+/**
+ * As many pulls as keep the disk busy; one more before it runs dry, and the last one that would fetch. One that dwarfs the
+ * others waits until they are all but written.
+ */
 function fetchersHeld(load: NodeLoad, { newBytes }: Cost, { fetchersWaiting }: Beside): Hold | undefined {
-  const most = fetcherLimitOf(load) + (fetchersWaiting <= 1 ? 1 : 0);
-  if (newBytes === 0 || load.fetchers < most) return undefined;
-  if (dryInSeconds(load) <= REFILL_SECONDS && (load.sample?.cpuPressure ?? 0) < CONTENDED_CPU_PRESSURE)
-    return undefined;
-  return hold(
-    load,
-    "FetchersHeld",
-    `${load.fetchers} pods fetch images to node ${load.facts.name}, enough for its disk`,
-  );
+  if (newBytes === 0) return undefined;
+  const dwarf = dwarfs(load, newBytes);
+  const most = dwarf ? 1 : fetcherLimitOf(load) + (fetchersWaiting <= 1 ? 1 : 0);
+  if (load.fetchers < most) return undefined;
+  const drySeconds = dwarf ? DWARF_REFILL_SECONDS : REFILL_SECONDS;
+  if (dryInSeconds(load) <= drySeconds && (load.sample?.cpuPressure ?? 0) < CONTENDED_CPU_PRESSURE) return undefined;
+  const { fetchers, facts } = load;
+  const enough = dwarf ? "whose flushes would wait for this one's" : "enough for its disk";
+  return hold(load, "FetchersHeld", `${fetchers} pods fetch images to node ${facts.name}, ${enough}`);
 }
+
+/** Alone it takes longer to write than may be owed, and many times as long as all that are on their way to a busy disk. */
+const dwarfs = (load: NodeLoad, newBytes: number) =>
+  writeSeconds(load, newBytes) > load.nodeClass.drainSeconds &&
+  newBytes >= DWARF_FACTOR * load.bytesInFlight &&
+  load.limit.utilisation >= DWARF_UTILISATION;
 
 /** At the rate at which it writes now: where a registry or the cores are slower than the disk, more pulls write no faster. */
 function dryInSeconds(load: NodeLoad): number {

@@ -362,6 +362,25 @@ describe("what the disk owes and what the kubelet may pull bound a release", () 
     expect(released(pacerWith([seen, aNode("n1")], pods, slots(10)).plan(START_MS))).toHaveLength(5);
   });
 
+  test("one that dwarfs the others waits until they are all but written: their flushes would wait for its own", () => {
+    const reasons = (mib: number, seconds: number, utilisation = 1) => {
+      const images = new Map([[imageName("small"), 60 * MIB] as const, [imageName("large"), mib * MIB] as const]);
+      const seen = anOldNode("seen", { images, allocatable: { cpu: 0, pods: 0 } });
+      const small = bound(aPod("small", { shape: aShape({ image: "small", ownerName: "s" }) }), "n1");
+      const large = aGatedPod("large", { shape: aShape({ image: "large", ownerName: "l" }) });
+      const pacer = pacerWith([seen, aNode("n1")], [small, large], slots(10, { drainSeconds: 40 }));
+      const sample = { utilisation, writeBytesPerSecond: utilisation * 125 * MIB };
+      const nowMs = START_MS + seconds * 1_000;
+      for (const atMs of [START_MS, nowMs]) pacer.observeSample(nodeName("n1"), { atMs, ...sample }, atMs);
+      return pacer.plan(nowMs).held.map(({ hold }) => hold.reason);
+    };
+    // 60 MiB × 4 are 1.9 s at 125 MiB/s; 1,500 MiB are 48 s, more than may be owed; 300 MiB are 9.6 s.
+    expect(reasons(1_500, 1)).toEqual(["FetchersHeld"]);
+    expect(reasons(1_500, 1.5)).toEqual([]);
+    expect(reasons(300, 1)).toEqual([]);
+    expect(reasons(1_500, 1, 0.3)).toEqual([]); // behind a slow registry nobody's flush waits
+  });
+
   test("a side image that many share comes before a smaller one that nobody shares", () => {
     const images = new Map([
       ["shared", 100 * MIB],
