@@ -87,6 +87,16 @@ const fullRuns: readonly FullRun[] = [
       paceline: { allReady: 132.8, meanReady: 48.6 },
     },
   },
+  {
+    run: "27 November 2026, afternoon, harsh",
+    setting: settings.harsh,
+    medians: {
+      "all-at-once": { allReady: 134.0, meanReady: 128.2 },
+      "fixed-3": { allReady: 132.0, meanReady: 92.9 },
+      "fixed-6": { allReady: 130.2, meanReady: 94.7 },
+      paceline: { allReady: 136.4, meanReady: 49.9 },
+    },
+  },
 ];
 const TOLERANCE = 0.2;
 
