@@ -7,13 +7,8 @@ import type { Scenario } from "../scenario/schema.ts";
 import type { Cluster } from "./cluster.ts";
 import { MIB } from "../../core/units.ts";
 import type { SimPod } from "./pod.ts";
+import type { Room } from "./rooms.ts";
 import { GIB, SECOND_MS } from "../model/constants.ts";
-
-interface Room {
-  pods: number;
-  cpuMillis: number;
-  memoryBytes: number;
-}
 
 export class Autoscaler {
   /** Nodes it has added. */
@@ -56,11 +51,7 @@ export class Autoscaler {
   #missingNodes(): number {
     const { nodes, scheduler } = this.#cluster;
     const open = nodes.filter((node) => this.#settings.knowsFence || node.fence === undefined);
-    const rooms: Room[] = open.map((node) => ({
-      pods: node.spec.pods - node.podCount,
-      cpuMillis: node.spec.cpu * 1_000 - node.cpuMillis,
-      memoryBytes: node.podBytes - node.memoryBytes,
-    }));
+    const rooms: Room[] = open.map((node) => this.#cluster.rooms.left(node));
     for (let at = 0; at < this.#ordered; at += 1) rooms.push(this.#emptyNode());
     let missing = 0;
     for (const pod of scheduler.unschedulable) {

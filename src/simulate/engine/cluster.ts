@@ -10,6 +10,7 @@ import { engineDefaults } from "./assumptions.ts";
 import type { Lever } from "./lever.ts";
 import { secondsToMs, SimNode, type Surroundings } from "./node.ts";
 import { planWorkload, SimPod, type WorkloadPlan } from "./pod.ts";
+import { Rooms } from "./rooms.ts";
 import { Scheduler } from "./scheduler.ts";
 import { Tally } from "./tally.ts";
 import type { Assumptions } from "../model/constants.ts";
@@ -27,6 +28,7 @@ export class Cluster {
   readonly nodes: SimNode[] = [];
   readonly pods: SimPod[] = [];
   readonly scheduler: Scheduler;
+  readonly rooms: Rooms;
   readonly tally = new Tally();
   readonly scenario: Scenario;
   readonly random: () => number;
@@ -53,12 +55,15 @@ export class Cluster {
     this.random = seededRandom(seed);
     this.#around = surroundings(scenario, options.assumptions);
     this.#workloads = scenario.workloads.map(planWorkload);
+    this.rooms = new Rooms(this.#workloads);
     this.#statuses = new DelayLine(this.agenda, this.times.statusMs, ({ pod, view }) => this.#statusArrives(pod, view));
     this.#toKubelets = new DelayLine(this.agenda, this.times.watchMs, (pod) => this.#kubeletSees(pod));
     this.scheduler = new Scheduler({
       agenda: this.agenda,
       random: seededRandom(seed + 1),
       times: this.times,
+      nodes: this.nodes,
+      rooms: this.rooms,
       nodeOfFence: (value) => this.#fences.get(value),
       bind: (pod, node) => this.agenda.after(this.writeMs(), () => this.bind(pod, node)),
       markUnschedulable: (pod) => this.#markUnschedulable(pod),
@@ -96,6 +101,7 @@ export class Cluster {
     const around = { ...this.#around, startMs: nowMs, seed: this.#options.seed };
     const node = new SimNode(this.nodes.length, spec, createdMs, readyMs, around);
     this.nodes.push(node);
+    this.rooms.add(node);
     // A node that was Ready long before anything happens has no fence any more.
     node.fence = createdMs < nowMs ? undefined : this.#lever.nodeAdmission(node);
     if (node.fence) this.#fences.set(node.fence.value, node);
@@ -158,7 +164,7 @@ export class Cluster {
       else if (event.kind === "failure") this.tally.failed(event.fingerprint);
       else if (event.kind === "status") this.#nodeSays(node, event.uid, event.status, event.atMs);
     }
-    node.peakAwaitMs = Math.max(node.peakAwaitMs, node.model.counters(nowMs).awaitMs);
+    node.peakAwaitMs = Math.max(node.peakAwaitMs, node.model.awaitMs);
     this.#wake(node);
   }
 

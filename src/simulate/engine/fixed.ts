@@ -8,7 +8,6 @@ import type { Lever } from "./lever.ts";
 import { SECOND_MS } from "../model/constants.ts";
 import type { SimNode } from "./node.ts";
 import type { SimPod } from "./pod.ts";
-import { assume } from "./scheduler.ts";
 
 /** Negative when `a` goes first. */
 export type PodOrder = (a: SimPod, b: SimPod) => number;
@@ -30,7 +29,10 @@ export class FixedLever implements Lever {
   /** …of which the last one goes first. */
   readonly #anywhere: SimPod[] = [];
   #sorted = true;
-  readonly #held = new Map<SimNode, Set<SimPod>>();
+  /** By the index of the node: who holds its slots. */
+  readonly #held: Set<SimPod>[] = [];
+  /** …and how many are free. */
+  readonly #free: number[] = [];
   #poked = false;
   /** When kube-scheduler has bound all whom it was given. */
   #schedulerFreeMs = -Infinity;
@@ -57,10 +59,12 @@ export class FixedLever implements Lever {
   podChanged(pod: SimPod): void {
     const { node, progress } = pod;
     if (!node || !(progress.containersStarted || progress.waitingOn !== undefined)) return;
-    if (this.#heldOn(node).delete(pod)) this.#poke();
+    this.#giveBack(pod, node);
   }
 
-  nodeChanged(): void {
+  nodeChanged({ index }: SimNode): void {
+    this.#held[index] ??= new Set();
+    this.#free[index] ??= this.#slots;
     this.#poke();
   }
 
@@ -68,10 +72,14 @@ export class FixedLever implements Lever {
     return this.#slots;
   }
 
-  #heldOn(node: SimNode): Set<SimPod> {
-    const held = this.#held.get(node) ?? new Set();
-    this.#held.set(node, held);
-    return held;
+  #giveBack(pod: SimPod, { index }: SimNode): void {
+    if (this.#held[index]?.delete(pod) !== true) return;
+    this.#free[index] = this.#freeOn(index) + 1;
+    this.#poke();
+  }
+
+  #freeOn(index: number): number {
+    return this.#free[index] ?? 0;
   }
 
   #poke(): void {
@@ -86,39 +94,43 @@ export class FixedLever implements Lever {
 
   #fill(): void {
     for (const [node, pods] of this.#pinned) {
-      while (pods.length > 0 && node.ready && this.#free(node)) {
+      while (pods.length > 0 && node.ready && this.#freeOn(node.index) > 0) {
         const pod = pods.shift();
         if (pod) this.#place(pod, node);
       }
     }
     if (!this.#sorted) this.#anywhere.sort((a, b) => this.#order(b, a));
     this.#sorted = true;
-    const open = new Set(this.#cluster.nodes.filter((node) => node.ready && this.#free(node) && hasRoom(node)));
+    const open = new Set(this.#openIndexes());
     for (let pod = this.#anywhere.at(-1); pod && open.size > 0; pod = this.#anywhere.at(-1)) {
       const node = this.#cluster.scheduler.chooseAmong(pod, open);
       if (!node) break;
       this.#anywhere.pop();
       this.#place(pod, node);
-      if (!this.#free(node) || !hasRoom(node)) open.delete(node);
+      if (!this.#isOpen(node.index)) open.delete(node.index);
     }
   }
 
-  #free(node: SimNode): boolean {
-    return this.#heldOn(node).size < this.#slots;
+  *#openIndexes() {
+    const { nodes } = this.#cluster;
+    for (let index = 0; index < nodes.length; index += 1) {
+      if (this.#isOpen(index) && nodes[index]?.ready === true) yield index;
+    }
+  }
+
+  #isOpen(index: number): boolean {
+    return this.#freeOn(index) > 0 && this.#cluster.rooms.takesPods(index);
   }
 
   #place(pod: SimPod, node: SimNode): void {
-    const { agenda, times } = this.#cluster;
-    assume(pod, node);
-    this.#heldOn(node).add(pod);
+    const { agenda, times, rooms } = this.#cluster;
+    rooms.take(pod, node);
+    this.#held[node.index]?.add(pod);
+    this.#free[node.index] = this.#freeOn(node.index) - 1;
     pod.letGoMs = agenda.nowMs;
     this.#schedulerFreeMs = Math.max(agenda.nowMs, this.#schedulerFreeMs) + times.schedulePodMs;
     const boundMs = this.#schedulerFreeMs + this.#cluster.writeMs();
     agenda.at(boundMs, () => this.#cluster.bind(pod, node));
-    agenda.at(boundMs + STUCK_MS, () => {
-      if (this.#heldOn(node).delete(pod)) this.#poke();
-    });
+    agenda.at(boundMs + STUCK_MS, () => this.#giveBack(pod, node));
   }
 }
-
-const hasRoom = (node: SimNode) => node.podCount < node.spec.pods;

@@ -33,16 +33,6 @@ export class SimNode {
   readonly podBytes: number;
   ready = false;
   fence: NodeFacts["fence"];
-  /** What the scheduler has given it, bound or on its way. */
-  podCount = 0;
-  cpuMillis = 0;
-  memoryBytes = 0;
-  scoredCpuMillis = 0;
-  scoredMemoryBytes = 0;
-  /** Pods of each workload, by its index. */
-  readonly replicas: number[] = [];
-  /** As the scheduler scores what is free; all of it at first. */
-  freePoints = 100;
   /** Bound and not started yet; the most there ever were. */
   inStartup = 0;
   peakInStartup = 0;

@@ -5,11 +5,10 @@
  */
 import type { Agenda } from "./agenda.ts";
 import type { engineDefaults } from "./assumptions.ts";
-import { scoredRequest } from "./assumptions.ts";
-import { MIB } from "../../core/units.ts";
 import type { SimNode } from "./node.ts";
 import type { SimPod } from "./pod.ts";
 import { PodHeap } from "./pod-heap.ts";
+import type { Rooms } from "./rooms.ts";
 
 /** How many nodes are scored. Read: numFeasibleNodesToFind, minFeasibleNodesToFind, minFeasibleNodesPercentageToFind. */
 const SCORE_ALL_UP_TO = 100;
@@ -19,6 +18,9 @@ export interface SchedulerOptions {
   readonly agenda: Agenda;
   readonly random: () => number;
   readonly times: typeof engineDefaults;
+  /** By index. */
+  readonly nodes: readonly SimNode[];
+  readonly rooms: Rooms;
   /** Nodes by name, the only way to a fenced one. */
   readonly nodeOfFence: (value: string) => SimNode | undefined;
   readonly bind: (pod: SimPod, node: SimNode) => void;
@@ -33,8 +35,9 @@ export class Scheduler {
   readonly unschedulable = new Set<SimPod>();
   /** Of these, the ones that tolerate some fence. */
   readonly #tolerant = new Set<SimPod>();
-  /** Ready nodes without a fence. */
-  readonly #open: SimNode[] = [];
+  /** Indexes of Ready nodes without a fence, ascending. */
+  readonly #open: number[] = [];
+  readonly #isOpen = new Set<SimNode>();
   #busy = false;
   #nextNode = 0;
 
@@ -57,9 +60,10 @@ export class Scheduler {
 
   /** A node takes pods from now on: everybody may fit. */
   opened(node: SimNode): void {
-    if (this.#open.includes(node)) return;
-    this.#open.push(node);
-    this.#open.sort((a, b) => a.index - b.index);
+    if (this.#isOpen.has(node)) return;
+    this.#isOpen.add(node);
+    this.#open.push(node.index);
+    this.#open.sort((a, b) => a - b);
     const waiting = [...this.unschedulable];
     this.unschedulable.clear();
     this.#tolerant.clear();
@@ -96,7 +100,7 @@ export class Scheduler {
   #decide(pod: SimPod): void {
     const node = this.choose(pod);
     if (node) {
-      assume(pod, node);
+      this.#options.rooms.take(pod, node);
       this.#options.bind(pod, node);
       return;
     }
@@ -109,62 +113,39 @@ export class Scheduler {
     this.#options.markUnschedulable(pod);
   }
 
-  /** The best of these nodes for a pod that is pinned to none, or undefined. */
-  chooseAmong(pod: SimPod, nodes: Iterable<SimNode>): SimNode | undefined {
-    const pick = new Pick(pod, this.#options.random);
-    for (const node of nodes) if (this.#fits(pod, node)) pick.consider(node);
-    return pick.best;
+  /** The best for the pod of the nodes with these indexes, which are Ready and have no fence; or undefined. */
+  chooseAmong(pod: SimPod, indexes: Iterable<number>): SimNode | undefined {
+    const { nodes, random, rooms } = this.#options;
+    const pick = new Pick(random);
+    for (const index of indexes) if (rooms.fits(pod, index)) pick.consider(index, rooms.score(pod, index));
+    return nodes[pick.best];
   }
 
   /** The best node for the pod now, or undefined. */
   choose(pod: SimPod): SimNode | undefined {
-    const fits = (node: SimNode) => this.#fits(pod, node);
-    if (pod.pinned) return fits(pod.pinned) ? pod.pinned : undefined;
+    if (pod.pinned) return this.#fits(pod, pod.pinned) ? pod.pinned : undefined;
+    const { nodes, random, rooms } = this.#options;
     const open = this.#open;
     const enough = feasibleToFind(open.length);
-    const pick = new Pick(pod, this.#options.random);
+    const pick = new Pick(random);
     let looked = 0;
     for (; looked < open.length && pick.found < enough; looked += 1) {
-      const node = open[(this.#nextNode + looked) % open.length];
-      if (node && fits(node)) pick.consider(node);
+      const index = open[(this.#nextNode + looked) % open.length] ?? -1;
+      if (rooms.fits(pod, index)) pick.consider(index, rooms.score(pod, index));
     }
     this.#nextNode = open.length === 0 ? 0 : (this.#nextNode + looked) % open.length;
     for (const value of pod.fences) {
       const node = this.#options.nodeOfFence(value);
-      if (node?.fence && fits(node)) pick.consider(node);
+      if (node?.fence && this.#fits(pod, node)) pick.consider(node.index, rooms.score(pod, node.index));
     }
-    return pick.best;
+    return nodes[pick.best];
   }
 
   #fits(pod: SimPod, node: SimNode): boolean {
-    const { cpuMillis, memoryMib, toleratesEverything } = pod.workload.spec;
-    if (!node.ready && !toleratesEverything) return false;
+    if (!node.ready && !pod.workload.spec.toleratesEverything) return false;
     if (node.fence && !pod.toleratesFence(node.fence.value)) return false;
-    return (
-      node.podCount < node.spec.pods &&
-      node.cpuMillis + cpuMillis <= node.spec.cpu * 1_000 &&
-      node.memoryBytes + memoryMib * MIB <= node.podBytes
-    );
+    return this.#options.rooms.fits(pod, node.index);
   }
-}
-
-/** Counts a pod on a node before it is bound there, as the scheduler's cache does. */
-export function assume(pod: SimPod, node: SimNode): void {
-  const { cpuMillis, memoryMib } = pod.workload.spec;
-  node.podCount += 1;
-  node.cpuMillis += cpuMillis;
-  node.memoryBytes += memoryMib * MIB;
-  node.scoredCpuMillis += cpuMillis || scoredRequest.cpuMillis;
-  node.scoredMemoryBytes += memoryMib * MIB || scoredRequest.memoryBytes;
-  node.replicas[pod.workload.index] = (node.replicas[pod.workload.index] ?? 0) + 1;
-  node.freePoints = freePoints(node);
-}
-
-/** Points of 100: the free share of CPU and memory, in whole points as the scheduler's. */
-function freePoints({ spec, podBytes, scoredCpuMillis, scoredMemoryBytes }: SimNode): number {
-  const freeCpu = 1 - scoredCpuMillis / (spec.cpu * 1_000);
-  const freeMemory = 1 - scoredMemoryBytes / podBytes;
-  return Math.floor(50 * (Math.max(0, freeCpu) + Math.max(0, freeMemory)));
 }
 
 function feasibleToFind(nodes: number): number {
@@ -175,32 +156,23 @@ function feasibleToFind(nodes: number): number {
 
 /** The best of the nodes considered; equal ones by chance, as kube-scheduler does. */
 class Pick {
-  best: SimNode | undefined;
+  /** Its index; -1 where there is none. */
+  best = -1;
   found = 0;
   #bestScore = -Infinity;
   #equals = 0;
-  readonly #pod: SimPod;
   readonly #random: () => number;
 
-  constructor(pod: SimPod, random: () => number) {
-    this.#pod = pod;
+  constructor(random: () => number) {
     this.#random = random;
   }
 
-  consider(node: SimNode): void {
+  consider(index: number, score: number): void {
     this.found += 1;
-    const score = scoreOf(this.#pod, node);
     if (score < this.#bestScore) return;
     this.#equals = score > this.#bestScore ? 1 : this.#equals + 1;
     if (this.#equals > 1 && this.#random() * this.#equals >= 1) return;
-    this.best = node;
+    this.best = index;
     this.#bestScore = score;
   }
 }
-
-/** Weight of a replica of the same owner, in points of 100. Assumed: the spreading plugin has twice the weight of others. */
-const REPLICA_POINTS = 20;
-
-/** Points: what is free, less its owner's replicas there. */
-const scoreOf = (pod: SimPod, node: SimNode) =>
-  node.freePoints - REPLICA_POINTS * (node.replicas[pod.workload.index] ?? 0);

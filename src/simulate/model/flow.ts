@@ -42,6 +42,8 @@ export class Flow {
   /** What comes next, and in how many ms: an index of the shared lanes, {@link TIMERS} or {@link CACHE}. */
   #next = -1;
   #nextMs = Infinity;
+  /** Both are of now. */
+  #nextKnown = false;
 
   constructor(capacity: Capacity, startMs: number) {
     this.capacity = capacity;
@@ -65,11 +67,13 @@ export class Flow {
 
   /** Calls `done` after `delayMs`. */
   after(delayMs: number, done: () => void): LaneTask {
+    this.#nextKnown = false;
     return this.#timers.add(this.nowMs + delayMs - this.#timers.clock, done);
   }
 
   /** Takes back a timer. */
   cancelTimer(timer: LaneTask): void {
+    this.#nextKnown = false;
     this.#timers.cancel(timer);
   }
 
@@ -181,11 +185,14 @@ export class Flow {
     computeRates(this.capacity, active, this.#rates);
     for (const name of shared) lanes[name].ratePerMs = this.#rates[name];
     this.#stale = false;
+    this.#nextKnown = false;
   }
 
   /** The nearest of: a timer, a task that is done, the page cache becoming full or empty. */
   #findNext(): void {
     if (this.#stale) this.#refresh();
+    if (this.#nextKnown) return;
+    this.#nextKnown = true;
     this.#nextMs = this.#timers.untilNext();
     this.#next = TIMERS;
     for (let at = 0; at < this.#shared.length; at += 1) {
@@ -238,6 +245,7 @@ export class Flow {
     this.dirtyBytes = Math.max(0, this.dirtyBytes + (rates.inflow - rates.written) * ms);
     this.nowMs += ms;
     this.#timers.clock = this.nowMs;
+    this.#nextKnown = false;
   }
 
   #fire(): void {

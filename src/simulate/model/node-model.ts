@@ -123,6 +123,11 @@ export class NodeModel {
     return this.#store.list().slice(0, NODE_STATUS_MAX_IMAGES);
   }
 
+  /** How long a request at the disk takes at present, ms. */
+  get awaitMs(): number {
+    return this.#flow.rates().awaitMs;
+  }
+
   /** What the kernel counts at `nowMs`, which must not lie before the last event or after the next one. */
   counters(nowMs: number): NodeCounters {
     const podBytes = this.#pods.size * this.#assumptions.podMemoryMib * MIB;

@@ -1,0 +1,92 @@
+/**
+ * What each node has left, as the scheduler's cache counts it: a pod counts on a node before it is bound there. Kept in columns
+ * by the node's index, not on the nodes: the scheduler looks at hundreds of nodes for every pod.
+ */
+import { MIB } from "../../core/units.ts";
+import { scoredRequest } from "./assumptions.ts";
+import type { SimNode } from "./node.ts";
+import type { SimPod, WorkloadPlan } from "./pod.ts";
+
+/** What is left on a node. */
+export interface Room {
+  pods: number;
+  cpuMillis: number;
+  memoryBytes: number;
+}
+
+/** Weight of a replica of the same owner, in points of 100. Assumed: the spreading plugin has twice the weight of others. */
+const REPLICA_POINTS = 20;
+
+export class Rooms {
+  readonly #pods: number[] = [];
+  readonly #cpuMillis: number[] = [];
+  readonly #memoryBytes: number[] = [];
+  /** What is taken as the scheduler scores it: it counts pods without requests, too. */
+  readonly #scoredCpuMillis: number[] = [];
+  readonly #scoredMemoryBytes: number[] = [];
+  /** Points of 100: the free share of CPU and memory, in whole points as the scheduler's. */
+  readonly #points: number[] = [];
+  /** Pods of each workload, by its index, on each node. */
+  readonly #replicas: readonly number[][];
+
+  constructor(workloads: readonly WorkloadPlan[]) {
+    this.#replicas = workloads.map(() => []);
+  }
+
+  /** Nodes come in the order of their indexes. */
+  add({ spec, podBytes }: SimNode): void {
+    this.#pods.push(spec.pods);
+    this.#cpuMillis.push(spec.cpu * 1_000);
+    this.#memoryBytes.push(podBytes);
+    this.#scoredCpuMillis.push(0);
+    this.#scoredMemoryBytes.push(0);
+    this.#points.push(100);
+    for (const counts of this.#replicas) counts.push(0);
+  }
+
+  left({ index }: SimNode): Room {
+    return {
+      pods: this.#pods[index] ?? 0,
+      cpuMillis: this.#cpuMillis[index] ?? 0,
+      memoryBytes: this.#memoryBytes[index] ?? 0,
+    };
+  }
+
+  /** Whether the node at this index may have one more pod at all. */
+  takesPods(index: number): boolean {
+    return (this.#pods[index] ?? 0) > 0;
+  }
+
+  fits({ workload: { spec } }: SimPod, index: number): boolean {
+    return (
+      (this.#pods[index] ?? 0) > 0 &&
+      (this.#cpuMillis[index] ?? 0) >= spec.cpuMillis &&
+      (this.#memoryBytes[index] ?? 0) >= spec.memoryMib * MIB
+    );
+  }
+
+  /** Points: what is free, less its owner's replicas there. */
+  score({ workload }: SimPod, index: number): number {
+    return (this.#points[index] ?? 0) - REPLICA_POINTS * (this.#replicas[workload.index]?.[index] ?? 0);
+  }
+
+  /** Counts a pod on a node. */
+  take({ workload }: SimPod, { index, spec, podBytes }: SimNode): void {
+    const { cpuMillis, memoryMib } = workload.spec;
+    add(this.#pods, index, -1);
+    add(this.#cpuMillis, index, -cpuMillis);
+    add(this.#memoryBytes, index, -memoryMib * MIB);
+    const scoredCpuMillis = add(this.#scoredCpuMillis, index, cpuMillis || scoredRequest.cpuMillis);
+    const scoredMemoryBytes = add(this.#scoredMemoryBytes, index, memoryMib * MIB || scoredRequest.memoryBytes);
+    const freeCpu = 1 - scoredCpuMillis / (spec.cpu * 1_000);
+    const freeMemory = 1 - scoredMemoryBytes / podBytes;
+    this.#points[index] = Math.floor(50 * (Math.max(0, freeCpu) + Math.max(0, freeMemory)));
+    add(this.#replicas[workload.index] ?? [], index, 1);
+  }
+}
+
+function add(column: number[], index: number, amount: number): number {
+  const sum = (column[index] ?? 0) + amount;
+  column[index] = sum;
+  return sum;
+}
