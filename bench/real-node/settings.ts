@@ -31,14 +31,10 @@ export const NODE_CPUS = 2;
 export const PODS = 40;
 export const IMAGES = 20;
 
-/** By turns, images with one layer of so many MB. Earlier runs had them (docs/real-node.md). */
-export const byTurns = (large: number, small: number): ImageShape[] =>
-  Array.from({ length: IMAGES }, (_, index) => ({ megabytes: index % 2 === 0 ? large : small, layers: 1 }));
-
 /** Steps from one image to the next: large and small ones mixed. Has no divisor in common with IMAGES. */
 const STRIDE = 7;
 /** Images with one layer, from the least to the most MB in equal steps, mixed. */
-export function graded(least: number, most: number): ImageShape[] {
+function graded(least: number, most: number): ImageShape[] {
   const step = (most - least) / (IMAGES - 1);
   const megabytes = (index: number) => Math.round(least + step * ((index * STRIDE) % IMAGES));
   return Array.from({ length: IMAGES }, (_, index) => ({ megabytes: megabytes(index), layers: 1 }));

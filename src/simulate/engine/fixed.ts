@@ -31,8 +31,6 @@ export class FixedLever implements Lever {
   #sorted = true;
   /** By the index of the node: who holds its slots. */
   readonly #held: Set<SimPod>[] = [];
-  /** …and how many are free. */
-  readonly #free: number[] = [];
   #poked = false;
   /** When kube-scheduler has bound all whom it was given. */
   #schedulerFreeMs = -Infinity;
@@ -64,7 +62,6 @@ export class FixedLever implements Lever {
 
   nodeChanged({ index }: SimNode): void {
     this.#held[index] ??= new Set();
-    this.#free[index] ??= this.#slots;
     this.#poke();
   }
 
@@ -73,13 +70,11 @@ export class FixedLever implements Lever {
   }
 
   #giveBack(pod: SimPod, { index }: SimNode): void {
-    if (this.#held[index]?.delete(pod) !== true) return;
-    this.#free[index] = this.#freeOn(index) + 1;
-    this.#poke();
+    if (this.#held[index]?.delete(pod) === true) this.#poke();
   }
 
-  #freeOn(index: number): number {
-    return this.#free[index] ?? 0;
+  #hasFree(index: number): boolean {
+    return (this.#held[index]?.size ?? 0) < this.#slots;
   }
 
   #poke(): void {
@@ -94,7 +89,7 @@ export class FixedLever implements Lever {
 
   #fill(): void {
     for (const [node, pods] of this.#pinned) {
-      while (pods.length > 0 && node.ready && this.#freeOn(node.index) > 0) {
+      while (pods.length > 0 && node.ready && this.#hasFree(node.index)) {
         const pod = pods.shift();
         if (pod) this.#place(pod, node);
       }
@@ -119,14 +114,13 @@ export class FixedLever implements Lever {
   }
 
   #isOpen(index: number): boolean {
-    return this.#freeOn(index) > 0 && this.#cluster.rooms.takesPods(index);
+    return this.#hasFree(index) && this.#cluster.rooms.takesPods(index);
   }
 
   #place(pod: SimPod, node: SimNode): void {
     const { agenda, times, rooms } = this.#cluster;
     rooms.take(pod, node);
     this.#held[node.index]?.add(pod);
-    this.#free[node.index] = this.#freeOn(node.index) - 1;
     pod.letGoMs = agenda.nowMs;
     this.#schedulerFreeMs = Math.max(agenda.nowMs, this.#schedulerFreeMs) + times.schedulePodMs;
     const boundMs = this.#schedulerFreeMs + this.#cluster.writeMs();
