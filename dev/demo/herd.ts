@@ -161,8 +161,8 @@ function ownStartSeconds(): number {
   const pod = { uid: "own", namespace: workload.NAMESPACE, name: "own", containers: [{ name: "main", image }] };
   model.addPod({ ...pod, ...workload.START }, 0);
   for (let atMs = model.nextEventMs(); atMs !== undefined; atMs = model.nextEventMs()) {
-    model.advanceTo(atMs);
-    if (model.pod(pod.uid)?.ready) return atMs / 1000;
+    const isReady = model.advanceTo(atMs).some((event) => event.kind === "status" && event.status.ready);
+    if (isReady) return atMs / 1000;
   }
   throw new Error("the modelled pod never became Ready");
 }

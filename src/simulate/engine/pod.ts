@@ -3,7 +3,7 @@ import { podProgress } from "../../cluster/pod-status.ts";
 import type { PodProgress } from "../../cluster/pod-status.ts";
 import type { PodFacts, PodShape } from "../../core/facts.ts";
 import { imageName, MIB, podUID, type PodUID } from "../../core/units.ts";
-import type { ModelPod, PodView } from "../model/types.ts";
+import type { ModelContainer, ModelPod, PodView } from "../model/types.ts";
 import type { ScenarioWorkload } from "../scenario/schema.ts";
 import type { SimNode } from "./node.ts";
 
@@ -12,6 +12,7 @@ export interface WorkloadPlan {
   readonly index: number;
   readonly spec: ScenarioWorkload;
   readonly shape: PodShape;
+  readonly containers: readonly ModelContainer[];
 }
 
 export function planWorkload(spec: ScenarioWorkload, index: number): WorkloadPlan {
@@ -33,7 +34,7 @@ export function planWorkload(spec: ScenarioWorkload, index: number): WorkloadPla
     interPodRules: false,
     mirror: false,
   };
-  return { index, spec, shape };
+  return { index, spec, shape, containers: spec.images.map((image, at) => ({ name: `c${at}`, image })) };
 }
 
 /** Before anything has happened. */
@@ -144,12 +145,12 @@ export class SimPod {
 
   /** As its node sees it. */
   model(): ModelPod {
-    const { spec } = this.workload;
+    const { spec, containers } = this.workload;
     return {
       uid: this.uid,
       namespace: "default",
       name: this.name,
-      containers: spec.images.map((image, index) => ({ name: `c${index}`, image })),
+      containers,
       startCpuSeconds: spec.startCpuSeconds,
       readySeconds: spec.readySeconds,
       startupDeadlineSeconds: spec.startupDeadlineSeconds,

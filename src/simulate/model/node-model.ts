@@ -27,7 +27,6 @@ import type {
   NodeCounters,
   NodeEvent,
   NodeModelOptions,
-  PodView,
   PresentImage,
   RuntimeFlushes,
 } from "./types.ts";
@@ -63,7 +62,9 @@ export class NodeModel {
   readonly #flow: Flow;
   readonly #store: ImageStore;
   readonly #place: PodWorkerPlace;
-  readonly #pods = new Map<string, PodWorker>();
+  readonly #workers = new Map<string, PodWorker>();
+  /** Uids of pods with which nothing happens any more: they need no worker. */
+  readonly #settled = new Set<string>();
   #events: NodeEvent[] = [];
 
   constructor(options: NodeModelOptions) {
@@ -92,30 +93,26 @@ export class NodeModel {
 
   /** A pod was bound to the node. A uid that is known already changes nothing. */
   addPod(pod: ModelPod, nowMs: number): void {
-    if (this.#pods.has(pod.uid)) return;
+    if (this.#workers.has(pod.uid) || this.#settled.has(pod.uid)) return;
     this.#flow.settle(nowMs);
     const worker = new PodWorker(pod, this.#place);
-    this.#pods.set(pod.uid, worker);
+    this.#workers.set(pod.uid, worker);
     worker.begin();
   }
 
   /** A pod is gone: its containers stop; an unknown uid changes nothing. */
   removePod(uid: string, nowMs: number): void {
-    const worker = this.#pods.get(uid);
-    if (worker === undefined) return;
+    const worker = this.#workers.get(uid);
+    if (worker === undefined && !this.#settled.has(uid)) return;
     this.#flow.settle(nowMs);
-    this.#pods.delete(uid);
-    worker.remove();
-  }
-
-  /** A pod's status as of the last advance; undefined if the node has no such pod. */
-  pod(uid: string): PodView | undefined {
-    return this.#pods.get(uid)?.view();
+    this.#workers.delete(uid);
+    this.#settled.delete(uid);
+    worker?.remove();
   }
 
   /** Pods on the node. */
   get podCount(): number {
-    return this.#pods.size;
+    return this.#workers.size + this.#settled.size;
   }
 
   /** Images on the node as the kubelet lists them: the largest 50, sizes compressed. */
@@ -130,7 +127,7 @@ export class NodeModel {
 
   /** What the kernel counts at `nowMs`, which must not lie before the last event or after the next one. */
   counters(nowMs: number): NodeCounters {
-    const podBytes = this.#pods.size * this.#assumptions.podMemoryMib * MIB;
+    const podBytes = this.podCount * this.#assumptions.podMemoryMib * MIB;
     const usedBytes = this.#assumptions.usedMemoryMib * MIB + podBytes;
     return readCounters(this.#flow, nowMs, this.memoryBytes, usedBytes);
   }
@@ -156,6 +153,10 @@ export class NodeModel {
       noticeMs: this.#assumptions.noticeMs,
       normalEvents: options.normalEvents ?? true,
       emit: (event) => this.#events.push(event),
+      settled: (uid) => {
+        this.#workers.delete(uid);
+        this.#settled.add(uid);
+      },
       newId: idSource(options),
     };
   }

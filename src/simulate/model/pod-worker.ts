@@ -23,6 +23,8 @@ import type { ModelPod, PodView } from "./types.ts";
 /** What a worker uses of its node. */
 export interface PodWorkerPlace extends StartPlace, PodVoiceOptions {
   readonly random: Random;
+  /** Nothing of the pod changes any more, unless it is removed: it needs no worker. */
+  settled(uid: string): void;
 }
 
 export class PodWorker {
@@ -166,6 +168,13 @@ export class PodWorker {
   }
 
   #report(): void {
-    this.#voice.status(this.view());
+    const view = this.view();
+    this.#voice.status(view);
+    if (view.ready && this.#isSettled) this.#place.settled(this.pod.uid);
+  }
+
+  /** Nothing is under way; all that is ready stays so, but for what crashes by itself. */
+  get #isSettled(): boolean {
+    return !this.#syncing && this.#nextSync === undefined && this.pod.crashAfterSeconds === undefined;
   }
 }

@@ -1,5 +1,6 @@
 /** A tiny driver of one modelled node: keeps at most so many pods in startup, oldest first, and takes the times. */
 import { NodeModel } from "../../../src/simulate/model/node-model.ts";
+import { lastStatus } from "./one-node.ts";
 import type { Fingerprint, ModelPod, NodeEvent, NodeModelOptions } from "../../../src/simulate/model/types.ts";
 
 export interface HerdResult {
@@ -56,7 +57,7 @@ export function runHerd(options: NodeModelOptions, pods: readonly ModelPod[], in
     admit();
   }
   return {
-    ...summarise(options.startMs, pods, boundMs, readyMs, events, node),
+    ...summarise(options.startMs, pods, boundMs, readyMs, events),
     peakDirtyBytes,
     peakAwaitMs,
     meanAwaitMs: awaitArea / (nowMs - options.startMs),
@@ -71,7 +72,6 @@ function summarise(
   boundMs: ReadonlyMap<string, number>,
   readyMs: ReadonlyMap<string, number>,
   events: readonly NodeEvent[],
-  node: NodeModel,
 ) {
   const seconds = [...readyMs.values()].map((ms) => (ms - startMs) / 1_000).sort((a, b) => a - b);
   const own = [...readyMs].map(([uid, ms]) => (ms - (boundMs.get(uid) ?? 0)) / 1_000).sort((a, b) => a - b);
@@ -79,7 +79,7 @@ function summarise(
   for (const event of events) {
     if (event.kind === "failure") failures[event.fingerprint] = (failures[event.fingerprint] ?? 0) + 1;
   }
-  const views = pods.flatMap((pod) => node.pod(pod.uid)?.containers ?? []);
+  const views = pods.flatMap((pod) => lastStatus(events, pod.uid)?.containers ?? []);
   return {
     makespanSeconds: seconds.at(-1) ?? 0,
     meanReadySeconds: seconds.reduce((sum, value) => sum + value, 0) / seconds.length,

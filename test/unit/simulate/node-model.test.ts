@@ -229,7 +229,7 @@ describe("time-outs", () => {
       "BackOff: Back-off restarting failed container main in pod a_default(uid-a)",
     );
     expect(result.messages("a")).toContain(`Failed: Error: ${STATE_TIMED_OUT}`);
-    expect(run(node).view("a")).toMatchObject({ ready: true });
+    expect(result.view("a")).toMatchObject({ ready: true });
   });
 
   test("StartContainer's own time-out cancels the shim", () => {

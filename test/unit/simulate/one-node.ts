@@ -73,8 +73,14 @@ export function run(node: NodeModel, seconds = 3_600): Run {
       events.flatMap((event) =>
         event.kind === "event" && event.uid === `uid-${name}` ? [`${event.reason}: ${event.message}`] : [],
       ),
-    view: (name) => node.pod(`uid-${name}`),
+    view: (name) => lastStatus(events, `uid-${name}`),
   };
+}
+
+/** What the kubelet said last of a pod. */
+export function lastStatus(events: readonly NodeEvent[], uid: string): PodView | undefined {
+  const last = events.findLast((event) => event.kind === "status" && event.uid === uid);
+  return last?.kind === "status" ? last.status : undefined;
 }
 
 /** Number of failures of one kind. */
