@@ -17,35 +17,113 @@ import type { NodeName } from "./units.ts";
 import { SECOND_MS } from "./units.ts";
 
 export class Books {
-  policy: PacingPolicy;
   readonly ledger: Ledger;
   readonly catalogue = new ImageCatalogue();
   readonly startTimes = new StartTimes();
   readonly offers = new Offers();
-  readonly samples = new Map<NodeName, NodeSample>();
-  readonly limits = new Map<NodeName, Limit>();
-  readonly classes = new Map<NodeName, NodeClass>();
+  readonly #loads = new LoadMemo(this.catalogue);
+  readonly #samples = new Map<NodeName, NodeSample>();
+  readonly #limits = new Map<NodeName, Limit>();
+  readonly #classes = new Map<NodeName, NodeClass>();
   /** Image pulls of pods that have started lately; lost with the replica, which is worth seconds. */
-  readonly donePulls = new Map<NodeName, readonly DonePulls[]>();
-  readonly loads = new LoadMemo();
+  readonly #donePulls = new Map<NodeName, readonly DonePulls[]>();
   readonly #initialLimits = new WeakMap<NodeClass, Limit>();
-  #patience: { readonly policy: PacingPolicy; readonly patience: Patience } | undefined;
+  #policy: PacingPolicy;
+  #patience: Patience;
 
   constructor(policy: PacingPolicy) {
-    this.policy = policy;
+    this.#policy = policy;
+    this.#patience = patienceOf(policy);
     this.ledger = new Ledger(policy.startup.until);
   }
 
+  get policy(): PacingPolicy {
+    return this.#policy;
+  }
+
+  setPolicy(policy: PacingPolicy): void {
+    this.#policy = policy;
+    this.#patience = patienceOf(policy);
+    this.#classes.clear();
+    this.#loads.clear();
+    this.ledger.setUntil(policy.startup.until);
+  }
+
   classOf(facts: NodeFacts): NodeClass {
-    const known = this.classes.get(facts.name);
+    const known = this.#classes.get(facts.name);
     if (known) return known;
     const found = nodeClassFor(this.policy, facts.labels);
-    this.classes.set(facts.name, found);
+    this.#classes.set(facts.name, found);
     return found;
   }
 
+  /** The node's labels have changed. */
+  forgetClass(node: NodeName): void {
+    this.#classes.delete(node);
+    this.#loads.forget(node);
+  }
+
   limitOf(facts: NodeFacts): Limit {
-    return this.limits.get(facts.name) ?? this.#initialLimit(this.classOf(facts));
+    return this.#limits.get(facts.name) ?? this.#initialLimit(this.classOf(facts));
+  }
+
+  /** Limits that have moved. */
+  get limits(): ReadonlyMap<NodeName, Limit> {
+    return this.#limits;
+  }
+
+  setLimit(node: NodeName, limit: Limit): void {
+    this.#limits.set(node, limit);
+    this.#loads.forget(node);
+  }
+
+  /** The node's last sample, however old. */
+  sampleOf(node: NodeName): NodeSample | undefined {
+    return this.#samples.get(node);
+  }
+
+  setSample(node: NodeName, sample: NodeSample): void {
+    this.#samples.set(node, sample);
+    this.#loads.forget(node);
+  }
+
+  donePullsOf(node: NodeName): readonly DonePulls[] {
+    return this.#donePulls.get(node) ?? NO_PULLS;
+  }
+
+  setDonePulls(node: NodeName, donePulls: readonly DonePulls[]): void {
+    this.#donePulls.set(node, donePulls);
+    this.#loads.forget(node);
+  }
+
+  forgetNode(node: NodeName): void {
+    for (const map of [this.#limits, this.#samples, this.#classes, this.#donePulls]) map.delete(node);
+    this.#loads.forget(node);
+  }
+
+  /**
+   * Sums up a node of which the Node object is known; most of the time from memory.
+   * @param planned pods that a plan in the making lets go to it.
+   */
+  loadOf(facts: NodeFacts, nowMs: number, planned: readonly PodFacts[] = NO_PODS): NodeLoad {
+    const offers = this.offers.to(facts.name, offerMs(this), nowMs);
+    if (offers.length + planned.length > 0) return this.#sumUp(facts, nowMs, [...offers, ...planned]);
+    const known = this.#loads.get(facts, nowMs);
+    if (known) return known;
+    const load = this.#sumUp(facts, nowMs, NO_PODS);
+    this.#loads.keep(load, nowMs, load.sample ? staleAtMs(this, load.sample) : Infinity);
+    return load;
+  }
+
+  #sumUp(facts: NodeFacts, nowMs: number, offers: readonly PodFacts[]): NodeLoad {
+    const given = {
+      nodeClass: this.classOf(facts),
+      limit: this.limitOf(facts),
+      sample: freshSample(this, facts.name, nowMs),
+      donePulls: this.donePullsOf(facts.name),
+      ...{ offers, patience: this.patience, catalogue: this.catalogue },
+    };
+    return nodeLoad(this.ledger.entry(facts.name), facts, given, nowMs);
   }
 
   /** One for all nodes of a class of which nothing is known yet. */
@@ -57,15 +135,8 @@ export class Books {
     return initial;
   }
 
-  /** The same object for as long as the policy is the same. */
   get patience(): Patience {
-    const { policy } = this;
-    if (this.#patience?.policy !== policy) {
-      const deadlineMs = policy.startup.deadlineSeconds * SECOND_MS;
-      const reservationMs = policy.fence.bindSeconds * SECOND_MS;
-      this.#patience = { policy, patience: { deadlineMs, reservationMs } };
-    }
-    return this.#patience.patience;
+    return this.#patience;
   }
 
   /** Does kube-scheduler have a long queue of pods that it has not looked at and nobody let go? */
@@ -74,6 +145,14 @@ export class Books {
     return count >= MANY_UNTRIED && nowMs >= sinceMs + SCHEDULER_BEHIND_MS;
   }
 }
+
+const NO_PULLS: readonly DonePulls[] = [];
+const NO_PODS: readonly PodFacts[] = [];
+
+const patienceOf = ({ startup, fence }: PacingPolicy): Patience => ({
+  deadlineMs: startup.deadlineSeconds * SECOND_MS,
+  reservationMs: fence.bindSeconds * SECOND_MS,
+});
 
 /**
  * So many pending pods without a first look, the first of them for so long (ms), show that the scheduler is behind. Assumed:
@@ -97,33 +176,11 @@ export function youngUntilMs({ policy }: Books, facts: NodeFacts): number {
 
 /** The node's last sample while it is fresh; a stale one is unknown, never idle. */
 export function freshSample(books: Books, node: NodeName, nowMs: number): NodeSample | undefined {
-  const sample = books.samples.get(node);
-  const staleAtMs = (sample?.atMs ?? -Infinity) + books.policy.telemetry.staleSeconds * SECOND_MS;
-  return nowMs < staleAtMs ? sample : undefined;
+  const sample = books.sampleOf(node);
+  return sample && nowMs < staleAtMs(books, sample) ? sample : undefined;
 }
 
-/** One for all, so that it compares as the same. */
-const NO_PULLS: readonly DonePulls[] = [];
-
-/**
- * Sums up a node of which the Node object is known.
- * @param planned pods that the plan in the making lets go to it.
- */
-export function loadOf(books: Books, facts: NodeFacts, nowMs: number, planned: readonly PodFacts[] = []): NodeLoad {
-  const entry = books.ledger.entry(facts.name);
-  const offers = books.offers.to(facts.name, offerMs(books), nowMs);
-  const given = {
-    nodeClass: books.classOf(facts),
-    limit: books.limitOf(facts),
-    sample: freshSample(books, facts.name, nowMs),
-    donePulls: books.donePulls.get(facts.name) ?? NO_PULLS,
-    offers: planned.length === 0 ? offers : [...offers, ...planned],
-    patience: books.patience,
-    catalogue: books.catalogue,
-  };
-  if (given.offers.length === 0) return books.loads.load(entry, facts, given, nowMs);
-  return nodeLoad(entry, facts, given, nowMs);
-}
+const staleAtMs = ({ policy }: Books, { atMs }: NodeSample) => atMs + policy.telemetry.staleSeconds * SECOND_MS;
 
 export const offerMs = ({ policy }: Books) => policy.extender.offerSeconds * SECOND_MS;
 

@@ -1,9 +1,8 @@
 /** A plan in the making. */
 import type { Books } from "./books.ts";
-import { loadOf } from "./books.ts";
 import { exempt } from "./exempt.ts";
 import type { NodeFacts, PodFacts, PodShape } from "./facts.ts";
-import { type NodeLoad, sum } from "./load.ts";
+import type { NodeLoad } from "./load.ts";
 import type { Place } from "./places.ts";
 import { pacedPlaces } from "./places.ts";
 import type { ReleaseReason } from "../api/reasons.ts";
@@ -21,6 +20,7 @@ export class Draft {
   readonly schedulerIsBehind: boolean;
   readonly #gone = new Set<PodUID>();
   readonly #planned = new Map<NodeName, PodFacts[]>();
+  /** Of nodes that pods are offered to, or let go to by this plan. */
   readonly #loads = new Map<NodeName, NodeLoad>();
   readonly #exempt = new Map<PodShape, boolean>();
   #promisedBefore: number | undefined;
@@ -74,8 +74,14 @@ export class Draft {
 
   /** Pods that were let go to paced nodes and are not bound yet, this plan's included. */
   get onTheirWay(): number {
-    this.#promisedBefore ??= sum(this.paced.map(({ facts }) => this.load(facts).reserved.length));
+    this.#promisedBefore ??= this.#countPromised();
     return this.#promisedBefore + this.#promised;
+  }
+
+  #countPromised(): number {
+    let count = 0;
+    for (const { entry, facts } of this.paced) if (entry.reserved.size > 0) count += this.load(facts).reserved.length;
+    return count;
   }
 
   /** The plan lets this pod go. */
@@ -96,8 +102,8 @@ export class Draft {
   load(facts: NodeFacts): NodeLoad {
     const known = this.#loads.get(facts.name);
     if (known) return known;
-    const load = loadOf(this.books, facts, this.nowMs, this.plannedFor(facts.name));
-    this.#loads.set(facts.name, load);
+    const load = this.books.loadOf(facts, this.nowMs, this.plannedFor(facts.name));
+    if (load.offered.length > 0) this.#loads.set(facts.name, load); // the others the books remember
     return load;
   }
 }

@@ -1,54 +1,58 @@
 /**
- * Remembers what a node carries for as long as nothing changes from which it was summed up: the scheduler asks about
- * hundreds of nodes for every pod, and a binding or a start changes one of them.
+ * Remembers what nodes carry for as long as nothing changes from which it was summed up: a plan looks at thousands of nodes,
+ * the scheduler asks about hundreds for every pod, and a binding or a start changes one of them.
  */
 import type { NodeFacts } from "./facts.ts";
-import type { NodeEntry } from "./ledger.ts";
-import { type LoadInputs, nodeLoad, type NodeLoad, type Patience, promiseEndsMs } from "./load.ts";
+import type { ImageCatalogue } from "./images.ts";
+import type { NodeLoad } from "./load.ts";
+import type { NodeName } from "./units.ts";
 
 /** A node's load, and what it was made from. */
 interface Remembered {
   readonly load: NodeLoad;
-  readonly given: LoadInputs;
   /** `changes` of the node's entry and of the catalogue at that time. */
   readonly entryChanges: number;
   readonly catalogueChanges: number;
-  /** Holds from this time until that: later, a start is given up or a promise ends. Epoch ms. */
+  /** Holds from this time until that, epoch ms. */
   readonly fromMs: number;
   readonly untilMs: number;
 }
 
 export class LoadMemo {
-  readonly #byEntry = new WeakMap<NodeEntry, Remembered>();
+  readonly #catalogue: ImageCatalogue;
+  readonly #byNode = new Map<NodeName, Remembered>();
 
-  /** {@link nodeLoad} of a node that nothing is offered to and nothing planned for, most of the time from memory. */
-  load(entry: NodeEntry, facts: NodeFacts, given: LoadInputs, nowMs: number): NodeLoad {
-    const known = this.#byEntry.get(entry);
-    if (known && isCurrent(known, entry, facts, given, nowMs)) return known.load;
-    const load = nodeLoad(entry, facts, given, nowMs);
-    this.#byEntry.set(entry, {
-      ...{ load, given, entryChanges: entry.changes, catalogueChanges: given.catalogue.changes },
-      ...{ fromMs: nowMs, untilMs: nextChangeMs(load, given.patience) },
+  constructor(catalogue: ImageCatalogue) {
+    this.#catalogue = catalogue;
+  }
+
+  /** What was kept of the node, if it still holds. */
+  get(facts: NodeFacts, nowMs: number): NodeLoad | undefined {
+    const known = this.#byNode.get(facts.name);
+    if (!known || known.load.facts !== facts || nowMs < known.fromMs || nowMs >= known.untilMs) return undefined;
+    const { load, entryChanges, catalogueChanges } = known;
+    if (entryChanges !== load.entry.changes) return undefined;
+    return load.fetching.size === 0 || catalogueChanges === this.#catalogue.changes ? load : undefined;
+  }
+
+  /**
+   * Keeps the load of a node that nothing is offered to and nothing planned for.
+   * @param untilMs when its sample becomes stale; the rest the load itself knows.
+   */
+  keep(load: NodeLoad, nowMs: number, untilMs: number): void {
+    this.#byNode.set(load.facts.name, {
+      ...{ load, entryChanges: load.entry.changes, catalogueChanges: this.#catalogue.changes },
+      ...{ fromMs: nowMs, untilMs: Math.min(untilMs, load.untilMs) },
     });
-    return load;
   }
-}
 
-function isCurrent(known: Remembered, entry: NodeEntry, facts: NodeFacts, given: LoadInputs, nowMs: number): boolean {
-  const { load, catalogueChanges, entryChanges, fromMs, untilMs } = known;
-  if (load.facts !== facts || entryChanges !== entry.changes || nowMs < fromMs || nowMs >= untilMs) return false;
-  if (load.fetching.size > 0 && catalogueChanges !== given.catalogue.changes) return false;
-  for (const input in given) {
-    const key = input as keyof LoadInputs;
-    if (known.given[key] !== given[key]) return false;
+  /** The node's limit, sample, class or pulls have changed, or it is gone. */
+  forget(node: NodeName): void {
+    this.#byNode.delete(node);
   }
-  return true;
-}
 
-/** When the load changes by the mere passing of time, epoch ms. */
-function nextChangeMs({ inStartup, reserved }: NodeLoad, patience: Patience): number {
-  let nextMs = Infinity;
-  for (const pod of inStartup) nextMs = Math.min(nextMs, (pod.scheduledAtMs ?? pod.createdAtMs) + patience.deadlineMs);
-  for (const pod of reserved) nextMs = Math.min(nextMs, promiseEndsMs(pod, patience) ?? -Infinity);
-  return nextMs;
+  /** The policy has changed. */
+  clear(): void {
+    this.#byNode.clear();
+  }
 }

@@ -45,6 +45,8 @@ export interface NodeLoad {
   readonly fetching: ReadonlySet<ImageName>;
   /** Bytes of `fetching`, as kubelets list sizes. */
   readonly bytesInFlight: number;
+  /** Until a start is given up or a promise ends, epoch ms: the load changes then though nothing happens. */
+  readonly untilMs: number;
 }
 
 /** What a pod would add to a node. */
@@ -80,12 +82,23 @@ export function nodeLoad(entry: NodeEntry, facts: NodeFacts, given: LoadInputs, 
     stuck: starting.length - inStartup.length,
     held: inStartup.length + reserved.length + offered.length,
     bytesInFlight: sum([...fetches.fetching].map((image) => catalogue.bytes(image))),
+    untilMs: nextChangeMs(inStartup, reserved, patience),
   };
 }
 
+function nextChangeMs(inStartup: readonly PodFacts[], reserved: readonly PodFacts[], patience: Patience): number {
+  let nextMs = Infinity;
+  for (const pod of inStartup) nextMs = Math.min(nextMs, givenUpMs(pod, patience));
+  for (const pod of reserved) nextMs = Math.min(nextMs, promiseEndsMs(pod, patience) ?? Infinity);
+  return nextMs;
+}
+
+/** When the pod will have been in startup for too long, epoch ms. */
+const givenUpMs = (pod: PodFacts, { deadlineMs }: Patience) => (pod.scheduledAtMs ?? pod.createdAtMs) + deadlineMs;
+
 /** Waiting for something that pacing cannot help, or for too long: gives its slot back. */
-export function isStuck(pod: PodFacts, { deadlineMs }: Patience, nowMs: number): boolean {
-  return pod.waitingOn !== undefined || nowMs >= (pod.scheduledAtMs ?? pod.createdAtMs) + deadlineMs;
+export function isStuck(pod: PodFacts, patience: Patience, nowMs: number): boolean {
+  return pod.waitingOn !== undefined || nowMs >= givenUpMs(pod, patience);
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import type { AllowReason } from "../api/reasons.ts";
 import type { Books } from "./books.ts";
-import { loadOf, paceOf } from "./books.ts";
+import { paceOf } from "./books.ts";
 import { exempt } from "./exempt.ts";
 import type { PodFacts } from "./facts.ts";
 import { judge } from "./judge.ts";
@@ -77,7 +77,7 @@ function sortNodes(books: Books, pod: PodFacts, names: readonly string[], nowMs:
  * others' promises count against everybody else.
  */
 function judgePlace(books: Books, pod: PodFacts, { facts }: Place, nowMs: number): Candidate | Hold {
-  const load = loadOf(books, facts, nowMs);
+  const load = books.loadOf(facts, nowMs);
   const promised = load.reserved.some(({ uid }) => uid === pod.uid);
   const occupied = load.inStartup.length + load.offered.length;
   if (promised && occupied < load.limit.slots) return { node: facts.name, free: Infinity };
@@ -125,7 +125,7 @@ function placeScore(books: Books, { facts }: Place, nowMs: number): number {
   const { startupWeight, awaitWeight } = books.policy.extender;
   const weights = startupWeight + awaitWeight;
   if (weights === 0) return MAX_SCORE;
-  const { held, limit, sample, nodeClass } = loadOf(books, facts, nowMs);
+  const { held, limit, sample, nodeClass } = books.loadOf(facts, nowMs);
   const startup = Math.min(1, held / limit.slots);
   const wait = Math.min(1, (sample?.awaitMs ?? 0) / nodeClass.awaitMs.hot);
   return Math.round(MAX_SCORE * (1 - (startupWeight * startup + awaitWeight * wait) / weights));

@@ -10,7 +10,7 @@ import type { LedgerChange } from "./ledger.ts";
 import { fetcherLimitOf } from "./judge.ts";
 import { afterFailure, afterSample, afterStart, boundLimit, type Limit, markUsed, type Start } from "./limit.ts";
 import { writesInFlight } from "./load.ts";
-import { freshSample, loadOf } from "./books.ts";
+import { freshSample } from "./books.ts";
 import { offer, score } from "./offer.ts";
 import { pacedPlaces, placeOf, SettledRoom } from "./places.ts";
 import { plan } from "./plan.ts";
@@ -73,9 +73,7 @@ class BookPacer implements Pacer {
 
   setPolicy(policy: PacingPolicy): void {
     const books = this.#books;
-    books.policy = policy;
-    books.classes.clear();
-    books.ledger.setUntil(policy.startup.until);
+    books.setPolicy(policy);
     for (const [name, limit] of books.limits) {
       const facts = books.ledger.nodes.get(name)?.facts;
       if (facts) this.#move(name, () => boundLimit(limit, books.classOf(facts)));
@@ -98,22 +96,21 @@ class BookPacer implements Pacer {
     const books = this.#books;
     const before = books.ledger.nodes.get(node.name)?.facts;
     if (before && before.uid !== node.uid) this.deleteNode(node.name, nowMs); // another machine of that name
-    if (before?.labels !== node.labels) books.classes.delete(node.name);
+    if (before?.labels !== node.labels) books.forgetClass(node.name);
     books.ledger.upsertNode(node);
     books.catalogue.learn(node.images);
   }
 
   deleteNode(name: NodeName, _nowMs: number): void {
-    const { ledger, limits, samples, classes, donePulls } = this.#books;
-    ledger.deleteNode(name);
-    for (const map of [limits, samples, classes, donePulls]) map.delete(name);
+    this.#books.ledger.deleteNode(name);
+    this.#books.forgetNode(name);
   }
 
   observeSample(node: NodeName, sample: NodeSample, nowMs: number): void {
-    this.#books.samples.set(node, sample);
+    this.#books.setSample(node, sample);
     const freshForMs = this.#books.policy.telemetry.staleSeconds * SECOND_MS;
     this.#move(node, (limit, facts) => {
-      const load = loadOf(this.#books, facts, nowMs);
+      const load = this.#books.loadOf(facts, nowMs);
       return afterSample(limit, load.nodeClass, sample, writesInFlight(load), freshForMs);
     });
   }
@@ -167,14 +164,15 @@ class BookPacer implements Pacer {
 
   /** What a start says. Books its pulls, of images that nobody had here before, or how long it took without any. */
   #start(pod: PodFacts, facts: NodeFacts, nowMs: number): Start {
-    const { ledger, catalogue, donePulls, startTimes } = this.#books;
+    const books = this.#books;
+    const { ledger, catalogue, startTimes } = books;
     const entry = ledger.entry(facts.name);
     const pulled = pod.shape.images.filter((image) => !facts.images.has(image) && entry.startedImages.get(image) === 1);
     const done = { atMs: nowMs, count: pulled.length };
     const tookMs = pod.scheduledAtMs === undefined ? undefined : nowMs - pod.scheduledAtMs;
     if (pulled.length === 0 && tookMs !== undefined) startTimes.learn(pod.shape, tookMs);
-    const { nodeClass, bytesInFlight } = loadOf(this.#books, facts, nowMs);
-    donePulls.set(facts.name, notePulls(donePulls.get(facts.name) ?? [], done, nodeClass.pullQPS));
+    const { nodeClass, bytesInFlight } = books.loadOf(facts, nowMs);
+    books.setDonePulls(facts.name, notePulls(books.donePullsOf(facts.name), done, nodeClass.pullQPS));
     return {
       fetchedBytes: pulled.reduce((sum, image) => sum + catalogue.bytes(image), 0),
       leftBytes: bytesInFlight,
@@ -187,7 +185,7 @@ class BookPacer implements Pacer {
   #noteUse(node: NodeName, nowMs: number): void {
     const facts = placeOf(this.#books, node)?.facts;
     if (!facts || this.#books.limitOf(facts).used) return; // most nodes, most of the time
-    const load = loadOf(this.#books, facts, nowMs);
+    const load = this.#books.loadOf(facts, nowMs);
     if (load.held >= load.limit.slots || load.fetchers >= fetcherLimitOf(load)) this.#move(node, markUsed);
   }
 
@@ -196,7 +194,7 @@ class BookPacer implements Pacer {
     if (!facts) return;
     const before = this.#books.limitOf(facts);
     const after = step(before, facts);
-    this.#books.limits.set(node, after);
+    this.#books.setLimit(node, after);
     this.#noteMove(node, before, after);
   }
 

@@ -8,7 +8,7 @@ import { opensTo } from "./fit.ts";
 import { fitsNow } from "./held.ts";
 import { judge, schedulerIsBusy } from "./judge.ts";
 import type { Cost, NodeLoad } from "./load.ts";
-import { costOf, promiseEndsMs } from "./load.ts";
+import { costOf } from "./load.ts";
 import type { Rank } from "./order.ts";
 import { byAge, compareRanks, rank } from "./order.ts";
 import { Replicas } from "./replicas.ts";
@@ -153,9 +153,7 @@ function bytesPerPodOf(draft: Draft, load: NodeLoad, cost: Cost, wanted: Readonl
 
 /** The plan changes when a promise ends, a start is given up, a node is no longer young. */
 function noteTimes(draft: Draft, load: NodeLoad): void {
-  const { patience } = draft.books;
-  for (const pod of load.reserved) draft.wake(promiseEndsMs(pod, patience) ?? Infinity);
-  for (const pod of load.inStartup) draft.wake((pod.scheduledAtMs ?? pod.createdAtMs) + patience.deadlineMs);
+  draft.wake(load.untilMs);
   if (load.offered.length > 0) draft.wake(draft.nowMs + 1_000);
   draft.wake(youngUntilMs(draft.books, load.facts));
   draft.wake(load.limit.hotUntilMs);

@@ -1,7 +1,7 @@
 /** What the status page, `/status.json` and the metrics show: the core's own figures, not a second opinion. */
 import { holdReasons } from "../api/reasons.ts";
 import type { Books } from "./books.ts";
-import { loadOf, paceOf } from "./books.ts";
+import { paceOf } from "./books.ts";
 import type { PodFacts } from "./facts.ts";
 import { drainSeconds, type NodeLoad } from "./load.ts";
 import { waitingSinceMs } from "./order.ts";
@@ -62,7 +62,7 @@ function heldStatus({ pod, hold }: Held, sinceMs: number, nowMs: number): Cluste
 }
 
 function nodeStatus(books: Books, { facts }: Place, nowMs: number): NodeStatus {
-  const load = loadOf(books, facts, nowMs);
+  const load = books.loadOf(facts, nowMs);
   return {
     name: facts.name,
     state: paceOf(books, facts, nowMs),
@@ -79,6 +79,6 @@ function nodeStatus(books: Books, { facts }: Place, nowMs: number): NodeStatus {
 
 function sampleAge(books: Books, { facts, sample }: NodeLoad, nowMs: number): NodeStatus["sample"] {
   if (sample) return "fresh";
-  const last = books.samples.get(facts.name)?.atMs ?? -Infinity;
+  const last = books.sampleOf(facts.name)?.atMs ?? -Infinity;
   return nowMs < last + books.policy.telemetry.absentSeconds * SECOND_MS ? "stale" : "absent";
 }

@@ -31,6 +31,8 @@ export class FixedLever implements Lever {
   #sorted = true;
   /** By the index of the node: who holds its slots. */
   readonly #held: Set<SimPod>[] = [];
+  /** Indexes of nodes that may have a free slot: all that have one are among them. */
+  readonly #mayBeOpen = new Set<number>();
   #poked = false;
   /** When kube-scheduler has bound all whom it was given. */
   #schedulerFreeMs = -Infinity;
@@ -62,6 +64,7 @@ export class FixedLever implements Lever {
 
   nodeChanged({ index }: SimNode): void {
     this.#held[index] ??= new Set();
+    this.#mayBeOpen.add(index);
     this.#poke();
   }
 
@@ -70,7 +73,9 @@ export class FixedLever implements Lever {
   }
 
   #giveBack(pod: SimPod, { index }: SimNode): void {
-    if (this.#held[index]?.delete(pod) === true) this.#poke();
+    if (this.#held[index]?.delete(pod) !== true) return;
+    this.#mayBeOpen.add(index);
+    this.#poke();
   }
 
   #hasFree(index: number): boolean {
@@ -94,9 +99,10 @@ export class FixedLever implements Lever {
         if (pod) this.#place(pod, node);
       }
     }
+    if (this.#anywhere.length === 0) return;
     if (!this.#sorted) this.#anywhere.sort((a, b) => this.#order(b, a));
     this.#sorted = true;
-    const open = new Set(this.#openIndexes());
+    const open = this.#open();
     for (let pod = this.#anywhere.at(-1); pod && open.size > 0; pod = this.#anywhere.at(-1)) {
       const node = this.#cluster.scheduler.chooseAmong(pod, open);
       if (!node) break;
@@ -106,11 +112,13 @@ export class FixedLever implements Lever {
     }
   }
 
-  *#openIndexes() {
+  /** Indexes of the nodes that take a pod now, ascending; the others are forgotten until they change. */
+  #open(): Set<number> {
     const { nodes } = this.#cluster;
-    for (let index = 0; index < nodes.length; index += 1) {
-      if (this.#isOpen(index) && nodes[index]?.ready === true) yield index;
+    for (const index of this.#mayBeOpen) {
+      if (!this.#isOpen(index) || nodes[index]?.ready !== true) this.#mayBeOpen.delete(index);
     }
+    return new Set([...this.#mayBeOpen].sort((a, b) => a - b));
   }
 
   #isOpen(index: number): boolean {

@@ -14,15 +14,17 @@ import type { RunOptions, StrategyRun } from "./run.ts";
 
 /** Below this a thread costs more than it saves (it loads in about 0.3 s). Assumed, in pods. */
 const WORTHWHILE_PODS = 2_000;
-/** Above this, two runs at a time would take more memory than a run should (2 GiB). In pods. */
-const MOST_PODS_AT_A_TIME = 50_000;
 /** Threads at most: there are never many strategies. */
 const MOST_THREADS = 4;
+/** Above so many pods, at most so many threads: what two runs of 200,000 pods need fits into 2 GiB (measured, bench/pacing-scale.ts). */
+const MANY_PODS = 50_000;
+const MOST_THREADS_OF_MANY = 2;
 /**
- * Heap of one thread in MiB, where V8 would let garbage pile up. With 1,200, Paceline with 200,000 pods took 204 s where it took
- * 136 s with 2,500 (measured beside another run).
+ * Heap of one thread in MiB, where V8 would let garbage pile up: so much for each thousand pods, and at least. A run of 200,000 pods
+ * keeps 320 MiB at most (measured); with half as much again V8 collects garbage most of the time.
  */
-const THREAD_HEAP_MIB = 1_600;
+const HEAP_MIB_PER_1000_PODS = 4;
+const LEAST_HEAP_MIB = 500;
 
 /**
  * The same as {@link compare}, with the same result.
@@ -34,13 +36,14 @@ export async function compareInParallel(
 ): Promise<ComparisonRuns> {
   const pods = podsOf(options.scenario);
   if (pods < WORTHWHILE_PODS) return compare(options);
-  const threads = pods > MOST_PODS_AT_A_TIME ? 1 : Math.min(availableParallelism(), MOST_THREADS);
+  const threads = Math.min(availableParallelism(), pods > MANY_PODS ? MOST_THREADS_OF_MANY : MOST_THREADS);
+  const heapMib = Math.max(LEAST_HEAP_MIB, (pods / 1_000) * HEAP_MIB_PER_1000_PODS);
   const strategies = strategiesOf(options);
   const waiting = [...strategies];
   const done: DoneStrategy[] = [];
   const work = async () => {
     for (let strategy = waiting.shift(); strategy; strategy = waiting.shift()) {
-      done.push({ strategy, run: await runOnThread({ ...options, strategy }) });
+      done.push({ strategy, run: await runOnThread({ ...options, strategy }, heapMib) });
       onRun?.(done.length, strategies.length);
     }
   };
@@ -53,12 +56,15 @@ export async function compareInParallel(
   );
 }
 
-function runOnThread({ scenario, strategy, seed, series, assumptions }: RunOptions): Promise<StrategyRun> {
+function runOnThread(
+  { scenario, strategy, seed, series, assumptions }: RunOptions,
+  heapMib: number,
+): Promise<StrategyRun> {
   const workerData: RunOptions = { scenario, strategy, seed, series, assumptions };
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL("run-thread.ts", import.meta.url), {
       workerData,
-      resourceLimits: { maxOldGenerationSizeMb: THREAD_HEAP_MIB },
+      resourceLimits: { maxOldGenerationSizeMb: heapMib },
     });
     worker.once("message", resolve);
     worker.once("error", reject);

@@ -8,9 +8,11 @@
 export interface LaneTask {
   readonly target: number;
   readonly order: number;
-  readonly done: () => void;
+  done: () => void;
   live: boolean;
 }
+
+const nothing = () => undefined;
 
 const earlier = (a: LaneTask, b: LaneTask): boolean =>
   a.target < b.target || (a.target === b.target && a.order < b.order);
@@ -38,6 +40,7 @@ export class Lane {
   cancel(task: LaneTask): void {
     if (!task.live) return;
     task.live = false;
+    task.done = nothing; // it may stay in the heap for minutes: what it would have done must not
     this.size -= 1;
   }
 

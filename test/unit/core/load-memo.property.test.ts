@@ -1,7 +1,7 @@
 /** A node's load comes from memory most of the time: it must be what summing it up anew would give, whatever happened. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Books, loadOf, offerMs } from "../../../src/core/books.ts";
+import { Books, offerMs } from "../../../src/core/books.ts";
 import { markUsed } from "../../../src/core/limit.ts";
 import { nodeLoad } from "../../../src/core/load.ts";
 import { imageName, MIB, nodeName, podUID } from "../../../src/core/units.ts";
@@ -22,7 +22,7 @@ const podStep = fc.oneof(
 const otherStep = fc.oneof(
   fc.record({ kind: fc.constant("pull" as const), node, image, mib: fc.integer({ min: 1, max: 500 }) }),
   fc.record({ kind: fc.constant("sample" as const), node }),
-  fc.record({ kind: fc.constant("use" as const), node }),
+  fc.record({ kind: fc.constantFrom("use" as const, "replace" as const), node }),
   fc.record({ kind: fc.constant("policy" as const), which: fc.constantFrom(0, 1) }),
   fc.record({ kind: fc.constant("wait" as const), seconds: fc.integer({ min: -60, max: 90 }) }),
 );
@@ -63,20 +63,24 @@ class Cluster {
     const { books } = this;
     if (step.kind === "wait") this.nowMs += step.seconds * 1_000;
     else if (step.kind === "policy") {
-      books.policy = policies[step.which] ?? books.policy;
-      books.classes.clear();
+      books.setPolicy(policies[step.which] ?? books.policy);
     } else this.#takeNode(step);
   }
 
-  #takeNode(step: Extract<ValueOf<typeof otherStep>, { kind: "pull" | "use" | "sample" }>): void {
+  #takeNode(step: Extract<ValueOf<typeof otherStep>, { kind: "pull" | "use" | "sample" | "replace" }>): void {
     const { books } = this;
     const facts = books.ledger.entry(step.node).facts ?? aNode(step.node);
     switch (step.kind) {
       case "sample":
-        books.samples.set(step.node, { atMs: this.nowMs, awaitMs: 5 });
+        books.setSample(step.node, { atMs: this.nowMs, awaitMs: 5 });
         return;
       case "use":
-        books.limits.set(step.node, markUsed(books.limitOf(facts)));
+        books.setLimit(step.node, markUsed(books.limitOf(facts)));
+        return;
+      case "replace":
+        books.ledger.deleteNode(step.node);
+        books.forgetNode(step.node);
+        books.ledger.upsertNode(aNode(step.node));
         return;
       case "pull": {
         const images = new Map([...facts.images, [imageName(step.image), step.mib * MIB]]);
@@ -94,7 +98,7 @@ class Cluster {
     const { books, nowMs } = this;
     const entry = books.ledger.entry(name);
     const facts = entry.facts ?? aNode(name);
-    const remembered = loadOf(books, facts, nowMs);
+    const remembered = books.loadOf(facts, nowMs);
     const offers = books.offers.to(name, offerMs(books), nowMs);
     const { nodeClass, limit, sample, donePulls } = remembered;
     const { patience, catalogue } = books;
