@@ -27,7 +27,7 @@ const BUSY_FETCHERS = 3;
  * Before the disk runs dry so soon, another pod may fetch: so long it takes until a pull makes the disk write (sandbox,
  * resolving, download), s. Chosen by simulation.
  */
-export const REFILL_SECONDS = 2.5;
+export const REFILL_SECONDS = 2;
 /**
  * A pull that is so many times all that are on their way lets a disk that is so busy run as dry as this first, s: a flush
  * waits for all that is dirty, whoever made it so. Chosen by simulation (docs/adr/0003).
@@ -74,7 +74,7 @@ export function judge(load: NodeLoad, cost: Cost, nowMs: number, beside: Beside 
   if (load.held === 0) return pullBudgetSpent(load, cost, nowMs) ?? allow;
   return (
     followsAnother(load, cost, beside) ??
-    fetchersHeld(load, cost, beside) ??
+    fetchersHeld(load, cost) ??
     diskOwes(load, cost) ??
     pullBudgetSpent(load, cost, nowMs) ??
     cpuBusy(load) ??
@@ -125,14 +125,11 @@ export const fetcherLimitOf = (load: NodeLoad) => fetcherLimit(load.limit, cores
 
 export const coresOf = ({ sample, facts }: NodeLoad) => sample?.cores ?? (facts.allocatable["cpu"] ?? 0) / MILLICORES;
 
-/**
- * As many pulls as keep the disk busy; one more before it runs dry, and the last one that would fetch. One that dwarfs the
- * others waits until they are all but written.
- */
-function fetchersHeld(load: NodeLoad, { newBytes }: Cost, { fetchersWaiting }: Beside): Hold | undefined {
+/** As many pulls as keep the disk busy, and one more before it runs dry. One that dwarfs the others waits until they are all but written. */
+function fetchersHeld(load: NodeLoad, { newBytes }: Cost): Hold | undefined {
   if (newBytes === 0) return undefined;
   const dwarf = dwarfs(load, newBytes);
-  const most = dwarf ? 1 : fetcherLimitOf(load) + (fetchersWaiting <= 1 ? 1 : 0);
+  const most = dwarf ? 1 : fetcherLimitOf(load);
   if (load.fetchers < most) return undefined;
   const drySeconds = dwarf ? DWARF_REFILL_SECONDS : REFILL_SECONDS;
   if (dryInSeconds(load) <= drySeconds && (load.sample?.cpuPressure ?? 0) < CONTENDED_CPU_PRESSURE) return undefined;

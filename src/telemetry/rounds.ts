@@ -111,7 +111,8 @@ export function startRounds(options: RoundsOptions): () => Promise<void> {
     well.startDue();
     sick.startDue();
     if (well.isDrained && steadyNow() >= endMs) beginRound();
-    else timer = setTimeout(waitFor, well.isDrained && sick.isDrained ? endMs - steadyNow() : TICK_MS, endMs);
+    else
+      timer = setTimeout(waitFor, well.isDrained && sick.isDrained ? Math.max(0, endMs - steadyNow()) : TICK_MS, endMs);
   };
   beginRound();
 
