@@ -20,8 +20,8 @@ const MOST_THREADS = 4;
 const MANY_PODS = 50_000;
 const MOST_THREADS_OF_MANY = 2;
 /**
- * Heap of one thread in MiB, where V8 would let garbage pile up: so much for each thousand pods, and at least. A run of 200,000 pods
- * keeps 320 MiB at most (measured); with half as much again V8 collects garbage most of the time.
+ * Heap of one thread in MiB, where V8 would let garbage pile up: so much for each thousand pods, and at least. Paceline with 200,000
+ * pods keeps about 320 MiB (measured: after full collections), so that there is room to put them off.
  */
 const HEAP_MIB_PER_1000_PODS = 4;
 const LEAST_HEAP_MIB = 500;

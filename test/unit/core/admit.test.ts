@@ -57,6 +57,18 @@ describe("admission holds what only young nodes can take", () => {
     pacer.deletePod(aPod("first").uid, START_MS);
     expect(pacer.admit(aPod("p"), healthy, START_MS).kind).toBe("allow");
   });
+
+  test("settled nodes are remembered for a moment: one that goes is no room at once, one that settles is soon", () => {
+    const pacer = createPacer(defaultPolicy({ youngForSeconds: 60 }));
+    for (const node of [anOldNode("old"), aNode("n1")]) pacer.upsertNode(node, START_MS);
+    const verdict = (name: string, atMs: number) =>
+      pacer.admit(aPod(name, { shape: aShape({ ownerName: name }) }), healthy, atMs).kind;
+    const settlesMs = (aNode("n1").readySinceMs ?? 0) + 60_000;
+    expect(verdict("a", settlesMs - 100)).toBe("allow");
+    pacer.deleteNode(nodeName("old"), settlesMs - 90);
+    expect(verdict("b", settlesMs - 80)).toBe("hold");
+    expect(verdict("c", settlesMs + 250)).toBe("allow");
+  });
 });
 
 describe("admission never hides demand", () => {

@@ -322,6 +322,19 @@ describe("pods of several containers, and pods that go", () => {
     expect(lonely.podCount).toBe(0);
   });
 
+  test("a pod that is Ready stays on its node until it is removed, and is no other one when it comes again", () => {
+    const node = plainNode({ present: ["here"] });
+    node.addPod(podOf("a", "here"), 0);
+    expect(run(node).view("a")).toMatchObject({ ready: true });
+    node.addPod(podOf("a", "here"), 10_000);
+    expect(run(node).events).toEqual([]);
+    expect(node.podCount).toBe(1);
+    node.removePod("uid-a", 20_000);
+    expect(node.podCount).toBe(0);
+    node.addPod(podOf("a", "here"), 30_000);
+    expect(run(node).view("a")).toMatchObject({ ready: true });
+  });
+
   test("images are listed largest first, compressed, fifty at most", () => {
     const images = Array.from({ length: 60 }, (_, at) => ({
       name: `i${at}`,
