@@ -2,7 +2,6 @@
 import type { Books } from "./books.ts";
 import { paceOf, promisedTo, roomOf, youngUntilMs } from "./books.ts";
 import type { NodeFacts, PodFacts, PodShape } from "./facts.ts";
-import type { PacingPolicy } from "../policy/schema.ts";
 import { misfit, placementMisfit } from "./fit.ts";
 import type { NodeEntry } from "./ledger.ts";
 import type { NodeName } from "./units.ts";
@@ -49,10 +48,8 @@ const noClaims: Claims = new Map();
 
 /** Remembers, per shape, where there was room last, or that there was none, until room may have appeared somewhere. */
 export class SettledRoom {
-  readonly #nowhere = new WeakMap<PodShape, Generation>();
+  readonly #nowhere = new WeakMap<PodShape, { readonly generation: number; readonly untilMs: number }>();
   readonly #last = new WeakMap<PodShape, NodeName>();
-  /** The nodes that were settled when all were last looked at. */
-  #settled: { readonly of: Generation; readonly entries: readonly NodeEntry[] } | undefined;
 
   /**
    * A settled node with room for the pod, or undefined.
@@ -61,7 +58,7 @@ export class SettledRoom {
   find(books: Books, pod: PodFacts, nowMs: number, claims: Claims = noClaims): Place | undefined {
     const place = this.#unclaimed(books, pod, nowMs);
     if (!place || claims.size === 0 || settledFits(books, pod, place, claims, nowMs)) return place;
-    return this.#first(books, pod, claims, nowMs);
+    return firstSettled(books, pod, claims, nowMs);
   }
 
   #unclaimed(books: Books, pod: PodFacts, nowMs: number): Place | undefined {
@@ -70,73 +67,47 @@ export class SettledRoom {
     const place = last && placeOf(books, last);
     if (place && settledFits(books, pod, place, noClaims, nowMs)) return place;
     const memo = this.#nowhere.get(shape);
-    if (memo && isCurrent(memo, books, nowMs)) return undefined;
-    const found = this.#first(books, pod, noClaims, nowMs);
+    if (memo?.generation === books.ledger.roomGeneration && nowMs < memo.untilMs) return undefined;
+    const found = firstSettled(books, pod, noClaims, nowMs);
     if (found) this.#last.set(shape, found.facts.name);
-    else this.#nowhere.set(shape, generationOf(books, nowMs));
+    else this.#nowhere.set(shape, { generation: books.ledger.roomGeneration, untilMs: nowMs + NOWHERE_MS });
     return found;
   }
-
-  #first(books: Books, pod: PodFacts, claims: Claims, nowMs: number): Place | undefined {
-    for (const entry of this.#entries(books, nowMs)) {
-      const { facts } = entry;
-      if (!facts) continue; // gone since
-      const place = { entry, facts };
-      if (settledFits(books, pod, place, claims, nowMs)) return place;
-    }
-    return undefined;
-  }
-
-  #entries(books: Books, nowMs: number): readonly NodeEntry[] {
-    if (!this.#settled || !isCurrent(this.#settled.of, books, nowMs)) {
-      const settled = placesWhere(books, (facts) => !isPaced(books, facts, nowMs));
-      this.#settled = { of: generationOf(books, nowMs), entries: settled.map(({ entry }) => entry) };
-    }
-    return this.#settled.entries;
-  }
 }
 
-/** What an answer about settled nodes rests on. */
-interface Generation {
-  readonly room: number;
-  readonly policy: PacingPolicy;
-  readonly untilMs: number;
-}
+const firstSettled = (books: Books, pod: PodFacts, claims: Claims, nowMs: number): Place | undefined =>
+  firstPlace(books, (place) => settledFits(books, pod, place, claims, nowMs));
 
-const generationOf = ({ ledger, policy }: Books, nowMs: number): Generation => ({
-  room: ledger.roomGeneration,
-  policy,
-  untilMs: nowMs + SETTLED_MS,
-});
-
-const isCurrent = ({ room, policy, untilMs }: Generation, books: Books, nowMs: number) =>
-  room === books.ledger.roomGeneration && policy === books.policy && nowMs < untilMs && nowMs >= untilMs - SETTLED_MS;
-
-/** Settled nodes, and "no room anywhere", are looked for again after this long: nodes also settle by the mere passing of time. In ms. */
-const SETTLED_MS = 250;
+/** "No room anywhere" is asked again after this long, because nodes also settle by the mere passing of time. In ms. */
+const NOWHERE_MS = 250;
 
 function settledFits(books: Books, pod: PodFacts, place: Place, claims: Claims, nowMs: number): boolean {
   return !isPaced(books, place.facts, nowMs) && fitsPlace(books, pod, place, claims.get(place.facts.name) ?? [], nowMs);
 }
 
-/** Young and hot nodes, and fenced ones. */
-export const pacedPlaces = (books: Books, nowMs: number): Place[] =>
-  placesWhere(books, (facts) => isPaced(books, facts, nowMs));
-
-/** No iterator of places: thousands are looked at many times a second. */
-function placesWhere({ ledger }: Books, wanted: (facts: NodeFacts) => boolean): Place[] {
-  const found: Place[] = [];
+/** The first node that is wanted, of those whose Node object is known: it is looked no further. */
+function firstPlace({ ledger }: Books, wanted: (place: Place) => boolean): Place | undefined {
   for (const entry of ledger.nodes.values()) {
-    const { facts } = entry;
-    if (facts && wanted(facts)) found.push({ entry, facts });
+    const place = entry.facts && { entry, facts: entry.facts };
+    if (place && wanted(place)) return place;
   }
-  return found;
+  return undefined;
+}
+
+/** Young and hot nodes, and fenced ones. */
+export function pacedPlaces(books: Books, nowMs: number): Place[] {
+  const paced: Place[] = [];
+  for (const entry of books.ledger.nodes.values()) {
+    const { facts } = entry;
+    if (facts && isPaced(books, facts, nowMs)) paced.push({ entry, facts });
+  }
+  return paced;
 }
 
 /** Does the pod fit a young, hot or fenced node? */
-export function fitsPacedPlace(books: Books, pod: PodFacts, nowMs: number): boolean {
-  return pacedPlaces(books, nowMs).some((place) => fitsPlace(books, pod, place, [], nowMs));
-}
+export const fitsPacedPlace = (books: Books, pod: PodFacts, nowMs: number): boolean =>
+  firstPlace(books, (place) => isPaced(books, place.facts, nowMs) && fitsPlace(books, pod, place, [], nowMs)) !==
+  undefined;
 
 const isPaced = (books: Books, facts: NodeFacts, nowMs: number) =>
   facts.fence !== undefined || paceOf(books, facts, nowMs) !== "settled";

@@ -64,7 +64,7 @@ export class NodeModel {
   readonly #place: PodWorkerPlace;
   readonly #workers = new Map<string, PodWorker>();
   /** Uids of pods with which nothing happens any more: they need no worker. */
-  readonly #settled = new Set<string>();
+  readonly #idle = new Set<string>();
   #events: NodeEvent[] = [];
 
   constructor(options: NodeModelOptions) {
@@ -93,7 +93,7 @@ export class NodeModel {
 
   /** A pod was bound to the node. A uid that is known already changes nothing. */
   addPod(pod: ModelPod, nowMs: number): void {
-    if (this.#workers.has(pod.uid) || this.#settled.has(pod.uid)) return;
+    if (this.#workers.has(pod.uid) || this.#idle.has(pod.uid)) return;
     this.#flow.settle(nowMs);
     const worker = new PodWorker(pod, this.#place);
     this.#workers.set(pod.uid, worker);
@@ -103,16 +103,16 @@ export class NodeModel {
   /** A pod is gone: its containers stop; an unknown uid changes nothing. */
   removePod(uid: string, nowMs: number): void {
     const worker = this.#workers.get(uid);
-    if (worker === undefined && !this.#settled.has(uid)) return;
+    if (worker === undefined && !this.#idle.has(uid)) return;
     this.#flow.settle(nowMs);
     this.#workers.delete(uid);
-    this.#settled.delete(uid);
+    this.#idle.delete(uid);
     worker?.remove();
   }
 
   /** Pods on the node. */
   get podCount(): number {
-    return this.#workers.size + this.#settled.size;
+    return this.#workers.size + this.#idle.size;
   }
 
   /** Images on the node as the kubelet lists them: the largest 50, sizes compressed. */
@@ -153,9 +153,9 @@ export class NodeModel {
       noticeMs: this.#assumptions.noticeMs,
       normalEvents: options.normalEvents ?? true,
       emit: (event) => this.#events.push(event),
-      settled: (uid) => {
+      idle: (uid) => {
         this.#workers.delete(uid);
-        this.#settled.add(uid);
+        this.#idle.add(uid);
       },
       newId: idSource(options),
     };

@@ -24,7 +24,7 @@ import type { ModelPod, PodView } from "./types.ts";
 export interface PodWorkerPlace extends StartPlace, PodVoiceOptions {
   readonly random: Random;
   /** Nothing of the pod changes any more, unless it is removed: it needs no worker. */
-  settled(uid: string): void;
+  idle(uid: string): void;
 }
 
 export class PodWorker {
@@ -170,11 +170,11 @@ export class PodWorker {
   #report(): void {
     const view = this.view();
     this.#voice.status(view);
-    if (view.ready && this.#isSettled) this.#place.settled(this.pod.uid);
+    if (view.ready && this.#isIdle) this.#place.idle(this.pod.uid);
   }
 
   /** Nothing is under way; all that is ready stays so, but for what crashes by itself. */
-  get #isSettled(): boolean {
+  get #isIdle(): boolean {
     return !this.#syncing && this.#nextSync === undefined && this.pod.crashAfterSeconds === undefined;
   }
 }

@@ -58,7 +58,7 @@ describe("admission holds what only young nodes can take", () => {
     expect(pacer.admit(aPod("p"), healthy, START_MS).kind).toBe("allow");
   });
 
-  test("settled nodes are remembered for a moment: one that goes is no room at once, one that settles is soon", () => {
+  test("a settled node that goes is no room from then on, and one that settles soon is", () => {
     const pacer = createPacer(defaultPolicy({ youngForSeconds: 60 }));
     for (const node of [anOldNode("old"), aNode("n1")]) pacer.upsertNode(node, START_MS);
     const verdict = (name: string, atMs: number) =>

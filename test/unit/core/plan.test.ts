@@ -353,6 +353,17 @@ describe("what the disk owes and what the kubelet may pull bound a release", () 
     expect(plan(40)).toEqual([]);
   });
 
+  test("the last one that fetches waits like the others", () => {
+    const images = new Map([1, 2, 3, 4, 5].map((n) => [imageName(`i${n}`), 60 * MIB] as const));
+    const seen = anOldNode("seen", { images, allocatable: { cpu: 0, pods: 0 } });
+    const pods = [1, 2, 3, 4, 5].map((n) =>
+      aGatedPod(`p${n}`, { shape: aShape({ image: `i${n}`, ownerName: `o${n}` }) }),
+    );
+    const plan = pacerWith([seen, aNode("n1")], pods, slots(10)).plan(START_MS);
+    expect(released(plan)).toEqual(["p1", "p2", "p3", "p4"]);
+    expect(plan.held.map(({ hold }) => hold.reason)).toEqual(["FetchersHeld"]);
+  });
+
   test("one that dwarfs the others waits until they are all but written: their flushes would wait for its own", () => {
     const reasons = (mib: number, seconds: number, utilisation = 1) => {
       const images = new Map([[imageName("small"), 60 * MIB] as const, [imageName("large"), mib * MIB] as const]);
