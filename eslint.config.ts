@@ -1,60 +1,9 @@
-// Lint: typescript-eslint's strict rules, house rules of CONTRIBUTING.md, and the arrows between the folders of src/.
-import { type Config, defineConfig } from "eslint/config";
+// Lint: typescript-eslint's strict rules and the house rules of CONTRIBUTING.md. Who may import whom: dependency-cruiser.config.mjs.
+import { defineConfig } from "eslint/config";
 import tseslint from "typescript-eslint";
 
-/** Which folders of src/ a folder may import from; a folder may always import from itself. The picture is in docs/design.md. */
-const arrows: Record<string, readonly string[]> = {
-  api: [],
-  policy: ["api"],
-  core: ["api", "policy"],
-  cluster: ["api", "core"],
-  telemetry: ["api", "policy", "core"],
-  admission: ["api", "policy", "core"],
-  extender: ["api", "policy", "core"],
-  release: ["api", "policy", "core", "cluster"],
-  server: ["api", "policy", "core", "cluster", "telemetry", "admission", "extender", "release"],
-  simulate: ["api", "policy", "core", "cluster"],
-  diagnose: ["api", "policy", "cluster"],
-  cli: [
-    "api",
-    "policy",
-    "core",
-    "cluster",
-    "telemetry",
-    "admission",
-    "extender",
-    "release",
-    "server",
-    "simulate",
-    "diagnose",
-  ],
-};
-
-const folders = Object.keys(arrows);
-
-/** The lint block that keeps one folder of src/ to its arrows. */
-function arrowRule(folder: string): Config {
-  const forbidden = folders.filter((other) => other !== folder && !arrows[folder]?.includes(other));
-  const patterns = [
-    { group: ["**/test/**", "**/dev/**", "**/bench/**"], message: "src/ never imports test, dev or bench code" },
-    ...(forbidden.length > 0
-      ? [
-          {
-            group: forbidden.map((other) => `../${other}/**`),
-            message: `src/${folder} must not import this (docs/design.md)`,
-          },
-        ]
-      : []),
-    ...(folder === "core"
-      ? [{ group: ["node:*", "undici", "fastify", "pino", "@kubernetes/*"], message: "the core is pure: no I/O" }]
-      : []),
-  ];
-  const severity = "error" as const;
-  return { files: [`src/${folder}/**/*.ts`], rules: { "no-restricted-imports": [severity, { patterns }] } };
-}
-
 export default defineConfig(
-  { ignores: ["node_modules/", "coverage/", "out/"] },
+  { ignores: ["node_modules/", "coverage/", "out/", "dependency-cruiser.config.mjs"] },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
@@ -87,5 +36,4 @@ export default defineConfig(
       ],
     },
   },
-  ...folders.map(arrowRule),
 );

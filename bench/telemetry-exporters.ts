@@ -4,7 +4,7 @@
  * Arguments: how many, port (0: any). Sends `{ port }` to its parent when all listen.
  */
 import { createServer, type AddressInfo, type Server } from "node:net";
-import { exposition } from "../src/simulate/node/exposition.ts";
+import { exposition } from "../dev/modelled-node/exposition.ts";
 import { loopbackAddress } from "./telemetry-addresses.ts";
 
 const count = Number(process.argv[2]);

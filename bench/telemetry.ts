@@ -7,7 +7,7 @@ import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
-import { nodeName } from "../src/core/units.ts";
+import { nodeName } from "../src/core/ids.ts";
 import { defaultPolicy } from "../src/policy/parse.ts";
 import { nodeExporterSource, type NodeExporterSettings } from "../src/telemetry/node-exporter.ts";
 import type { TelemetryRound } from "../src/telemetry/source.ts";

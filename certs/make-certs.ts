@@ -8,7 +8,7 @@ import {
   issueClientCertificate,
   issueServerCertificate,
   makeAuthority,
-} from "../src/cluster/certificates.ts";
+} from "../src/certificates/certificates.ts";
 
 /** Days; the authority is the anchor that webhook configuration and scheduler name, so it outlives what it signs. */
 const AUTHORITY_DAYS = 3650;

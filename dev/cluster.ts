@@ -3,7 +3,7 @@
  * and stays until Ctrl-C, which leaves nothing behind.
  */
 import { Command, InvalidArgumentError } from "commander";
-import { type ModelledNodes, startModelledNodes } from "../src/simulate/node/modelled-node.ts";
+import { type ModelledNodes, startModelledNodes } from "./modelled-node/modelled-node.ts";
 import { type ControlPlane, startControlPlane } from "./control-plane/control-plane.ts";
 
 /** Each modelled node is a disk, a kubelet, a web server and a watch in this one process; 50 were run on 2 cores. */

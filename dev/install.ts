@@ -6,9 +6,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseAllDocuments, stringify } from "yaml";
 import { COMPONENT, DEFAULT_NAMESPACE, POLICY_CONFIG_MAP, POLICY_KEY } from "../src/api/names.ts";
-import type { ApiClient } from "../src/cluster/api-client.ts";
-import { errorFromAnswer } from "../src/cluster/api-error.ts";
-import type { KubeObject } from "../src/cluster/kube-json.ts";
+import type { ApiClient } from "../src/kube/client/api-client.ts";
+import { errorFromAnswer } from "../src/kube/client/api-error.ts";
+import type { KubeObject } from "../src/kube/parse/kube-json.ts";
 import { POLICY_API_VERSION, POLICY_KIND, type PacingPolicyInput } from "../src/policy/schema.ts";
 
 const FOLDER = join(import.meta.dirname, "../webhook-config");

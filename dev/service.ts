@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Agent, request } from "undici";
 import { COMPONENT } from "../src/api/names.ts";
-import { issueClientCertificate, issueServerCertificate } from "../src/cluster/certificates.ts";
+import { issueClientCertificate, issueServerCertificate } from "../src/certificates/certificates.ts";
 import type { Child } from "./control-plane/child.ts";
 import type { ControlPlane } from "./control-plane/control-plane.ts";
 import { freePort } from "./control-plane/ports.ts";

@@ -1,5 +1,5 @@
 /** The herd: 40 pods of 20 images, created while there is no node for them; and the fixed batches that some rounds use. */
-import type { ApiClient } from "../../src/cluster/api-client.ts";
+import type { ApiClient } from "../../src/kube/client/api-client.ts";
 import type { Observer } from "../../dev/demo/observer.ts";
 import { imageName, PODS, IMAGES, type Setting } from "./settings.ts";
 import type { BuiltImages } from "./images.ts";

@@ -1,8 +1,8 @@
 /** 1,000 bare nodes and 3,000 waiting pods, and a watch that tells when the scheduler has bound them all. */
-import type { ApiClient } from "../../src/cluster/api-client.ts";
-import { systemClock } from "../../src/cluster/clock.ts";
-import { silentLog } from "../../src/cluster/log.ts";
-import { startReflector } from "../../src/cluster/reflector.ts";
+import type { ApiClient } from "../../src/kube/client/api-client.ts";
+import { systemClock } from "../../src/kube/clock.ts";
+import { silentLog } from "../../src/kube/log.ts";
+import { startReflector } from "../../src/kube/watch/reflector.ts";
 import { forEachOf } from "../progress.ts";
 
 export interface HerdSize {

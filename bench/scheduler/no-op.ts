@@ -10,7 +10,7 @@ import { Agent, request } from "undici";
 import { untilReady } from "../../dev/control-plane/child.ts";
 import type { ControlPlane } from "../../dev/control-plane/control-plane.ts";
 import { freePort } from "../../dev/control-plane/ports.ts";
-import { issueServerCertificate } from "../../src/cluster/certificates.ts";
+import { issueServerCertificate } from "../../src/certificates/certificates.ts";
 
 const source = join(import.meta.dirname, "no-op");
 const READY_WITHIN_MS = 10_000;

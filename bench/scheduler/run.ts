@@ -4,7 +4,7 @@ import type { SchedulerOptions } from "../../dev/control-plane/scheduler-configu
 import { installAccess, installWebhooks, type PolicyDraft } from "../../dev/install.ts";
 import { extenderOf, startServiceProcess } from "../../dev/service.ts";
 import { eventually } from "../../test/support/control-plane.ts";
-import { issueClientCertificate } from "../../src/cluster/certificates.ts";
+import { issueClientCertificate } from "../../src/certificates/certificates.ts";
 import { showProgress } from "../progress.ts";
 import { createNodes, createWaitingPods, type HerdSize, obstacles, watchBindings } from "./herd.ts";
 import { startNoOp } from "./no-op.ts";

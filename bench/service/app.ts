@@ -1,8 +1,8 @@
 /** The service's HTTP app around loaded books, with every handler's time recorded: what the budgets call "in the handler". */
 import { pino } from "pino";
-import { formatHold } from "../../src/cluster/annotations.ts";
-import { podFacts } from "../../src/cluster/facts.ts";
-import type { KubeObject } from "../../src/cluster/kube-json.ts";
+import { formatHold } from "../../src/kube/parse/annotations.ts";
+import { podFacts } from "../../src/kube/parse/facts.ts";
+import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
 import type { PacingPolicy } from "../../src/policy/schema.ts";
 import { buildApp } from "../../src/server/app.ts";
 import { createMetrics, type Handler } from "../../src/server/metrics.ts";
@@ -12,7 +12,7 @@ import type { LoadedBooks } from "./books.ts";
 /** Takes the times of a handler's calls since it was last asked, in ms. */
 export type TakeTimes = (handler: Handler) => readonly number[];
 
-/** As the composition root builds it (src/cli/service.ts), synced and led; nothing listens yet. */
+/** As the composition root builds it (src/service/service.ts), synced and led; nothing listens yet. */
 export function benchApp({ pacer, interner }: LoadedBooks, policy: PacingPolicy) {
   const metrics = createMetrics();
   const times = new Map<string, number[]>();

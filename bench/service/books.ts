@@ -1,10 +1,10 @@
 /** The books of a large cluster in this process, by the same way that `serve` comes to them: from the API server's JSON. */
-import { nodeFacts, podFacts } from "../../src/cluster/facts.ts";
-import type { KubeObject } from "../../src/cluster/kube-json.ts";
-import { createShapeInterner, type ShapeInterner } from "../../src/cluster/shape-interner.ts";
+import { nodeFacts, podFacts } from "../../src/kube/parse/facts.ts";
+import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
+import { createShapeInterner, type ShapeInterner } from "../../src/kube/parse/shape-interner.ts";
 import type { PodFacts } from "../../src/core/facts.ts";
 import { createPacer, type Pacer } from "../../src/core/pacer.ts";
-import { MIB, nodeName } from "../../src/core/units.ts";
+import { MIB, nodeName } from "../../src/core/ids.ts";
 import type { PacingPolicy } from "../../src/policy/schema.ts";
 import { type ClusterSize, type Drafted, draftNode, draftPod, nodeNameAt } from "./objects.ts";
 

@@ -1,9 +1,9 @@
 /** What a kube-scheduler's questions cost in the handler: filter and prioritize over 500 of 5,000 nodes. */
-import { podUID } from "../../src/core/units.ts";
-import { podFacts } from "../../src/cluster/facts.ts";
+import { podUID } from "../../src/core/ids.ts";
+import { podFacts } from "../../src/kube/parse/facts.ts";
 import type { ExtenderFilterResult } from "../../src/api/extender.ts";
 import type { PodFacts } from "../../src/core/facts.ts";
-import { nodeName } from "../../src/core/units.ts";
+import { nodeName } from "../../src/core/ids.ts";
 import type { PacingPolicy } from "../../src/policy/schema.ts";
 import { type Figure, percentile } from "../figures.ts";
 import { showProgress } from "../progress.ts";

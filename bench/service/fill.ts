@@ -1,6 +1,6 @@
 /** Fills a control plane through its API: nodes and pods as controllers create them, then their status as kubelets write it. */
-import type { ApiClient } from "../../src/cluster/api-client.ts";
-import { errorFromAnswer } from "../../src/cluster/api-error.ts";
+import type { ApiClient } from "../../src/kube/client/api-client.ts";
+import { errorFromAnswer } from "../../src/kube/client/api-error.ts";
 import { forEachOf } from "../progress.ts";
 import { type ClusterSize, type Drafted, draftNode, draftPod, namespaces } from "./objects.ts";
 

@@ -2,7 +2,7 @@
  * Pods and nodes of a large cluster, as a controller, a kubelet and a cloud provider write them: about as much JSON as
  * real ones, nearly all of which Paceline reads past. Pods come from Deployments and from five DaemonSets per node.
  */
-import type { KubeObject } from "../../src/cluster/kube-json.ts";
+import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
 
 export interface ClusterSize {
   readonly nodes: number;

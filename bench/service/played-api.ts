@@ -6,7 +6,7 @@
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
-import { REFLECTOR_LIMITS } from "../../src/cluster/reflector.ts";
+import { REFLECTOR_LIMITS } from "../../src/kube/watch/reflector-options.ts";
 import { type Drafted, draftNode, draftPod } from "./objects.ts";
 
 const [nodes = 0, pods = 0] = process.argv.slice(2).map(Number);

@@ -1,6 +1,6 @@
 /** etcd and kube-apiserver: started, and afterwards killed, restarted, or stopped in mid-air, for tests that need that. */
 import { existsSync } from "node:fs";
-import { type ApiClient, createApiClient } from "../../src/cluster/api-client.ts";
+import { type ApiClient, createApiClient } from "../../src/kube/client/api-client.ts";
 import type { Binaries } from "./binaries.ts";
 import { type Child, startChild, untilReady } from "./child.ts";
 import { apiServerFlags, etcdFlags } from "./flags.ts";

@@ -3,8 +3,8 @@
  * 127.0.0.1, in a temporary folder of its own. Nothing is left of it when it is stopped, or when this process ends in
  * whatever way. Several can run side by side.
  */
-import type { Authority } from "../../src/cluster/certificates.ts";
-import type { ApiClient } from "../../src/cluster/api-client.ts";
+import type { Authority } from "../../src/certificates/certificates.ts";
+import type { ApiClient } from "../../src/kube/client/api-client.ts";
 import { type ApiServer, startApiServer, type Surroundings } from "./api-server.ts";
 import { findBinaries } from "./binaries.ts";
 import { type Child, killChildrenOf, startChild } from "./child.ts";

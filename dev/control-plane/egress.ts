@@ -4,7 +4,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { KeyPairPem } from "../../src/cluster/certificates.ts";
+import type { KeyPairPem } from "../../src/certificates/certificates.ts";
 import type { ControlPlaneFolder } from "./folder.ts";
 
 /** The files that operators mount; rendering them here is what keeps them from rotting. */

@@ -8,7 +8,7 @@ import {
   issueClientCertificate,
   issueServerCertificate,
   makeAuthority,
-} from "../../src/cluster/certificates.ts";
+} from "../../src/certificates/certificates.ts";
 import { auditPolicyYaml } from "./audit-policy.ts";
 import { standardUsers, tokenFile, type TokenUser } from "./users.ts";
 

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseDocument } from "yaml";
-import type { KeyPairPem } from "../../src/cluster/certificates.ts";
+import type { KeyPairPem } from "../../src/certificates/certificates.ts";
 
 /** The file that operators apply; rendering it here is what keeps it from rotting. */
 export const schedulerConfigFile = join(import.meta.dirname, "../../scheduler-config/kube-scheduler-config.yaml");

@@ -1,5 +1,5 @@
 /** The kube-schedulers of one control plane: none, one, or several under different scheduler names. */
-import { createApiClient } from "../../src/cluster/api-client.ts";
+import { createApiClient } from "../../src/kube/client/api-client.ts";
 import { answersOk, type Surroundings } from "./api-server.ts";
 import { type Child, startChild, untilReady } from "./child.ts";
 import { schedulerFlags } from "./flags.ts";

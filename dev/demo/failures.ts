@@ -1,5 +1,5 @@
 /** Failed starts, by the fingerprints of the herd (shared/problem.md): from container statuses and kubelet Events. */
-import { type KubeObject, recordOf, recordsOf, textOf } from "../../src/cluster/kube-json.ts";
+import { type KubeObject, recordOf, recordsOf, textOf } from "../../src/kube/parse/kube-json.ts";
 
 export type FailureKind =
   | "NamespacePathProc0"

@@ -2,10 +2,10 @@
  * Looks at a herd from outside: what the API server says of its pods and Events, never what Paceline says of itself.
  * The same eyes watch the paced and the unpaced run.
  */
-import type { ApiClient } from "../../src/cluster/api-client.ts";
-import { systemClock } from "../../src/cluster/clock.ts";
-import { type KubeObject, recordOf, recordsOf, textOf, timeOf } from "../../src/cluster/kube-json.ts";
-import { type Reflector, startReflector } from "../../src/cluster/reflector.ts";
+import type { ApiClient } from "../../src/kube/client/api-client.ts";
+import { systemClock } from "../../src/kube/clock.ts";
+import { type KubeObject, recordOf, recordsOf, textOf, timeOf } from "../../src/kube/parse/kube-json.ts";
+import { type Reflector, startReflector } from "../../src/kube/watch/reflector.ts";
 import { eventFailure, type FailureKind, startFailures } from "./failures.ts";
 
 /** What became of one pod; times in epoch ms. */

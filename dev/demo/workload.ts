@@ -2,9 +2,9 @@
  * The herd of issue #1651, in all its three kinds: Deployments that wait for room before the nodes join, DaemonSets that
  * meet the joining nodes, and a Deployment that is scaled up while they are young. Images differ in size and share nothing.
  */
-import type { ApiClient } from "../../src/cluster/api-client.ts";
+import type { ApiClient } from "../../src/kube/client/api-client.ts";
 import { GIB } from "../../src/simulate/model/constants.ts";
-import { modelAnnotations } from "../../src/simulate/node/pod-order.ts";
+import { modelAnnotations } from "../modelled-node/pod-order.ts";
 import type { ImageSpec } from "../../src/simulate/model/types.ts";
 
 export const NAMESPACE = "shop";

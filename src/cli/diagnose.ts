@@ -5,7 +5,7 @@ import { diagnose, type Diagnosis } from "../diagnose/diagnose.ts";
 import { rfc3339, timeOf } from "../diagnose/json.ts";
 import { jsonReport } from "../diagnose/report/json.ts";
 import { textReport } from "../diagnose/report/text.ts";
-import { UsageError } from "./usage-error.ts";
+import { UsageError } from "../api/usage-error.ts";
 
 interface DiagnoseFlags {
   readonly bin: { readonly text: string; readonly ms: number };

@@ -1,15 +1,15 @@
 /** `paceline doctor`: is a live cluster set up for herds, and is Paceline well in it? Reads only. */
 import { Command, InvalidArgumentError } from "commander";
 import { DEFAULT_NAMESPACE } from "../api/names.ts";
-import { createApiClient } from "../cluster/api-client.ts";
-import { ApiError } from "../cluster/api-error.ts";
-import { systemClock } from "../cluster/clock.ts";
-import { loadCredentials } from "../cluster/credentials.ts";
-import type { ClusterFacts } from "../diagnose/doctor/facts.ts";
-import { gatherCluster } from "../diagnose/doctor/gather/gather.ts";
-import { judge } from "../diagnose/doctor/judge/judge.ts";
-import { doctorJson, doctorText } from "../diagnose/doctor/report.ts";
-import { UsageError } from "./usage-error.ts";
+import { createApiClient } from "../kube/client/api-client.ts";
+import { ApiError } from "../kube/client/api-error.ts";
+import { systemClock } from "../kube/clock.ts";
+import { loadCredentials } from "../kube/client/credentials.ts";
+import type { ClusterFacts } from "../doctor/facts.ts";
+import { gatherCluster } from "../doctor/gather/gather.ts";
+import { judge } from "../doctor/judge/judge.ts";
+import { doctorJson, doctorText } from "../doctor/report.ts";
+import { UsageError } from "../api/usage-error.ts";
 
 interface DoctorFlags {
   readonly kubeconfig?: string;

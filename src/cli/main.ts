@@ -4,8 +4,8 @@
  * usage or unusable input.
  */
 import { Command, CommanderError } from "commander";
-import { UsageError } from "./usage-error.ts";
-import { version } from "./version.ts";
+import { UsageError } from "../api/usage-error.ts";
+import { version } from "../api/version.ts";
 
 /** A command, and how to get at the rest of it. */
 interface LazyCommand {

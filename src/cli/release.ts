@@ -2,9 +2,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Command } from "commander";
 import { DEFAULT_NAMESPACE, POLICY_CONFIG_MAP } from "../api/names.ts";
-import { createApiClient, type ApiClient } from "../cluster/api-client.ts";
-import { loadCredentials } from "../cluster/credentials.ts";
-import { removeWebhooks } from "../cluster/traces.ts";
+import { createApiClient, type ApiClient } from "../kube/client/api-client.ts";
+import { loadCredentials } from "../kube/client/credentials.ts";
+import { removeWebhooks } from "../kube/write/remove-webhooks.ts";
 import { parsePolicyConfigMap } from "../policy/parse.ts";
 import {
   planSweep,
@@ -14,7 +14,7 @@ import {
   type SweepResult,
   type SweepScope,
 } from "../release/sweep.ts";
-import { UsageError } from "./usage-error.ts";
+import { UsageError } from "../api/usage-error.ts";
 
 /** Where no policy can be read: the longest hold that any policy allows, and the default of `fence.maxSeconds`, in s. */
 const CAPS_WITHOUT_POLICY: SweepCaps = { holdSeconds: 540, fenceSeconds: 600 };

@@ -4,13 +4,13 @@ import { hostname } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { pino, type Logger } from "pino";
 import { DEFAULT_NAMESPACE } from "../api/names.ts";
-import { loadCredentials } from "../cluster/credentials.ts";
-import { startService, type Service } from "./service.ts";
-import type { AutomaticCertificates } from "./tls-feed.ts";
-import { UsageError } from "./usage-error.ts";
-import { version } from "./version.ts";
+import { loadCredentials } from "../kube/client/credentials.ts";
+import { startService, type Service } from "../service/service.ts";
+import type { AutomaticCertificates } from "../service/tls-feed.ts";
+import { UsageError } from "../api/usage-error.ts";
+import { version } from "../api/version.ts";
 
-export { startService, type Service, type ServiceOptions } from "./service.ts";
+export { startService, type Service, type ServiceOptions } from "../service/service.ts";
 
 /** 8443 needs no privilege; the Service maps 443 to it. */
 const DEFAULT_PORT = 8443;

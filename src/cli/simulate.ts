@@ -8,7 +8,7 @@ import { comparisonTable } from "../simulate/report/table.ts";
 import { builtinNames, builtinText } from "../simulate/scenario/builtin.ts";
 import { parseScenario } from "../simulate/scenario/parse.ts";
 import { showProgress } from "./progress.ts";
-import { UsageError } from "./usage-error.ts";
+import { UsageError } from "../api/usage-error.ts";
 
 interface SimulateFlags {
   readonly scenario?: string;

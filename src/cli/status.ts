@@ -6,13 +6,13 @@ import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import { Agent, request } from "undici";
 import { DEFAULT_NAMESPACE } from "../api/names.ts";
-import { createApiClient } from "../cluster/api-client.ts";
-import { systemClock } from "../cluster/clock.ts";
-import { loadCredentials } from "../cluster/credentials.ts";
+import { createApiClient } from "../kube/client/api-client.ts";
+import { systemClock } from "../kube/clock.ts";
+import { loadCredentials } from "../kube/client/credentials.ts";
 import type { StatusAnswer } from "../server/operations.ts";
-import { readClusterStatus } from "./status-reading.ts";
-import { statusProblems, statusText } from "./status-text.ts";
-import { UsageError } from "./usage-error.ts";
+import { readClusterStatus } from "../status/read-cluster.ts";
+import { statusProblems, statusText } from "../status/text.ts";
+import { UsageError } from "../api/usage-error.ts";
 
 interface StatusFlags {
   readonly namespace?: string;

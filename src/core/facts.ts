@@ -1,10 +1,10 @@
 /**
- * What decisions know of a cluster: a small, frozen extract of Pods and Nodes. src/cluster/facts.ts makes it from the
+ * What decisions know of a cluster: a small, frozen extract of Pods and Nodes. src/kube/parse/facts.ts makes it from the
  * API server's objects; the simulator makes it from its model. Equal pods share one {@link PodShape}, so that 150,000
  * pods fit into memory.
  */
 import type { HoldReason } from "../api/reasons.ts";
-import type { ImageName, NodeName, PodUID } from "./units.ts";
+import type { ImageName, NodeName, PodUID } from "./ids.ts";
 
 /** Amounts by resource name: cpu in millicores, memory and storage in bytes, pods and extended resources in units. */
 export type Resources = Readonly<Record<string, number>>;

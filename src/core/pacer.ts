@@ -3,30 +3,22 @@
  * {@link Pacer}; none of them decides by itself. Pure: time is an argument, nothing is awaited.
  */
 import type { PacingPolicy } from "../policy/schema.ts";
-import { admit } from "./admit.ts";
-import { Books } from "./books.ts";
+import { admit } from "./rules/pod-admission.ts";
+import { Books } from "./state/cluster-state.ts";
 import type { NodeFacts, NodeSample, PodFacts } from "./facts.ts";
-import type { LedgerChange } from "./ledger.ts";
-import { fetcherLimitOf } from "./judge.ts";
-import { afterFailure, afterSample, afterStart, boundLimit, type Limit, markUsed, type Start } from "./limit.ts";
-import { writesInFlight } from "./load.ts";
-import { freshSample } from "./books.ts";
-import { offer, score } from "./offer.ts";
-import { pacedPlaces, placeOf, SettledRoom } from "./places.ts";
-import { plan } from "./plan.ts";
-import { notePulls } from "./pulls.ts";
+import type { LedgerChange } from "./state/ledger.ts";
+import { fetcherLimitOf } from "./rules/start-checks.ts";
+import { afterFailure, afterSample, afterStart, boundLimit, type Limit, markUsed, type Start } from "./rules/limit.ts";
+import { writesInFlight } from "./state/load.ts";
+import { freshSample } from "./state/cluster-state.ts";
+import { offer, score } from "./rules/node-offer.ts";
+import { pacedPlaces, placeOf, SettledRoom } from "./placement/nodes-with-room.ts";
+import { plan } from "./plan/plan.ts";
+import { notePulls } from "./rules/pull-budget.ts";
 import { status, type Judged } from "./status.ts";
-import { SECOND_MS, type NodeName, type PodUID } from "./units.ts";
-import { keptOut } from "./waiting-holds.ts";
-import type { ClusterStatus, Held, LimitMove, Offer, Plan, Verdict } from "./verdict.ts";
-
-/** What an edge knows of this replica when it asks. */
-export interface ReplicaState {
-  /** The caches have been listed in full. */
-  readonly synced: boolean;
-  /** Some replica's Lease is fresh, so that what is held will be released. */
-  readonly leaderAlive: boolean;
-}
+import { SECOND_MS, type NodeName, type PodUID } from "./ids.ts";
+import { keptOut } from "./plan/hold-reasons.ts";
+import type { ClusterStatus, Held, LimitMove, Offer, Plan, ReplicaState, Verdict } from "./verdict.ts";
 
 export interface Pacer {
   setPolicy(policy: PacingPolicy): void;

@@ -1,13 +1,13 @@
 /** What the status page, `/status.json` and the metrics show: the core's own figures, not a second opinion. */
 import { holdReasons } from "../api/reasons.ts";
-import type { Books } from "./books.ts";
-import { paceOf } from "./books.ts";
+import type { Books } from "./state/cluster-state.ts";
+import { paceOf } from "./state/cluster-state.ts";
 import type { PodFacts } from "./facts.ts";
-import { drainSeconds, type NodeLoad } from "./load.ts";
-import { waitingSinceMs } from "./order.ts";
-import { pacedPlaces, type Place } from "./places.ts";
-import { SECOND_MS } from "./units.ts";
-import { keptOut } from "./waiting-holds.ts";
+import { drainSeconds, type NodeLoad } from "./state/load.ts";
+import { waitingSinceMs } from "./plan/order.ts";
+import { pacedPlaces, type Place } from "./placement/nodes-with-room.ts";
+import { SECOND_MS } from "./ids.ts";
+import { keptOut } from "./plan/hold-reasons.ts";
 import type { ClusterStatus, Held, Hold, NodeStatus } from "./verdict.ts";
 
 /** A plan's reasons count for this long, ms: a leader plans every few seconds; who has lost the lead judges no more. */

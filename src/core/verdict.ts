@@ -1,7 +1,7 @@
 /** The answers of the core. Every edge passes them on as they are; none keeps a verdict of its own. */
 import type { AllowReason, HoldReason, LiftReason, ReleaseReason } from "../api/reasons.ts";
 import type { NodeFacts, PodFacts } from "./facts.ts";
-import type { NodeName } from "./units.ts";
+import type { NodeName } from "./ids.ts";
 
 /** The pod may go on. */
 export interface Allow {
@@ -108,4 +108,12 @@ export interface ClusterStatus {
     readonly message: string;
     readonly heldSeconds: number;
   }[];
+}
+
+/** What an edge knows of this replica when it asks. */
+export interface ReplicaState {
+  /** The caches have been listed in full. */
+  readonly synced: boolean;
+  /** Some replica's Lease is fresh, so that what is held will be released. */
+  readonly leaderAlive: boolean;
 }

@@ -1,7 +1,7 @@
 /** JSON that others wrote, read without ever throwing. */
-import { recordOf, textOf } from "../cluster/kube-json.ts";
+import { recordOf, textOf } from "../kube/parse/kube-json.ts";
 
-export { isRecord, recordOf, recordsOf, textOf } from "../cluster/kube-json.ts";
+export { isRecord, recordOf, recordsOf, textOf } from "../kube/parse/kube-json.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
 

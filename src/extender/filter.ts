@@ -4,7 +4,8 @@
  */
 import { askedNodes, type ExtenderArgs, type ExtenderFilterResult } from "../api/extender.ts";
 import type { PodFacts } from "../core/facts.ts";
-import type { Pacer, ReplicaState } from "../core/pacer.ts";
+import type { Pacer } from "../core/pacer.ts";
+import type { ReplicaState } from "../core/verdict.ts";
 import type { Hold, Offer } from "../core/verdict.ts";
 
 /** Reads the pod inside ExtenderArgs. */

@@ -1,12 +1,12 @@
 /** Carries one decision to the API server and brings back what the object is now, as facts. */
 import type { NodeFacts, PodFacts } from "../core/facts.ts";
 import type { FenceAction, Release } from "../core/verdict.ts";
-import type { ApiClient } from "../cluster/api-client.ts";
-import { nodeFacts, podFacts } from "../cluster/facts.ts";
-import type { KubeObject } from "../cluster/kube-json.ts";
-import type { ShapeInterner } from "../cluster/shape-interner.ts";
-import { adoptFence, annotateHold, liftFence, releasePod } from "../cluster/writes.ts";
-import type { HoldNow, Write } from "../cluster/writes.ts";
+import type { ApiClient } from "../kube/client/api-client.ts";
+import { nodeFacts, podFacts } from "../kube/parse/facts.ts";
+import type { KubeObject } from "../kube/parse/kube-json.ts";
+import type { ShapeInterner } from "../kube/parse/shape-interner.ts";
+import { adoptFence, annotateHold, liftFence, releasePod } from "../kube/write/writes.ts";
+import type { HoldNow, Write } from "../kube/write/writes.ts";
 
 /** What came of it; `facts` are those of the object as it is now. */
 export type Outcome<Facts> =

@@ -1,6 +1,6 @@
 /** Decides which held pods are told anew why they wait: in their annotation, and once per reason in an Event. */
 import type { HoldReason } from "../api/reasons.ts";
-import type { PodUID } from "../core/units.ts";
+import type { PodUID } from "../core/ids.ts";
 import type { Held } from "../core/verdict.ts";
 
 /** A pod that is let go within this time is not told why it waited. Assumed: people look after seconds, not before. */

@@ -3,10 +3,10 @@
  * pacer plans, this applies. Whatever it does not manage shows up in the next plan again; it keeps no state of its own
  * that a restart could lose.
  */
-import { ApiError } from "../cluster/api-error.ts";
-import type { Clock } from "../cluster/clock.ts";
-import type { EventRecorder } from "../cluster/events.ts";
-import type { Log } from "../cluster/log.ts";
+import { ApiError } from "../kube/client/api-error.ts";
+import type { Clock } from "../kube/clock.ts";
+import type { EventRecorder } from "../kube/write/events.ts";
+import type { Log } from "../kube/log.ts";
 import type { PodFacts } from "../core/facts.ts";
 import type { Pacer } from "../core/pacer.ts";
 import type { FenceAction, Plan, Release } from "../core/verdict.ts";

@@ -1,5 +1,5 @@
 /** Which writes wait after a failure, each for itself. */
-import { backoffMs } from "../cluster/backoff.ts";
+import { backoffMs } from "../kube/client/backoff.ts";
 
 /** A refused write is tried again after 100 ms, doubled up to 10 s: a hold cap of 300 s still sees many attempts. */
 const LIMITS = { firstMs: 100, longestMs: 10_000 };

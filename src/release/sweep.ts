@@ -3,15 +3,15 @@
  * It needs nothing but the API server, so that it works while every replica is dead.
  */
 import { GATE } from "../api/names.ts";
-import type { ApiClient } from "../cluster/api-client.ts";
-import { nodeFacts, podFacts } from "../cluster/facts.ts";
-import { recordOf, recordsOf, type KubeObject } from "../cluster/kube-json.ts";
-import { listPages } from "../cluster/list-pages.ts";
-import { createShapeInterner } from "../cluster/shape-interner.ts";
-import { liftFence, releasePod, type Write } from "../cluster/writes.ts";
+import type { ApiClient } from "../kube/client/api-client.ts";
+import { nodeFacts, podFacts } from "../kube/parse/facts.ts";
+import { recordOf, recordsOf, type KubeObject } from "../kube/parse/kube-json.ts";
+import { listPages } from "../kube/client/list-pages.ts";
+import { createShapeInterner } from "../kube/parse/shape-interner.ts";
+import { liftFence, releasePod, type Write } from "../kube/write/writes.ts";
 import type { NodeFacts, PodFacts } from "../core/facts.ts";
-import { waitingSinceMs } from "../core/order.ts";
-import { SECOND_MS } from "../core/units.ts";
+import { waitingSinceMs } from "../core/plan/order.ts";
+import { SECOND_MS } from "../core/ids.ts";
 
 /** What to take away. */
 export interface SweepScope {

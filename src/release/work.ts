@@ -1,5 +1,5 @@
 /** One write that the leader wants done, and what may be begun while others are still on their way. Pure. */
-import type { NodeName } from "../core/units.ts";
+import type { NodeName } from "../core/ids.ts";
 import type { FenceAction, Held, Plan, Release } from "../core/verdict.ts";
 
 export type Work =

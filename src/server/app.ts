@@ -1,42 +1,12 @@
 /** The HTTP surface: webhooks, extender and operations on one port. Composes the edges, decides nothing, does not listen. */
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  fastify,
-  LogController,
-  type FastifyBaseLogger,
-  type FastifyError,
-  type FastifyInstance,
-  type FastifyServerOptions,
-} from "fastify";
-import type { FormatHold, ToPodFacts } from "../admission/pods.ts";
-import type { SchedulerNameOptions } from "../admission/scheduler-name.ts";
-import type { Pacer } from "../core/pacer.ts";
-import type { Metrics } from "./metrics.ts";
+import { fastify, LogController, type FastifyError, type FastifyInstance, type FastifyServerOptions } from "fastify";
+import type { AppDependencies } from "./dependencies.ts";
 import { operationsRoutes } from "./operations.ts";
 import { reporters } from "./reports.ts";
 import { schedulerRoutes } from "./scheduler.ts";
-import type { ServiceState } from "./state.ts";
 import type { TlsMaterial } from "./tls.ts";
 import { webhookRoutes } from "./webhooks.ts";
-
-export interface AppDependencies {
-  readonly pacer: Pacer;
-  readonly toPodFacts: ToPodFacts;
-  readonly formatHold: FormatHold;
-  readonly state: ServiceState;
-  readonly metrics: Metrics;
-  readonly now: () => number;
-  readonly version: string;
-  readonly log: FastifyBaseLogger;
-  /** Without it the server speaks plain HTTP (loopback, tests). */
-  readonly tls?: TlsMaterial | undefined;
-  /** The webhooks' routes demand a client certificate too, not only the extender's. */
-  readonly webhookClients?: boolean | undefined;
-  /** What `/mutate/scheduler` gives to pods; without it there is no such route. */
-  readonly secondScheduler?: Pick<SchedulerNameOptions, "schedulerName" | "isAlive"> | undefined;
-  /** Once true, every answer closes its connection, so that callers turn to another replica. */
-  readonly isLeaving?: (() => boolean) | undefined;
-}
 
 /** Largest request body, in bytes: above the API server's own limit for an object (about 1.5 MiB in etcd) with its envelope. */
 export const BODY_LIMIT_BYTES = 4 * 1_048_576;

@@ -1,6 +1,6 @@
 /** Routes for people and probes: health, readiness, metrics, status. */
 import type { FastifyInstance } from "fastify";
-import type { AppDependencies } from "./app.ts";
+import type { AppDependencies } from "./dependencies.ts";
 import { pageRoutes } from "./page.ts";
 import { missingForReady, type LeaderState } from "./state.ts";
 import type { ClusterStatus } from "../core/verdict.ts";

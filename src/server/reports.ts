@@ -1,8 +1,8 @@
 /** What the handlers report, as metrics and log lines: one line at info for each hold, all else at debug. */
 import type { FastifyBaseLogger } from "fastify";
-import type { NodeAdmissionReport } from "../admission/nodes.ts";
-import type { PodAdmissionReport } from "../admission/pods.ts";
-import type { SchedulerNameReport } from "../admission/scheduler-name.ts";
+import type { NodeAdmissionReport } from "../webhooks/nodes.ts";
+import type { PodAdmissionReport } from "../webhooks/pods.ts";
+import type { SchedulerNameReport } from "../webhooks/scheduler-name.ts";
 import type { PodFacts } from "../core/facts.ts";
 import type { FilterReport } from "../extender/filter.ts";
 import type { LimitMove } from "../core/verdict.ts";

@@ -6,7 +6,7 @@ import type { FastifyInstance } from "fastify";
 import { parseExtenderArgs } from "../api/extender.ts";
 import { schedulerFilter } from "../extender/filter.ts";
 import { schedulerPrioritize } from "../extender/prioritize.ts";
-import type { AppDependencies } from "./app.ts";
+import type { AppDependencies } from "./dependencies.ts";
 import { demandClientCertificate } from "./client-certificate.ts";
 import type { Reporters } from "./reports.ts";
 import { timed } from "./timed.ts";

@@ -1,6 +1,6 @@
 /** What the HTTP surface shows of the service besides the pacer's own status. The composition root provides it. */
-import type { NodeName } from "../core/units.ts";
-import type { ReplicaState } from "../core/pacer.ts";
+import type { NodeName } from "../core/ids.ts";
+import type { ReplicaState } from "../core/verdict.ts";
 import type { PacingPolicy } from "../policy/schema.ts";
 
 /** Who leads. */

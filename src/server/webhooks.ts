@@ -9,11 +9,11 @@ import {
   type AdmissionRequest,
   type AdmissionResponse,
 } from "../api/admission-review.ts";
-import { nodeAdmission } from "../admission/nodes.ts";
-import { podAdmission } from "../admission/pods.ts";
-import { admitPolicy } from "../admission/policy.ts";
-import { schedulerNameAdmission } from "../admission/scheduler-name.ts";
-import type { AppDependencies } from "./app.ts";
+import { nodeAdmission } from "../webhooks/nodes.ts";
+import { podAdmission } from "../webhooks/pods.ts";
+import { admitPolicy } from "../webhooks/policy.ts";
+import { schedulerNameAdmission } from "../webhooks/scheduler-name.ts";
+import type { AppDependencies } from "./dependencies.ts";
 import { demandClientCertificate } from "./client-certificate.ts";
 import type { Handler } from "./metrics.ts";
 import { timed } from "./timed.ts";

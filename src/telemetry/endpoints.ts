@@ -1,5 +1,5 @@
 /** Where the exporters of a Service are, by node, from EndpointSlices. Pure but for its own memory. */
-import type { NodeName } from "../core/units.ts";
+import type { NodeName } from "../core/ids.ts";
 
 /** One slice's ready addresses by node. */
 export type SliceAddresses = ReadonlyMap<NodeName, string>;

@@ -2,7 +2,7 @@
  * Telemetry from each node's kubelet, through the API server's proxy: for clusters without node_exporter. The API server
  * carries every byte, so few are asked at a time, and nodes that are not paced seldom.
  */
-import type { NodeName } from "../core/units.ts";
+import type { NodeName } from "../core/ids.ts";
 import type { TelemetryOf } from "../policy/telemetry.ts";
 import { startRounds } from "./rounds.ts";
 import {

@@ -1,6 +1,6 @@
 /** Telemetry straight from each node's node_exporter. */
 import { isIPv6 } from "node:net";
-import type { NodeName } from "../core/units.ts";
+import type { NodeName } from "../core/ids.ts";
 import type { TelemetryOf } from "../policy/telemetry.ts";
 import { createAccess } from "./access.ts";
 import type { CounterSnapshot } from "./counters.ts";

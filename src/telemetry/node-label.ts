@@ -1,5 +1,5 @@
 /** Which node a series is of, from the value of one label: the node's name or its address, with or without a port. */
-import type { NodeName } from "../core/units.ts";
+import type { NodeName } from "../core/ids.ts";
 import type { TelemetryTarget } from "./source.ts";
 
 /** A port behind a name, an IPv4 address, or an IPv6 address in brackets. */

@@ -1,6 +1,6 @@
 /** Telemetry from Prometheus, or anything with its API: one query for all nodes in each round. */
 import type { NodeSample } from "../core/facts.ts";
-import type { NodeName } from "../core/units.ts";
+import type { NodeName } from "../core/ids.ts";
 import type { TelemetryOf } from "../policy/telemetry.ts";
 import { createAccess, type AccessKeeper } from "./access.ts";
 import { exchange } from "./exchange.ts";

@@ -1,5 +1,5 @@
 /** One lane of questions: a round's targets, asked evenly over a time, a bounded number in flight. */
-import type { NodeName } from "../core/units.ts";
+import type { NodeName } from "../core/ids.ts";
 import type { TelemetryRound, TelemetryTarget } from "./source.ts";
 
 export interface LaneRound {

@@ -4,7 +4,7 @@
  * asked at even distances. At most one question per node is in flight, and a bounded number in all; nodes that failed
  * of late are asked ever less often and in a lane of their own, so that a thousand dead nodes delay no living one.
  */
-import type { NodeName } from "../core/units.ts";
+import type { NodeName } from "../core/ids.ts";
 import { type Lane, createLane } from "./round-lane.ts";
 import type { TelemetryRound, TelemetryTarget } from "./source.ts";
 

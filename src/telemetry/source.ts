@@ -3,7 +3,7 @@
  * query for all, through the API server); all hand their figures to the same sink.
  */
 import type { NodeSample } from "../core/facts.ts";
-import type { NodeName } from "../core/units.ts";
+import type { NodeName } from "../core/ids.ts";
 import type { TelemetrySource as SourceName } from "../policy/telemetry.ts";
 
 /** A node that figures are wanted of. */

@@ -7,14 +7,14 @@ import Fastify from "fastify";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { findHelm } from "../../dev/chart/helm.ts";
 import { startControlPlane, type ControlPlane } from "../../dev/control-plane/control-plane.ts";
-import { startService, type Service } from "../../src/cli/service.ts";
+import { startService, type Service } from "../../src/service/service.ts";
 import {
   issueClientCertificate,
   makeAuthority,
   type Authority,
   type KeyPairPem,
-} from "../../src/cluster/certificates.ts";
-import type { KubeObject } from "../../src/cluster/kube-json.ts";
+} from "../../src/certificates/certificates.ts";
+import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
 import { eventually } from "../support/control-plane.ts";
 import {
   accountToken,

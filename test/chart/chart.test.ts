@@ -6,7 +6,7 @@ import { CHART, findHelm, helmText } from "../../dev/chart/helm.ts";
 import { drifted } from "../../dev/chart/manifests.ts";
 import { observe } from "../../dev/demo/observer.ts";
 import { startControlPlane, type ControlPlane } from "../../dev/control-plane/control-plane.ts";
-import type { KubeObject } from "../../src/cluster/kube-json.ts";
+import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
 import { eventually } from "../support/control-plane.ts";
 import {
   applyAll,
@@ -119,7 +119,7 @@ describe("charts/paceline", () => {
     console.log(`verbs used: ${used.toSorted().join(", ")}`);
     expect(used.filter((one) => !granted.includes(one))).toEqual([]);
     // What only an unlucky moment needs is named here, with the place in the code.
-    const rare = ["get /pods"]; // rewrite in src/cluster/writes.ts, after a conflict
+    const rare = ["get /pods"]; // rewrite in src/kube/write/writes.ts, after a conflict
     expect(granted.filter((one) => !used.includes(one) && !rare.includes(one))).toEqual([]);
     expect((await canI(cp, "paceline")).toSorted()).toEqual((await documentedRights()).toSorted());
     for (const { process: child } of replicas) await child.kill();

@@ -12,7 +12,7 @@ import { startControlPlane, type ControlPlane } from "../../dev/control-plane/co
 import { freePort } from "../../dev/control-plane/ports.ts";
 import { observe } from "../../dev/demo/observer.ts";
 import { MAIN } from "../../dev/service.ts";
-import { recordOf, textOf, type KubeObject } from "../../src/cluster/kube-json.ts";
+import { recordOf, textOf, type KubeObject } from "../../src/kube/parse/kube-json.ts";
 import { eventually } from "../support/control-plane.ts";
 import { allReady, createPods, lightNode, lightPod, podsPath } from "../support/herd.ts";
 import {

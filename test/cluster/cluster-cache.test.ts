@@ -2,14 +2,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { startControlPlane } from "../../dev/control-plane/control-plane.ts";
 import type { ControlPlane } from "../../dev/control-plane/control-plane.ts";
-import { createApiClient } from "../../src/cluster/api-client.ts";
-import type { ApiClient } from "../../src/cluster/api-client.ts";
-import { systemClock } from "../../src/cluster/clock.ts";
-import { podFacts } from "../../src/cluster/facts.ts";
-import { silentLog } from "../../src/cluster/log.ts";
-import { startReflector } from "../../src/cluster/reflector.ts";
-import type { Reflector, ReflectorLimits } from "../../src/cluster/reflector.ts";
-import { createShapeInterner } from "../../src/cluster/shape-interner.ts";
+import { createApiClient } from "../../src/kube/client/api-client.ts";
+import type { ApiClient } from "../../src/kube/client/api-client.ts";
+import { systemClock } from "../../src/kube/clock.ts";
+import { podFacts } from "../../src/kube/parse/facts.ts";
+import { silentLog } from "../../src/kube/log.ts";
+import { startReflector } from "../../src/kube/watch/reflector.ts";
+import type { Reflector } from "../../src/kube/watch/reflector.ts";
+import type { ReflectorLimits } from "../../src/kube/watch/reflector-options.ts";
+import { createShapeInterner } from "../../src/kube/parse/shape-interner.ts";
 import type { PodFacts } from "../../src/core/facts.ts";
 import { startCutProxy } from "../support/cut-proxy.ts";
 

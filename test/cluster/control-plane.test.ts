@@ -8,9 +8,9 @@ import { createInterface } from "node:readline";
 import { TLSSocket } from "node:tls";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type ControlPlane, startControlPlane } from "../../dev/control-plane/control-plane.ts";
-import { createApiClient } from "../../src/cluster/api-client.ts";
-import { issueClientCertificate, issueServerCertificate } from "../../src/cluster/certificates.ts";
-import type { KubeObject } from "../../src/cluster/kube-json.ts";
+import { createApiClient } from "../../src/kube/client/api-client.ts";
+import { issueClientCertificate, issueServerCertificate } from "../../src/certificates/certificates.ts";
+import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
 import { createBareNode, eventually, podNamed, processesMentioning } from "../support/control-plane.ts";
 
 const pods = "/api/v1/namespaces/default/pods";

@@ -10,10 +10,10 @@ import type { ControlPlane } from "../../dev/control-plane/control-plane.ts";
 import { startControlPlane } from "../../dev/control-plane/control-plane.ts";
 import { installAccess, installWebhooks } from "../../dev/install.ts";
 import { MAIN, startServiceProcess } from "../../dev/service.ts";
-import type { KubeObject } from "../../src/cluster/kube-json.ts";
+import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
 import { MIB } from "../../src/simulate/model/constants.ts";
-import type { ModelledNode, ModelledNodes } from "../../src/simulate/node/modelled-node.ts";
-import { startModelledNodes } from "../../src/simulate/node/modelled-node.ts";
+import type { ModelledNode, ModelledNodes } from "../../dev/modelled-node/modelled-node.ts";
+import { startModelledNodes } from "../../dev/modelled-node/modelled-node.ts";
 import { eventually, podNamed } from "../support/control-plane.ts";
 import { isReady, limitOf } from "../support/paced-cluster.ts";
 

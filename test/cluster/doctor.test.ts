@@ -14,10 +14,10 @@ import { newToken } from "../../dev/control-plane/users.ts";
 import { applyPolicy, installAccess, installWebhooks } from "../../dev/install.ts";
 import { MAIN, startServiceProcess } from "../../dev/service.ts";
 import { FENCE_TAINT_KEY, GATE } from "../../src/api/names.ts";
-import { makeAuthority } from "../../src/cluster/certificates.ts";
-import type { ModelledNode, ModelledNodeOptions } from "../../src/simulate/node/modelled-node.ts";
-import { startModelledNode } from "../../src/simulate/node/modelled-node.ts";
-import { outsideAddress } from "../../src/simulate/node/outside-address.ts";
+import { makeAuthority } from "../../src/certificates/certificates.ts";
+import type { ModelledNode, ModelledNodeOptions } from "../../dev/modelled-node/modelled-node.ts";
+import { startModelledNode } from "../../dev/modelled-node/modelled-node.ts";
+import { outsideAddress } from "../../dev/modelled-node/outside-address.ts";
 import { eventually, podNamed } from "../support/control-plane.ts";
 
 const PODS = "/api/v1/namespaces/default/pods";

@@ -4,8 +4,8 @@ import { type ControlPlane, startControlPlane } from "../../dev/control-plane/co
 import { observe } from "../../dev/demo/observer.ts";
 import { installAccess } from "../../dev/install.ts";
 import { extenderOf, type RunningService, startServiceProcess } from "../../dev/service.ts";
-import type { ApiClient } from "../../src/cluster/api-client.ts";
-import { startModelledNodes } from "../../src/simulate/node/modelled-node.ts";
+import type { ApiClient } from "../../src/kube/client/api-client.ts";
+import { startModelledNodes } from "../../dev/modelled-node/modelled-node.ts";
 import { eventually } from "../support/control-plane.ts";
 import { allReady, createNamespace, createPods, fixedPolicy, IMAGE, listPods } from "../support/herd.ts";
 import { readStarts } from "../support/start-witness.ts";

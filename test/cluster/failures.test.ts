@@ -6,7 +6,7 @@ import { observe } from "../../dev/demo/observer.ts";
 import { installAccess, installWebhooks } from "../../dev/install.ts";
 import { extenderOf, type RunningService, startServiceProcess } from "../../dev/service.ts";
 import { GATE } from "../../src/api/names.ts";
-import type { ApiClient } from "../../src/cluster/api-client.ts";
+import type { ApiClient } from "../../src/kube/client/api-client.ts";
 import { eventually } from "../support/control-plane.ts";
 import {
   allReady,

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FENCE_TAINT_KEY } from "../../src/api/names.ts";
-import { recordOf } from "../../src/cluster/kube-json.ts";
+import { recordOf } from "../../src/kube/parse/kube-json.ts";
 import { peakInStartup } from "../support/audit-peak.ts";
 import { eventually } from "../support/control-plane.ts";
 import {

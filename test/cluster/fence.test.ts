@@ -8,8 +8,8 @@ import { observe, type Observer } from "../../dev/demo/observer.ts";
 import { installAccess, installWebhooks } from "../../dev/install.ts";
 import { type RunningService, startServiceProcess } from "../../dev/service.ts";
 import { FENCE_TAINT_KEY, GATE } from "../../src/api/names.ts";
-import type { ApiClient } from "../../src/cluster/api-client.ts";
-import { startModelledNodes } from "../../src/simulate/node/modelled-node.ts";
+import type { ApiClient } from "../../src/kube/client/api-client.ts";
+import { startModelledNodes } from "../../dev/modelled-node/modelled-node.ts";
 import { readStarts } from "../support/start-witness.ts";
 import { eventually } from "../support/control-plane.ts";
 import {

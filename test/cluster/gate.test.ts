@@ -5,7 +5,7 @@ import { observe } from "../../dev/demo/observer.ts";
 import { applyPolicy, installAccess, installWebhooks } from "../../dev/install.ts";
 import { type RunningService, startServiceProcess } from "../../dev/service.ts";
 import { GATE, HOLD_ANNOTATION } from "../../src/api/names.ts";
-import type { ApiClient } from "../../src/cluster/api-client.ts";
+import type { ApiClient } from "../../src/kube/client/api-client.ts";
 import { readStarts } from "../support/start-witness.ts";
 import { eventually } from "../support/control-plane.ts";
 import {

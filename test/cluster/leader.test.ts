@@ -2,12 +2,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startControlPlane } from "../../dev/control-plane/control-plane.ts";
 import type { ControlPlane } from "../../dev/control-plane/control-plane.ts";
-import { createApiClient } from "../../src/cluster/api-client.ts";
-import type { ApiClient } from "../../src/cluster/api-client.ts";
-import { steadyClock } from "../../src/cluster/clock.ts";
-import { startLeaderElection } from "../../src/cluster/lease.ts";
-import type { LeaderElection } from "../../src/cluster/lease.ts";
-import { silentLog } from "../../src/cluster/log.ts";
+import { createApiClient } from "../../src/kube/client/api-client.ts";
+import type { ApiClient } from "../../src/kube/client/api-client.ts";
+import { steadyClock } from "../../src/kube/clock.ts";
+import { startLeaderElection } from "../../src/kube/leader/lease.ts";
+import type { LeaderElection } from "../../src/kube/leader/lease.ts";
+import { silentLog } from "../../src/kube/log.ts";
 
 /** A tenth of the real ones, so that the test takes seconds. */
 const TIMES = { durationMs: 3_000, renewDeadlineMs: 2_000, retryMs: 300 };

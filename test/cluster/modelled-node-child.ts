@@ -1,7 +1,7 @@
 /** Starts two nodes, waits until they are Ready, stops them. Must end by itself, soon; otherwise it ends with 1. */
-import { createApiClient } from "../../src/cluster/api-client.ts";
-import { loadCredentials } from "../../src/cluster/credentials.ts";
-import { startModelledNodes } from "../../src/simulate/node/modelled-node.ts";
+import { createApiClient } from "../../src/kube/client/api-client.ts";
+import { loadCredentials } from "../../src/kube/client/credentials.ts";
+import { startModelledNodes } from "../../dev/modelled-node/modelled-node.ts";
 
 const [, , kubeconfig = ""] = process.argv;
 const client = createApiClient(await loadCredentials({ kubeconfig }, process.env));

@@ -3,13 +3,13 @@ import { once } from "node:events";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ControlPlane } from "../../dev/control-plane/control-plane.ts";
 import { startControlPlane } from "../../dev/control-plane/control-plane.ts";
-import type { KubeObject } from "../../src/cluster/kube-json.ts";
+import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
 import { defaultPolicy } from "../../src/policy/parse.ts";
 import { nodeExporterSource } from "../../src/telemetry/node-exporter.ts";
 import { MIB } from "../../src/simulate/model/constants.ts";
 import { CREATE_CANCELED, STATE_TIMED_OUT } from "../../src/simulate/model/messages.ts";
-import type { ModelledNode, ModelledNodeOptions } from "../../src/simulate/node/modelled-node.ts";
-import { startModelledNode, startModelledNodes } from "../../src/simulate/node/modelled-node.ts";
+import type { ModelledNode, ModelledNodeOptions } from "../../dev/modelled-node/modelled-node.ts";
+import { startModelledNode, startModelledNodes } from "../../dev/modelled-node/modelled-node.ts";
 import { eventually, podNamed } from "../support/control-plane.ts";
 
 const pods = "/api/v1/namespaces/default/pods";

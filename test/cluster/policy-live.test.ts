@@ -4,8 +4,8 @@ import { type ControlPlane, startControlPlane } from "../../dev/control-plane/co
 import { applyPolicy, installAccess, installWebhooks, uninstallWebhooks } from "../../dev/install.ts";
 import { type RunningService, startServiceProcess } from "../../dev/service.ts";
 import { DEFAULT_NAMESPACE, GATE, POLICY_CONFIG_MAP, POLICY_KEY } from "../../src/api/names.ts";
-import { ApiError } from "../../src/cluster/api-error.ts";
-import type { ApiClient } from "../../src/cluster/api-client.ts";
+import { ApiError } from "../../src/kube/client/api-error.ts";
+import type { ApiClient } from "../../src/kube/client/api-client.ts";
 import { eventually } from "../support/control-plane.ts";
 import { allReady, createNamespace, createPods, fixedPolicy, lightNode, listPods } from "../support/herd.ts";
 import { readStarts } from "../support/start-witness.ts";

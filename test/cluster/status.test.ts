@@ -7,8 +7,8 @@ import { type ControlPlane, startControlPlane } from "../../dev/control-plane/co
 import { installAccess } from "../../dev/install.ts";
 import { MAIN, startServiceProcess } from "../../dev/service.ts";
 import { GATE, HOLD_ANNOTATION } from "../../src/api/names.ts";
-import { formatHold } from "../../src/cluster/annotations.ts";
-import { nodeName } from "../../src/core/units.ts";
+import { formatHold } from "../../src/kube/parse/annotations.ts";
+import { nodeName } from "../../src/core/ids.ts";
 import type { StatusAnswer } from "../../src/server/operations.ts";
 import { createBareNode, eventually } from "../support/control-plane.ts";
 import { fixedPolicy, podsPath } from "../support/herd.ts";

@@ -2,11 +2,11 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { createTelemetryFeed } from "../../src/cli/telemetry-feed.ts";
-import { createApiClient } from "../../src/cluster/api-client.ts";
-import { issueServerCertificate, makeAuthority } from "../../src/cluster/certificates.ts";
-import { systemClock } from "../../src/cluster/clock.ts";
-import { silentLog } from "../../src/cluster/log.ts";
+import { createTelemetryFeed } from "../../src/service/telemetry-feed.ts";
+import { createApiClient } from "../../src/kube/client/api-client.ts";
+import { issueServerCertificate, makeAuthority } from "../../src/certificates/certificates.ts";
+import { systemClock } from "../../src/kube/clock.ts";
+import { silentLog } from "../../src/kube/log.ts";
 import type { NodeSample } from "../../src/core/facts.ts";
 import { createPacer } from "../../src/core/pacer.ts";
 import { defaultPolicy } from "../../src/policy/parse.ts";

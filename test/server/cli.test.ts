@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { version } from "../../src/cli/version.ts";
+import { version } from "../../src/api/version.ts";
 import { recorded } from "../support/app.ts";
 
 const MAIN = join(import.meta.dirname, "../../src/cli/main.ts");

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { FastifyBaseLogger } from "fastify";
 import { describe, expect, it } from "vitest";
 import { allowReasons, holdReasons, liftReasons, releaseReasons } from "../../src/api/reasons.ts";
-import { nodeName } from "../../src/core/units.ts";
+import { nodeName } from "../../src/core/ids.ts";
 import { countRelease } from "../../src/server/metrics.ts";
 import { testApp } from "../support/app.ts";
 import { reportLimitMoves } from "../../src/server/reports.ts";

@@ -9,8 +9,8 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as pause } from "node:timers/promises";
-import { createApiClient, type ApiClient } from "../../src/cluster/api-client.ts";
-import { issueServerCertificate } from "../../src/cluster/certificates.ts";
+import { createApiClient, type ApiClient } from "../../src/kube/client/api-client.ts";
+import { issueServerCertificate } from "../../src/certificates/certificates.ts";
 import { startControlPlane } from "../../dev/control-plane/control-plane.ts";
 import { installAccess, installWebhooks, applyPolicy } from "../../dev/install.ts";
 

@@ -3,7 +3,7 @@
  * that is neither our code nor our metrics.
  */
 import { readFileSync } from "node:fs";
-import { recordOf, recordsOf, textOf } from "../../src/cluster/kube-json.ts";
+import { recordOf, recordsOf, textOf } from "../../src/kube/parse/kube-json.ts";
 
 interface Moment {
   readonly atMs: number;

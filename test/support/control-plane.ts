@@ -1,7 +1,7 @@
 /** What tests on a real control plane share: waiting for an effect, and a node that is Ready without a kubelet. */
 import { execFileSync } from "node:child_process";
-import type { ApiClient } from "../../src/cluster/api-client.ts";
-import type { KubeObject } from "../../src/cluster/kube-json.ts";
+import type { ApiClient } from "../../src/kube/client/api-client.ts";
+import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
 
 /**
  * Asks `probe` every 50 ms until it returns something other than undefined or false, and returns that.

@@ -1,5 +1,5 @@
 /** A clock that stands still until a test moves it. */
-import type { Clock } from "../../src/cluster/clock.ts";
+import type { Clock } from "../../src/kube/clock.ts";
 
 export interface FakeClock extends Clock {
   /** Runs every timer that falls due within `ms`, in order, and lets promises settle after each. */

@@ -1,11 +1,11 @@
 /** Herds of light pods for tests on the real control plane: their images are on the node, their starts take half a second. */
 import type { ControlPlane } from "../../dev/control-plane/control-plane.ts";
 import type { PolicyDraft } from "../../dev/install.ts";
-import type { ApiClient } from "../../src/cluster/api-client.ts";
-import type { KubeObject } from "../../src/cluster/kube-json.ts";
-import { modelAnnotations } from "../../src/simulate/node/pod-order.ts";
-import type { ModelledNode, ModelledNodeOptions } from "../../src/simulate/node/modelled-node.ts";
-import { startModelledNode } from "../../src/simulate/node/modelled-node.ts";
+import type { ApiClient } from "../../src/kube/client/api-client.ts";
+import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
+import { modelAnnotations } from "../../dev/modelled-node/pod-order.ts";
+import type { ModelledNode, ModelledNodeOptions } from "../../dev/modelled-node/modelled-node.ts";
+import { startModelledNode } from "../../dev/modelled-node/modelled-node.ts";
 import { eventually } from "./control-plane.ts";
 
 export const IMAGE = "registry.example/app:1";

@@ -12,9 +12,9 @@ import type { Child } from "../../dev/control-plane/child.ts";
 import type { ControlPlane } from "../../dev/control-plane/control-plane.ts";
 import { freePort } from "../../dev/control-plane/ports.ts";
 import { MAIN } from "../../dev/service.ts";
-import type { ApiClient } from "../../src/cluster/api-client.ts";
-import { issueServerCertificate } from "../../src/cluster/certificates.ts";
-import type { KubeObject } from "../../src/cluster/kube-json.ts";
+import type { ApiClient } from "../../src/kube/client/api-client.ts";
+import { issueServerCertificate } from "../../src/certificates/certificates.ts";
+import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
 
 const run = promisify(execFile);
 

@@ -2,13 +2,13 @@
  * A cluster in memory, for the release loop: objects with resourceVersions, writes that take time and may fail, a watch
  * that lags, a scheduler that binds what is released, and pods that take a while to start. Driven by a fake clock.
  */
-import { ApiError } from "../../src/cluster/api-error.ts";
-import type { Clock } from "../../src/cluster/clock.ts";
+import { ApiError } from "../../src/kube/client/api-error.ts";
+import type { Clock } from "../../src/kube/clock.ts";
 import type { NodeFacts, PodFacts } from "../../src/core/facts.ts";
-import type { PodUID } from "../../src/core/units.ts";
+import type { PodUID } from "../../src/core/ids.ts";
 import type { Pacer } from "../../src/core/pacer.ts";
 import type { FenceAction, Release } from "../../src/core/verdict.ts";
-import type { HoldNow } from "../../src/cluster/writes.ts";
+import type { HoldNow } from "../../src/kube/write/writes.ts";
 import type { Apply, Outcome } from "../../src/release/apply.ts";
 import { changed } from "./core-facts.ts";
 

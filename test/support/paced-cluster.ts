@@ -15,10 +15,10 @@ import {
   serviceToken,
   type WebhookLever,
 } from "../../dev/install.ts";
-import { issueServerCertificate } from "../../src/cluster/certificates.ts";
-import { type KubeObject, recordOf, recordsOf, textOf } from "../../src/cluster/kube-json.ts";
-import type { ModelledNodes } from "../../src/simulate/node/modelled-node.ts";
-import { startModelledNodes } from "../../src/simulate/node/modelled-node.ts";
+import { issueServerCertificate } from "../../src/certificates/certificates.ts";
+import { type KubeObject, recordOf, recordsOf, textOf } from "../../src/kube/parse/kube-json.ts";
+import type { ModelledNodes } from "../../dev/modelled-node/modelled-node.ts";
+import { startModelledNodes } from "../../dev/modelled-node/modelled-node.ts";
 import { Agent, request } from "undici";
 import { eventually } from "./control-plane.ts";
 

@@ -1,5 +1,5 @@
 /** Objects in the API server's own shape, for tests. */
-import type { KubeObject } from "../../src/cluster/kube-json.ts";
+import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
 
 /** A bound, running pod of a ReplicaSet as Kubernetes 1.36 returns it; `overrides` replace top-level parts of it. */
 export function rawPod(

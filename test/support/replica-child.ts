@@ -1,7 +1,7 @@
 /** One replica of the service as a process of its own, with leases short enough to kill many leaders in a test. */
 import { pino } from "pino";
-import { loadCredentials } from "../../src/cluster/credentials.ts";
-import { startService } from "../../src/cli/service.ts";
+import { loadCredentials } from "../../src/kube/client/credentials.ts";
+import { startService } from "../../src/service/service.ts";
 import { DEFAULT_NAMESPACE } from "../../src/api/names.ts";
 
 const [, , kubeconfig = "", identity = ""] = process.argv;

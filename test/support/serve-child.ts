@@ -3,8 +3,8 @@
  * for a new leader. Arguments: kubeconfig, port, certificate, key, identity.
  */
 import { pino } from "pino";
-import { startService } from "../../src/cli/service.ts";
-import { loadCredentials } from "../../src/cluster/credentials.ts";
+import { startService } from "../../src/service/service.ts";
+import { loadCredentials } from "../../src/kube/client/credentials.ts";
 
 const [kubeconfig = "", port = "0", certFile = "", keyFile = "", identity = ""] = process.argv.slice(2);
 const service = await startService({

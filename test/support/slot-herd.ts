@@ -1,12 +1,12 @@
 /** A herd that the webhook has gated for one node, and a witness that watches it from outside and plays its kubelet. */
-import type { ApiClient } from "../../src/cluster/api-client.ts";
+import type { ApiClient } from "../../src/kube/client/api-client.ts";
 import { GATE } from "../../src/api/names.ts";
-import { systemClock } from "../../src/cluster/clock.ts";
-import { podFacts } from "../../src/cluster/facts.ts";
-import { silentLog } from "../../src/cluster/log.ts";
-import { startReflector } from "../../src/cluster/reflector.ts";
-import type { Reflector } from "../../src/cluster/reflector.ts";
-import { createShapeInterner } from "../../src/cluster/shape-interner.ts";
+import { systemClock } from "../../src/kube/clock.ts";
+import { podFacts } from "../../src/kube/parse/facts.ts";
+import { silentLog } from "../../src/kube/log.ts";
+import { startReflector } from "../../src/kube/watch/reflector.ts";
+import type { Reflector } from "../../src/kube/watch/reflector.ts";
+import { createShapeInterner } from "../../src/kube/parse/shape-interner.ts";
 import type { PodFacts } from "../../src/core/facts.ts";
 
 /** A Ready node of the moment, without taints and with room for any herd. */

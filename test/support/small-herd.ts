@@ -1,10 +1,10 @@
 /** A herd that is over in seconds: one modelled node, one DaemonSet, one Deployment whose pods are pending before it joins. */
-import type { ApiClient } from "../../src/cluster/api-client.ts";
-import { recordOf, recordsOf, type KubeObject } from "../../src/cluster/kube-json.ts";
+import type { ApiClient } from "../../src/kube/client/api-client.ts";
+import { recordOf, recordsOf, type KubeObject } from "../../src/kube/parse/kube-json.ts";
 import { FENCE_TAINT_KEY, GATE } from "../../src/api/names.ts";
-import { modelAnnotations } from "../../src/simulate/node/pod-order.ts";
+import { modelAnnotations } from "../../dev/modelled-node/pod-order.ts";
 import { GIB } from "../../src/simulate/model/constants.ts";
-import { startModelledNodes, type ModelledNodes } from "../../src/simulate/node/modelled-node.ts";
+import { startModelledNodes, type ModelledNodes } from "../../dev/modelled-node/modelled-node.ts";
 
 const IMAGE_MIB = 60;
 const IMAGES = Array.from({ length: 30 }, (_, index) => `registry.example/app-${index}:1`);

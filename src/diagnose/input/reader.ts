@@ -2,8 +2,7 @@
 import type { Sink } from "../findings/sink.ts";
 import { isRecord } from "../json.ts";
 import type { Calendar } from "../records/log-line.ts";
-import { parsed, readText } from "../records/text.ts";
-import { readValue, type RecordContext } from "../records/unwrap.ts";
+import { parsed, readText, readValue, type RecordContext } from "../records/unwrap.ts";
 import { timeOf } from "../json.ts";
 import { csvHeader, CsvRows } from "./csv.ts";
 import { DocumentCutter } from "./document.ts";

@@ -1,11 +1,13 @@
-/** From a JSON value of any accepted shape to the records inside it. Wrappers may be nested. */
+/**
+ * From a text or a JSON value of any accepted shape to the records inside it. Wrappers may be nested: a text may hold a value,
+ * and a value a text.
+ */
 import type { Sink } from "../findings/sink.ts";
 import { isRecord, type Json, recordOf, textOf, timeOf } from "../json.ts";
 import { logHost, readJsonLog } from "./json-log.ts";
-import type { LogContext } from "./log-line.ts";
+import { type LogContext, readLogLine } from "./log-line.ts";
 import { isAuditEvent, readAuditEvent, readObject } from "./objects.ts";
-import { packedData } from "./packed.ts";
-import { readText } from "./text.ts";
+import { isPacked, packedData, unpacked } from "./packed.ts";
 
 /** What is known of a record from around it. */
 export interface RecordContext extends LogContext {
@@ -158,4 +160,60 @@ function plain(value: unknown): unknown {
     return Array.from(list, (one) => one ?? {});
   }
   return Object.fromEntries([...map].map(([key, inner]) => [key, plain(inner)]));
+}
+
+const STAMP = /^(\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)?|\d{13})(?=[\s,])/;
+/** Prefixes are short: a time stamp, a stream's name. */
+const LONGEST_PREFIX = 300;
+
+/** What journalctl says of the journal itself: `-- Logs begin at …`, `-- Reboot --`, `-- No entries --`. */
+const JOURNAL_NOTE = /^-- .+ --$/;
+
+/** Reads a text; false when it has no known shape. Broken JSON inside is skipped as such and counts as read. */
+export function readText(text: string, context: RecordContext, sink: Sink): boolean {
+  if (JOURNAL_NOTE.test(text)) {
+    sink.usable();
+    return true;
+  }
+  if (isPacked(text)) return readPackedText(text, context, sink);
+  const brace = text.indexOf("{");
+  if (brace >= 0 && brace <= LONGEST_PREFIX && looksLikeRecord(text, brace)) {
+    const loggedMs = context.loggedMs ?? timeOf(STAMP.exec(text)?.[1]);
+    const value = parsed(text.slice(brace));
+    if (value !== undefined) {
+      readValue(value, { ...context, loggedMs }, sink, 1);
+      return true;
+    }
+    if (brace === 0 || STAMP.test(text)) {
+      sink.skip("brokenJson");
+      return true;
+    }
+  }
+  if (readLogLine(text, context, sink)) return true;
+  return false;
+}
+
+/** Base64 of gzip, as subscriptions deliver it. Damage counts as read. */
+function readPackedText(text: string, context: RecordContext, sink: Sink): boolean {
+  const inner = unpacked(text);
+  const value = inner === undefined ? undefined : parsed(inner);
+  if (value !== undefined) readValue(value, context, sink, 1);
+  else sink.skip(inner === undefined ? "truncatedGzip" : "brokenJson");
+  return true;
+}
+
+/**
+ * A brace at the start or after a prefix, followed by a key. Lines of logs have braces further in, without; or after the
+ * name of a field (`event={"ID":…}`).
+ */
+const looksLikeRecord = (text: string, brace: number) =>
+  text[brace - 1] !== "=" && /^\{\s*"/.test(text.slice(brace, brace + 40));
+
+/** The value, or undefined when it is no JSON. */
+export function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
 }

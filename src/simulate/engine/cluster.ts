@@ -27,6 +27,7 @@ export class Cluster {
   readonly times = engineDefaults;
   readonly nodes: SimNode[] = [];
   readonly pods: SimPod[] = [];
+  readonly #podsOn = new Map<SimNode, SimPod[]>();
   readonly scheduler: Scheduler;
   readonly rooms: Rooms;
   readonly tally = new Tally();
@@ -122,9 +123,18 @@ export class Cluster {
     pod.letGoMs ??= nowMs;
     node.inStartup += 1;
     node.peakInStartup = Math.max(node.peakInStartup, node.inStartup);
-    node.pods.push(pod);
+    this.podsOn(node).push(pod);
     this.podChanged(pod);
     this.#toKubelets.push(pod);
+  }
+
+  /** Pods that were bound to the node, in the order of their bindings. */
+  podsOn(node: SimNode): SimPod[] {
+    const known = this.#podsOn.get(node);
+    if (known) return known;
+    const pods: SimPod[] = [];
+    this.#podsOn.set(node, pods);
+    return pods;
   }
 
   /** The gate is off. */

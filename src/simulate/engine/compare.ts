@@ -2,7 +2,8 @@
 import type { PacingPolicy } from "../../policy/schema.ts";
 import type { Assumptions } from "../model/constants.ts";
 import type { Scenario } from "../scenario/schema.ts";
-import { runStrategy, type Strategy, type StrategyResult, type StrategyRun } from "./run.ts";
+import { runStrategy } from "./run.ts";
+import { type Strategy, type StrategyResult, type StrategyRun } from "./strategy.ts";
 
 export interface CompareOptions {
   readonly name: string;

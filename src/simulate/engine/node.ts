@@ -1,12 +1,11 @@
 /** A node of the simulated cluster: its object in the API server, and the model of what runs on it. */
 import type { NodeFacts } from "../../core/facts.ts";
 import { type Assumptions, GIB, SECOND_MS } from "../model/constants.ts";
-import { imageName, type ImageName, nodeName, type NodeName } from "../../core/units.ts";
+import { imageName, type ImageName, nodeName, type NodeName } from "../../core/ids.ts";
 import { NodeModel } from "../model/node-model.ts";
 import { seededRandom } from "../model/random.ts";
 import type { ImageSpec, KubeletSpec, NodeCounters, RuntimeFlushes } from "../model/types.ts";
 import type { ScenarioNodes } from "../scenario/schema.ts";
-import type { SimPod } from "./pod.ts";
 
 const CLASS_LABEL = "node.kubernetes.io/instance-type";
 const NOT_READY = [{ key: "node.kubernetes.io/not-ready", value: "", effect: "NoSchedule" }] as const;
@@ -37,7 +36,6 @@ export class SimNode {
   inStartup = 0;
   peakInStartup = 0;
   peakAwaitMs = 0;
-  readonly pods: SimPod[] = [];
   /** DaemonSets that have their pod here, by index of the workload. */
   readonly daemons = new Set<number>();
   /** When the model is next on the agenda. */

@@ -3,10 +3,10 @@
  * what its watches would tell it, and what it plans is written with the times that writes take.
  */
 import { createPacer, type Pacer } from "../../core/pacer.ts";
-import { fenceValue, fenceVerdict } from "../../core/fence.ts";
+import { fenceValue, fenceVerdict } from "../../core/rules/node-fence.ts";
 import type { NodeFacts, NodeSample, PodFacts } from "../../core/facts.ts";
 import type { FenceAction, Plan, Release } from "../../core/verdict.ts";
-import { nodeName, type NodeName } from "../../core/units.ts";
+import { nodeName, type NodeName } from "../../core/ids.ts";
 import type { PacingPolicy } from "../../policy/schema.ts";
 import { DelayLine } from "./agenda.ts";
 import type { Cluster } from "./cluster.ts";

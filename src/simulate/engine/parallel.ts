@@ -10,7 +10,7 @@ import {
   podsOf,
   strategiesOf,
 } from "./compare.ts";
-import type { RunOptions, StrategyRun } from "./run.ts";
+import type { RunOptions, StrategyRun } from "./strategy.ts";
 
 /** Below this a thread costs more than it saves (it loads in about 0.3 s). Assumed, in pods. */
 const WORTHWHILE_PODS = 2_000;

@@ -1,8 +1,8 @@
 /** A pod of the simulated cluster: what the API server holds of it, and what the report wants to know. */
-import { podProgress } from "../../cluster/pod-status.ts";
-import type { PodProgress } from "../../cluster/pod-status.ts";
+import { podProgress } from "../../kube/parse/pod-status.ts";
+import type { PodProgress } from "../../kube/parse/pod-status.ts";
 import type { PodFacts, PodShape } from "../../core/facts.ts";
-import { imageName, MIB, podUID, type PodUID } from "../../core/units.ts";
+import { imageName, MIB, podUID, type PodUID } from "../../core/ids.ts";
 import type { ModelContainer, ModelPod, PodView } from "../model/types.ts";
 import type { ScenarioWorkload } from "../scenario/schema.ts";
 import type { SimNode } from "./node.ts";

@@ -1,5 +1,6 @@
 /** The body of a thread: one run, answered by a message. */
 import { parentPort, workerData } from "node:worker_threads";
-import { type RunOptions, runStrategy } from "./run.ts";
+import { runStrategy } from "./run.ts";
+import { type RunOptions } from "./strategy.ts";
 
 parentPort?.postMessage(runStrategy(workerData as RunOptions));

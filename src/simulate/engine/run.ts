@@ -1,9 +1,7 @@
 /** Runs one scenario under one strategy, and sums up what came of it. */
-import type { PacingPolicy } from "../../policy/schema.ts";
-import { imageName, type ImageName } from "../../core/units.ts";
+import { imageName, type ImageName } from "../../core/ids.ts";
 import { assumedDefaults, type Assumptions } from "../model/constants.ts";
 import { imageSize } from "../model/image-size.ts";
-import type { Fingerprint } from "../model/types.ts";
 import type { Scenario } from "../scenario/schema.ts";
 import { Autoscaler } from "./autoscaler.ts";
 import { Cluster } from "./cluster.ts";
@@ -14,54 +12,8 @@ import { PacelineLever } from "./paceline.ts";
 import { shortestFirst } from "./shortest-first.ts";
 import { summarise } from "./summary.ts";
 import { sampleOf } from "./telemetry.ts";
-import { type Series, SeriesRecorder } from "./series.ts";
-
-export type Strategy =
-  | { readonly kind: "none" }
-  | { readonly kind: "fixed"; readonly slots: number }
-  | { readonly kind: "shortest-first"; readonly slots: number }
-  | { readonly kind: "paceline"; readonly policy: PacingPolicy };
-
-/** What came of one strategy. Times to Ready count from when a pod existed and some node was Ready. */
-export interface StrategyResult {
-  /** From the first moment at which a pod existed and a node was Ready, to the last pod's Ready. */
-  readonly makespanSeconds: number;
-  readonly boundSeconds: number;
-  /** Which resource of which kind of work sets the bound. */
-  readonly boundBy: string;
-  readonly ratioToBound: number;
-  /** All failed starts; containers that crash by themselves are none. */
-  readonly startErrors: number;
-  readonly failures: Readonly<Partial<Record<Fingerprint, number>>>;
-  readonly restarts: number;
-  readonly meanReadySeconds: number;
-  readonly p50ReadySeconds: number;
-  readonly p99ReadySeconds: number;
-  /** The most pods that were in startup on one node. */
-  readonly peakInStartup: number;
-  readonly peakAwaitMs: number;
-  readonly longestHoldSeconds: number;
-  /** Pods that did not become Ready before the simulation gave up; 0 in a whole run. */
-  readonly unreadyPods: number;
-  readonly pods: number;
-  readonly nodesAdded: number;
-}
-
-export interface StrategyRun {
-  readonly result: StrategyResult;
-  /** Seconds to Ready of every pod, ascending. */
-  readonly readySeconds: readonly number[];
-  readonly series: Series | undefined;
-}
-
-export interface RunOptions {
-  readonly scenario: Scenario;
-  readonly strategy: Strategy;
-  readonly seed: number;
-  /** Records figures over time, too. */
-  readonly series?: boolean | undefined;
-  readonly assumptions?: Partial<Assumptions> | undefined;
-}
+import { SeriesRecorder } from "./series.ts";
+import type { RunOptions, Strategy, StrategyRun } from "./strategy.ts";
 
 /** Deterministic: equal options give equal results. */
 export function runStrategy(options: RunOptions): StrategyRun {

@@ -4,7 +4,7 @@ import { type BoundPod, nodeBound, type NodeBound } from "./bound.ts";
 import type { Cluster } from "./cluster.ts";
 import type { SimNode } from "./node.ts";
 import type { SimPod } from "./pod.ts";
-import type { StrategyResult } from "./run.ts";
+import type { StrategyResult } from "./strategy.ts";
 
 /** Sums up; `readySeconds` are those of every pod, ascending, from `startMs` on or from when the pod existed. */
 export function summarise(
@@ -61,14 +61,15 @@ export function percentile(ascending: readonly number[], share: number): number 
 
 /** The slowest node's bound: all of them work at the same time. */
 function clusterBound(
-  { nodes, scenario }: Cluster,
+  cluster: Cluster,
   startMs: number,
   releasedMs: (pod: SimPod) => number,
   assumptions: Partial<Assumptions> | undefined,
 ): NodeBound {
   let bound: NodeBound = { seconds: 0, binds: "longestPod" };
+  const { nodes, scenario } = cluster;
   for (const node of nodes) {
-    const pods = boundPods(node, startMs, releasedMs);
+    const pods = boundPods(cluster, node, startMs, releasedMs);
     if (pods.length === 0) continue;
     const own = nodeBound({ scenario, node: node.spec, pods, assumptions });
     if (own.seconds > bound.seconds) bound = own;
@@ -77,8 +78,8 @@ function clusterBound(
 }
 
 /** A pod could be worked at once it existed and its node was Ready. Crash loopers' images are written as well. */
-function boundPods(node: SimNode, startMs: number, releasedMs: (pod: SimPod) => number): BoundPod[] {
-  return node.pods.map((pod) => ({
+function boundPods(cluster: Cluster, node: SimNode, startMs: number, releasedMs: (pod: SimPod) => number): BoundPod[] {
+  return cluster.podsOn(node).map((pod) => ({
     releasedSeconds: (Math.max(releasedMs(pod), openMs(pod, node)) - startMs) / 1_000,
     workload: pod.workload.spec,
   }));

@@ -1,7 +1,7 @@
 /** The comparison as one self-contained HTML file: charts by uPlot, which is copied into it; no network is needed. */
 import { readFileSync } from "node:fs";
 import type { ComparisonRuns } from "../engine/compare.ts";
-import type { StrategyResult, StrategyRun } from "../engine/run.ts";
+import type { StrategyResult, StrategyRun } from "../engine/strategy.ts";
 import { columns, strategyLabel } from "./table.ts";
 import { verdictSentence } from "./verdict.ts";
 

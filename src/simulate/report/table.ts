@@ -1,6 +1,6 @@
 /** The comparison as a table for a terminal. */
 import type { Comparison } from "../engine/compare.ts";
-import type { StrategyResult } from "../engine/run.ts";
+import type { StrategyResult } from "../engine/strategy.ts";
 
 const seconds = (value: number) => value.toFixed(1);
 

@@ -5,7 +5,7 @@
 import fc from "fast-check";
 import { expect, test, vi } from "vitest";
 import { createPacer, type Pacer } from "../../../src/core/pacer.ts";
-import { nodeName, type NodeName } from "../../../src/core/units.ts";
+import { nodeName, type NodeName } from "../../../src/core/ids.ts";
 import { defaultPolicy } from "../../../src/policy/parse.ts";
 import type { PodFacts } from "../../../src/core/facts.ts";
 import { aNode, aPod, aShape, changed, START_MS } from "../../support/core-facts.ts";

@@ -1,6 +1,6 @@
 /** Facts of a healthy, paced cluster, for tests of the rules: each test spoils one thing. */
-import { nodeFacts } from "../../../src/cluster/facts.ts";
-import type { ClusterFacts, KubeletSeen, OursSeen, PodsSeen, WebhookSeen } from "../../../src/diagnose/doctor/facts.ts";
+import { nodeFacts } from "../../../src/kube/parse/facts.ts";
+import type { ClusterFacts, KubeletSeen, OursSeen, PodsSeen, WebhookSeen } from "../../../src/doctor/facts.ts";
 import { findingsOf } from "../../../src/diagnose/findings/findings.ts";
 import { Tally } from "../../../src/diagnose/findings/tally.ts";
 import { verdictOf } from "../../../src/diagnose/findings/verdict.ts";

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { findingCodes } from "../../../src/diagnose/doctor/finding-codes.ts";
-import { serviceRights } from "../../../src/diagnose/doctor/gather/rights.ts";
-import { recordsOf, textOf, textsOf } from "../../../src/cluster/kube-json.ts";
+import { findingCodes } from "../../../src/doctor/finding-codes.ts";
+import { serviceRights } from "../../../src/doctor/gather/rights.ts";
+import { recordsOf, textOf, textsOf } from "../../../src/kube/parse/kube-json.ts";
 import { configDocuments } from "../../../dev/install.ts";
 
 describe("one truth", () => {

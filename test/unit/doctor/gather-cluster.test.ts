@@ -1,9 +1,9 @@
 /** What is gathered from a cluster that is large, closed, or strange: what the real control plane of test/cluster does not show. */
 import { describe, expect, it } from "vitest";
-import { createApiClient } from "../../../src/cluster/api-client.ts";
-import { systemClock } from "../../../src/cluster/clock.ts";
-import { gatherCluster } from "../../../src/diagnose/doctor/gather/gather.ts";
-import { judge } from "../../../src/diagnose/doctor/judge/judge.ts";
+import { createApiClient } from "../../../src/kube/client/api-client.ts";
+import { systemClock } from "../../../src/kube/clock.ts";
+import { gatherCluster } from "../../../src/doctor/gather/gather.ts";
+import { judge } from "../../../src/doctor/judge/judge.ts";
 import { rawNode, rawPod } from "../../support/raw-objects.ts";
 import { type Answer, json, refusal, type ScriptedRequest, startScriptedApi } from "../../support/scripted-api.ts";
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { nodeFacts } from "../../../src/cluster/facts.ts";
-import { durationMs } from "../../../src/diagnose/doctor/duration.ts";
-import type { NodeSeen } from "../../../src/diagnose/doctor/facts.ts";
-import { sampleOf } from "../../../src/diagnose/doctor/gather/kubelets.ts";
+import { nodeFacts } from "../../../src/kube/parse/facts.ts";
+import { durationMs } from "../../../src/doctor/duration.ts";
+import type { NodeSeen } from "../../../src/doctor/facts.ts";
+import { sampleOf } from "../../../src/doctor/gather/kubelets.ts";
 import { rawNode } from "../../support/raw-objects.ts";
 
 function node(index: number, instanceType: string): NodeSeen {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { ClusterFacts, KubeletSeen, OursSeen, WebhookSeen } from "../../../src/diagnose/doctor/facts.ts";
-import { findingCodes } from "../../../src/diagnose/doctor/finding-codes.ts";
-import { judge } from "../../../src/diagnose/doctor/judge/judge.ts";
-import { doctorText } from "../../../src/diagnose/doctor/report.ts";
+import type { ClusterFacts, KubeletSeen, OursSeen, WebhookSeen } from "../../../src/doctor/facts.ts";
+import { findingCodes } from "../../../src/doctor/finding-codes.ts";
+import { judge } from "../../../src/doctor/judge/judge.ts";
+import { doctorText } from "../../../src/doctor/report.ts";
 import { podObject } from "../diagnose/inputs.ts";
 import { clusterFacts, kubelet, NOW_MS, ours, podsSeen, policyResult } from "./cluster-facts.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { silentLog } from "../../../src/cluster/log.ts";
-import type { EventToEmit } from "../../../src/cluster/events.ts";
+import { silentLog } from "../../../src/kube/log.ts";
+import type { EventToEmit } from "../../../src/kube/write/events.ts";
 import type { Pacer } from "../../../src/core/pacer.ts";
 import { createPacer } from "../../../src/core/pacer.ts";
 import { defaultPolicy } from "../../../src/policy/parse.ts";

@@ -2,13 +2,13 @@
 import { createServer, type RequestListener, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { createTelemetryFeed } from "../../../src/cli/telemetry-feed.ts";
-import { createApiClient } from "../../../src/cluster/api-client.ts";
-import { systemClock } from "../../../src/cluster/clock.ts";
-import type { Log } from "../../../src/cluster/log.ts";
+import { createTelemetryFeed } from "../../../src/service/telemetry-feed.ts";
+import { createApiClient } from "../../../src/kube/client/api-client.ts";
+import { systemClock } from "../../../src/kube/clock.ts";
+import type { Log } from "../../../src/kube/log.ts";
 import type { NodeSample } from "../../../src/core/facts.ts";
 import { createPacer } from "../../../src/core/pacer.ts";
-import { nodeName, type NodeName } from "../../../src/core/units.ts";
+import { nodeName, type NodeName } from "../../../src/core/ids.ts";
 import { defaultPolicy } from "../../../src/policy/parse.ts";
 import type { PacingPolicyInput } from "../../../src/policy/schema.ts";
 import type { Telemetry } from "../../../src/policy/telemetry.ts";

@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { NodeSample } from "../../../src/core/facts.ts";
-import { nodeName } from "../../../src/core/units.ts";
+import { nodeName } from "../../../src/core/ids.ts";
 import { defaultPolicy } from "../../../src/policy/parse.ts";
 import {
   longestWindowMs,

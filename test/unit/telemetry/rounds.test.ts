@@ -1,6 +1,6 @@
 /** Rounds of questions: evenly spread, bounded, everybody's turn, and the dead delay nobody. On a fake clock: exact. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { nodeName } from "../../../src/core/units.ts";
+import { nodeName } from "../../../src/core/ids.ts";
 import { startRounds, type RoundsOptions } from "../../../src/telemetry/rounds.ts";
 import type { TelemetryTarget } from "../../../src/telemetry/source.ts";
 

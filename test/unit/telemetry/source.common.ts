@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { NodeSample } from "../../../src/core/facts.ts";
-import { nodeName } from "../../../src/core/units.ts";
+import { nodeName } from "../../../src/core/ids.ts";
 import { LONGEST_WAIT_MS, threadCpuMs } from "../../support/thread-cpu.ts";
 import type {
   TelemetryFailure,

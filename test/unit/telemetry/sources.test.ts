@@ -1,6 +1,6 @@
 /** Every source against the one suite of source.common.ts. */
 import { describe, expect, it, onTestFinished } from "vitest";
-import { createApiClient } from "../../../src/cluster/api-client.ts";
+import { createApiClient } from "../../../src/kube/client/api-client.ts";
 import { parsePolicy } from "../../../src/policy/parse.ts";
 import type { Telemetry } from "../../../src/policy/telemetry.ts";
 import { createSource } from "../../../src/telemetry/create-source.ts";

@@ -1,0 +1,52 @@
+/** Reads what the API server says of a pod into what the model wants to know of it. */
+import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
+import { recordOf, recordsOf, textMapOf, textOf } from "../../src/kube/parse/kube-json.ts";
+import { podDefaults } from "../../src/simulate/model/constants.ts";
+import type { ModelContainer, ModelPod } from "../../src/simulate/model/types.ts";
+
+/** Annotations by which a pod says how it starts; numbers of seconds, of all its containers. */
+export const modelAnnotations = {
+  /** Work until it can be ready, in core-seconds. */
+  startCpuSeconds: "model.paceline.dev/start-cpu-seconds",
+  /** From the end of that work until it is ready. */
+  readySeconds: "model.paceline.dev/ready-seconds",
+  /** A startup probe that kills it when its work is not done after so long. */
+  startupDeadlineSeconds: "model.paceline.dev/startup-deadline-seconds",
+  /** It exits with 1 so long after every start. */
+  crashAfterSeconds: "model.paceline.dev/crash-after-seconds",
+} as const;
+
+/** The model's pod. An annotation that is no number of 0 or more counts as absent. */
+export function modelPod(raw: KubeObject): ModelPod {
+  const annotations = textMapOf(raw.metadata?.annotations);
+  const seconds = (name: string) => secondsOf(annotations[name]);
+  return {
+    uid: raw.metadata?.uid ?? "",
+    namespace: raw.metadata?.namespace ?? "",
+    name: raw.metadata?.name ?? "",
+    containers: recordsOf(recordOf(raw["spec"])["containers"]).map(containerOf),
+    startCpuSeconds: seconds(modelAnnotations.startCpuSeconds) ?? podDefaults.startCpuSeconds,
+    readySeconds: seconds(modelAnnotations.readySeconds) ?? podDefaults.readySeconds,
+    startupDeadlineSeconds: seconds(modelAnnotations.startupDeadlineSeconds),
+    crashAfterSeconds: seconds(modelAnnotations.crashAfterSeconds),
+  };
+}
+
+/** Whether the pod is over: Succeeded or Failed. */
+export function isOver(raw: KubeObject): boolean {
+  const phase = textOf(recordOf(raw["status"])["phase"]);
+  return phase === "Succeeded" || phase === "Failed";
+}
+
+function containerOf(raw: Readonly<Record<string, unknown>>): ModelContainer {
+  return {
+    name: textOf(raw["name"]),
+    image: textOf(raw["image"]),
+    pullAlways: raw["imagePullPolicy"] === "Always",
+  };
+}
+
+function secondsOf(text: string | undefined): number | undefined {
+  const value = text === undefined || text.trim() === "" ? Number.NaN : Number(text);
+  return Number.isFinite(value) && value >= 0 ? value : undefined;
+}

@@ -1,0 +1,135 @@
+/** Does a pod fit a node? The scheduler's own filters, as far as they can be judged from one node alone. */
+import type { HostPort, NodeFacts, NodeRequirement, PodFacts, Resources, Taint, Toleration } from "../facts.ts";
+
+/** Why a pod does not fit a node. */
+export type Misfit =
+  "OtherNode" | "Unschedulable" | "NodeSelector" | "NodeAffinity" | "Taint" | "Resources" | "HostPorts";
+
+/** What of a node is not spoken for. */
+export interface Room {
+  /** allocatable minus what is requested, by resource name. */
+  readonly free: Resources;
+  readonly hostPorts: readonly HostPort[];
+}
+
+/**
+ * Taints that a node carries only until it has joined. A young node with one of them still counts as room: the pod can
+ * run there in a moment, and an autoscaler need not make another node for it.
+ */
+const joiningTaints: ReadonlySet<string> = new Set([
+  "node.kubernetes.io/unreachable",
+  "node.kubernetes.io/network-unavailable",
+  "node.cloudprovider.kubernetes.io/uninitialized",
+  "karpenter.sh/unregistered",
+]);
+
+/** The same by convention: `node.kubernetes.io/not-ready`, `node.cilium.io/agent-not-ready`, `ebs.csi.aws.com/agent-not-ready` … */
+const JOINING_ENDS = ["/not-ready", "-not-ready"] as const;
+/** What Cluster Autoscaler takes for startup taints (today's prefix, and the one before 1.29), and node-readiness-controller's. */
+const JOINING_STARTS = [
+  "startup-taint.cluster-autoscaler.kubernetes.io/",
+  "ignore-taint.cluster-autoscaler.kubernetes.io/",
+  "readiness.k8s.io/",
+] as const;
+
+/** A taint that nodes lose by themselves, or by their agents, within minutes of their creation. */
+export const isJoiningTaint = ({ key }: Taint): boolean =>
+  joiningTaints.has(key) ||
+  JOINING_ENDS.some((end) => key.endsWith(end)) ||
+  JOINING_STARTS.some((start) => key.startsWith(start));
+
+/**
+ * The first reason for which `pod` does not fit `node`, or undefined when it fits.
+ * @param joining the node is young: taints that it loses by itself do not count.
+ */
+export function misfit(pod: PodFacts, node: NodeFacts, room: Room, joining: boolean): Misfit | undefined {
+  if (lackingResource(pod.shape.requests, room.free)) return "Resources";
+  return placementMisfit(pod, node, joining) ?? (portsTaken(pod, room.hostPorts) ? "HostPorts" : undefined);
+}
+
+/** {@link misfit} without what other pods have taken: would the pod fit the node if it were empty? */
+export function placementMisfit(pod: PodFacts, node: NodeFacts, joining: boolean): Misfit | undefined {
+  const { shape } = pod;
+  if (pod.pinnedTo !== undefined && pod.pinnedTo !== node.name) return "OtherNode";
+  if (node.unschedulable && shape.ownerKind !== "DaemonSet") return "Unschedulable";
+  if (!selectorMatches(shape.nodeSelector, node)) return "NodeSelector";
+  const terms = shape.affinityTerms;
+  if (terms && !terms.some((term) => termMatches(term.labels, term.fields, node))) return "NodeAffinity";
+  if (node.taints.some((taint) => repels(taint, shape.tolerations, joining))) return "Taint";
+  return undefined;
+}
+
+/**
+ * Would the scheduler bind the pod there this moment, as far as labels and taints go? Who is let go while the node still
+ * joins is not bound, loses its slot in the end, and is bound with all the others in its place once the node is Ready.
+ */
+export const opensTo = (pod: PodFacts, node: NodeFacts): boolean => placementMisfit(pod, node, false) === undefined;
+
+/** The first resource of which `requests` asks more than is free. */
+export function lackingResource(requests: Resources, free: Resources): string | undefined {
+  for (const resource in requests) {
+    const wanted = requests[resource] ?? 0;
+    if (wanted > 0 && wanted > (free[resource] ?? 0)) return resource;
+  }
+  return undefined;
+}
+
+function selectorMatches(selector: Readonly<Record<string, string>>, node: NodeFacts): boolean {
+  for (const key in selector) if (node.labels[key] !== selector[key]) return false;
+  return true;
+}
+
+function termMatches(labels: readonly NodeRequirement[], fields: readonly NodeRequirement[], node: NodeFacts): boolean {
+  if (labels.length + fields.length === 0) return false; // an empty term matches no node, as in Kubernetes
+  return (
+    labels.every((requirement) => requirementHolds(requirement, node.labels[requirement.key])) &&
+    fields.every((requirement) => requirementHolds(requirement, fieldOf(node, requirement.key)))
+  );
+}
+
+const fieldOf = (node: NodeFacts, key: string) => (key === "metadata.name" ? node.name : undefined);
+
+function requirementHolds({ operator, values }: NodeRequirement, actual: string | undefined): boolean {
+  switch (operator) {
+    case "In":
+      return actual !== undefined && values.includes(actual);
+    case "NotIn":
+      return actual === undefined || !values.includes(actual);
+    case "Exists":
+      return actual !== undefined;
+    case "DoesNotExist":
+      return actual === undefined;
+    case "Gt":
+      return actual !== undefined && Number(actual) > Number(values[0]);
+    case "Lt":
+      return actual !== undefined && Number(actual) < Number(values[0]);
+    default:
+      return operator satisfies never;
+  }
+}
+
+function repels(taint: Taint, tolerations: readonly Toleration[], joining: boolean): boolean {
+  if (taint.effect === "PreferNoSchedule") return false;
+  if (joining && isJoiningTaint(taint)) return false;
+  return !tolerations.some((toleration) => tolerates(toleration, taint));
+}
+
+function tolerates(toleration: Toleration, taint: Taint): boolean {
+  if (toleration.effect !== "" && toleration.effect !== taint.effect) return false;
+  if (toleration.key === "") return toleration.operator === "Exists";
+  if (toleration.key !== taint.key) return false;
+  return toleration.operator === "Exists" || toleration.value === taint.value;
+}
+
+const anyAddress = (ip: string) => ip === "" || ip === "0.0.0.0";
+
+function portsTaken(pod: PodFacts, taken: readonly HostPort[]): boolean {
+  return pod.shape.hostPorts.some((wanted) =>
+    taken.some(
+      (other) =>
+        other.port === wanted.port &&
+        other.protocol === wanted.protocol &&
+        (anyAddress(other.hostIP) || anyAddress(wanted.hostIP) || other.hostIP === wanted.hostIP),
+    ),
+  );
+}

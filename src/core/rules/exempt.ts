@@ -1,0 +1,21 @@
+/** Which pods Paceline never holds: what the node and the cluster need to live (promise 4). */
+import { PACING_LABEL } from "../../api/names.ts";
+import type { PacingPolicy } from "../../policy/schema.ts";
+import { matchesSelector } from "../../policy/resolve.ts";
+import type { PodShape } from "../facts.ts";
+
+/** Label of Paceline's own pods (chart and manifests set it). */
+const OWN_LABEL = "paceline.dev/component";
+
+/** True when pods of this shape are never held. The policy's lists always include Kubernetes' own critical ones. */
+export function exempt(shape: PodShape, { exempt: rules }: PacingPolicy): boolean {
+  return (
+    shape.mirror ||
+    shape.labels[OWN_LABEL] !== undefined ||
+    shape.labels[PACING_LABEL] === "disabled" ||
+    rules.namespaces.includes(shape.namespace) ||
+    rules.priorityClassNames.includes(shape.priorityClassName) ||
+    shape.priority >= rules.minPriority ||
+    (rules.podSelector !== undefined && matchesSelector(rules.podSelector, shape.labels))
+  );
+}

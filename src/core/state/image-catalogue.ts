@@ -1,0 +1,58 @@
+/** Sizes of images, learnt from every node of the cluster, and what a node would have to fetch for a pod. */
+import { LRUCache } from "lru-cache";
+import type { ImageName } from "../ids.ts";
+import { MIB } from "../ids.ts";
+
+/** How many image names are remembered: 150,000 pods rarely use more, and an entry is about 200 bytes. */
+const CATALOGUE_ENTRIES = 20_000;
+
+/**
+ * Size assumed for an image nobody has reported while none is known at all. Assumed: about the median compressed size
+ * of application images; the mean of what has been learnt replaces it.
+ */
+const UNKNOWN_IMAGE_BYTES = 200 * MIB;
+
+/** Image sizes in bytes as kubelets list them (containerd: compressed). */
+export class ImageCatalogue {
+  readonly #sizes = new LRUCache<ImageName, number>({
+    max: CATALOGUE_ENTRIES,
+    dispose: (size, _name, why) => {
+      if (why !== "set") this.#forget(size);
+    },
+  });
+  /** Grows whenever some image's size may have become another, the mean of all included. */
+  changes = 0;
+  #known = 0;
+  #knownBytes = 0;
+
+  /** Takes in what one node reports. */
+  learn(images: ReadonlyMap<ImageName, number>): void {
+    for (const [name, bytes] of images) this.#learnOne(name, bytes);
+  }
+
+  #learnOne(name: ImageName, bytes: number): void {
+    const before = this.#sizes.peek(name);
+    if (before === bytes) return;
+    if (before !== undefined) this.#forget(before);
+    this.changes += 1;
+    this.#known += 1;
+    this.#knownBytes += bytes;
+    this.#sizes.set(name, bytes);
+  }
+
+  #forget(bytes: number): void {
+    this.changes += 1;
+    this.#known -= 1;
+    this.#knownBytes -= bytes;
+  }
+
+  /** Bytes of an image; one that nobody has reported counts as the mean of those known. */
+  bytes(name: ImageName): number {
+    return this.#sizes.get(name) ?? this.unknownBytes;
+  }
+
+  /** What an image of unknown size is taken for, bytes. */
+  get unknownBytes(): number {
+    return this.#known > 0 ? this.#knownBytes / this.#known : UNKNOWN_IMAGE_BYTES;
+  }
+}

@@ -1,0 +1,236 @@
+/**
+ * The ledger: which pod holds a slot where. Derived from the API server's objects alone, so that every replica and the
+ * next leader come to the same books; only offers (see offers.ts) are a replica's own.
+ */
+import { LRUCache } from "lru-cache";
+import type { NodeFacts, PodFacts, PodShape, Resources } from "../facts.ts";
+import type { ImageName, NodeName, PodUID } from "../ids.ts";
+import { WaitingRoom } from "./unbound-pods.ts";
+
+/**
+ * How many deleted pods are remembered, so that the late answer to one of our own writes does not bring one back. A
+ * write takes seconds at most; 10,000 deletions take longer.
+ */
+const TOMBSTONES = 10_000;
+
+/** What is booked on one node. Exists as soon as a pod or the Node itself names it. */
+export interface NodeEntry {
+  readonly name: NodeName;
+  /** Undefined while only pods speak of the node. */
+  facts: NodeFacts | undefined;
+  /** Bound pods that are not terminal. */
+  readonly bound: Map<PodUID, PodFacts>;
+  /** Of these, the ones that have not started (stuck ones included: that depends on the time). */
+  readonly starting: Map<PodUID, PodFacts>;
+  /** Unbound pods that carry a reservation for this node (expired ones included). */
+  readonly reserved: Map<PodUID, PodFacts>;
+  /** Sum of the requests of bound pods. */
+  readonly requested: Record<string, number>;
+  /** Images of pods that have started here, with how many of them: present whatever `node.status.images` shows. */
+  readonly startedImages: Map<ImageName, number>;
+  /** Bound pods by their shape, with how many of them: replicas are spread over nodes. */
+  readonly shapes: Map<PodShape, number>;
+  /** Bound pods with host ports. */
+  readonly portHolders: Map<PodUID, PodFacts>;
+  /** Grows with every change of what is booked here. */
+  changes: number;
+}
+
+/** A change that somebody learns from: the limit, the waiting room. */
+export type LedgerChange =
+  | { readonly kind: "started"; readonly pod: PodFacts; readonly node: NodeName }
+  | { readonly kind: "failed"; readonly pod: PodFacts; readonly node: NodeName };
+
+export type StartedWhen = "ContainersStarted" | "Ready";
+
+/** Books of pods and nodes. Applying a fact twice, or an older one later, changes nothing. */
+export class Ledger {
+  readonly nodes = new Map<NodeName, NodeEntry>();
+  readonly pods = new Map<PodUID, PodFacts>();
+  /** Unbound pods that carry our gate. */
+  readonly gated = new WaitingRoom();
+  /** Unbound pods without any gate: the scheduler's queue. */
+  readonly pending = new WaitingRoom();
+  /** Grows whenever room may have appeared anywhere: a node came or changed, a pod went. */
+  roomGeneration = 0;
+  readonly #gone = new LRUCache<PodUID, true>({ max: TOMBSTONES });
+  #until: StartedWhen;
+
+  constructor(until: StartedWhen) {
+    this.#until = until;
+  }
+
+  /** Changes when a pod counts as started, and books every pod anew. */
+  setUntil(until: StartedWhen): void {
+    if (until === this.#until) return;
+    this.#until = until;
+    for (const pod of [...this.pods.values()]) {
+      this.#unbook(pod);
+      this.#book(pod);
+    }
+  }
+
+  started(pod: PodFacts): boolean {
+    return this.#until === "Ready" ? pod.ready : pod.containersStarted || pod.ready;
+  }
+
+  /** Books a pod; returns what is to be learnt from the change, or undefined. */
+  upsertPod(pod: PodFacts): LedgerChange | undefined {
+    if (this.#gone.has(pod.uid)) return undefined;
+    const before = this.pods.get(pod.uid);
+    if (before && !isNewer(pod.resourceVersion, before.resourceVersion)) return undefined;
+    if (before) this.#unbook(before, pod);
+    this.pods.set(pod.uid, pod);
+    this.#book(pod);
+    if (before && occupies(before) && !occupies(pod)) this.roomGeneration += 1;
+    return this.#change(before, pod);
+  }
+
+  deletePod(uid: PodUID): PodFacts | undefined {
+    this.#gone.set(uid, true);
+    const pod = this.pods.get(uid);
+    if (!pod) return undefined;
+    this.#unbook(pod);
+    this.pods.delete(uid);
+    this.roomGeneration += 1;
+    return pod;
+  }
+
+  upsertNode(facts: NodeFacts): void {
+    const entry = this.entry(facts.name);
+    const before = entry.facts;
+    if (before?.uid === facts.uid && !isNewer(facts.resourceVersion, before.resourceVersion)) return;
+    entry.facts = facts;
+    if (!before || !sameRoom(before, facts)) this.roomGeneration += 1;
+  }
+
+  deleteNode(name: NodeName): void {
+    const entry = this.nodes.get(name);
+    if (!entry) return;
+    entry.facts = undefined;
+    this.#dropIfEmpty(entry);
+  }
+
+  /** The node's entry, made when it is new. */
+  entry(name: NodeName): NodeEntry {
+    const known = this.nodes.get(name);
+    if (known) return known;
+    const entry = emptyEntry(name);
+    this.nodes.set(name, entry);
+    return entry;
+  }
+
+  #change(before: PodFacts | undefined, pod: PodFacts): LedgerChange | undefined {
+    if (pod.node === undefined) return undefined;
+    const failures = pod.overloadFailures - (before?.overloadFailures ?? 0);
+    if (failures > 0) return { kind: "failed", pod, node: pod.node };
+    if (before?.node !== undefined && !this.started(before) && this.started(pod)) {
+      return { kind: "started", pod, node: pod.node };
+    }
+    return undefined;
+  }
+
+  #book(pod: PodFacts): void {
+    if (pod.node === undefined) this.#bookUnbound(pod);
+    else if (!pod.terminal) this.#bookBound(pod, this.entry(pod.node));
+  }
+
+  #bookUnbound(pod: PodFacts): void {
+    this.#waitsIn(pod)?.add(pod);
+    if (!pod.reservation || pod.gated || pod.terminal || pod.deleting) return;
+    const entry = this.entry(pod.reservation.node);
+    entry.reserved.set(pod.uid, pod);
+    entry.changes += 1;
+  }
+
+  #waitsIn(pod: PodFacts): WaitingRoom | undefined {
+    if (pod.node !== undefined || pod.terminal || pod.deleting) return undefined;
+    if (pod.gated) return this.gated;
+    return pod.gatedByOthers ? undefined : this.pending;
+  }
+
+  #bookBound(pod: PodFacts, entry: NodeEntry): void {
+    entry.bound.set(pod.uid, pod);
+    entry.changes += 1;
+    addTo(entry.requested, pod.shape.requests, 1);
+    count(entry.shapes, pod.shape, 1);
+    if (pod.shape.hostPorts.length > 0) entry.portHolders.set(pod.uid, pod);
+    if (this.started(pod)) for (const image of pod.shape.images) count(entry.startedImages, image, 1);
+    else entry.starting.set(pod.uid, pod);
+  }
+
+  /** @param next the same pod as it is booked next. */
+  #unbook(pod: PodFacts, next?: PodFacts): void {
+    if (pod.node === undefined) this.#unbookUnbound(pod, next);
+    else this.#unbookBound(pod, pod.node);
+  }
+
+  #unbookUnbound(pod: PodFacts, next: PodFacts | undefined): void {
+    const room = this.#waitsIn(pod);
+    if (!next || this.#waitsIn(next) !== room) room?.remove(pod);
+    const entry = pod.reservation && this.nodes.get(pod.reservation.node);
+    if (!entry) return;
+    entry.reserved.delete(pod.uid);
+    entry.changes += 1;
+    this.#dropIfEmpty(entry);
+  }
+
+  #unbookBound(pod: PodFacts, name: NodeName): void {
+    const entry = this.nodes.get(name);
+    if (!entry?.bound.delete(pod.uid)) return;
+    entry.changes += 1;
+    addTo(entry.requested, pod.shape.requests, -1);
+    count(entry.shapes, pod.shape, -1);
+    entry.portHolders.delete(pod.uid);
+    if (!entry.starting.delete(pod.uid)) for (const image of pod.shape.images) count(entry.startedImages, image, -1);
+    this.#dropIfEmpty(entry);
+  }
+
+  #dropIfEmpty(entry: NodeEntry): void {
+    if (!entry.facts && entry.bound.size === 0 && entry.reserved.size === 0) this.nodes.delete(entry.name);
+  }
+}
+
+function emptyEntry(name: NodeName): NodeEntry {
+  return {
+    name,
+    facts: undefined,
+    bound: new Map(),
+    starting: new Map(),
+    reserved: new Map(),
+    requested: {},
+    startedImages: new Map(),
+    shapes: new Map(),
+    portHolders: new Map(),
+    changes: 0,
+  };
+}
+
+const occupies = (pod: PodFacts) => pod.node !== undefined && !pod.terminal;
+
+/** resourceVersions are decimal and grow (guaranteed by the API machinery since 1.35); anything else counts as newer. */
+function isNewer(version: string, than: string): boolean {
+  if (version === than) return version === "";
+  if (version.length !== than.length) return version.length > than.length;
+  return version > than;
+}
+
+function addTo(sum: Record<string, number>, amounts: Resources, sign: 1 | -1): void {
+  for (const resource in amounts) sum[resource] = (sum[resource] ?? 0) + sign * (amounts[resource] ?? 0);
+}
+
+function count<Key>(counts: Map<Key, number>, key: Key, step: 1 | -1): void {
+  const next = (counts.get(key) ?? 0) + step;
+  if (next > 0) counts.set(key, next);
+  else counts.delete(key);
+}
+
+/** Can the same pods fit both states of a node? Heartbeats must not look like new room. */
+function sameRoom(a: NodeFacts, b: NodeFacts): boolean {
+  return (
+    a.unschedulable === b.unschedulable &&
+    (a.readySinceMs === undefined) === (b.readySinceMs === undefined) &&
+    a.fence?.value === b.fence?.value &&
+    JSON.stringify([a.labels, a.taints, a.allocatable]) === JSON.stringify([b.labels, b.taints, b.allocatable])
+  );
+}

@@ -1,0 +1,111 @@
+/**
+ * Unbound pods, grouped the way plans look at them: by the one node they are pinned to, or by what they look like, then
+ * oldest first.
+ */
+import type { PodFacts, PodShape } from "../facts.ts";
+import { byAge } from "../plan/order.ts";
+import type { NodeName, PodUID } from "../ids.ts";
+
+export class WaitingRoom {
+  readonly #pods = new Map<PodUID, PodFacts>();
+  /** Pods that nobody let go to a node and that the scheduler has not looked at, about the oldest first. */
+  readonly #untried = new Map<PodUID, PodFacts>();
+  readonly #pinned = new Map<NodeName, Group>();
+  readonly #byShape = new Map<PodShape, Group>();
+
+  /** Adds a pod, or puts it in the place of what it was before. */
+  add(pod: PodFacts): void {
+    const before = this.#pods.get(pod.uid);
+    if (before && (before.shape !== pod.shape || before.pinnedTo !== pod.pinnedTo)) this.remove(before);
+    this.#pods.set(pod.uid, pod);
+    if (pod.unschedulable || pod.reservation) this.#untried.delete(pod.uid);
+    else this.#untried.set(pod.uid, pod);
+    if (pod.pinnedTo === undefined) groupOf(this.#byShape, pod.shape).add(pod);
+    else groupOf(this.#pinned, pod.pinnedTo).add(pod);
+  }
+
+  remove(pod: PodFacts): void {
+    if (!this.#pods.delete(pod.uid)) return;
+    this.#untried.delete(pod.uid);
+    if (pod.pinnedTo === undefined) removeFrom(this.#byShape, pod.shape, pod);
+    else removeFrom(this.#pinned, pod.pinnedTo, pod);
+  }
+
+  pods(): IterableIterator<PodFacts> {
+    return this.#pods.values();
+  }
+
+  /** How many pods wait for the scheduler's first look that nobody let go to a node, and since when the first of them does. */
+  get untried(): { readonly count: number; readonly sinceMs: number } {
+    const [first] = this.#untried.values();
+    return { count: this.#untried.size, sinceMs: first?.createdAtMs ?? Infinity };
+  }
+
+  /** Pods of the shapes that are asked for: not one of the others is looked at. */
+  *podsWhere(wanted: (shape: PodShape) => boolean): Generator<PodFacts> {
+    for (const group of this.#pinned.values()) for (const pod of group.pods()) if (wanted(pod.shape)) yield pod;
+    for (const [shape, group] of this.#byShape) if (wanted(shape)) yield* group.pods();
+  }
+
+  /** Pods that can run on this node only. */
+  pinnedTo(node: NodeName): Iterable<PodFacts> {
+    return this.#pinned.get(node)?.pods() ?? [];
+  }
+
+  /** Pods that are pinned to no node, by shape. */
+  shapes(): Iterable<readonly [PodShape, Group]> {
+    return this.#byShape.entries();
+  }
+}
+
+/** Pods, oldest first. Watches deliver most of them by age, so that there is seldom anything to sort. */
+export class Group {
+  #pods = new Map<PodUID, PodFacts>();
+  #inOrder = true;
+  /** The youngest of those that were ever here while they are in order. */
+  #last: PodFacts | undefined;
+
+  get size(): number {
+    return this.#pods.size;
+  }
+
+  add(pod: PodFacts): void {
+    const before = this.#pods.get(pod.uid);
+    this.#pods.set(pod.uid, pod);
+    if (before) this.#inOrder &&= byAge(before, pod) === 0;
+    else {
+      this.#inOrder &&= this.#last === undefined || byAge(this.#last, pod) < 0;
+      this.#last = pod;
+    }
+  }
+
+  delete(pod: PodFacts): void {
+    this.#pods.delete(pod.uid);
+  }
+
+  pods(): IterableIterator<PodFacts> {
+    if (!this.#inOrder) this.#sort();
+    return this.#pods.values();
+  }
+
+  #sort(): void {
+    const pods = [...this.#pods.values()].sort(byAge);
+    this.#pods = new Map(pods.map((pod) => [pod.uid, pod]));
+    this.#last = pods.at(-1);
+    this.#inOrder = true;
+  }
+}
+
+function groupOf<Key>(groups: Map<Key, Group>, key: Key): Group {
+  const known = groups.get(key);
+  if (known) return known;
+  const group = new Group();
+  groups.set(key, group);
+  return group;
+}
+
+function removeFrom<Key>(groups: Map<Key, Group>, key: Key, pod: PodFacts): void {
+  const group = groups.get(key);
+  group?.delete(pod);
+  if (group?.size === 0) groups.delete(key);
+}

@@ -1,0 +1,72 @@
+/** What must know of the fence: DaemonSets, Karpenter's NodePools, Cluster Autoscaler's Deployment. */
+import { FENCE_TAINT_KEY } from "../../api/names.ts";
+import type { KubeObject } from "../../kube/parse/kube-json.ts";
+import { recordOf, recordsOf, textOf, textsOf } from "../../kube/parse/kube-json.ts";
+import { ANY_FENCE, sortTolerations } from "../../kube/parse/tolerations.ts";
+import { durationMs } from "../duration.ts";
+import type { AutoscalerSeen, DaemonSetSeen, NodePoolSeen } from "../facts.ts";
+import { fullName, listOf, type Look, seen } from "./look.ts";
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** Cluster Autoscaler's default of `--scale-down-delay-after-add`. */
+const DEFAULT_DELAY_MS = 10 * 60_000;
+/** Flags by which Cluster Autoscaler before 1.29 is told of a startup taint: the older spelling, and the later one. */
+const TAINT_FLAGS = ["ignore-taint", "startup-taint"] as const;
+
+const podSpecOf = (raw: KubeObject): Json => recordOf(recordOf(recordOf(raw["spec"])["template"])["spec"]);
+
+/** All DaemonSets. */
+export function gatherDaemonSets(look: Look): Promise<DaemonSetSeen[]> {
+  return listOf(look, "DaemonSets", "/apis/apps/v1/daemonsets", (raw) => {
+    const { fencesTolerated } = sortTolerations(podSpecOf(raw)["tolerations"]);
+    return { name: fullName(raw), toleratesFence: fencesTolerated.includes(ANY_FENCE) };
+  });
+}
+
+/** Karpenter's NodePools, in the version that the cluster prefers; none without Karpenter. */
+export async function gatherNodePools(look: Look): Promise<NodePoolSeen[]> {
+  const group = await seen(look, "Karpenter", undefined, () => look.client.get("/apis/karpenter.sh"));
+  const version = textOf(recordOf(group?.["preferredVersion"])["groupVersion"]);
+  return version === "" ? [] : listOf(look, "NodePools", `/apis/${version}/nodepools`, nodePoolSeen);
+}
+
+function nodePoolSeen(raw: KubeObject): NodePoolSeen {
+  const spec = recordOf(raw["spec"]);
+  const taints = recordsOf(podSpecOf(raw)["startupTaints"]);
+  return {
+    name: raw.metadata?.name ?? "",
+    hasStartupTaint: taints.some(({ key, effect }) => key === FENCE_TAINT_KEY && effect === "NoSchedule"),
+    consolidateAfterMs: durationMs(recordOf(spec["disruption"])["consolidateAfter"]),
+  };
+}
+
+/** Deployments whose image is cluster-autoscaler. */
+export function gatherAutoscalers(look: Look): Promise<AutoscalerSeen[]> {
+  return listOf(look, "Deployments", "/apis/apps/v1/deployments", autoscalerSeen);
+}
+
+function autoscalerSeen(raw: KubeObject): AutoscalerSeen | undefined {
+  const container = recordsOf(podSpecOf(raw)["containers"]).find(({ image }) =>
+    /(?:^|\/)cluster-autoscaler(?:-\w+)?(?:[:@]|$)/.test(textOf(image)),
+  );
+  if (container === undefined) return undefined;
+  const words = [...textsOf(container["command"]), ...textsOf(container["args"])];
+  const valuesOf = (flag: string) => flagValues(words, flag);
+  const minor = /:v?1\.(\d+)/.exec(textOf(container["image"]))?.[1];
+  return {
+    name: fullName(raw),
+    minor: minor === undefined ? undefined : Number(minor),
+    knowsFence: TAINT_FLAGS.flatMap(valuesOf).some((value) => value.startsWith(FENCE_TAINT_KEY)),
+    delayAfterAddMs: durationMs(valuesOf("scale-down-delay-after-add")[0]) ?? DEFAULT_DELAY_MS,
+  };
+}
+
+/** Values of a flag: `--flag=value`, `--flag value`, one dash or two. */
+function flagValues(words: readonly string[], flag: string): string[] {
+  return words.flatMap((word, index) => {
+    const [name = "", value] = word.split(/=(.*)/s);
+    if (name.replace(/^--?/, "") !== flag || !name.startsWith("-")) return [];
+    return [value ?? words[index + 1] ?? ""];
+  });
+}

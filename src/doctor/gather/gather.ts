@@ -1,0 +1,49 @@
+/** Looks at all of a cluster once. Reads only: get, list, and SelfSubjectAccessReviews. */
+import type { ApiClient } from "../../kube/client/api-client.ts";
+import type { Clock } from "../../kube/clock.ts";
+import { defaultPolicy } from "../../policy/parse.ts";
+import { Tally } from "../../diagnose/findings/tally.ts";
+import { type ClusterFacts, policyOf } from "../facts.ts";
+import { gatherAutoscalers, gatherDaemonSets, gatherNodePools } from "./autoscalers.ts";
+import { gatherKubelets } from "./kubelets.ts";
+import type { Look } from "./look.ts";
+import { gatherNodes } from "./nodes.ts";
+import { gatherOurs } from "./ours.ts";
+import { gatherPods } from "./pods.ts";
+import { gatherSchedulers } from "./schedulers.ts";
+
+export interface GatherOptions {
+  /** Namespace of Paceline; undefined: where its webhooks say. */
+  readonly namespace: string | undefined;
+  readonly defaultNamespace: string;
+  /** Kubelets asked for their configuration at most. */
+  readonly sample: number;
+  readonly clock: Clock;
+}
+
+/** Failures older than this are history; Events live for an hour, statuses as long as their pods. */
+const RECENT_MS = 86_400_000;
+/** The query of `diagnose` has bins; nobody looks at them here. */
+const BIN_MS = 3_600_000;
+
+/** @throws ApiError when the cluster cannot be reached at all, or knows nobody like us. */
+export async function gatherCluster(client: ApiClient, options: GatherOptions): Promise<ClusterFacts> {
+  await client.get("/version");
+  const nowMs = options.clock.now();
+  const notes: string[] = [];
+  const look: Look = { client, nowMs, note: (sentence) => notes.push(sentence) };
+  const ours = await gatherOurs(look, options);
+  const policy = policyOf({ ours }) ?? defaultPolicy();
+  const tally = new Tally(BIN_MS, { sinceMs: nowMs - RECENT_MS, untilMs: undefined });
+  const nodesSeen = await gatherNodes(look, tally);
+  const nodes = nodesSeen.nodes ?? [];
+  const { pods, schedulerConfigs } = await gatherPods(look, tally, nodesSeen, policy.youngForSeconds * 1_000);
+  return {
+    ...{ nowMs, ours, pods, notes, nodes: nodesSeen.nodes },
+    kubelets: await gatherKubelets(look, nodes, options.sample),
+    schedulers: await gatherSchedulers(look, ours?.namespace, schedulerConfigs),
+    daemonSets: await gatherDaemonSets(look),
+    nodePools: await gatherNodePools(look),
+    autoscalers: await gatherAutoscalers(look),
+  };
+}

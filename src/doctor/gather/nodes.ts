@@ -1,0 +1,42 @@
+/** Nodes, and the sizes of the images that they have. */
+import { nodeFacts } from "../../kube/parse/facts.ts";
+import { recordOf, textOf } from "../../kube/parse/kube-json.ts";
+import type { KubeObject } from "../../kube/parse/kube-json.ts";
+import { createShapeInterner } from "../../kube/parse/shape-interner.ts";
+import type { Tally } from "../../diagnose/findings/tally.ts";
+import type { NodeSeen } from "../facts.ts";
+import { eachOf, type Look, seen } from "./look.ts";
+
+export interface NodesSeen {
+  readonly nodes: readonly NodeSeen[] | undefined;
+  /** By full name, as any node lists it. */
+  readonly imageBytes: ReadonlyMap<string, number>;
+}
+
+/** Reads all nodes. `tally` learns when they came. */
+export async function gatherNodes(look: Look, tally: Tally): Promise<NodesSeen> {
+  const interner = createShapeInterner();
+  const imageBytes = new Map<string, number>();
+  const nodes: NodeSeen[] = [];
+  const take = (raw: KubeObject) => {
+    const { images, ...node } = nodeFacts(raw, interner);
+    for (const [name, bytes] of images) imageBytes.set(name, bytes);
+    nodes.push({ ...node, ...machineOf(raw) });
+    tally.nodeCreated(node.name, node.createdAtMs);
+  };
+  const all = await seen(look, "nodes", undefined, async () => {
+    await eachOf(look, "/api/v1/nodes", take);
+    return nodes;
+  });
+  return { nodes: all, imageBytes };
+}
+
+function machineOf(raw: KubeObject): Pick<NodeSeen, "instanceType" | "runtime" | "kubelet"> {
+  const info = recordOf(recordOf(raw["status"])["nodeInfo"]);
+  const labels = raw.metadata?.labels ?? {};
+  return {
+    instanceType: textOf(labels["node.kubernetes.io/instance-type"]) || "unknown",
+    runtime: textOf(info["containerRuntimeVersion"]) || "unknown",
+    kubelet: textOf(info["kubeletVersion"]) || "unknown",
+  };
+}

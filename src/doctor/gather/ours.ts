@@ -1,0 +1,99 @@
+/** Paceline itself: its webhooks, policy, leader and rights. */
+import { COMPONENT, LEADER_LEASE, POLICY_CONFIG_MAP } from "../../api/names.ts";
+import { pause, type Clock } from "../../kube/clock.ts";
+import type { KubeObject } from "../../kube/parse/kube-json.ts";
+import { recordOf, textOf, timeOf } from "../../kube/parse/kube-json.ts";
+import { parseLease, type LeaseRecord } from "../../kube/leader/lease-record.ts";
+import { parsePolicyConfigMap, type PolicyResult } from "../../policy/parse.ts";
+import type { LeaderSeen, OursSeen, WebhookSeen } from "../facts.ts";
+import { listOf, type Look, seen } from "./look.ts";
+import { rightsMissing } from "./rights.ts";
+import { gatherWebhooks } from "./webhooks.ts";
+
+/** Label of the replicas (chart and manifests set it). */
+const COMPONENT_LABEL = "paceline.dev/component";
+/** Where a Lease does not say how long it lasts, ms. */
+const LEASE_MS = 15_000;
+/** Clocks differ; within this a renewal counts as fresh. Assumed, ms. */
+const CLOCK_SLACK_MS = 2_000;
+/** Between two looks at a Lease that looks stale, ms. */
+const LOOK_AGAIN_MS = 500;
+
+/** The rest of what is gathered needs the policy, so this comes first. */
+export interface OursOptions {
+  readonly namespace: string | undefined;
+  /** Where Paceline is when neither a flag nor a webhook says so. */
+  readonly defaultNamespace: string;
+  readonly clock: Clock;
+}
+
+/** Undefined when nothing of Paceline is in the cluster. */
+export async function gatherOurs(look: Look, options: OursOptions): Promise<OursSeen | undefined> {
+  const webhooks = await gatherWebhooks(look);
+  const namespace = options.namespace ?? serviceNamespace(webhooks) ?? options.defaultNamespace;
+  const [policy, lease] = await Promise.all([readPolicy(look, namespace), readLease(look, namespace)]);
+  const hasPolicy = policy !== "missing" && policy !== undefined;
+  if (webhooks.length === 0 && !hasPolicy && (lease === undefined || lease === "missing")) return undefined;
+  const account = `system:serviceaccount:${namespace}:${await accountName(look, namespace)}`;
+  return {
+    ...{ namespace, webhooks, policy, account },
+    leader: lease === undefined ? undefined : await leaderOf(look, namespace, lease, options.clock),
+    missingRights: await rightsMissing(look, account, namespace),
+  };
+}
+
+const serviceNamespace = (webhooks: readonly WebhookSeen[]) =>
+  webhooks.map((webhook) => webhook.serviceNamespace).find((namespace) => namespace !== undefined);
+
+function readPolicy(look: Look, namespace: string): Promise<PolicyResult | "missing" | undefined> {
+  const path = `/api/v1/namespaces/${namespace}/configmaps/${POLICY_CONFIG_MAP}`;
+  return seen(look, "policy", "missing", async () =>
+    parsePolicyConfigMap((await look.client.get(path)) as Parameters<typeof parsePolicyConfigMap>[0]),
+  );
+}
+
+const leasePath = (namespace: string) => `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${LEADER_LEASE}`;
+
+function readLease(look: Look, namespace: string): Promise<LeaseRecord | "missing" | undefined> {
+  return seen(look, "leader", "missing", async () => parseLease(await look.client.get(leasePath(namespace)), LEASE_MS));
+}
+
+/**
+ * Alive: renewed within the Lease's duration by our clock. A Lease that looks stale may be another clock's: it is looked at
+ * again until it is renewed or its duration is over.
+ */
+async function leaderOf(
+  look: Look,
+  namespace: string,
+  lease: LeaseRecord | "missing",
+  clock: Clock,
+): Promise<LeaderSeen> {
+  if (lease === "missing") return { holder: "", alive: false, renewed: "" };
+  const { holder, renewTime, durationMs } = lease;
+  const told = { holder, renewed: renewTime };
+  if (holder === "") return { ...told, alive: false };
+  const age = clock.now() - (timeOf(renewTime) ?? 0);
+  if (Math.abs(age) < durationMs + CLOCK_SLACK_MS) return { ...told, alive: true };
+  const endMs = clock.now() + durationMs;
+  while (clock.now() < endMs) {
+    await pause(clock, LOOK_AGAIN_MS);
+    const now = await readLease(look, namespace);
+    if (typeof now === "object" && now.renewTime !== renewTime)
+      return { holder: now.holder, renewed: now.renewTime, alive: now.holder !== "" };
+  }
+  return { ...told, alive: false };
+}
+
+/** The service account of the replicas' Deployment; the name that chart and manifests give it where there is none. */
+async function accountName(look: Look, namespace: string): Promise<string> {
+  const path = `/apis/apps/v1/namespaces/${namespace}/deployments`;
+  const names = await listOf(look, "Paceline's Deployment", path, (raw) => serviceAccountOf(raw));
+  return names[0] ?? COMPONENT;
+}
+
+function serviceAccountOf(raw: KubeObject): string | undefined {
+  const template = recordOf(recordOf(raw["spec"])["template"]);
+  const labels = recordOf(recordOf(template["metadata"])["labels"]);
+  if (labels[COMPONENT_LABEL] !== "serve") return undefined;
+  return textOf(recordOf(template["spec"])["serviceAccountName"]) || undefined;
+}

@@ -1,0 +1,106 @@
+/** Pods and Events: failed starts by the core of `diagnose`, images in use, pods that are held, schedulers that run as pods. */
+import { GATE, HOLD_ANNOTATION } from "../../api/names.ts";
+import { parseHold } from "../../kube/parse/annotations.ts";
+import { recordOf, recordsOf, textOf, textsOf, timeOf, type KubeObject } from "../../kube/parse/kube-json.ts";
+import { shapePod } from "../../kube/parse/pod-shape.ts";
+import { findingsOf } from "../../diagnose/findings/findings.ts";
+import type { Tally } from "../../diagnose/findings/tally.ts";
+import { verdictOf } from "../../diagnose/findings/verdict.ts";
+import { readObject } from "../../diagnose/records/objects.ts";
+import type { HeldPod, ImageSeen, NodeSeen, PodsSeen } from "../facts.ts";
+import { eachOf, fullName, type Look, seen } from "./look.ts";
+import type { NodesSeen } from "./nodes.ts";
+
+/** A ConfigMap that a pod of kube-scheduler mounts. */
+export interface MountedConfig {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+export interface PodsGathered {
+  readonly pods: PodsSeen | undefined;
+  readonly schedulerConfigs: readonly MountedConfig[];
+}
+
+class PodReader {
+  readonly held: HeldPod[] = [];
+  readonly podsByImage = new Map<string, number>();
+  readonly schedulerConfigs: MountedConfig[] = [];
+  count = 0;
+
+  take(raw: KubeObject): void {
+    this.count++;
+    const { shape } = shapePod(raw);
+    for (const image of shape.images) this.podsByImage.set(image, (this.podsByImage.get(image) ?? 0) + 1);
+    const gates = recordsOf(recordOf(raw["spec"])["schedulingGates"]).map(({ name }) => name);
+    if (gates.includes(GATE)) this.held.push({ name: fullName(raw), sinceMs: heldSinceMs(raw) });
+    this.schedulerConfigs.push(...schedulerConfigs(raw));
+  }
+}
+
+const heldSinceMs = ({ metadata }: KubeObject) =>
+  parseHold(metadata?.annotations?.[HOLD_ANNOTATION])?.sinceMs ?? timeOf(metadata?.creationTimestamp) ?? 0;
+
+/** Reads all pods and all Events. `youngMs`: how long a node is young. */
+export async function gatherPods(
+  look: Look,
+  tally: Tally,
+  { nodes, imageBytes }: NodesSeen,
+  youngMs: number,
+): Promise<PodsGathered> {
+  const reader = new PodReader();
+  const readAll = async () => {
+    await eachOf(look, "/api/v1/pods", (raw) => {
+      reader.take(raw);
+      readObject(raw, "PodList", undefined, tally);
+    });
+    return true;
+  };
+  const isRead = await seen(look, "pods", undefined, readAll);
+  await seen(look, "Events", undefined, () =>
+    eachOf(look, "/api/v1/events", (raw) => void readObject(raw, "EventList", undefined, tally)),
+  );
+  if (isRead !== true) return { pods: undefined, schedulerConfigs: [] };
+  const starts = findingsOf(tally);
+  const pods: PodsSeen = {
+    count: reader.count,
+    held: reader.held,
+    startedOnYoung: startedOnYoung(tally, nodes ?? [], youngMs),
+    images: imagesOf(reader.podsByImage, imageBytes),
+    starts,
+    verdict: verdictOf(starts),
+  };
+  return { pods, schedulerConfigs: reader.schedulerConfigs };
+}
+
+/** Pods that came to each node in its first `youngMs`; one that came before was another node's of that name. */
+function startedOnYoung(tally: Tally, nodes: readonly NodeSeen[], youngMs: number): Map<string, number> {
+  const createdMs = new Map<string, number>(nodes.map(({ name, createdAtMs }) => [name, createdAtMs]));
+  const counts = new Map<string, number>();
+  for (const { node, atMs } of tally.starts.values()) {
+    const sinceMs = createdMs.get(node);
+    if (sinceMs !== undefined && atMs >= sinceMs && atMs - sinceMs < youngMs)
+      counts.set(node, (counts.get(node) ?? 0) + 1);
+  }
+  return counts;
+}
+
+function imagesOf(podsByImage: ReadonlyMap<string, number>, imageBytes: ReadonlyMap<string, number>): ImageSeen[] {
+  const images = [...podsByImage].map(([name, pods]) => ({ name, pods, bytes: imageBytes.get(name) }));
+  return images.sort((a, b) => (b.bytes ?? 0) - (a.bytes ?? 0) || b.pods - a.pods);
+}
+
+/** ConfigMaps of a pod that runs kube-scheduler. */
+function schedulerConfigs(raw: KubeObject): MountedConfig[] {
+  const spec = recordOf(raw["spec"]);
+  const runs = recordsOf(spec["containers"]).some((container) =>
+    [textOf(container["image"]), ...textsOf(container["command"]), ...textsOf(container["args"])].some((text) =>
+      text.includes("kube-scheduler"),
+    ),
+  );
+  if (!runs) return [];
+  return recordsOf(spec["volumes"])
+    .map((volume) => textOf(recordOf(volume["configMap"])["name"]))
+    .filter((name) => name !== "")
+    .map((name) => ({ namespace: textOf(raw.metadata?.namespace), name }));
+}

@@ -1,0 +1,74 @@
+/** Rights, by SelfSubjectAccessReview: our own, and those of Paceline's account (asked on its behalf). Nothing is changed by asking. */
+import { LEADER_LEASE, POLICY_CONFIG_MAP } from "../../api/names.ts";
+import { recordOf } from "../../kube/parse/kube-json.ts";
+import type { MissingRight } from "../facts.ts";
+import { inParallel, type Look, seen } from "./look.ts";
+
+/** In the words of `resourceAttributes`. */
+export interface Right {
+  readonly verb: string;
+  /** "" is the core group. */
+  readonly group?: string;
+  readonly resource: string;
+  readonly subresource?: string;
+  readonly namespace?: string;
+  readonly name?: string;
+}
+
+const REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+const PARALLEL = 8;
+
+const each = (verbs: readonly string[], right: Omit<Right, "verb">): Right[] =>
+  verbs.map((verb) => ({ verb, ...right }));
+
+/** What `paceline serve` needs; equal to webhook-config/rbac.yaml (a test compares them). */
+export function serviceRights(namespace: string): Right[] {
+  return [
+    ...each(["get", "list", "watch", "patch"], { resource: "pods" }),
+    ...each(["get", "list", "watch", "patch"], { resource: "nodes" }),
+    { verb: "create", group: "events.k8s.io", resource: "events" },
+    ...each(["list", "watch"], { resource: "configmaps", namespace, name: POLICY_CONFIG_MAP }),
+    ...each(["get", "patch"], { group: "coordination.k8s.io", resource: "leases", namespace, name: LEADER_LEASE }),
+  ];
+}
+
+/** Whether we may; undefined when the API server does not tell. */
+export function may(look: Look, right: Right): Promise<boolean | undefined> {
+  return seen(look, "rights", undefined, () => review(look, right, {}));
+}
+
+/** Rights that the account lacks; undefined, with a note, where we may not ask on its behalf. */
+export async function rightsMissing(
+  look: Look,
+  account: string,
+  namespace: string,
+): Promise<MissingRight[] | undefined> {
+  const headers = { "impersonate-user": account };
+  return seen(look, `rights of ${account} (asking takes the right to impersonate it)`, undefined, async () => {
+    const answers = await inParallel(serviceRights(namespace), PARALLEL, async (right) => ({
+      right,
+      allowed: await review(look, right, headers),
+    }));
+    return answers.filter(({ allowed }) => !allowed).map(({ right }) => rightText(right));
+  });
+}
+
+/** `patch nodes`, `get leases.coordination.k8s.io/paceline-leader in paceline`. */
+function rightText({ verb, group, resource, name, namespace }: Right): string {
+  const full = `${resource}${group === undefined ? "" : `.${group}`}${name === undefined ? "" : `/${name}`}`;
+  return `${verb} ${full}${namespace === undefined ? "" : ` in ${namespace}`}`;
+}
+
+async function review(
+  { client }: Look,
+  resourceAttributes: Right,
+  headers: Readonly<Record<string, string>>,
+): Promise<boolean> {
+  const body = {
+    apiVersion: "authorization.k8s.io/v1",
+    kind: "SelfSubjectAccessReview",
+    spec: { resourceAttributes },
+  };
+  const { status } = await client.create(REVIEWS, body, undefined, { headers });
+  return recordOf(status)["allowed"] === true;
+}

@@ -1,0 +1,128 @@
+/** Rules about Paceline's leader, policy, rights, and what it holds. */
+import { DEFAULT_NAMESPACE, POLICY_CONFIG_MAP } from "../../api/names.ts";
+import { type ClusterFacts, type OursSeen, policyOf } from "../facts.ts";
+import { type Finding, many, someOf } from "../finding-codes.ts";
+
+/** Where no policy can be read: the longest hold that any policy allows, and the default of fence.maxSeconds. */
+const CAPS = { holdSeconds: 540, fenceSeconds: 600 } as const;
+/** The janitor runs every minute; within two a cap is kept. Assumed, ms. */
+const GRACE_MS = 120_000;
+
+export function judgeService(facts: ClusterFacts): Finding[] {
+  const { ours } = facts;
+  return [
+    ...(ours === undefined ? [] : [...policyFindings(ours), ...leaderFindings(ours), ...rightFindings(ours)]),
+    ...heldWithoutLeader(facts),
+    ...pastCaps(facts),
+  ];
+}
+
+function policyFindings({ policy, namespace }: OursSeen): Finding[] {
+  const about = [`ConfigMap/${namespace}/${POLICY_CONFIG_MAP}`];
+  if (policy === "missing") {
+    return [
+      {
+        ...{ code: "PolicyMissing", about },
+        seen: `There is no ConfigMap ${POLICY_CONFIG_MAP} in namespace ${namespace}.`,
+        change: `kubectl apply -f webhook-config/policy.yaml (or helm upgrade); Paceline elsewhere: doctor --namespace NAME.`,
+      },
+    ];
+  }
+  if (policy === undefined || policy.ok) return [];
+  const errors = policy.errors.map(({ message }) => message);
+  return [
+    {
+      ...{ code: "PolicyInvalid", about },
+      seen: `${many(errors.length, "error")}: ${errors.join("; ")}.`,
+      change: `kubectl -n ${namespace} edit configmap ${POLICY_CONFIG_MAP}, and correct these places (docs/policy.md).`,
+    },
+  ];
+}
+
+function leaderFindings({ leader, namespace }: OursSeen): Finding[] {
+  if (leader === undefined || leader.alive) return [];
+  const told =
+    leader.renewed === ""
+      ? "There is no Lease paceline-leader"
+      : leader.holder === ""
+        ? "The Lease paceline-leader has no holder"
+        : `${leader.holder} renewed the Lease paceline-leader last at ${leader.renewed}`;
+  return [
+    {
+      ...{ code: "NoLeader", about: [`Lease/${namespace}/paceline-leader`] },
+      seen: `${told}.`,
+      change: `kubectl -n ${namespace} get pods -l paceline.dev/component=serve; kubectl -n ${namespace} logs -l paceline.dev/component=serve: bring a replica back, or paceline release --all.`,
+    },
+  ];
+}
+
+function rightFindings({ missingRights, account }: OursSeen): Finding[] {
+  if (missingRights === undefined || missingRights.length === 0) return [];
+  return [
+    {
+      ...{ code: "MissingRight", about: [account] },
+      seen: `${account} may not: ${missingRights.join(", ")}.`,
+      change: "kubectl apply -f webhook-config/rbac.yaml, or helm upgrade (docs/security.md lists all its rights).",
+    },
+  ];
+}
+
+function heldWithoutLeader({ pods, ours, nowMs }: ClusterFacts): Finding[] {
+  const held = pods?.held ?? [];
+  if (held.length === 0 || ours?.leader?.alive === true) return [];
+  if (ours !== undefined && ours.leader === undefined) return []; // the Lease could not be read
+  const longest = Math.max(...held.map(({ sinceMs }) => nowMs - sinceMs));
+  return [
+    {
+      ...{
+        code: "HeldWithoutLeader",
+        about: someOf(
+          "Pod",
+          held.map(({ name }) => name),
+        ),
+      },
+      seen: `${many(held.length, "pod")} held, one of them for ${Math.round(longest / 1_000)} s, and nobody leads.`,
+      change: "paceline release --all (docs/operations.md has the same with kubectl alone).",
+    },
+  ];
+}
+
+function pastCaps(facts: ClusterFacts): Finding[] {
+  const { nowMs, pods, nodes, ours } = facts;
+  const policy = policyOf(facts);
+  const holdMs = (policy?.maxHoldSeconds ?? CAPS.holdSeconds) * 1_000;
+  const fenceMs = (policy?.fence.maxSeconds ?? CAPS.fenceSeconds) * 1_000;
+  const held = (pods?.held ?? []).filter(({ sinceMs }) => nowMs - sinceMs > holdMs + GRACE_MS);
+  const fenced = (nodes ?? []).filter(
+    ({ fence, createdAtMs }) => fence !== undefined && nowMs - (fence.sinceMs ?? createdAtMs) > fenceMs + GRACE_MS,
+  );
+  const look = `kubectl -n ${ours?.namespace ?? DEFAULT_NAMESPACE} get cronjobs,jobs: does the janitor run? By hand: paceline release --expired.`;
+  const found: Finding[] = [];
+  if (held.length > 0) {
+    found.push({
+      ...{
+        code: "HeldPastCap",
+        about: someOf(
+          "Pod",
+          held.map(({ name }) => name),
+        ),
+        change: look,
+      },
+      seen: `${many(held.length, "pod")} held for longer than ${holdMs / 1_000} s.`,
+    });
+  }
+  if (fenced.length > 0) {
+    found.push({
+      ...{
+        code: "FencePastCap",
+        about: someOf(
+          "Node",
+          fenced.map(({ name }) => name),
+        ),
+        change: look,
+      },
+      seen: `${many(fenced.length, "node")} fenced for longer than ${fenceMs / 1_000} s.`,
+    });
+  }
+  return found;
+}

@@ -1,0 +1,125 @@
+/** Rules about what must get on with Paceline: schedulers, DaemonSets, autoscalers. */
+import { FENCE_TAINT_KEY } from "../../api/names.ts";
+import { type ClusterFacts, type ExtenderSeen, isFencing, policyOf } from "../facts.ts";
+import { type Finding, type FindingCode, many, someOf } from "../finding-codes.ts";
+
+/** scheduler-config/ has 1 s. Above this a hanging extender stops scheduling for too long. Assumed, ms. */
+const LONG_TIMEOUT_MS = 2_000;
+/** From this minor on Cluster Autoscaler knows the fence's prefix by itself. */
+const KNOWS_PREFIX = 29;
+const TOLERATION = `{ key: ${FENCE_TAINT_KEY}, operator: Exists, effect: NoSchedule }`;
+
+export function judgeSurroundings(facts: ClusterFacts): Finding[] {
+  return [
+    ...schedulers(facts),
+    ...(isFencing(facts) ? [...daemonSets(facts), ...nodePools(facts), ...autoscalers(facts)] : []),
+  ];
+}
+
+function schedulers(facts: ClusterFacts): Finding[] {
+  const policy = policyOf(facts);
+  return facts.schedulers.flatMap(({ where, names, extenders }) =>
+    extenders.flatMap((extender) => {
+      const found = extenderFindings(where, extender);
+      if (policy !== undefined && !policy.extender.enabled) {
+        found.push({
+          ...{ code: "ExtenderOffInPolicy", about: [where] },
+          seen: `${names.join(", ")} calls ${extender.urlPrefix}, and the policy has extender.enabled: false.`,
+          change: "Policy: extender: { enabled: true }; or take the extender out of the scheduler's configuration.",
+        });
+      }
+      return found;
+    }),
+  );
+}
+
+function extenderFindings(
+  where: string,
+  { urlPrefix, ignorable, nodeCacheCapable, timeoutMs }: ExtenderSeen,
+): Finding[] {
+  const found = (code: FindingCode, seen: string, change: string): Finding => ({
+    ...{ code, about: [where] },
+    seen: `The extender ${urlPrefix} has ${seen}.`,
+    change: `In its entry under extenders: ${change}.`,
+  });
+  return [
+    ...(ignorable ? [] : [found("ExtenderNotIgnorable", "ignorable: false", "ignorable: true")]),
+    ...(nodeCacheCapable
+      ? []
+      : [found("ExtenderSendsWholeNodes", "nodeCacheCapable: false", "nodeCacheCapable: true")]),
+    ...(timeoutMs !== undefined && timeoutMs > 0 && timeoutMs <= LONG_TIMEOUT_MS
+      ? []
+      : [
+          found(
+            "ExtenderTimeoutLong",
+            timeoutMs ? `httpTimeout: ${timeoutMs / 1_000}s` : "no httpTimeout",
+            "httpTimeout: 1s",
+          ),
+        ]),
+  ];
+}
+
+function daemonSets({ daemonSets: all }: ClusterFacts): Finding[] {
+  const waiting = all.filter(({ toleratesFence }) => !toleratesFence).map(({ name }) => name);
+  if (waiting.length === 0) return [];
+  return [
+    {
+      ...{ code: "DaemonSetWaitsForFence", about: someOf("DaemonSet", waiting) },
+      seen: `${waiting.length} of ${many(all.length, "DaemonSet")} do not tolerate the fence.`,
+      change: `For those that others need: spec.template.spec.tolerations: [${TOLERATION}].`,
+    },
+  ];
+}
+
+function nodePools(facts: ClusterFacts): Finding[] {
+  const { nodePools: pools } = facts;
+  const fenceSeconds = policyOf(facts)?.fence.maxSeconds ?? 0;
+  const open = pools.filter(({ hasStartupTaint }) => !hasStartupTaint).map(({ name }) => name);
+  const hasty = pools.filter(({ consolidateAfterMs: ms }) => ms !== undefined && ms < fenceSeconds * 1_000);
+  const found: Finding[] = [];
+  if (open.length > 0) {
+    found.push({
+      ...{ code: "NodePoolWithoutStartupTaint", about: someOf("NodePool", open) },
+      seen: `${open.length} of ${many(pools.length, "NodePool")} do not have the fence among their startupTaints.`,
+      change: `spec.template.spec.startupTaints: [{ key: ${FENCE_TAINT_KEY}, effect: NoSchedule }].`,
+    });
+  }
+  const [first] = hasty;
+  if (first !== undefined) {
+    found.push({
+      ...{
+        code: "NodePoolConsolidatesEarly",
+        about: someOf(
+          "NodePool",
+          hasty.map(({ name }) => name),
+        ),
+      },
+      seen: `consolidateAfter is ${(first.consolidateAfterMs ?? 0) / 1_000} s, below fence.maxSeconds (${fenceSeconds} s).`,
+      change: `spec.disruption.consolidateAfter: ${Math.ceil((fenceSeconds * 1.5) / 60)}m.`,
+    });
+  }
+  return found;
+}
+
+function autoscalers(facts: ClusterFacts): Finding[] {
+  const fenceSeconds = policyOf(facts)?.fence.maxSeconds ?? 0;
+  return facts.autoscalers.flatMap(({ name, minor, knowsFence, delayAfterAddMs }) => {
+    const about = [`Deployment/${name}`];
+    const found: Finding[] = [];
+    if (minor !== undefined && minor < KNOWS_PREFIX && !knowsFence) {
+      found.push({
+        ...{ code: "AutoscalerIgnoresFence", about },
+        seen: `Cluster Autoscaler 1.${minor} without --ignore-taint for the fence.`,
+        change: `Add --ignore-taint=${FENCE_TAINT_KEY}, or upgrade to 1.29 or later.`,
+      });
+    }
+    if (delayAfterAddMs < fenceSeconds * 1_000) {
+      found.push({
+        ...{ code: "AutoscalerScalesDownEarly", about },
+        seen: `--scale-down-delay-after-add is ${delayAfterAddMs / 1_000} s, below fence.maxSeconds (${fenceSeconds} s).`,
+        change: `--scale-down-delay-after-add=${Math.ceil(fenceSeconds / 60)}m.`,
+      });
+    }
+    return found;
+  });
+}

@@ -1,0 +1,82 @@
+/** What a request to the API server can end in, other than its answer. */
+import { isRecord } from "../parse/kube-json.ts";
+
+/**
+ * A request that the API server refused, or that never got an answer.
+ *
+ * `status` is the HTTP status, or 0 where there was no answer (`reason` is then `Timeout`, `Aborted` or `Unreachable`).
+ * `reason` is the Status object's own word (`Conflict`, `NotFound`, `Expired`, `Invalid` …), "" where it gave none.
+ */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly reason: string;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(
+    status: number,
+    reason: string,
+    message: string,
+    options: { retryAfterSeconds?: number | undefined; cause?: unknown } = {},
+  ) {
+    super(message, { cause: options.cause });
+    this.name = "ApiError";
+    this.status = status;
+    this.reason = reason;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+}
+
+/** The error for an answer of 400 and above; `body` is a Status object or whatever a proxy in between sent. */
+export function errorFromAnswer(where: string, status: number, body: string, retryAfter?: string): ApiError {
+  const parsed = parseStatus(body);
+  const message = typeof parsed.message === "string" ? parsed.message : body.slice(0, 300).trim();
+  const seconds = retryAfterSeconds(parsed, retryAfter);
+  const reason = typeof parsed.reason === "string" ? parsed.reason : "";
+  return new ApiError(status, reason, `${where}: ${status} ${reason} ${message}`.trim(), {
+    retryAfterSeconds: seconds,
+  });
+}
+
+/** The error for a request without an answer: time-out, reset, refused connection, DNS. */
+export function errorFromFailure(where: string, cause: unknown): ApiError {
+  if (cause instanceof ApiError) return cause;
+  const name = cause instanceof Error ? cause.name : "";
+  const text = cause instanceof Error ? cause.message : String(cause);
+  const reason = /timeout/i.test(name) ? "Timeout" : name === "AbortError" ? "Aborted" : "Unreachable";
+  return new ApiError(0, reason, `${where}: ${reason}: ${text}`, { cause });
+}
+
+/** The list or watch position is too old for the server: list again from the start. */
+export function isExpired(error: unknown): boolean {
+  return error instanceof ApiError && (error.status === 410 || error.reason === "Expired" || error.reason === "Gone");
+}
+
+/** The object is not there (any more). */
+export function isNotFound(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 404;
+}
+
+/** Somebody else wrote first: the resourceVersion or uid that the write was conditional on is not the object's. */
+export function isConflict(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 409;
+}
+
+/** A JSON Patch did not fit the object: a `test` failed, or a path is not there. The API server says 422 Invalid. */
+export function isPatchMisfit(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 422;
+}
+
+function parseStatus(body: string): Readonly<Record<string, unknown>> {
+  try {
+    const parsed: unknown = JSON.parse(body);
+    return isRecord(parsed) ? parsed : {};
+  } catch {
+    return {};
+  }
+}
+
+function retryAfterSeconds(status: Readonly<Record<string, unknown>>, header?: string): number | undefined {
+  const details = isRecord(status["details"]) ? status["details"] : {};
+  const seconds = Number(details["retryAfterSeconds"] ?? header ?? Number.NaN);
+  return Number.isFinite(seconds) && seconds >= 0 ? seconds : undefined;
+}

@@ -1,0 +1,95 @@
+/** A Lease of coordination.k8s.io/v1, as leader election uses it, and what its reader may conclude. Pure. */
+import { recordOf, textOf } from "../parse/kube-json.ts";
+import type { KubeObject } from "../parse/kube-json.ts";
+
+export interface LeaseRecord {
+  /** "": nobody. */
+  readonly holder: string;
+  readonly durationMs: number;
+  /** As the holder wrote it; compared for equality only, because other machines' clocks are not trusted. */
+  readonly renewTime: string;
+  readonly acquireTime: string;
+  readonly transitions: number;
+  readonly resourceVersion: string;
+}
+
+/** A record, and since when (by our own clock) it has been seen unchanged. */
+export interface Observation {
+  readonly record: LeaseRecord;
+  readonly sinceMs: number;
+  /** The record followed another one that we saw: somebody really renewed it while we looked. */
+  readonly renewalSeen: boolean;
+}
+
+export function parseLease(raw: KubeObject, defaultDurationMs: number): LeaseRecord {
+  const spec = recordOf(raw["spec"]);
+  const seconds = spec["leaseDurationSeconds"];
+  return {
+    holder: textOf(spec["holderIdentity"]),
+    durationMs: typeof seconds === "number" && seconds > 0 ? seconds * 1_000 : defaultDurationMs,
+    renewTime: textOf(spec["renewTime"]),
+    acquireTime: textOf(spec["acquireTime"]),
+    transitions: typeof spec["leaseTransitions"] === "number" ? spec["leaseTransitions"] : 0,
+    resourceVersion: textOf(raw.metadata?.resourceVersion),
+  };
+}
+
+/** What we know after having seen `record` at `nowMs`. */
+export function observe(before: Observation | undefined, record: LeaseRecord, nowMs: number): Observation {
+  if (before === undefined) return { record, sinceMs: nowMs, renewalSeen: false };
+  const same = before.record.holder === record.holder && before.record.renewTime === record.renewTime;
+  return same ? { ...before, record } : { record, sinceMs: nowMs, renewalSeen: true };
+}
+
+/** Nobody holds it, or its holder has not renewed it for its whole duration while we looked. */
+export function isFree({ record, sinceMs }: Observation, nowMs: number): boolean {
+  return record.holder === "" || nowMs >= sinceMs + record.durationMs;
+}
+
+/** The patch that makes `identity` the holder from `nowMs` on; conditional on `previous.resourceVersion`. */
+export function heldLease(
+  where: { namespace: string; name: string },
+  identity: string,
+  durationMs: number,
+  previous: LeaseRecord | undefined,
+  nowMs: number,
+): KubeObject {
+  const now = microTime(nowMs);
+  const isRenewal = previous?.holder === identity;
+  return leaseObject(where, previous?.resourceVersion, {
+    holderIdentity: identity,
+    leaseDurationSeconds: Math.ceil(durationMs / 1_000),
+    renewTime: now,
+    acquireTime: isRenewal && previous.acquireTime !== "" ? previous.acquireTime : now,
+    leaseTransitions: previous === undefined ? 0 : previous.transitions + (isRenewal ? 0 : 1),
+  });
+}
+
+/** The patch that gives the Lease back, so that the next candidate need not wait for its end. */
+export function releasedLease(
+  where: { namespace: string; name: string },
+  previous: LeaseRecord,
+  nowMs: number,
+): KubeObject {
+  return leaseObject(where, previous.resourceVersion, {
+    holderIdentity: "",
+    leaseDurationSeconds: 1,
+    renewTime: microTime(nowMs),
+    acquireTime: microTime(nowMs),
+    leaseTransitions: previous.transitions,
+  });
+}
+
+function leaseObject(
+  where: { namespace: string; name: string },
+  resourceVersion: string | undefined,
+  spec: object,
+): KubeObject {
+  const metadata = { ...where, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
+  return { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata, spec };
+}
+
+/** RFC 3339 with exactly six fractional digits: the API server refuses any other number of them. */
+function microTime(ms: number): string {
+  return new Date(ms).toISOString().replace("Z", "000Z");
+}

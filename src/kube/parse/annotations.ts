@@ -1,0 +1,51 @@
+/** What Paceline writes on pods, and how it reads it back. Anybody may have edited it, so reading is lenient. */
+import { holdReasons } from "../../api/reasons.ts";
+import type { HoldReason } from "../../api/reasons.ts";
+import type { PodFacts } from "../../core/facts.ts";
+import { nodeName } from "../../core/ids.ts";
+import type { NodeName } from "../../core/ids.ts";
+import { recordOf, textOf, timeOf } from "./kube-json.ts";
+
+export type HoldNote = NonNullable<PodFacts["hold"]>;
+export type ReservationNote = NonNullable<PodFacts["reservation"]>;
+
+/** `{"node","reason","since"}`, the value of the hold annotation. `node` is left out where any of several would do. */
+export function formatHold(hold: { node: NodeName | undefined; reason: HoldReason; sinceMs: number }): string {
+  return JSON.stringify({ node: hold.node, reason: hold.reason, since: new Date(hold.sinceMs).toISOString() });
+}
+
+/** The hold that an annotation tells of; undefined where it is garbage. A reason of another version counts as awaiting. */
+export function parseHold(text: string | undefined): HoldNote | undefined {
+  const note = parseJson(text);
+  const sinceMs = timeOf(note["since"]);
+  if (sinceMs === undefined) return undefined;
+  const reason = textOf(note["reason"]);
+  const node = textOf(note["node"]);
+  return {
+    node: node === "" ? undefined : nodeName(node),
+    reason: Object.hasOwn(holdReasons, reason) ? (reason as HoldReason) : "AwaitingRelease",
+    sinceMs,
+  };
+}
+
+/** `{"node","at"}`, the value of the reservation annotation. */
+export function formatReservation(node: NodeName, atMs: number): string {
+  return JSON.stringify({ node, at: new Date(atMs).toISOString() });
+}
+
+/** The slot that an annotation promises; undefined where it is garbage. */
+export function parseReservation(text: string | undefined): ReservationNote | undefined {
+  const note = parseJson(text);
+  const atMs = timeOf(note["at"]);
+  const node = textOf(note["node"]);
+  return atMs === undefined || node === "" ? undefined : { node: nodeName(node), atMs };
+}
+
+function parseJson(text: string | undefined): Readonly<Record<string, unknown>> {
+  if (text === undefined) return {};
+  try {
+    return recordOf(JSON.parse(text));
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,105 @@
+/** The core's facts, from the API server's JSON: from caches and from admission alike. Nothing here ever throws. */
+import {
+  FENCE_TAINT_KEY,
+  FENCED_AT_ANNOTATION,
+  GATE,
+  HOLD_ANNOTATION,
+  RESERVATION_ANNOTATION,
+} from "../../api/names.ts";
+import type { NodeFacts, PodFacts } from "../../core/facts.ts";
+import { imageName, nodeName, podUID } from "../../core/ids.ts";
+import type { ImageName } from "../../core/ids.ts";
+import { parseHold, parseReservation } from "./annotations.ts";
+import { recordOf, recordsOf, textMapOf, textOf, textsOf, timeOf } from "./kube-json.ts";
+import type { KubeObject } from "./kube-json.ts";
+import { podProgress } from "./pod-status.ts";
+import { shapePod } from "./pod-shape.ts";
+import { quantity, resources } from "./quantity.ts";
+import type { ShapeInterner } from "./shape-interner.ts";
+import { otherTaints } from "./tolerations.ts";
+
+/** What stands in for fields that a pod under admission has not got yet. */
+export interface PodDefaults {
+  readonly namespace?: string | undefined;
+  readonly createdAtMs?: number | undefined;
+}
+
+/** Facts of a pod. A pod under admission has uid, name and resourceVersion "". */
+export function podFacts(raw: KubeObject, interner: ShapeInterner, defaults: PodDefaults = {}): PodFacts {
+  const metadata = recordOf(raw.metadata);
+  const spec = recordOf(raw["spec"]);
+  const annotations = textMapOf(metadata["annotations"]);
+  const gates = recordsOf(spec["schedulingGates"]).map((gate) => gate["name"]);
+  const node = textOf(spec["nodeName"]);
+  const { shape: fresh, pinnedTo, fencesTolerated } = shapePod(raw, defaults.namespace);
+  const shape = interner.shape(fresh);
+  return {
+    uid: podUID(textOf(metadata["uid"])),
+    namespace: shape.namespace,
+    name: textOf(metadata["name"]),
+    resourceVersion: textOf(metadata["resourceVersion"]),
+    shape,
+    pinnedTo: pinnedTo === undefined ? undefined : interner.text(pinnedTo),
+    node: node === "" ? undefined : interner.text(nodeName(node)),
+    createdAtMs: timeOf(metadata["creationTimestamp"]) ?? defaults.createdAtMs ?? 0,
+    gated: gates.includes(GATE),
+    gatedByOthers: gates.some((gate) => gate !== GATE),
+    hold: parseHold(annotations[HOLD_ANNOTATION]),
+    reservation: parseReservation(annotations[RESERVATION_ANNOTATION]),
+    fencesTolerated: fencesTolerated.length === 0 ? NO_FENCES : fencesTolerated,
+    deleting: metadata["deletionTimestamp"] != null,
+    ...podProgress(spec, recordOf(raw["status"]), metadata["generation"]),
+  };
+}
+
+/** Shared, because nearly every pod tolerates no fence. */
+const NO_FENCES: readonly string[] = [];
+
+/** Facts of a node. */
+export function nodeFacts(raw: KubeObject, interner?: ShapeInterner): NodeFacts {
+  const metadata = recordOf(raw.metadata);
+  const spec = recordOf(raw["spec"]);
+  const status = recordOf(raw["status"]);
+  const ready = recordsOf(status["conditions"]).find((one) => one["type"] === "Ready");
+  const isReady = ready?.["status"] === "True";
+  const transitionMs = timeOf(ready?.["lastTransitionTime"]);
+  const address = recordsOf(status["addresses"]).find((one) => one["type"] === "InternalIP");
+  return {
+    name: nodeName(textOf(metadata["name"])),
+    uid: textOf(metadata["uid"]),
+    resourceVersion: textOf(metadata["resourceVersion"]),
+    labels: textMapOf(metadata["labels"]),
+    createdAtMs: timeOf(metadata["creationTimestamp"]) ?? 0,
+    readySinceMs: isReady ? transitionMs : undefined,
+    notReadySinceMs: isReady ? undefined : transitionMs,
+    unschedulable: spec["unschedulable"] === true,
+    taints: otherTaints(spec["taints"]),
+    fence: fenceOf(spec, textMapOf(metadata["annotations"])),
+    allocatable: resources(status["allocatable"]),
+    address: textOf(address?.["address"]) || undefined,
+    images: nodeImages(status, interner),
+  };
+}
+
+function fenceOf(spec: Readonly<Record<string, unknown>>, annotations: Readonly<Record<string, string>>) {
+  const taint = recordsOf(spec["taints"]).find((one) => one["key"] === FENCE_TAINT_KEY);
+  if (taint === undefined) return undefined;
+  const sinceMs = timeOf(annotations[FENCED_AT_ANNOTATION]) ?? timeOf(taint["timeAdded"]);
+  // With another effect it does not do its work, whatever its value: it is still to be adopted.
+  return { value: taint["effect"] === "NoSchedule" ? textOf(taint["value"]) : "", sinceMs };
+}
+
+function nodeImages(
+  status: Readonly<Record<string, unknown>>,
+  interner: ShapeInterner | undefined,
+): ReadonlyMap<ImageName, number> {
+  const sizes = new Map<ImageName, number>();
+  for (const image of recordsOf(status["images"])) {
+    const bytes = quantity(image["sizeBytes"]) ?? 0;
+    for (const text of textsOf(image["names"])) {
+      const name = imageName(text);
+      sizes.set(interner?.text(name) ?? name, bytes);
+    }
+  }
+  return sizes;
+}

@@ -1,0 +1,53 @@
+/** Tolerations and taints, with those for the fence taken apart from all others. */
+import { FENCE_TAINT_KEY } from "../../api/names.ts";
+import type { Taint, Toleration } from "../../core/facts.ts";
+import { recordsOf, textOf } from "./kube-json.ts";
+
+/** Tolerates every fence. */
+export const ANY_FENCE = "*";
+
+export interface SortedTolerations {
+  readonly tolerations: readonly Toleration[];
+  /** Values of the fences tolerated, or {@link ANY_FENCE}. */
+  readonly fencesTolerated: readonly string[];
+}
+
+/** Reads `spec.tolerations`. One for every key (key "", Exists) counts on both sides. */
+export function sortTolerations(raw: unknown): SortedTolerations {
+  const tolerations: Toleration[] = [];
+  const fences = new Set<string>();
+  for (const one of recordsOf(raw)) {
+    const toleration = parseToleration(one);
+    if (toleration === undefined) continue;
+    const fence = fenceTolerated(toleration);
+    if (fence !== undefined) fences.add(fence);
+    if (toleration.key !== FENCE_TAINT_KEY) tolerations.push(toleration);
+  }
+  return { tolerations, fencesTolerated: fences.has(ANY_FENCE) ? [ANY_FENCE] : [...fences] };
+}
+
+function parseToleration(raw: Readonly<Record<string, unknown>>): Toleration | undefined {
+  const operator = textOf(raw["operator"]) || "Equal";
+  // Operators of later versions (Gt, Lt) tolerate nothing that Paceline reasons about.
+  if (operator !== "Exists" && operator !== "Equal") return undefined;
+  return { key: textOf(raw["key"]), operator, value: textOf(raw["value"]), effect: textOf(raw["effect"]) };
+}
+
+function fenceTolerated({ key, operator, value, effect }: Toleration): string | undefined {
+  if (effect !== "" && effect !== "NoSchedule") return undefined;
+  if (operator === "Exists") return key === FENCE_TAINT_KEY || key === "" ? ANY_FENCE : undefined;
+  return key === FENCE_TAINT_KEY ? value : undefined;
+}
+
+const EFFECTS: readonly string[] = ["NoSchedule", "PreferNoSchedule", "NoExecute"] satisfies Taint["effect"][];
+
+/** Reads `spec.taints` of a node, without the fence. */
+export function otherTaints(raw: unknown): readonly Taint[] {
+  return recordsOf(raw)
+    .filter((taint) => taint["key"] !== FENCE_TAINT_KEY && EFFECTS.includes(textOf(taint["effect"])))
+    .map((taint) => ({
+      key: textOf(taint["key"]),
+      value: textOf(taint["value"]),
+      effect: textOf(taint["effect"]) as Taint["effect"],
+    }));
+}

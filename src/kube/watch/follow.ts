@@ -1,0 +1,225 @@
+/** How a reflector lists, watches, fails and comes back. See reflector.ts for what it promises. */
+import { ApiError, isExpired } from "../client/api-error.ts";
+import { backoffMs } from "../client/backoff.ts";
+import { pause } from "../clock.ts";
+import { textOf } from "../parse/kube-json.ts";
+import type { KubeList, KubeObject } from "../parse/kube-json.ts";
+import type { ReflectorCounts, ReflectorLimits, ReflectorOptions } from "./reflector-options.ts";
+import { parseWatchEvent } from "./watch-event.ts";
+
+/** Everything a running reflector knows. */
+export interface Following<Facts> {
+  readonly options: ReflectorOptions<Facts>;
+  readonly limits: ReflectorLimits;
+  readonly signal: AbortSignal;
+  readonly onSynced: () => void;
+  readonly counts: ReflectorCounts;
+  known: Set<string>;
+  /** resourceVersion from which the next watch goes on; undefined: list first. */
+  position: string | undefined;
+  lastContactMs: number | undefined;
+  isSynced: boolean;
+  failuresInRow: number;
+  /** Failures in a row that the server itself answered (it could be reached). */
+  refusalsInRow: number;
+  /** What the server asked us to wait, in ms; 0: nothing. */
+  retryAfterMs: number;
+  /** Lists in a row whose continue token expired half-way. */
+  expiredPages: number;
+}
+
+/** Refusals in a row after which the position is given up: it may be of an etcd that is no more. */
+const REFUSALS_BEFORE_RELIST = 3;
+
+/** Expired page lists in a row after which the next list is asked for in one piece. */
+const EXPIRED_PAGES_BEFORE_WHOLE = 2;
+
+/** A watch that lasted so long was a good one, however it ended: back-off starts afresh. */
+const GOOD_WATCH_MS = 5_000;
+
+export function newFollowing<Facts>(
+  options: ReflectorOptions<Facts>,
+  limits: ReflectorLimits,
+  signal: AbortSignal,
+  onSynced: () => void,
+): Following<Facts> {
+  return {
+    options,
+    limits,
+    signal,
+    onSynced,
+    counts: { lists: 0, watches: 0, failures: 0, handlerErrors: 0, malformedLines: 0 },
+    known: new Set(),
+    position: undefined,
+    lastContactMs: undefined,
+    isSynced: false,
+    failuresInRow: 0,
+    refusalsInRow: 0,
+    retryAfterMs: 0,
+    expiredPages: 0,
+  };
+}
+
+/** Lists and watches until stopped. Never rejects. */
+export async function followForever<Facts>(of: Following<Facts>): Promise<void> {
+  while (!isStopped(of)) {
+    const startedMs = of.options.clock.now();
+    try {
+      if (of.position === undefined) await listAll(of);
+      await watchOnce(of);
+      succeeded(of, startedMs);
+    } catch (error) {
+      if (isStopped(of)) return;
+      failed(of, error, startedMs);
+    }
+    if (of.failuresInRow > 0) await pause(of.options.clock, waitMs(of), of.signal);
+  }
+}
+
+function isStopped<Facts>(of: Following<Facts>): boolean {
+  return of.signal.aborted;
+}
+
+/** A watch that the server ended in order. One that ends at once, again and again, must not become a busy loop. */
+function succeeded<Facts>(of: Following<Facts>, startedMs: number): void {
+  const wasGood = of.options.clock.now() - startedMs >= GOOD_WATCH_MS;
+  of.failuresInRow = wasGood ? 0 : of.failuresInRow + 1;
+  of.refusalsInRow = 0;
+}
+
+function failed<Facts>(of: Following<Facts>, error: unknown, startedMs: number): void {
+  of.counts.failures++;
+  of.retryAfterMs = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1_000 : 0;
+  const lasted = of.options.clock.now() - startedMs >= GOOD_WATCH_MS;
+  of.failuresInRow = lasted ? 1 : of.failuresInRow + 1;
+  if (isExpired(error)) {
+    of.position = undefined;
+    of.options.log.info({ path: of.options.path, err: error }, "the watch position expired; listing again");
+    return;
+  }
+  of.refusalsInRow = isRefusal(error) ? of.refusalsInRow + 1 : 0;
+  if (of.refusalsInRow >= REFUSALS_BEFORE_RELIST) of.position = undefined;
+  of.options.log.warn({ path: of.options.path, err: error, failures: of.failuresInRow }, "list or watch failed");
+}
+
+/** The server was reached and said no, other than for being busy. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof ApiError && error.status >= 400 && error.status !== 429 && error.status !== 503;
+}
+
+function waitMs<Facts>(of: Following<Facts>): number {
+  const limits = { firstMs: of.limits.firstRetryMs, longestMs: of.limits.longestRetryMs };
+  const wait = Math.max(backoffMs(of.failuresInRow, limits, of.options.random), of.retryAfterMs);
+  of.retryAfterMs = 0;
+  return wait;
+}
+
+/** Hands over every object, page by page with the next page on its way, then what is gone since the last list. */
+async function listAll<Facts>(of: Following<Facts>): Promise<void> {
+  const before = of.known;
+  const seen = new Set<string>();
+  let position = "";
+  try {
+    let next: Promise<KubeList> | undefined = fetchPage(of, undefined);
+    while (next !== undefined) {
+      const page: KubeList = await next;
+      const token = page.metadata?.continue ?? "";
+      position = page.metadata?.resourceVersion ?? position;
+      next = token === "" ? undefined : fetchPage(of, token);
+      for (const raw of page.items) seen.add(upsert(of, raw));
+    }
+  } catch (error) {
+    // What the pages brought so far is known from now on, else nobody would ever see it deleted.
+    for (const key of seen) before.add(key);
+    if (isExpired(error)) of.expiredPages++;
+    throw error;
+  }
+  of.expiredPages = 0;
+  of.known = seen;
+  for (const key of before) if (!seen.has(key)) remove(of, key);
+  of.position = position;
+  of.counts.lists++;
+  if (of.isSynced) return;
+  of.isSynced = true;
+  of.onSynced();
+}
+
+async function fetchPage<Facts>(of: Following<Facts>, token: string | undefined): Promise<KubeList> {
+  const whole = of.expiredPages >= EXPIRED_PAGES_BEFORE_WHOLE;
+  const query = { ...of.options.query, limit: whole ? undefined : of.limits.pageSize, continue: token };
+  const page = await of.options.client.list(of.options.path, query, { signal: of.signal });
+  of.lastContactMs = of.options.clock.now();
+  return page;
+}
+
+/** Watches from the position until the server ends it. Rejects for everything that is not an orderly end. */
+async function watchOnce<Facts>(of: Following<Facts>): Promise<void> {
+  const { client, path, query, clock, random } = of.options;
+  const timeoutSeconds = Math.round(of.limits.watchSeconds * (1 + random()));
+  await client.watch(
+    path,
+    { ...query, resourceVersion: of.position, allowWatchBookmarks: true, timeoutSeconds },
+    {
+      signal: of.signal,
+      idleTimeoutMs: of.limits.idleMs,
+      onOpen: () => {
+        of.lastContactMs = clock.now();
+        of.counts.watches++;
+      },
+      onLine: (line) => takeLine(of, line),
+    },
+  );
+}
+
+/** @throws when the watch must end here; it goes on from the last position. */
+function takeLine<Facts>(of: Following<Facts>, line: string): void {
+  of.lastContactMs = of.options.clock.now();
+  const event = parseWatchEvent(line);
+  if (event === undefined) {
+    of.counts.malformedLines++;
+    throw new ApiError(500, "MalformedLine", `watch ${of.options.path}: no watch event: ${line.slice(0, 120)}`);
+  }
+  if (event.kind === "error") throw event.error;
+  if (event.kind === "unknown") {
+    of.options.log.warn({ path: of.options.path, type: event.type }, "unknown type of watch event");
+    return;
+  }
+  if (event.kind === "upsert") of.known.add(upsert(of, event.object));
+  if (event.kind === "delete") forget(of, keyOf(of, event.object));
+  of.position = textOf(event.object.metadata?.resourceVersion) || of.position;
+  of.failuresInRow = 0;
+  of.refusalsInRow = 0;
+}
+
+function keyOf<Facts>(of: Following<Facts>, raw: KubeObject): string {
+  return of.options.keyOf === undefined ? textOf(raw.metadata?.uid) : of.options.keyOf(raw);
+}
+
+/** Hands an object over; answers its key. */
+function upsert<Facts>(of: Following<Facts>, raw: KubeObject): string {
+  guarded(of, () => {
+    const facts = of.options.parse(raw);
+    if (facts !== undefined) of.options.onUpsert(facts);
+  });
+  return keyOf(of, raw);
+}
+
+function forget<Facts>(of: Following<Facts>, key: string): void {
+  of.known.delete(key);
+  remove(of, key);
+}
+
+function remove<Facts>(of: Following<Facts>, key: string): void {
+  guarded(of, () => of.options.onDelete(key));
+}
+
+/** A handler that throws must not end the stream for everybody: it is logged and counted. Silent once stopped. */
+function guarded<Facts>(of: Following<Facts>, handler: () => void): void {
+  if (isStopped(of)) return;
+  try {
+    handler();
+  } catch (error) {
+    of.counts.handlerErrors++;
+    of.options.log.error({ path: of.options.path, err: error }, "a handler of cluster events failed");
+  }
+}

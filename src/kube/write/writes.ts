@@ -1,0 +1,197 @@
+/**
+ * What Paceline writes on pods and nodes. Every write is conditional (on uid and resourceVersion, or on the very taint
+ * it takes away) and idempotent, and says whether it changed anything. What is refused for other reasons rejects with
+ * ApiError: the caller tries again later.
+ */
+import type { Operation } from "fast-json-patch";
+import {
+  COMPONENT,
+  FENCE_TAINT_KEY,
+  FENCED_AT_ANNOTATION,
+  GATE,
+  HOLD_ANNOTATION,
+  RESERVATION_ANNOTATION,
+} from "../../api/names.ts";
+import type { HoldReason } from "../../api/reasons.ts";
+import type { PodFacts } from "../../core/facts.ts";
+import type { NodeName } from "../../core/ids.ts";
+import type { FenceAction, Release } from "../../core/verdict.ts";
+import { formatHold, formatReservation } from "../parse/annotations.ts";
+import type { ApiClient } from "../client/api-client.ts";
+import { isConflict, isNotFound, isPatchMisfit } from "../client/api-error.ts";
+import { recordOf, recordsOf, textMapOf } from "../parse/kube-json.ts";
+import type { KubeObject } from "../parse/kube-json.ts";
+import { changesBetween } from "./patch-operations.ts";
+
+/** What came of a write. `object` is the object as the API server holds it now. */
+export type Write =
+  | { readonly kind: "changed"; readonly object: KubeObject }
+  /** It was so already; nothing was written. */
+  | { readonly kind: "unchanged"; readonly object: KubeObject }
+  /** The object (this uid) is not there any more. */
+  | { readonly kind: "gone" }
+  /** Others keep writing to it: look again later. */
+  | { readonly kind: "conflict" };
+
+const BY_US = { fieldManager: COMPONENT };
+
+/** Reads and writes of one object in a row before a busy object is left for later. */
+const ATTEMPTS = 3;
+
+/**
+ * Lets a pod go: takes the gate and the hold off, and in the same write promises the slot (reservation) and adds the
+ * toleration for the node's fence where the release names them. A pod that never had the gate (it waits before a fence)
+ * gets the toleration and the reservation only.
+ */
+export async function releasePod(client: ApiClient, release: Release, nowMs: number): Promise<Write> {
+  if (release.pod.gated && release.fence === undefined) {
+    const write = await ungateAsSeen(client, release, nowMs);
+    if (write.kind !== "conflict") return write;
+  }
+  return rewrite(client, podPath(release.pod), release.pod.uid, (raw) => releaseOperations(raw, release, nowMs));
+}
+
+/** One request, for a pod that is still as we saw it. */
+function ungateAsSeen(client: ApiClient, { pod, node }: Release, nowMs: number): Promise<Write> {
+  const reservation = node === undefined ? {} : { [RESERVATION_ANNOTATION]: formatReservation(node, nowMs) };
+  const body = {
+    metadata: { ...asSeen(pod), annotations: { [HOLD_ANNOTATION]: null, ...reservation } },
+    spec: { schedulingGates: [{ $patch: "delete", name: GATE }] },
+  };
+  return attempt(() => client.patch(podPath(pod), body, "strategic", BY_US));
+}
+
+/** The operations that release the pod as it is now; none where nothing is left to do. */
+function releaseOperations(raw: KubeObject, { node, fence }: Release, nowMs: number): readonly Operation[] {
+  const spec = recordOf(raw["spec"]);
+  const gates = recordsOf(spec["schedulingGates"]);
+  const tolerations = recordsOf(spec["tolerations"]);
+  const isGated = gates.some((gate) => gate["name"] === GATE);
+  const lacksToleration = fence !== undefined && !tolerations.some((one) => toleratesFence(one, fence));
+  const isPlaced = typeof spec["nodeName"] === "string" && spec["nodeName"] !== "";
+  if (isPlaced || (!isGated && !lacksToleration)) return [];
+
+  const { [HOLD_ANNOTATION]: _hold, ...others } = textMapOf(raw.metadata?.annotations);
+  const reservation = node === undefined ? {} : { [RESERVATION_ANNOTATION]: formatReservation(node, nowMs) };
+  const annotations = { ...others, ...reservation };
+  return changesBetween(raw, {
+    annotations,
+    spec: {
+      schedulingGates: gates.filter((gate) => gate["name"] !== GATE),
+      tolerations: lacksToleration ? [...tolerations, fenceToleration(fence)] : tolerations,
+    },
+  });
+}
+
+function fenceToleration(value: string) {
+  return { key: FENCE_TAINT_KEY, operator: "Equal", value, effect: "NoSchedule" };
+}
+
+function toleratesFence(toleration: Readonly<Record<string, unknown>>, value: string): boolean {
+  if (toleration["key"] !== FENCE_TAINT_KEY) return false;
+  return toleration["operator"] === "Exists" || toleration["value"] === value;
+}
+
+/** Why a pod waits now. `sinceMs` is the start of the hold and stays what it was. */
+export interface HoldNow {
+  readonly node: NodeName | undefined;
+  readonly reason: HoldReason;
+  readonly sinceMs: number;
+}
+
+/** Keeps the hold annotation in step; `conflict` where the pod has changed since it was seen. */
+export async function annotateHold(client: ApiClient, pod: PodFacts, hold: HoldNow): Promise<Write> {
+  const body = { metadata: { ...asSeen(pod), annotations: { [HOLD_ANNOTATION]: formatHold(hold) } } };
+  return attempt(() => client.patch(podPath(pod), body, "merge", BY_US));
+}
+
+/**
+ * Takes a fence that somebody else put up (a NodePool, the kubelet) for ours, with our value and effect. It came with
+ * the node, so its time is the node's: that nobody led for a while must not make it last longer.
+ */
+export function adoptFence(
+  client: ApiClient,
+  { node, value }: Extract<FenceAction, { kind: "adopt" }>,
+): Promise<Write> {
+  return rewrite(client, nodePath(node.name), node.uid, (raw) => {
+    const sinceMs = node.fence?.sinceMs ?? node.createdAtMs;
+    const annotations = {
+      ...textMapOf(raw.metadata?.annotations),
+      [FENCED_AT_ANNOTATION]: new Date(sinceMs).toISOString(),
+    };
+    return changeFence(raw, annotations, { key: FENCE_TAINT_KEY, value, effect: "NoSchedule" });
+  });
+}
+
+/** Takes the fence and its time off a node. */
+export function liftFence(client: ApiClient, node: { readonly name: NodeName; readonly uid: string }): Promise<Write> {
+  return rewrite(client, nodePath(node.name), node.uid, (raw) => {
+    const { [FENCED_AT_ANNOTATION]: _at, ...annotations } = textMapOf(raw.metadata?.annotations);
+    return changeFence(raw, annotations);
+  });
+}
+
+/** Puts `fence` in the place of whatever taints carry its key, or nothing. A node that carries none stays as it is. */
+function changeFence(
+  raw: KubeObject,
+  annotations: Readonly<Record<string, string>>,
+  fence?: object,
+): readonly Operation[] {
+  const taints = recordsOf(recordOf(raw["spec"])["taints"]);
+  const others = taints.filter((taint) => taint["key"] !== FENCE_TAINT_KEY);
+  if (others.length === taints.length) return [];
+  return changesBetween(raw, { annotations, spec: { taints: fence ? [...others, fence] : others } });
+}
+
+/**
+ * Reads the object, and writes the operations it asks for, on the condition that it has not changed in between. Tries
+ * again when it has.
+ */
+async function rewrite(
+  client: ApiClient,
+  path: string,
+  uid: string,
+  operationsFor: (raw: KubeObject) => readonly Operation[],
+): Promise<Write> {
+  for (let round = 0; round < ATTEMPTS; round++) {
+    const raw = await readOrGone(client, path);
+    if (raw?.metadata?.uid !== uid) return { kind: "gone" };
+    const operations = operationsFor(raw);
+    if (operations.length === 0) return { kind: "unchanged", object: raw };
+    const write = await attempt(() => client.patch(path, operations, "json", BY_US));
+    if (write.kind !== "conflict") return write;
+  }
+  return { kind: "conflict" };
+}
+
+async function attempt(send: () => Promise<KubeObject>): Promise<Write> {
+  try {
+    return { kind: "changed", object: await send() };
+  } catch (error) {
+    if (isNotFound(error)) return { kind: "gone" };
+    if (isConflict(error) || isPatchMisfit(error)) return { kind: "conflict" };
+    throw error;
+  }
+}
+
+async function readOrGone(client: ApiClient, path: string): Promise<KubeObject | undefined> {
+  try {
+    return await client.get(path);
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+/** In a merge patch: the write holds only for this object in this version; 409 otherwise. */
+function asSeen(pod: PodFacts): { uid: string; resourceVersion: string } {
+  return { uid: pod.uid, resourceVersion: pod.resourceVersion };
+}
+
+function podPath({ namespace, name }: PodFacts): string {
+  return `/api/v1/namespaces/${namespace}/pods/${name}`;
+}
+
+function nodePath(name: NodeName): string {
+  return `/api/v1/nodes/${name}`;
+}

@@ -1,0 +1,80 @@
+/** Follows the pods and nodes of the cluster and tells the pacer of every change. */
+import { LIVE_PODS } from "../kube/client/live-pods.ts";
+import type { ApiClient } from "../kube/client/api-client.ts";
+import type { Clock } from "../kube/clock.ts";
+import { nodeFacts, podFacts } from "../kube/parse/facts.ts";
+import type { Log } from "../kube/log.ts";
+import { startReflector } from "../kube/watch/reflector.ts";
+import type { ShapeInterner } from "../kube/parse/shape-interner.ts";
+import type { NodeFacts } from "../core/facts.ts";
+import type { Pacer } from "../core/pacer.ts";
+import { nodeName, podUID, type NodeName } from "../core/ids.ts";
+
+export interface ClusterFeedOptions {
+  readonly client: ApiClient;
+  readonly pacer: Pacer;
+  readonly interner: ShapeInterner;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  /** After every change. */
+  readonly onChange: () => void;
+}
+
+export interface ClusterFeed {
+  /** Both have been listed in full. */
+  readonly isSynced: boolean;
+  readonly synced: Promise<void>;
+  /** InternalIP of every node, for telemetry. */
+  readonly addresses: ReadonlyMap<NodeName, NodeFacts["address"]>;
+  /** When the API server was last heard, by resource, epoch ms. */
+  lastContactsMs(): Readonly<Record<"pods" | "nodes", number | undefined>>;
+  stop(): Promise<void>;
+}
+
+/** Starts both reflectors. */
+export function startClusterFeed({ pacer, interner, onChange, ...options }: ClusterFeedOptions): ClusterFeed {
+  const now = () => options.clock.now();
+  const addresses = new Map<NodeName, NodeFacts["address"]>();
+  const nodes = startReflector({
+    ...options,
+    path: "/api/v1/nodes",
+    parse: (raw) => nodeFacts(raw, interner),
+    keyOf: (raw) => raw.metadata?.name ?? "",
+    onUpsert(node) {
+      addresses.set(node.name, node.address);
+      pacer.upsertNode(node, now());
+      onChange();
+    },
+    onDelete(name) {
+      addresses.delete(nodeName(name));
+      pacer.deleteNode(nodeName(name), now());
+      onChange();
+    },
+  });
+  const pods = startReflector({
+    ...options,
+    path: "/api/v1/pods",
+    query: LIVE_PODS,
+    parse: (raw) => podFacts(raw, interner),
+    onUpsert(pod) {
+      pacer.upsertPod(pod, now());
+      onChange();
+    },
+    onDelete(uid) {
+      pacer.deletePod(podUID(uid), now());
+      onChange();
+    },
+  });
+  return {
+    get isSynced() {
+      return nodes.isSynced && pods.isSynced;
+    },
+    synced: Promise.all([nodes.synced, pods.synced]).then(() => undefined),
+    addresses,
+    lastContactsMs: () => ({ pods: pods.lastContactMs, nodes: nodes.lastContactMs }),
+    async stop() {
+      await Promise.all([nodes.stop(), pods.stop()]);
+    },
+  };
+}

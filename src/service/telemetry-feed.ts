@@ -1,0 +1,169 @@
+/** Runs the source of telemetry that the policy names, and changes it when the policy does. */
+import type { ApiClient } from "../kube/client/api-client.ts";
+import { steadyClock, type Clock } from "../kube/clock.ts";
+import type { Log } from "../kube/log.ts";
+import type { NodeSample } from "../core/facts.ts";
+import type { NodeName } from "../core/ids.ts";
+import type { Telemetry } from "../policy/telemetry.ts";
+import { createSource } from "../telemetry/create-source.ts";
+import { plausible } from "../telemetry/plausible.ts";
+import type {
+  TelemetryFailure,
+  TelemetryFailureKind,
+  TelemetryRound,
+  TelemetrySink,
+  TelemetrySource,
+  TelemetryTarget,
+} from "../telemetry/source.ts";
+import { followExporterEndpoints, type ExporterEndpoints } from "./exporter-endpoints.ts";
+
+export interface TelemetryFeedOptions {
+  /** For the kubelet's source, and for the addresses of a Service's endpoints. */
+  readonly client: ApiClient;
+  readonly clock: Clock;
+  /** 0 to 1, for jitter. */
+  readonly random: () => number;
+  /** The nodes now, with their InternalIP. */
+  readonly targets: () => readonly TelemetryTarget[];
+  readonly onSample: (node: NodeName, sample: NodeSample) => void;
+  readonly onFailure: (failure: TelemetryFailure) => void;
+  readonly onRound?: ((round: TelemetryRound) => void) | undefined;
+  readonly log: Log;
+}
+
+export interface TelemetryFeed {
+  /** Starts the source of these settings; ends the one before, unless the settings are the same. */
+  use(settings: Telemetry): void;
+  /** Age of the latest figures of each node that exists and has given some, in ms. */
+  agesMs(nowMs: number): ReadonlyMap<NodeName, number>;
+  /** Ends the source. */
+  stop(): Promise<void>;
+}
+
+/** What a source of one policy runs on. */
+interface InUse {
+  readonly key: string;
+  readonly source: TelemetrySource;
+  readonly endpoints: ExporterEndpoints | undefined;
+  /** False once another source has taken over: what is still on its way is of the wrong policy. */
+  counts: boolean;
+}
+
+/** Idle until `use`. */
+export function createTelemetryFeed(options: TelemetryFeedOptions): TelemetryFeed {
+  const { log } = options;
+  const books = new FeedBooks(options);
+  let inUse: InUse | undefined;
+  let ending: Promise<unknown> = Promise.resolve();
+
+  const end = () => {
+    if (inUse !== undefined) {
+      inUse.counts = false;
+      ending = Promise.all([ending, inUse.source.stop(), inUse.endpoints?.stop()]);
+    }
+    inUse = undefined;
+  };
+  return {
+    use(settings) {
+      const key = JSON.stringify(settings);
+      if (inUse?.key === key) return;
+      end();
+      books.newSource();
+      inUse = beginUse(settings, key, options, books);
+      log.info({ source: settings.source }, "source of telemetry in use");
+      inUse.source.start();
+    },
+    agesMs: (nowMs) => books.agesMs(nowMs),
+    async stop() {
+      end();
+      await ending;
+    },
+  };
+}
+
+function beginUse(settings: Telemetry, key: string, options: TelemetryFeedOptions, books: FeedBooks): InUse {
+  const { client, clock } = options;
+  const endpoints =
+    settings.source === "node-exporter" && settings.address.type === "Endpoints"
+      ? followExporterEndpoints(settings.address, options)
+      : undefined;
+  const sink: TelemetrySink = {
+    targets() {
+      const all = books.targets();
+      return endpoints ? all.map((target) => ({ ...target, address: endpoints.addressOf(target.name) })) : all;
+    },
+    sample(node, sample) {
+      if (use.counts) books.sample(node, sample);
+    },
+    failure(node, failure) {
+      if (use.counts) books.failure(node, failure);
+    },
+    round(round) {
+      if (use.counts) options.onRound?.(round);
+    },
+  };
+  const [now, steadyNow] = [() => clock.now(), () => steadyClock.now()];
+  const source = createSource({ settings, sink, client, now, steadyNow });
+  const use: InUse = { key, source, endpoints, counts: true };
+  return use;
+}
+
+/** Whether a sample ends that failure: a node without a disk or pressure gives samples too, but not of these. */
+function cures({ utilisation, ioPressure, cpuPressure }: NodeSample, failure: TelemetryFailureKind): boolean {
+  if (failure === "NoDisk") return utilisation !== undefined;
+  return failure !== "NoPressure" || (ioPressure ?? cpuPressure) !== undefined;
+}
+
+/** What was heard of each node, and what of it was told to the log. */
+class FeedBooks {
+  readonly #options: TelemetryFeedOptions;
+  readonly #lastSampleMs = new Map<NodeName, number>();
+  /** What each failing node (undefined: the source itself) failed of last: told once, not in every round. */
+  readonly #failing = new Map<NodeName | undefined, TelemetryFailureKind>();
+
+  constructor(options: TelemetryFeedOptions) {
+    this.#options = options;
+  }
+
+  /** Its failures are news. */
+  newSource(): void {
+    this.#failing.clear();
+  }
+
+  targets(): readonly TelemetryTarget[] {
+    const all = this.#options.targets();
+    const existing = new Set(all.map(({ name }) => name));
+    for (const name of this.#lastSampleMs.keys()) if (!existing.has(name)) this.#lastSampleMs.delete(name);
+    for (const name of this.#failing.keys()) {
+      if (name !== undefined && !existing.has(name)) this.#failing.delete(name);
+    }
+    return all;
+  }
+
+  sample(node: NodeName, sample: NodeSample): void {
+    const { log, clock, onSample } = this.#options;
+    const believed = plausible(sample, clock.now());
+    this.#lastSampleMs.set(node, believed.atMs);
+    if (this.#failing.delete(undefined)) log.info({}, "the source of telemetry is back");
+    const failedOf = this.#failing.get(node);
+    if (failedOf !== undefined && cures(believed, failedOf)) {
+      this.#failing.delete(node);
+      log.info({ node }, "telemetry is back");
+    }
+    onSample(node, believed);
+  }
+
+  failure(node: NodeName | undefined, failure: TelemetryFailure): void {
+    const { log, onFailure } = this.#options;
+    onFailure(failure);
+    if (this.#failing.get(node) === failure.kind) return;
+    this.#failing.set(node, failure.kind);
+    log.warn({ node, kind: failure.kind }, `no telemetry: ${failure.message}`);
+  }
+
+  agesMs(nowMs: number): ReadonlyMap<NodeName, number> {
+    // Forgets the nodes that are gone, also while no source asks for its targets.
+    this.targets();
+    return new Map([...this.#lastSampleMs].map(([node, lastMs]) => [node, Math.max(0, nowMs - lastMs)]));
+  }
+}

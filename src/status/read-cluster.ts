@@ -1,0 +1,61 @@
+/** What the API server alone tells: the same decision core, filled once, without the figures of disks. */
+import { LEADER_LEASE, POLICY_CONFIG_MAP } from "../api/names.ts";
+import type { ApiClient } from "../kube/client/api-client.ts";
+import { ApiError } from "../kube/client/api-error.ts";
+import { nodeFacts, podFacts } from "../kube/parse/facts.ts";
+import type { KubeObject } from "../kube/parse/kube-json.ts";
+import { parseLease } from "../kube/leader/lease-record.ts";
+import { listPages } from "../kube/client/list-pages.ts";
+import { createShapeInterner } from "../kube/parse/shape-interner.ts";
+import { createPacer } from "../core/pacer.ts";
+import { defaultPolicy, parsePolicyConfigMap } from "../policy/parse.ts";
+import type { PacingPolicy } from "../policy/schema.ts";
+import type { LeaderState } from "../server/state.ts";
+import type { StatusAnswer } from "../server/operations.ts";
+import { LIVE_PODS } from "../kube/client/live-pods.ts";
+import { version } from "../api/version.ts";
+
+/** A leader that has just gone may look alive for this long, ms, where its Lease does not say (client-go's default). */
+const LEASE_MS = 15_000;
+
+/** @throws ApiError when the cluster cannot be read */
+export async function readClusterStatus(client: ApiClient, namespace: string, nowMs: number): Promise<StatusAnswer> {
+  const policy = await policyInForce(client, namespace);
+  const leader = await leaderNow(client, namespace, nowMs);
+  const pacer = createPacer(policy ?? defaultPolicy());
+  const interner = createShapeInterner();
+  for await (const page of listPages(client, "/api/v1/nodes")) {
+    for (const raw of page) pacer.upsertNode(nodeFacts(raw, interner), nowMs);
+  }
+  for await (const page of listPages(client, "/api/v1/pods", LIVE_PODS)) {
+    for (const raw of page) pacer.upsertPod(podFacts(raw, interner), nowMs);
+  }
+  return { version, synced: true, leader, policyValid: policy !== undefined, ...pacer.status(nowMs) };
+}
+
+/** Undefined while there is none, or it has errors. */
+async function policyInForce(client: ApiClient, namespace: string): Promise<PacingPolicy | undefined> {
+  const raw = await orNothing(client.get(`/api/v1/namespaces/${namespace}/configmaps/${POLICY_CONFIG_MAP}`));
+  const result = raw && parsePolicyConfigMap(raw as Parameters<typeof parsePolicyConfigMap>[0]);
+  return result?.ok ? result.policy : undefined;
+}
+
+/** One reading cannot watch a Lease being renewed, so here, and only here, its time is compared with this machine's. */
+async function leaderNow(client: ApiClient, namespace: string, nowMs: number): Promise<LeaderState> {
+  const path = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${LEADER_LEASE}`;
+  const raw = await orNothing(client.get(path));
+  if (raw === undefined) return { holder: undefined, alive: false, leading: false };
+  const { holder, renewTime, durationMs } = parseLease(raw, LEASE_MS);
+  const alive = holder !== "" && nowMs < Date.parse(renewTime) + durationMs;
+  return { holder: holder === "" ? undefined : holder, alive, leading: false };
+}
+
+/** An object that is not there is no error. */
+async function orNothing(reading: Promise<KubeObject>): Promise<KubeObject | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * The fence: nodes CREATE. The taint comes with the node itself, so there is no moment at which the node is open to
+ * the herd. Fails open: whatever goes wrong in here, the node joins unfenced.
+ */
+import type { AdmissionRequest, AdmissionResponse } from "../api/admission-review.ts";
+import { FENCE_TAINT_KEY, FENCED_AT_ANNOTATION } from "../api/names.ts";
+import { fenceValue, fenceVerdict } from "../core/rules/node-fence.ts";
+import type { ReplicaState } from "../core/verdict.ts";
+import { nodeName } from "../core/ids.ts";
+import type { PacingPolicy } from "../policy/schema.ts";
+import { allowAsIs, allowWithPatch } from "./patch.ts";
+
+/** What became of one request; for metrics and logs. */
+export type NodeAdmissionReport =
+  | { readonly kind: "fenced"; readonly node: string; readonly value: string; readonly dryRun: boolean }
+  /** It would have been fenced, had the policy's mode not been observe. */
+  | { readonly kind: "observed"; readonly node: string; readonly dryRun: boolean }
+  | { readonly kind: "failure"; readonly error: unknown };
+
+export interface NodeAdmissionOptions {
+  /** The policy in force; undefined until one has been read. */
+  readonly policy: () => PacingPolicy | undefined;
+  readonly replica: () => ReplicaState;
+  readonly now: () => number;
+  readonly report: (report: NodeAdmissionReport) => void;
+}
+
+/** What the fence needs to know of a raw Node. */
+interface RawNode {
+  readonly metadata?: {
+    readonly name?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly spec?: { readonly taints?: readonly { readonly key?: string }[] };
+}
+
+/** Somebody else put one up (a NodePool's startup taint): the leader adopts it. */
+const isFenced = ({ spec }: RawNode) => spec?.taints?.some(({ key }) => key === FENCE_TAINT_KEY) === true;
+
+/** Adds taint and annotation; taints of others stay, in their order. */
+function fencePatch(uid: string, { metadata, spec }: RawNode, value: string, nowMs: number): AdmissionResponse {
+  const annotations = metadata?.annotations;
+  const taints = spec?.taints;
+  const before = {
+    ...(metadata && { metadata: annotations ? { annotations } : {} }),
+    ...(spec && { spec: taints ? { taints } : {} }),
+  };
+  const after = {
+    metadata: { annotations: { ...annotations, [FENCED_AT_ANNOTATION]: new Date(nowMs).toISOString() } },
+    spec: { taints: [...(taints ?? []), { key: FENCE_TAINT_KEY, value, effect: "NoSchedule" }] },
+  };
+  return allowWithPatch(uid, before, after);
+}
+
+const isNodeCreation = ({ operation, resource, subResource }: AdmissionRequest) =>
+  operation === "CREATE" && resource.group === "" && resource.resource === "nodes" && (subResource ?? "") === "";
+
+/** Makes the handler of `/mutate/nodes`. It never throws. */
+export function nodeAdmission({ policy, replica, now, report }: NodeAdmissionOptions) {
+  return (request: AdmissionRequest): AdmissionResponse => {
+    if (!isNodeCreation(request)) return allowAsIs(request.uid);
+    try {
+      const node = request.object as RawNode;
+      const name = node.metadata?.name;
+      if (name === undefined || isFenced(node)) return allowAsIs(request.uid);
+      const dryRun = request.dryRun === true;
+      const verdict = fenceVerdict(node.metadata?.labels ?? {}, policy(), replica());
+      if (verdict === "observe") report({ kind: "observed", node: name, dryRun });
+      if (verdict !== "fence") return allowAsIs(request.uid);
+      const value = fenceValue(nodeName(name));
+      const answer = fencePatch(request.uid, node, value, now());
+      report({ kind: "fenced", node: name, value, dryRun });
+      return answer;
+    } catch (error) {
+      // Fails open: an unfenced node takes the herd at once, which is what happens without Paceline (promise 1).
+      report({ kind: "failure", error });
+      return allowAsIs(request.uid);
+    }
+  };
+}

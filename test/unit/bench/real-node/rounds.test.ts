@@ -1,0 +1,64 @@
+/** A long run that is made in pieces: what is finished stays, what is missing is made. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { outcomeOf } from "../../../../bench/real-node/outcome.ts";
+import { finishedRound, forgetRounds, keepRound, type Round, roundsOf } from "../../../../bench/real-node/rounds.ts";
+import { settings } from "../../../../bench/real-node/settings.ts";
+import { timeline } from "../../../../bench/real-node/timeline.ts";
+
+const harsh: Round = { setting: settings.harsh, strategy: "paceline", round: 1 };
+const outcome = outcomeOf({
+  ...{ setting: "harsh", strategy: "paceline", round: 1, readySeconds: [3, 5], pods: 3, byFingerprint: {} },
+  ...{ containerdLog: "", restarts: 0, peakInStartup: 2, looks: [] },
+});
+
+describe("rounds", () => {
+  let out: string;
+  beforeEach(() => {
+    out = mkdtempSync(join(tmpdir(), "paceline-rounds-"));
+  });
+  afterEach(() => rmSync(out, { recursive: true }));
+
+  it("alternate between the strategies, setting by setting", () => {
+    const names = roundsOf([settings.harsh, settings.mild], ["all-at-once", "paceline"], 2).map(
+      ({ setting, strategy, round }) => `${setting.name} ${strategy} ${String(round)}`,
+    );
+    expect(names).toEqual([
+      ...["harsh all-at-once 1", "harsh paceline 1", "harsh all-at-once 2", "harsh paceline 2"],
+      ...["mild all-at-once 1", "mild paceline 1", "mild all-at-once 2", "mild paceline 2"],
+    ]);
+  });
+
+  it("come back as they were, a pod that never became Ready included", () => {
+    keepRound(out, harsh, outcome);
+    expect(finishedRound(out, harsh)).toMatchObject({ readyPods: 2, firstReady: 3, allReady: Infinity });
+  });
+
+  it("are missing when they were not made, when the setting was another one, and when a new run begins", () => {
+    keepRound(out, harsh, outcome);
+    expect(finishedRound(out, { ...harsh, round: 2 })).toBeUndefined();
+    expect(finishedRound(out, { ...harsh, setting: { ...settings.harsh, iops: 1 } })).toBeUndefined();
+    forgetRounds(out);
+    expect(finishedRound(out, harsh)).toBeUndefined();
+  });
+});
+
+describe("the timeline", () => {
+  const look = { awaitMs: 80, utilisation: 0.5, writtenBytes: 30e6, dirtyBytes: 500e6, ready: 3, inStartup: 2 };
+
+  it("sets what Paceline decided beside what the disk did, second by second", () => {
+    const decision = { second: 1.5, limit: 6, reserved: 1, bytesInFlight: 7e6, drainSeconds: 4.25, limitMove: "grew" };
+    const lines = timeline(
+      [
+        { second: 1, ...look },
+        { second: 2, ...look },
+      ],
+      [decision],
+    ).split("\n");
+    expect(lines[0]?.split("\t")).toHaveLength(12);
+    expect(lines[1]).toBe("1\t3\t2\t0.50\t30\t80\t500\t\t\t\t\t");
+    expect(lines[2]).toBe("2\t3\t2\t0.50\t30\t80\t500\t6\t1\t7\t4.3\tgrew");
+  });
+});

@@ -1,0 +1,131 @@
+import { describe, expect, test } from "vitest";
+import { createPacer } from "../../../../src/core/pacer.ts";
+import { type ReplicaState } from "../../../../src/core/verdict.ts";
+import { nodeName } from "../../../../src/core/ids.ts";
+import { defaultPolicy } from "../../../../src/policy/parse.ts";
+import type { NodeFacts, PodFacts } from "../../../../src/core/facts.ts";
+import { aGatedPod, aNode, anOldNode, aPod, aShape, bound, START_MS } from "../../../support/core-facts.ts";
+
+const healthy: ReplicaState = { synced: true, leaderAlive: true };
+
+function verdictOn(pod: PodFacts, nodes: readonly NodeFacts[], replica = healthy, policy = defaultPolicy()) {
+  const pacer = createPacer(policy);
+  for (const node of nodes) pacer.upsertNode(node, START_MS);
+  return pacer.admit(pod, replica, START_MS + 1_000);
+}
+
+const pinned = (node: string, shape = aShape({ ownerKind: "DaemonSet" })) =>
+  aPod("p", { pinnedTo: nodeName(node), shape });
+
+describe("admission holds what only young nodes can take", () => {
+  test("a DaemonSet pod that is pinned to a young node is held, and says for which", () => {
+    expect(verdictOn(pinned("n1"), [aNode("n1")])).toMatchObject({
+      kind: "hold",
+      reason: "AwaitingRelease",
+      node: "n1",
+      message: "node n1 is young",
+    });
+  });
+
+  test("a DaemonSet pod is held while its node has not joined yet", () => {
+    const joining = aNode("n1", {
+      readySinceMs: undefined,
+      taints: [{ key: "node.kubernetes.io/not-ready", value: "", effect: "NoSchedule" }],
+    });
+    expect(verdictOn(pinned("n1"), [joining]).kind).toBe("hold");
+  });
+
+  test("a DaemonSet pod of a settled node passes", () => {
+    expect(verdictOn(pinned("n1"), [anOldNode("n1"), aNode("n2")])).toEqual({ kind: "allow", reason: "NodeSettled" });
+  });
+
+  test("a pod that only young nodes can take is held for any of them", () => {
+    const full = anOldNode("old", { allocatable: { cpu: 10, memory: 10, pods: 110 } });
+    expect(verdictOn(aPod("p"), [full, aNode("n1"), aNode("n2")])).toMatchObject({ kind: "hold", node: undefined });
+  });
+
+  test("a pod that a settled node has room for passes", () => {
+    expect(verdictOn(aPod("p"), [anOldNode("old"), aNode("n1")])).toEqual({ kind: "allow", reason: "SettledNodeFits" });
+  });
+
+  test("what is requested on the settled node counts: once it is full, the pod is held", () => {
+    const pacer = createPacer(defaultPolicy());
+    const small = anOldNode("old", { allocatable: { cpu: 150, memory: 1e12, pods: 110 } });
+    for (const node of [small, aNode("n1")]) pacer.upsertNode(node, START_MS);
+    expect(pacer.admit(aPod("p"), healthy, START_MS).kind).toBe("allow");
+    pacer.upsertPod(bound(aPod("first"), "old"), START_MS);
+    expect(pacer.admit(aPod("p"), healthy, START_MS).kind).toBe("hold");
+    pacer.deletePod(aPod("first").uid, START_MS);
+    expect(pacer.admit(aPod("p"), healthy, START_MS).kind).toBe("allow");
+  });
+
+  test("a settled node that goes is no room from then on, and one that settles soon is", () => {
+    const pacer = createPacer(defaultPolicy({ youngForSeconds: 60 }));
+    for (const node of [anOldNode("old"), aNode("n1")]) pacer.upsertNode(node, START_MS);
+    const verdict = (name: string, atMs: number) =>
+      pacer.admit(aPod(name, { shape: aShape({ ownerName: name }) }), healthy, atMs).kind;
+    const settlesMs = (aNode("n1").readySinceMs ?? 0) + 60_000;
+    expect(verdict("a", settlesMs - 100)).toBe("allow");
+    pacer.deleteNode(nodeName("old"), settlesMs - 90);
+    expect(verdict("b", settlesMs - 80)).toBe("hold");
+    expect(verdict("c", settlesMs + 250)).toBe("allow");
+  });
+});
+
+describe("admission never hides demand", () => {
+  test("a pod that fits no node that exists passes, so that the autoscaler sees it", () => {
+    const huge = aPod("p", { shape: aShape({ requests: { cpu: 64_000, pods: 1 } }) });
+    expect(verdictOn(huge, [aNode("n1")])).toEqual({ kind: "allow", reason: "NoNodeFits" });
+  });
+
+  test("a pod that selects labels no node has passes", () => {
+    const gpu = aPod("p", { shape: aShape({ nodeSelector: { gpu: "yes" } }) });
+    expect(verdictOn(gpu, [aNode("n1")]).kind).toBe("allow");
+  });
+
+  test("a pod that tolerates no taint of the young node passes", () => {
+    const tainted = aNode("n1", { taints: [{ key: "team", value: "a", effect: "NoSchedule" }] });
+    expect(verdictOn(aPod("p"), [tainted]).kind).toBe("allow");
+  });
+
+  test("a pod under required pod affinity passes: only the scheduler can judge it", () => {
+    const pod = aPod("p", { shape: aShape({ interPodRules: true }) });
+    expect(verdictOn(pod, [aNode("n1")])).toEqual({ kind: "allow", reason: "InterPodRules" });
+  });
+});
+
+describe("admission fails open and spares what the cluster lives on", () => {
+  test.each([
+    ["caches are not synced", { synced: false, leaderAlive: true }, "NotSynced"],
+    ["no leader is alive", { synced: true, leaderAlive: false }, "NoLeader"],
+  ] as const)("nothing is held while %s", (_when, replica, reason) => {
+    expect(verdictOn(pinned("n1"), [aNode("n1")], replica)).toEqual({ kind: "allow", reason });
+  });
+
+  test.each([
+    ["kube-system", aShape({ namespace: "kube-system" })],
+    ["system-node-critical", aShape({ priorityClassName: "system-node-critical", priority: 2_000_001_000 })],
+    ["a mirror pod", aShape({ mirror: true })],
+    ["Paceline itself", aShape({ labels: { "paceline.dev/component": "serve" } })],
+  ])("%s is never held", (_what, shape) => {
+    expect(verdictOn(pinned("n1", shape), [aNode("n1")])).toEqual({ kind: "allow", reason: "Exempt" });
+  });
+
+  test("a pod that has a node, or our gate already, passes", () => {
+    expect(verdictOn(aPod("p", { node: nodeName("n1") }), [aNode("n1")])).toMatchObject({ reason: "AlreadyBound" });
+    expect(verdictOn(aGatedPod("p"), [aNode("n1")])).toMatchObject({ reason: "AlreadyGated" });
+  });
+
+  test("mode off holds nothing", () => {
+    expect(verdictOn(pinned("n1"), [aNode("n1")], healthy, defaultPolicy({ mode: "off" })).kind).toBe("allow");
+  });
+
+  test("observe mode allows and says what it would have held", () => {
+    const verdict = verdictOn(pinned("n1"), [aNode("n1")], healthy, defaultPolicy({ mode: "observe" }));
+    expect(verdict).toMatchObject({ kind: "allow", reason: "Observing", would: { kind: "hold", node: "n1" } });
+  });
+
+  test("a pod for a node that nobody has seen passes", () => {
+    expect(verdictOn(pinned("n9"), [aNode("n1")])).toEqual({ kind: "allow", reason: "NodeUnknown" });
+  });
+});

@@ -1,0 +1,52 @@
+/** What `npm run demo` calls a success: each promise that is not kept is named, and ends it with exit code 1. */
+import { describe, expect, it } from "vitest";
+import { type DemoResult, type HerdResult, shortcomings, table } from "../../../../dev/demo/table.ts";
+
+const herd = (given: Partial<HerdResult> = {}): HerdResult => ({
+  startErrors: 0,
+  byFingerprint: {},
+  restarts: 0,
+  makespanSeconds: 60,
+  ratioToBound: 1.05,
+  meanReadySeconds: 25,
+  peakInStartup: 8,
+  peakAwaitMs: 40,
+  longestHoldSeconds: 40,
+  ...given,
+});
+const unpaced = herd({
+  startErrors: 90,
+  byFingerprint: { NamespacePathProc0: 40, PullQPSExceeded: 50 },
+  makespanSeconds: 70,
+  meanReadySeconds: 50,
+});
+const result = (paced: Partial<HerdResult> = {}, without = unpaced): DemoResult => ({
+  unpaced: without,
+  paced: herd(paced),
+  diskBoundSeconds: 57,
+});
+
+describe("the demo's verdict", () => {
+  it("finds nothing wrong where pacing helped", () => {
+    expect(shortcomings(result())).toEqual([]);
+  });
+
+  it.each([
+    ["a start failed", { startErrors: 1 }, /1 starts failed/],
+    ["it took longer", { makespanSeconds: 70.1 }, /longer/],
+    ["the mean is not much lower", { meanReadySeconds: 42.6 }, /0\.85/],
+    ["the disks were idle", { ratioToBound: 1.26 }, /1\.25/],
+  ])("names what is wrong where %s with Paceline", (_case, paced, message) => {
+    expect(shortcomings(result(paced))).toEqual([expect.stringMatching(message)]);
+  });
+
+  it("proves nothing by a herd that does no harm", () => {
+    expect(shortcomings(result({}, { ...unpaced, startErrors: 0 }))).toEqual([expect.stringMatching(/proves nothing/)]);
+  });
+
+  it("prints every figure of both runs", () => {
+    const text = table(result());
+    for (const figure of ["NamespacePathProc0 40", "70.0", "60.0", "1.05", "25.0", "57.0 s"])
+      expect(text).toContain(figure);
+  });
+});

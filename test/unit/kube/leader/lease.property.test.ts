@@ -1,0 +1,133 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { ApiClient } from "../../../../src/kube/client/api-client.ts";
+import { ApiError } from "../../../../src/kube/client/api-error.ts";
+import type { KubeObject } from "../../../../src/kube/parse/kube-json.ts";
+import { LEASE_TIMES, startLeaderElection } from "../../../../src/kube/leader/lease.ts";
+import type { LeaderElection } from "../../../../src/kube/leader/lease.ts";
+import { silentLog } from "../../../../src/kube/log.ts";
+import { fakeClock } from "../../../support/fake-clock.ts";
+import type { FakeClock } from "../../../support/fake-clock.ts";
+
+/** What the network does to one request. */
+interface Weather {
+  readonly delayMs: number;
+  /** `lost`: the request never arrives. `unheard`: it takes effect, its answer is lost. */
+  readonly fate: "fine" | "lost" | "unheard";
+}
+
+/** A Lease that lives in an API server in memory, with its conditional writes. */
+class LeaseServer {
+  lease: KubeObject | undefined;
+  #version = 0;
+
+  put(body: KubeObject, isCreate: boolean): KubeObject {
+    const known = this.lease?.metadata?.resourceVersion;
+    if (isCreate ? known !== undefined : body.metadata?.resourceVersion !== known) {
+      throw new ApiError(409, "Conflict", "somebody was faster");
+    }
+    this.lease = { ...body, metadata: { ...body.metadata, resourceVersion: String(++this.#version) } };
+    return this.lease;
+  }
+
+  get(): KubeObject {
+    if (this.lease === undefined) throw new ApiError(404, "NotFound", "no Lease yet");
+    return this.lease;
+  }
+}
+
+/** A client of it, through a network with weather. Lost requests end by the client's own time-out. */
+function clientOf(server: LeaseServer, clock: FakeClock, weather: () => Weather): ApiClient {
+  const pause = (ms: number) => new Promise<void>((resolve) => void clock.setTimer(resolve, ms));
+  const through = async (effect: () => KubeObject, options: { timeoutMs?: number | undefined } = {}) => {
+    const { delayMs, fate } = weather();
+    const timeoutMs = options.timeoutMs ?? 20_000;
+    await pause(Math.min(delayMs, timeoutMs));
+    const isLate = delayMs >= timeoutMs;
+    const answer = fate === "lost" || isLate ? undefined : effect();
+    if (answer !== undefined && fate === "fine") return answer;
+    await pause(Math.max(timeoutMs - delayMs, 0));
+    throw new ApiError(0, "Timeout", "no answer");
+  };
+  const client: Pick<ApiClient, "get" | "create" | "patch"> = {
+    get: (_path, _query, options) => through(() => server.get(), options),
+    create: (_path, body, _query, options) => through(() => server.put(body as KubeObject, true), options),
+    patch: (_path, body, _kind, _query, options) => through(() => server.put(body as KubeObject, false), options),
+  };
+  return client as ApiClient;
+}
+
+/** Weather comes in spells: outages last long enough for others to take over. */
+const spell = fc
+  .tuple(
+    fc.record({
+      delayMs: fc.oneof({ weight: 5, arbitrary: fc.nat(50) }, fc.nat(6_000)),
+      fate: fc.constantFrom("fine" as const, "fine" as const, "lost" as const, "unheard" as const),
+    }),
+    fc.integer({ min: 1, max: 8 }),
+  )
+  .map(([weather, times]) => Array.from({ length: times }, () => weather));
+const spells = fc.array(spell, { minLength: 1, maxLength: 8 }).map((all): readonly Weather[] => all.flat());
+
+function elect(server: LeaseServer, clock: FakeClock, name: string, weather: readonly Weather[]): LeaderElection {
+  let next = 0;
+  return startLeaderElection({
+    client: clientOf(server, clock, () => weather[next++ % weather.length] ?? { delayMs: 1, fate: "fine" }),
+    namespace: "paceline",
+    name: "paceline-leader",
+    identity: name,
+    clock,
+    random: () => 0.5,
+    log: silentLog,
+  });
+}
+
+describe("leader election", () => {
+  it("never has two leaders, whatever the network does", { timeout: 60_000 }, async () => {
+    const weathers = fc.tuple(spells, spells, spells);
+    await fc.assert(
+      fc.asyncProperty(weathers, async (all) => {
+        const clock = fakeClock();
+        const server = new LeaseServer();
+        const candidates = all.map((weather, index) => elect(server, clock, `c${index}`, weather));
+        for (let step = 0; step < 120; step++) {
+          await clock.advance(500);
+          expect(candidates.filter(({ isLeader }) => isLeader).length).toBeLessThanOrEqual(1);
+        }
+        await stopAll(candidates, clock);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("keeps leading when the answer to its own renewal was lost", async () => {
+    const clock = fakeClock();
+    const fine: Weather = { delayMs: 1, fate: "fine" };
+    const candidate = elect(new LeaseServer(), clock, "a", [fine, fine, fine, { delayMs: 1, fate: "unheard" }]);
+    await clock.advance(100);
+    const changes: boolean[] = [];
+    candidate.onChange((isLeader) => changes.push(isLeader));
+    await clock.advance(60_000);
+    expect(candidate.isLeader).toBe(true);
+    expect(changes).toEqual([]);
+    await stopAll([candidate], clock);
+  });
+
+  it("steps down by itself when time has passed and nothing else could run", async () => {
+    const clock = fakeClock();
+    const candidate = elect(new LeaseServer(), clock, "a", [{ delayMs: 1, fate: "fine" }]);
+    await clock.advance(100);
+    expect(candidate.isLeader).toBe(true);
+    const paused = { now: clock.now() + LEASE_TIMES.renewDeadlineMs };
+    const real = clock.now.bind(clock);
+    clock.now = () => Math.max(paused.now, real()); // the process was stopped and goes on: no timer has run yet
+    expect(candidate.isLeader).toBe(false);
+    await stopAll([candidate], clock);
+  });
+});
+
+async function stopAll(candidates: readonly LeaderElection[], clock: FakeClock): Promise<void> {
+  const stopped = Promise.all(candidates.map((candidate) => candidate.stop()));
+  await clock.advance(30_000);
+  await stopped;
+}

@@ -1,0 +1,161 @@
+import { describe, expect, it } from "vitest";
+import { createApiClient } from "../../../../src/kube/client/api-client.ts";
+import { systemClock } from "../../../../src/kube/clock.ts";
+import { silentLog } from "../../../../src/kube/log.ts";
+import { startReflector } from "../../../../src/kube/watch/reflector.ts";
+import type { Reflector } from "../../../../src/kube/watch/reflector.ts";
+import type { ReflectorLimits } from "../../../../src/kube/watch/reflector-options.ts";
+import { json, refusal, startScriptedApi, stream } from "../../../support/scripted-api.ts";
+import type { Answer, ScriptedApi } from "../../../support/scripted-api.ts";
+
+const thing = (uid: string, version: number) => ({ metadata: { uid, resourceVersion: String(version) } });
+const page = (version: number, uids: readonly string[], token = "") =>
+  json({
+    metadata: { resourceVersion: String(version), continue: token },
+    items: uids.map((uid) => thing(uid, version)),
+  });
+const event = (type: string, uid: string, version: number) => ({ type, object: thing(uid, version) });
+const expired = { type: "ERROR", object: { kind: "Status", code: 410, reason: "Expired", message: "too old" } };
+
+/** A watch that stays open: the last answer of every script. */
+const silence = stream([], "silence");
+
+const FAST: Partial<ReflectorLimits> = { firstRetryMs: 1, longestRetryMs: 5, idleMs: 30_000 };
+
+interface Scene extends AsyncDisposable {
+  readonly api: ScriptedApi;
+  readonly reflector: Reflector;
+  readonly seen: string[];
+}
+
+/** Answers lists and watches from two scripts; the last answer of each repeats. `seen` tells what handlers were told. */
+async function scene(
+  lists: readonly Answer[],
+  watches: readonly Answer[],
+  options: { limits?: Partial<ReflectorLimits>; onUpsert?: (uid: string) => void } = {},
+): Promise<Scene> {
+  const left = { lists: [...lists], watches: [...watches] };
+  const take = (script: Answer[]) => (script.length > 1 ? script.shift() : script[0]) ?? refusal(500, "NoScript");
+  const api = await startScriptedApi(({ query }) => take(query.has("watch") ? left.watches : left.lists));
+  const client = createApiClient({ url: api.url });
+  const seen: string[] = [];
+  const reflector = startReflector<string>({
+    client,
+    path: "/api/v1/things",
+    parse: (raw) => raw.metadata?.uid,
+    onUpsert: (uid) => {
+      options.onUpsert?.(uid);
+      seen.push(`+${uid}`);
+    },
+    onDelete: (uid) => seen.push(`-${uid}`),
+    clock: systemClock,
+    random: () => 0.5,
+    log: silentLog,
+    limits: { ...FAST, ...options.limits },
+  });
+  return {
+    api,
+    reflector,
+    seen,
+    async [Symbol.asyncDispose]() {
+      await reflector.stop();
+      await client.close();
+      await api[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const versions = (api: ScriptedApi) =>
+  api.requests.filter(({ query }) => query.has("watch")).map(({ query }) => query.get("resourceVersion"));
+
+describe("the reflector", () => {
+  it("lists in pages, then watches from the list's version, asking for bookmarks", async () => {
+    await using at = await scene([page(10, ["a", "b"], "next"), page(10, ["c"])], [silence], {
+      limits: { pageSize: 2 },
+    });
+    await at.reflector.synced;
+    expect(at.seen).toEqual(["+a", "+b", "+c"]);
+    expect(at.reflector.size).toBe(3);
+    await expect.poll(() => at.api.requests.length).toBe(3);
+    const [first, second, watch] = at.api.requests.map(({ query }) => Object.fromEntries(query));
+    expect(first).toEqual({ limit: "2" });
+    expect(second).toEqual({ limit: "2", continue: "next" });
+    expect(watch).toMatchObject({ watch: "true", allowWatchBookmarks: "true", resourceVersion: "10" });
+    expect(Number(watch?.["timeoutSeconds"])).toBe(450);
+  });
+
+  it("goes on from the last event or bookmark after a reset, without listing again", async () => {
+    const events = [event("ADDED", "b", 11), event("DELETED", "a", 12), event("BOOKMARK", "", 20)];
+    await using at = await scene([page(10, ["a"])], [stream(events, "reset"), silence]);
+    await expect.poll(() => versions(at.api)).toEqual(["10", "20"]);
+    expect(at.seen).toEqual(["+a", "+b", "-a"]);
+    expect(at.reflector.counts.lists).toBe(1);
+  });
+
+  it("comes back after the watch was answered with 500, and lists again when that does not end", async () => {
+    const broken = refusal(500, "InternalError");
+    await using at = await scene([page(10, ["a"]), page(30, ["b"])], [broken, broken, broken, silence]);
+    await expect.poll(() => versions(at.api)).toEqual(["10", "10", "10", "30"]);
+    expect(at.seen).toEqual(["+a", "+b", "-a"]);
+  });
+
+  it("waits as long as a busy server asks", async () => {
+    const busy = json({ kind: "Status", code: 429, reason: "TooManyRequests" }, 429, { "retry-after": "1" });
+    const startMs = performance.now();
+    await using at = await scene([busy, page(10, ["a"])], [silence]);
+    await at.reflector.synced;
+    expect(performance.now() - startMs).toBeGreaterThanOrEqual(990);
+  });
+
+  it("takes a watch without a byte for hung", async () => {
+    await using at = await scene([page(10, ["a"])], [silence, stream([event("ADDED", "b", 11)], "silence"), silence], {
+      limits: { idleMs: 300 },
+    });
+    await expect.poll(() => at.seen, { timeout: 5_000 }).toEqual(["+a", "+b"]);
+    expect(versions(at.api).slice(0, 2)).toEqual(["10", "10"]);
+  });
+
+  it("lists again after 410 inside a watch and computes who is gone", async () => {
+    await using at = await scene([page(10, ["a", "b"]), page(50, ["b", "c"])], [stream([expired], "end"), silence]);
+    await expect.poll(() => versions(at.api)).toEqual(["10", "50"]);
+    expect(at.seen).toEqual(["+a", "+b", "+b", "+c", "-a"]);
+    expect(at.reflector.size).toBe(2);
+  });
+
+  it("starts a list again whose continue token expired, forgets nobody, and at last asks for it whole", async () => {
+    const first = page(10, ["a"], "next");
+    const gone = refusal(410, "Expired");
+    await using at = await scene([first, gone, first, gone, page(20, ["b"])], [silence]);
+    await at.reflector.synced;
+    expect(at.seen).toEqual(["+a", "+a", "+b", "-a"]);
+    expect(at.api.requests[4]?.query.has("limit")).toBe(false);
+  });
+
+  it("survives garbage in the stream and misses no event for it", async () => {
+    const garbled = stream([event("ADDED", "b", 11), '{"type":"ADDED","obj\n'], "silence");
+    await using at = await scene([page(10, ["a"])], [garbled, stream([event("ADDED", "c", 12)], "silence"), silence]);
+    await expect.poll(() => at.seen).toEqual(["+a", "+b", "+c"]);
+    expect(versions(at.api)).toEqual(["10", "11"]);
+    expect(at.reflector.counts.malformedLines).toBe(1);
+  });
+
+  it("outlives a handler that throws", async () => {
+    const onUpsert = (uid: string) => {
+      if (uid === "b") throw new Error("a bug");
+    };
+    await using at = await scene([page(10, ["a", "b", "c"])], [silence], { onUpsert });
+    await at.reflector.synced;
+    expect(at.seen).toEqual(["+a", "+c"]);
+    expect(at.reflector.counts.handlerErrors).toBe(1);
+  });
+
+  it("is not synced before the last page, and tells nobody anything after stop", async () => {
+    const slow: Answer = (response, request) => setTimeout(() => page(10, ["b"])(response, request), 50);
+    await using at = await scene([page(10, ["a"], "next"), slow], [silence]);
+    await expect.poll(() => at.seen).toEqual(["+a"]);
+    expect(at.reflector.isSynced).toBe(false);
+    await at.reflector.stop();
+    await new Promise((resolve) => setTimeout(resolve, 80));
+    expect(at.seen).toEqual(["+a"]);
+  });
+});

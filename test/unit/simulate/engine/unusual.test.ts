@@ -1,0 +1,156 @@
+/**
+ * Herds that no built-in scenario has, each unusual in one way: the targets of pacing hold for them as well, and every
+ * simulation ends by itself. The other nodes of the cluster have shown the sizes of the images, as in a busy cluster.
+ */
+import { describe, expect, test } from "vitest";
+import { runStrategy } from "../../../../src/simulate/engine/run.ts";
+import { type Strategy } from "../../../../src/simulate/engine/strategy.ts";
+import { parseScenario } from "../../../../src/simulate/scenario/parse.ts";
+
+/** Constant concurrencies that pacing is compared with. */
+const FIXED = [2, 3, 4, 6, 8, 10, 12, 16];
+
+function scenarioOf(yaml: string) {
+  const parsed = parseScenario(yaml);
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors));
+  const { scenario, policy } = parsed;
+  return { policy, run: (strategy: Strategy) => runStrategy({ scenario, strategy, seed: 1 }).result };
+}
+
+interface Herd {
+  /** Keys of a node that joins after ten seconds, or several entries. */
+  readonly nodes?: readonly string[];
+  readonly mib: (at: number) => number;
+  readonly layers?: number;
+  readonly images?: number;
+  /** Further keys of workload `at`, which uses image `at`. */
+  readonly workload?: (at: number) => string;
+  /** Further keys of the scenario. */
+  readonly rest?: string;
+  /** Nodes differ: the bound is that of where pods ended, and work that moves to the faster nodes lowers it. */
+  readonly differ?: boolean;
+}
+
+const various = (at: number) => 60 + 43 * ((at * 7) % 19);
+const replicas = (at: number) => `replicas: ${1 + (at % 3)}, startCpuSeconds: 0.3`;
+
+function yamlOf({ nodes = [""], mib, layers = 5, images = 20, workload = replicas, rest = "" }: Herd): string {
+  const all = Array.from({ length: images }, (_, at) => at);
+  const shown = [0, 50, 100].filter((from) => from < images);
+  const lines = [
+    "nodes:",
+    ...shown.map((from) => {
+      const names = all.slice(from, from + 50).map((at) => `i${at}`); // a kubelet lists 50 images
+      return `  - { joinSeconds: -86400, pods: 0, present: [${names.join(", ")}] }`;
+    }),
+    ...nodes.map((keys) => `  - { joinSeconds: 10, ${keys} }`),
+    "images:",
+    ...all.map((at) => `  - { name: i${at}, mib: ${mib(at)}, layers: ${layers} }`),
+    "workloads:",
+    ...all.map((at) => `  - { name: w${at}, images: [i${at}], ${workload(at)} }`),
+    rest,
+  ];
+  return lines.join("\n").replaceAll(", }", " }");
+}
+
+const herds: readonly (readonly [name: string, herd: Herd])[] = [
+  ["forty images of one size, nobody shares", { mib: () => 150, images: 40, workload: () => "" }],
+  ["images of a hundred layers", { mib: various, layers: 100, images: 16 }],
+  ["one pull at a time", { mib: various, rest: "kubelet: { serializeImagePulls: true }" }],
+  ["three pulls at a time", { mib: various, rest: "kubelet: { maxParallelImagePulls: 3 }" }],
+  ["next to no memory for dirty pages", { nodes: ["memoryGib: 1"], mib: various }],
+  ["pods that take a minute to be ready", { mib: various, workload: (at) => `${replicas(at)}, readySeconds: 60` }],
+  ["three priorities", { mib: various, images: 30, workload: (at) => `priority: ${(at % 3) * 100}` }],
+  [
+    "half of the images on the node",
+    { nodes: [`present: [${[0, 1, 2, 3, 4, 5, 6, 7].map((at) => `i${at}`).join(", ")}]`], mib: various },
+  ],
+  [
+    "half of the pods two minutes later",
+    { mib: various, workload: (at) => `${replicas(at)}, createdSeconds: ${at % 2 ? 0 : 120}` },
+  ],
+  ["a registry of 15 MiB/s, no telemetry", { mib: various, rest: "registry: { mibPerSecond: 15 }\ntelemetry: none" }],
+  [
+    "NVMe and gp3 nodes side by side, without a class for either",
+    {
+      differ: true,
+      nodes: ["count: 2, disk: { mibPerSecond: 1000, iops: 100000 }, cpu: 8", "count: 2"],
+      mib: (at) => 60 + 37 * ((at * 7) % 19),
+      images: 24,
+      workload: (at) => `replicas: ${1 + ((at * 5) % 7)}, startCpuSeconds: 0.5`,
+    },
+  ],
+];
+
+describe.each(herds)("%s", (_name, herd) => {
+  const { run, policy } = scenarioOf(yamlOf(herd));
+  const paceline = run({ kind: "paceline", policy });
+  const none = run({ kind: "none" });
+  const fixed = FIXED.map((slots) => run({ kind: "fixed", slots })).filter(({ startErrors }) => startErrors === 0);
+
+  test("no start fails, every pod becomes Ready, near the least time that the node needs", () => {
+    expect(paceline).toMatchObject({ startErrors: 0, unreadyPods: 0 });
+    if (!herd.differ) expect(paceline.ratioToBound).toBeLessThanOrEqual(1.1);
+  });
+
+  test("as soon as with the best constant concurrency, and far sooner on the mean than all at once", () => {
+    const best = Math.min(...fixed.map(({ makespanSeconds }) => makespanSeconds));
+    expect(paceline.makespanSeconds).toBeLessThanOrEqual(1.02 * best);
+    expect(paceline.meanReadySeconds).toBeLessThanOrEqual(0.7 * none.meanReadySeconds);
+  });
+});
+
+describe("nobody pulls more than the kubelet lets pass", () => {
+  test.each([
+    [
+      "a hundred tiny images on a kubelet as it comes",
+      { mib: (at: number) => 3 + (at % 9), images: 100, layers: 1, workload: () => "" },
+    ],
+    [
+      "a kubelet that lets one pass a second",
+      { mib: various, rest: "kubelet: { registryPullQPS: 1, registryBurst: 2 }" },
+    ],
+    [
+      "an image that 60 pods wait for",
+      { mib: () => 800, images: 1, workload: () => "replicas: 60, startCpuSeconds: 0.5" },
+    ],
+  ] satisfies [string, Herd][])("%s", (_name, herd) => {
+    const { run, policy } = scenarioOf(yamlOf(herd));
+    expect(run({ kind: "none" }).failures.PullQpsExceeded).toBeGreaterThan(0);
+    expect(run({ kind: "paceline", policy })).toMatchObject({ startErrors: 0, unreadyPods: 0 });
+  });
+});
+
+describe("every simulation ends by itself", () => {
+  const image = "images: [{ name: a, mib: 100 }]\n";
+  const ends = (yaml: string) => {
+    const { run, policy } = scenarioOf(yaml);
+    return run({ kind: "paceline", policy });
+  };
+
+  test("when pods can never fit: the others are Ready all the same", () => {
+    const result = ends(`nodes: [{ pods: 4 }]\n${image}workloads: [{ name: a, replicas: 6, images: [a] }]`);
+    expect(result).toMatchObject({ pods: 6, unreadyPods: 2, startErrors: 0 });
+    expect(result.p50ReadySeconds).toBeLessThan(60);
+  });
+
+  test("when every container crashes, again and again", () => {
+    const yaml = `nodes: [{}]\n${image}workloads: [{ name: a, replicas: 5, images: [a], crashAfterSeconds: 0 }]`;
+    expect(ends(yaml)).toMatchObject({ makespanSeconds: 0, startErrors: 0 });
+  });
+
+  test("when probes kill every container before its work is done", () => {
+    const work = "startCpuSeconds: 100, startupDeadlineSeconds: 10";
+    const result = ends(`nodes: [{ cpu: 1 }]\n${image}workloads: [{ name: a, replicas: 2, images: [a], ${work} }]`);
+    expect(result.unreadyPods).toBe(2);
+  });
+
+  test("when there is nothing to start", () => {
+    const result = ends(`nodes: [{}]\n${image}workloads: [{ name: a, replicas: 0, images: [a] }]`);
+    expect(result).toMatchObject({ pods: 0, makespanSeconds: 0, ratioToBound: 1 });
+  });
+
+  test("when an image is listed twice, and a pod is alone", () => {
+    expect(ends(`nodes: [{}]\n${image}workloads: [{ name: a, images: [a, a] }]`)).toMatchObject({ unreadyPods: 0 });
+  });
+});
