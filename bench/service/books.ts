@@ -4,7 +4,8 @@ import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
 import { createShapeInterner, type ShapeInterner } from "../../src/kube/parse/shape-interner.ts";
 import type { PodFacts } from "../../src/core/facts.ts";
 import { createPacer, type Pacer } from "../../src/core/pacer.ts";
-import { MIB, nodeName } from "../../src/core/ids.ts";
+import { nodeName } from "../../src/core/ids.ts";
+import { MIB } from "../../src/core/measures.ts";
 import type { PacingPolicy } from "../../src/policy/schema.ts";
 import { type ClusterSize, type Drafted, draftNode, draftPod, nodeNameAt } from "./objects.ts";
 

@@ -7,15 +7,15 @@
 export const holdReasons = {
   AwaitingRelease: "Gated on arrival: the leader has not judged it yet, and does so within moments.",
   NodeJoining: "The node is still joining: a taint that it loses by itself keeps the pod out.",
-  SlotsHeld: "As many pods are starting on the node as it can carry now.",
-  FetchersHeld: "As many pods fetch images on the node as it takes to keep its disk busy.",
-  DiskOwes: "What the node's disk must still write would take longer to drain than the class's drainSeconds.",
-  PullBudgetSpent: "Another image pull now would exceed the kubelet's registryPullQPS.",
-  CpuBusy: "The node's cores are overloaded by pods that are starting there already.",
-  ImageLeader: "Another pod is already fetching the same image to the node; this one follows it for free.",
+  StartupSlotsFull: "As many pods are starting on the node as it can carry now.",
+  PullConcurrencyLimit: "As many pods fetch images on the node as it takes to keep its disk busy.",
+  DiskBacklog: "What the node's disk must still write would take longer to drain than the class's drainSeconds.",
+  PullQPSLimit: "Another image pull now would exceed the kubelet's registryPullQPS.",
+  CPUPressure: "The node's cores are overloaded by pods that are starting there already.",
+  WaitingForImage: "Another pod is already fetching the same image to the node; this one follows it for free.",
   SchedulerBusy: "As many released pods as kube-scheduler binds within seconds are on their way to nodes already.",
-  SoonerElsewhere: "Another node would have the pod's images sooner, with what each of them still has to fetch.",
-  Outranked: "Other waiting pods come first in the order of release.",
+  BetterNodeExists: "Another node would have the pod's images sooner, with what each of them still has to fetch.",
+  LowerPriority: "Other waiting pods come first in the order of release.",
   OfferedElsewhere: "The pod was offered another node that has more room at this moment.",
 } as const;
 

@@ -1,4 +1,4 @@
-/** Branded names and units: made at the edges by parsers, so that the core cannot mix them up. */
+/** Branded names: the edges' parsers make them, so that the core cannot mix them up. */
 
 declare const brand: unique symbol;
 
@@ -26,6 +26,3 @@ export function imageName(reference: string): ImageName {
   const last = path.slice(path.lastIndexOf("/") + 1);
   return (last.includes(":") || last.includes("@") ? path : `${path}:latest`) as ImageName;
 }
-
-export const SECOND_MS = 1_000;
-export const MIB = 1_048_576;

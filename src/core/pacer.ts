@@ -1,23 +1,24 @@
 /**
- * The one decision core: one ledger, one verdict. Webhook, extender, release loop, status page and simulator all ask a
+ * The door to the decision core: one ledger, one verdict. Webhook, extender, release loop, status page and simulator ask a
  * {@link Pacer}; none of them decides by itself. Pure: time is an argument, nothing is awaited.
  */
 import type { PacingPolicy } from "../policy/schema.ts";
-import { admit } from "./rules/pod-admission.ts";
-import { Books } from "./state/cluster-state.ts";
 import type { NodeFacts, NodeSample, PodFacts } from "./facts.ts";
-import type { LedgerChange } from "./state/ledger.ts";
-import { fetcherLimitOf } from "./rules/start-checks.ts";
-import { afterFailure, afterSample, afterStart, boundLimit, type Limit, markUsed, type Start } from "./rules/limit.ts";
-import { writesInFlight } from "./state/load.ts";
-import { freshSample } from "./state/cluster-state.ts";
-import { offer, score } from "./rules/node-offer.ts";
-import { pacedPlaces, placeOf, SettledRoom } from "./placement/nodes-with-room.ts";
-import { plan } from "./plan/plan.ts";
-import { notePulls } from "./rules/pull-budget.ts";
-import { status, type Judged } from "./status.ts";
-import { SECOND_MS, type NodeName, type PodUID } from "./ids.ts";
+import type { NodeName, PodUID } from "./ids.ts";
+import { SECOND_MS } from "./measures.ts";
+import { knownNode, pacedNodes } from "./placement/known-node.ts";
+import { SettledNodes } from "./placement/settled-nodes.ts";
 import { keptOut } from "./plan/hold-reasons.ts";
+import { makePlan } from "./plan/plan.ts";
+import { fetcherLimitOf } from "./rules/disk-checks.ts";
+import { afterFailure, afterSample, afterStart, boundLimit, type Limit, markUsed, type Start } from "./rules/limit.ts";
+import { offer, score } from "./rules/node-offer.ts";
+import { admit } from "./rules/pod-admission.ts";
+import { notePulls } from "./rules/pull-budget.ts";
+import { ClusterState } from "./state/cluster-state.ts";
+import type { LedgerChange } from "./state/ledger.ts";
+import { writesInFlight } from "./state/load.ts";
+import { type LastPlan, status } from "./status.ts";
 import type { ClusterStatus, Held, LimitMove, Offer, Plan, ReplicaState, Verdict } from "./verdict.ts";
 
 export interface Pacer {
@@ -28,15 +29,15 @@ export interface Pacer {
   upsertNode(node: NodeFacts, nowMs: number): void;
   deleteNode(name: NodeName, nowMs: number): void;
   observeSample(node: NodeName, sample: NodeSample, nowMs: number): void;
-  /** Pod admission: hold only what fits nowhere but on young or hot nodes. Spends no slot. */
+  /** Pod admission: holds only a pod that fits nowhere but on young or hot nodes. Uses no slot. */
   admit(pod: PodFacts, replica: ReplicaState, nowMs: number): Verdict;
-  /** Extender filter: which of these nodes may this pod go to now? Spends a slot by offering. */
+  /** Extender filter: which of these nodes may this pod go to now? An offer uses a slot. */
   offer(pod: PodFacts, nodes: readonly string[], replica: ReplicaState, nowMs: number): Offer;
   /** Extender prioritize: 0 (busy) to 10 (free) for each node, in the order asked. */
   score(pod: PodFacts, nodes: readonly string[], nowMs: number): readonly number[];
   /** The leader's next step. */
   plan(nowMs: number): Plan;
-  /** Pods without a gate that nothing but a fence keeps waiting, with today's reason; the first few hundred. */
+  /** Pods without a gate that only a fence keeps waiting, with today's reason; the first few hundred. */
   keptOut(nowMs: number): readonly Held[];
   status(nowMs: number): ClusterStatus;
   /** What limits have moved since the last call, oldest first: for logs and metrics. */
@@ -45,96 +46,96 @@ export interface Pacer {
   pacedNodes(nowMs: number): readonly NodeName[];
 }
 
-/** Moves that nobody takes are forgotten beyond this, oldest first. */
+/** Moves beyond this many that are not taken are forgotten, oldest first. */
 const MOST_MOVES = 1_000;
 
-/** A decision core with empty books. */
+/** A decision core that has seen nothing yet. */
 export function createPacer(policy: PacingPolicy): Pacer {
-  return new BookPacer(policy);
+  return new StatefulPacer(policy);
 }
 
-class BookPacer implements Pacer {
-  readonly #books: Books;
-  readonly #settled = new SettledRoom();
-  #judged: Judged | undefined;
+class StatefulPacer implements Pacer {
+  readonly #state: ClusterState;
+  readonly #settled = new SettledNodes();
+  #lastPlan: LastPlan | undefined;
   readonly #moves: LimitMove[] = [];
 
   constructor(policy: PacingPolicy) {
-    this.#books = new Books(policy);
+    this.#state = new ClusterState(policy);
   }
 
   setPolicy(policy: PacingPolicy): void {
-    const books = this.#books;
-    books.setPolicy(policy);
-    for (const [name, limit] of books.limits) {
-      const facts = books.ledger.nodes.get(name)?.facts;
-      if (facts) this.#move(name, () => boundLimit(limit, books.classOf(facts)));
+    const state = this.#state;
+    state.setPolicy(policy);
+    for (const [name, limit] of state.limits) {
+      const facts = state.ledger.nodes.get(name)?.facts;
+      if (facts) this.#move(name, () => boundLimit(limit, state.classOf(facts)));
     }
   }
 
   upsertPod(pod: PodFacts, nowMs: number): void {
-    const change = this.#books.ledger.upsertPod(pod);
-    if (pod.node !== undefined || pod.terminal || pod.deleting) this.#books.offers.resolve(pod.uid);
+    const change = this.#state.ledger.upsertPod(pod);
+    if (pod.node !== undefined || pod.terminal || pod.deleting) this.#state.offers.resolve(pod.uid);
     if (change) this.#learn(change, nowMs);
     if (pod.node !== undefined) this.#noteUse(pod.node, nowMs);
   }
 
   deletePod(uid: PodUID, _nowMs: number): void {
-    this.#books.offers.resolve(uid);
-    this.#books.ledger.deletePod(uid);
+    this.#state.offers.resolve(uid);
+    this.#state.ledger.deletePod(uid);
   }
 
   upsertNode(node: NodeFacts, nowMs: number): void {
-    const books = this.#books;
-    const before = books.ledger.nodes.get(node.name)?.facts;
+    const state = this.#state;
+    const before = state.ledger.nodes.get(node.name)?.facts;
     if (before && before.uid !== node.uid) this.deleteNode(node.name, nowMs); // another machine of that name
-    if (before?.labels !== node.labels) books.forgetClass(node.name);
-    books.ledger.upsertNode(node);
-    books.catalogue.learn(node.images);
+    if (before?.labels !== node.labels) state.forgetClass(node.name);
+    state.ledger.upsertNode(node);
+    state.catalogue.learn(node.images);
   }
 
   deleteNode(name: NodeName, _nowMs: number): void {
-    this.#books.ledger.deleteNode(name);
-    this.#books.forgetNode(name);
+    this.#state.ledger.deleteNode(name);
+    this.#state.forgetNode(name);
   }
 
   observeSample(node: NodeName, sample: NodeSample, nowMs: number): void {
-    this.#books.setSample(node, sample);
-    const freshForMs = this.#books.policy.telemetry.staleSeconds * SECOND_MS;
+    this.#state.setSample(node, sample);
+    const freshForMs = this.#state.policy.telemetry.staleSeconds * SECOND_MS;
     this.#move(node, (limit, facts) => {
-      const load = this.#books.loadOf(facts, nowMs);
+      const load = this.#state.loadOf(facts, nowMs);
       return afterSample(limit, load.nodeClass, sample, writesInFlight(load), freshForMs);
     });
   }
 
   admit(pod: PodFacts, replica: ReplicaState, nowMs: number): Verdict {
-    return admit(this.#books, this.#settled, pod, replica, nowMs);
+    return admit(this.#state, this.#settled, pod, replica, nowMs);
   }
 
   offer(pod: PodFacts, nodes: readonly string[], replica: ReplicaState, nowMs: number): Offer {
-    const books = this.#books;
-    const answer = offer(books, pod, nodes, replica, nowMs);
-    // Of the others none is fuller than it was.
-    for (const name of answer.accepted as readonly NodeName[]) if (books.offers.anyTo(name)) this.#noteUse(name, nowMs);
+    const state = this.#state;
+    const answer = offer(state, pod, nodes, replica, nowMs);
+    // No other node is fuller than it was.
+    for (const name of answer.accepted as readonly NodeName[]) if (state.offers.anyTo(name)) this.#noteUse(name, nowMs);
     return answer;
   }
 
   score(_pod: PodFacts, nodes: readonly string[], nowMs: number): readonly number[] {
-    return score(this.#books, nodes, nowMs);
+    return score(this.#state, nodes, nowMs);
   }
 
   plan(nowMs: number): Plan {
-    const next = plan(this.#books, this.#settled, nowMs);
-    this.#judged = { held: next.held, atMs: nowMs };
+    const next = makePlan(this.#state, this.#settled, nowMs);
+    this.#lastPlan = { held: next.held, atMs: nowMs };
     return next;
   }
 
   keptOut(nowMs: number): readonly Held[] {
-    return keptOut(this.#books, nowMs);
+    return keptOut(this.#state, nowMs);
   }
 
   status(nowMs: number): ClusterStatus {
-    return status(this.#books, this.#judged, nowMs);
+    return status(this.#state, this.#lastPlan, nowMs);
   }
 
   takeMoves(): readonly LimitMove[] {
@@ -142,51 +143,51 @@ class BookPacer implements Pacer {
   }
 
   pacedNodes(nowMs: number): readonly NodeName[] {
-    return pacedPlaces(this.#books, nowMs).map(({ facts }) => facts.name);
+    return pacedNodes(this.#state, nowMs).map(({ facts }) => facts.name);
   }
 
   #learn(change: LedgerChange, nowMs: number): void {
     const { node, pod } = change;
     this.#move(node, (limit, facts) => {
-      const nodeClass = this.#books.classOf(facts);
+      const nodeClass = this.#state.classOf(facts);
       if (change.kind === "started") return afterStart(limit, nodeClass, this.#start(pod, facts, nowMs), nowMs);
       return afterFailure(limit, nodeClass, `a container of ${pod.name} failed to start`, nowMs);
     });
   }
 
-  /** What a start says. Books its pulls, of images that nobody had here before, or how long it took without any. */
+  /** What a start says. Notes its pulls of images that were new here, or how long it took without any. */
   #start(pod: PodFacts, facts: NodeFacts, nowMs: number): Start {
-    const books = this.#books;
-    const { ledger, catalogue, startTimes } = books;
+    const state = this.#state;
+    const { ledger, catalogue, startTimes } = state;
     const entry = ledger.entry(facts.name);
     const pulled = pod.shape.images.filter((image) => !facts.images.has(image) && entry.startedImages.get(image) === 1);
     const done = { atMs: nowMs, count: pulled.length };
     const tookMs = pod.scheduledAtMs === undefined ? undefined : nowMs - pod.scheduledAtMs;
     if (pulled.length === 0 && tookMs !== undefined) startTimes.learn(pod.shape, tookMs);
-    const { nodeClass, bytesInFlight } = books.loadOf(facts, nowMs);
-    books.setDonePulls(facts.name, notePulls(books.donePullsOf(facts.name), done, nodeClass.pullQPS));
+    const { nodeClass, bytesInFlight } = state.loadOf(facts, nowMs);
+    state.setDonePulls(facts.name, notePulls(state.donePullsOf(facts.name), done, nodeClass.pullQPS));
     return {
       fetchedBytes: pulled.reduce((sum, image) => sum + catalogue.bytes(image), 0),
       leftBytes: bytesInFlight,
       tookMs,
-      watched: freshSample(this.#books, facts.name, nowMs)?.utilisation !== undefined,
+      watched: state.freshSample(facts.name, nowMs)?.utilisation !== undefined,
     };
   }
 
   /** The limit may grow only where it was really used. */
   #noteUse(node: NodeName, nowMs: number): void {
-    const facts = placeOf(this.#books, node)?.facts;
-    if (!facts || this.#books.limitOf(facts).used) return; // most nodes, most of the time
-    const load = this.#books.loadOf(facts, nowMs);
-    if (load.held >= load.limit.slots || load.fetchers >= fetcherLimitOf(load)) this.#move(node, markUsed);
+    const facts = knownNode(this.#state, node)?.facts;
+    if (!facts || this.#state.limitOf(facts).used) return; // most nodes, most of the time
+    const load = this.#state.loadOf(facts, nowMs);
+    if (load.slotsInUse >= load.limit.slots || load.fetchers >= fetcherLimitOf(load)) this.#move(node, markUsed);
   }
 
   #move(node: NodeName, step: (limit: Limit, facts: NodeFacts) => Limit): void {
-    const facts = placeOf(this.#books, node)?.facts;
+    const facts = knownNode(this.#state, node)?.facts;
     if (!facts) return;
-    const before = this.#books.limitOf(facts);
+    const before = this.#state.limitOf(facts);
     const after = step(before, facts);
-    this.#books.setLimit(node, after);
+    this.#state.setLimit(node, after);
     this.#noteMove(node, before, after);
   }
 

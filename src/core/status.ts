@@ -1,50 +1,50 @@
 /** What the status page, `/status.json` and the metrics show: the core's own figures, not a second opinion. */
 import { holdReasons } from "../api/reasons.ts";
-import type { Books } from "./state/cluster-state.ts";
-import { paceOf } from "./state/cluster-state.ts";
 import type { PodFacts } from "./facts.ts";
-import { drainSeconds, type NodeLoad } from "./state/load.ts";
-import { waitingSinceMs } from "./plan/order.ts";
-import { pacedPlaces, type Place } from "./placement/nodes-with-room.ts";
-import { SECOND_MS } from "./ids.ts";
+import { SECOND_MS } from "./measures.ts";
+import { type KnownNode, pacedNodes } from "./placement/known-node.ts";
 import { keptOut } from "./plan/hold-reasons.ts";
+import type { ClusterState } from "./state/cluster-state.ts";
+import { heldSinceMs } from "./state/held-since.ts";
+import { drainSeconds, type NodeLoad } from "./state/load.ts";
+import { paceOf } from "./state/pace.ts";
 import type { ClusterStatus, Held, Hold, NodeStatus } from "./verdict.ts";
 
-/** A plan's reasons count for this long, ms: a leader plans every few seconds; who has lost the lead judges no more. */
-const JUDGED_FOR_MS = 10_000;
+/** A plan's reasons count for this long, ms: a leader plans every few seconds; a replica that has lost the lead plans no more. */
+const LAST_PLAN_COUNTS_MS = 10_000;
 
 /** The reasons of a replica's last plan. */
-export interface Judged {
+export interface LastPlan {
   readonly held: readonly Held[];
   readonly atMs: number;
 }
 
-/** @param judged of this replica's last plan; undefined where it has made none. */
-export function status(books: Books, judged: Judged | undefined, nowMs: number): ClusterStatus {
-  const paced = pacedPlaces(books, nowMs);
+/** @param lastPlan of this replica; undefined where it has made none. */
+export function status(state: ClusterState, lastPlan: LastPlan | undefined, nowMs: number): ClusterStatus {
+  const paced = pacedNodes(state, nowMs);
   let known = 0;
-  for (const entry of books.ledger.nodes.values()) if (entry.facts) known += 1;
+  for (const entry of state.ledger.nodes.values()) if (entry.facts) known += 1;
   return {
-    mode: books.policy.mode,
-    nodes: paced.map((place) => nodeStatus(books, place, nowMs)),
+    mode: state.policy.mode,
+    nodes: paced.map((node) => nodeStatus(state, node, nowMs)),
     settledNodes: known - paced.length,
     held: [
-      ...heldPods(books, judged, nowMs).map((one) => heldStatus(one, waitingSinceMs(one.pod), nowMs)),
-      ...keptOut(books, nowMs).map((one) => heldStatus(one, keptOutSinceMs(books, one), nowMs)),
+      ...heldPods(state, lastPlan, nowMs).map((one) => heldStatus(one, heldSinceMs(one.pod), nowMs)),
+      ...keptOut(state, nowMs).map((one) => heldStatus(one, keptOutSinceMs(state, one), nowMs)),
     ],
   };
 }
 
-/** A pod that waited before there was a fence was not held by us then. */
-function keptOutSinceMs({ ledger }: Books, { pod, hold }: Held): number {
+/** A pod that waited before there was a fence was not held by Paceline then. */
+function keptOutSinceMs({ ledger }: ClusterState, { pod, hold }: Held): number {
   const facts = hold.node === undefined ? undefined : ledger.nodes.get(hold.node)?.facts;
   return Math.max(pod.createdAtMs, facts?.fence?.sinceMs ?? facts?.createdAtMs ?? 0);
 }
 
-/** Every gated pod: with the leader's own reason, elsewhere with the one that the leader wrote on the pod. */
-function heldPods({ ledger }: Books, judged: Judged | undefined, nowMs: number): Held[] {
-  const counts = judged !== undefined && nowMs < judged.atMs + JUDGED_FOR_MS;
-  const reasons = new Map(counts ? judged.held.map(({ pod, hold }) => [pod.uid, hold]) : []);
+/** Every gated pod: on the leader with the reason of its plan, on others with the one that the leader wrote on the pod. */
+function heldPods({ ledger }: ClusterState, lastPlan: LastPlan | undefined, nowMs: number): Held[] {
+  const counts = lastPlan !== undefined && nowMs < lastPlan.atMs + LAST_PLAN_COUNTS_MS;
+  const reasons = new Map(counts ? lastPlan.held.map(({ pod, hold }) => [pod.uid, hold]) : []);
   return [...ledger.gated.pods()].map((pod) => ({ pod, hold: reasons.get(pod.uid) ?? writtenHold(pod) }));
 }
 
@@ -56,29 +56,39 @@ function writtenHold({ hold, pinnedTo }: PodFacts): Hold {
 function heldStatus({ pod, hold }: Held, sinceMs: number, nowMs: number): ClusterStatus["held"][number] {
   const heldSeconds = Math.max(0, (nowMs - sinceMs) / SECOND_MS);
   return {
-    ...{ namespace: pod.namespace, name: pod.name, node: hold.node },
-    ...{ reason: hold.reason, message: hold.message, heldSeconds },
+    namespace: pod.namespace,
+    name: pod.name,
+    node: hold.node,
+    reason: hold.reason,
+    message: hold.message,
+    heldSeconds,
   };
 }
 
-function nodeStatus(books: Books, { facts }: Place, nowMs: number): NodeStatus {
-  const load = books.loadOf(facts, nowMs);
+function nodeStatus(cluster: ClusterState, { facts }: KnownNode, nowMs: number): NodeStatus {
+  const load = cluster.loadOf(facts, nowMs);
   return {
     name: facts.name,
-    state: paceOf(books, facts, nowMs),
+    state: paceOf(cluster, facts, nowMs),
     nodeClass: load.nodeClass.name,
-    ...{ inStartup: load.inStartup.length, reserved: load.reserved.length, offered: load.offered.length },
-    ...{ stuck: load.stuck, limit: load.limit.slots, limitMove: load.limit.move, bytesInFlight: load.bytesInFlight },
+    inStartup: load.inStartup.length,
+    reserved: load.reserved.length,
+    offered: load.offered.length,
+    stuck: load.stuck,
+    limit: load.limit.slots,
+    limitMove: load.limit.move,
+    bytesInFlight: load.bytesInFlight,
     drainSeconds: drainSeconds(load),
     drainTargetSeconds: load.nodeClass.drainSeconds,
-    ...{ awaitMs: load.sample?.awaitMs, utilisation: load.sample?.utilisation },
+    awaitMs: load.sample?.awaitMs,
+    utilisation: load.sample?.utilisation,
     fenced: facts.fence !== undefined,
-    sample: sampleAge(books, load, nowMs),
+    sample: sampleAge(cluster, load, nowMs),
   };
 }
 
-function sampleAge(books: Books, { facts, sample }: NodeLoad, nowMs: number): NodeStatus["sample"] {
+function sampleAge(state: ClusterState, { facts, sample }: NodeLoad, nowMs: number): NodeStatus["sample"] {
   if (sample) return "fresh";
-  const last = books.sampleOf(facts.name)?.atMs ?? -Infinity;
-  return nowMs < last + books.policy.telemetry.absentSeconds * SECOND_MS ? "stale" : "absent";
+  const last = state.sampleOf(facts.name)?.atMs ?? -Infinity;
+  return nowMs < last + state.policy.telemetry.absentSeconds * SECOND_MS ? "stale" : "absent";
 }

@@ -4,7 +4,7 @@ import type * as z from "zod";
 import { POLICY_CONFIG_MAP, POLICY_KEY } from "../api/names.ts";
 import { deepFreeze } from "./frozen.ts";
 import { messageOf } from "./messages.ts";
-import { type Path, pathText, type Place, placeAt, placeOf } from "./place.ts";
+import { type Path, pathText, type Position, positionAt, positionOf } from "./place.ts";
 import { PacingPolicy, type PacingPolicyInput, POLICY_API_VERSION, POLICY_KIND } from "./schema.ts";
 
 /** One thing that is wrong with a policy. */
@@ -52,13 +52,13 @@ function parseYaml(yamlText: string): PolicyResult {
   const lines = new LineCounter();
   const document = parseDocument(yamlText, { lineCounter: lines, prettyErrors: false, logLevel: "error" });
   if (document.errors.length > 0) return failure(document.errors.map((error) => syntaxError(error, lines)));
-  return validate(document.toJS(), (path) => placeOf(document, lines, path));
+  return validate(document.toJS(), (path) => positionOf(document, lines, path));
 }
 
 function syntaxError(error: Pick<YAMLParseError, "code" | "message" | "pos">, lines: LineCounter): PolicyError {
   const problem =
     error.code === "MULTIPLE_DOCS" ? "holds more than one document; keep one" : `is not valid YAML: ${error.message}`;
-  return policyError([], problem, placeAt(lines, error.pos[0]));
+  return policyError([], problem, positionAt(lines, error.pos[0]));
 }
 
 /** Reads the policy out of its ConfigMap, as the API server gives it. Never throws, even if `data` is not what it should be. */
@@ -82,7 +82,7 @@ export function defaultPolicy(overrides: Omit<PacingPolicyInput, "apiVersion" | 
   throw new TypeError(result.errors.map(({ message }) => message).join("\n"));
 }
 
-function validate(value: unknown, locate: (path: Path) => Place | undefined): PolicyResult {
+function validate(value: unknown, locate: (path: Path) => Position | undefined): PolicyResult {
   const parsed = PacingPolicy.safeParse(value, { error: messageOf, reportInput: true });
   if (parsed.success) return { ok: true, policy: deepFreeze(parsed.data) };
   const errors = parsed.error.issues
@@ -98,7 +98,7 @@ function findings(issue: z.core.$ZodIssue): readonly { path: Path; message: stri
   return issue.keys.map((key, index) => ({ path: [...issue.path, key], message: messages[index] ?? issue.message }));
 }
 
-function policyError(path: Path, problem: string, place: Place | undefined): PolicyError {
+function policyError(path: Path, problem: string, place: Position | undefined): PolicyError {
   const text = pathText(path);
   const where = place === undefined ? "" : ` (line ${place.line}, column ${place.column})`;
   return { path: text, message: `${text === "" ? "the policy" : text}: ${problem}${where}`, ...place };

@@ -5,7 +5,7 @@ import { type Document, isAlias, isMap, isScalar, isSeq, type LineCounter } from
 export type Path = readonly PropertyKey[];
 
 /** Counted from 1. */
-export interface Place {
+export interface Position {
   readonly line: number;
   readonly column: number;
 }
@@ -21,7 +21,7 @@ export function pathText(path: Path): string {
 }
 
 /** The line and column of an offset in the text; the counter answers line 0 for what it has not seen. */
-export function placeAt(lines: LineCounter, offset: number): Place | undefined {
+export function positionAt(lines: LineCounter, offset: number): Position | undefined {
   const { line, col } = lines.linePos(offset);
   return line === 0 ? undefined : { line, column: col };
 }
@@ -40,7 +40,7 @@ function startOf(node: unknown): number | undefined {
 }
 
 /** The place of what the path leads to, or of the nearest thing around it that is there. */
-export function placeOf(document: Document, lines: LineCounter, path: Path): Place | undefined {
+export function positionOf(document: Document, lines: LineCounter, path: Path): Position | undefined {
   let node: unknown = document.contents;
   let offset = startOf(node);
   for (const step of path) {
@@ -49,5 +49,5 @@ export function placeOf(document: Document, lines: LineCounter, path: Path): Pla
     offset = startOf(found.start) ?? offset;
     node = found.next;
   }
-  return offset === undefined ? undefined : placeAt(lines, offset);
+  return offset === undefined ? undefined : positionAt(lines, offset);
 }

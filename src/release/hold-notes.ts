@@ -1,6 +1,7 @@
 /** Decides which held pods are told anew why they wait: in their annotation, and once per reason in an Event. */
 import type { HoldReason } from "../api/reasons.ts";
 import type { PodUID } from "../core/ids.ts";
+import { heldSinceMs } from "../core/state/held-since.ts";
 import type { Held } from "../core/verdict.ts";
 
 /** A pod that is let go within this time is not told why it waited. Assumed: people look after seconds, not before. */
@@ -49,7 +50,7 @@ export class HoldNotes {
       if (last !== undefined) told.set(uid, last);
       const note = noteFor(one, last);
       if (note === undefined) continue;
-      const dueMs = last === undefined ? heldSinceMs(one) + FIRST_NOTE_MS : last.atMs + RENOTE_MS;
+      const dueMs = last === undefined ? heldSinceMs(one.pod) + FIRST_NOTE_MS : last.atMs + RENOTE_MS;
       if (nowMs < dueMs) wakeAtMs = Math.min(wakeAtMs, dueMs);
       else if (this.#tokens < 1) wakeAtMs = Math.min(wakeAtMs, nowMs + 1_000);
       else {
@@ -67,11 +68,6 @@ export class HoldNotes {
     this.#tokens = Math.min(NOTES_PER_SECOND, this.#tokens + Math.max(earned, 0));
     this.#refilledMs = nowMs;
   }
-}
-
-/** Since when the pod is held, epoch ms: the annotation's word, which outlives restarts. */
-export function heldSinceMs({ pod }: Held): number {
-  return pod.hold?.sinceMs ?? pod.createdAtMs;
 }
 
 function noteFor(held: Held, last: Told | undefined): Note | undefined {

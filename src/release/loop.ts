@@ -9,9 +9,10 @@ import type { EventRecorder } from "../kube/write/events.ts";
 import type { Log } from "../kube/log.ts";
 import type { PodFacts } from "../core/facts.ts";
 import type { Pacer } from "../core/pacer.ts";
+import { heldSinceMs } from "../core/state/held-since.ts";
 import type { FenceAction, Plan, Release } from "../core/verdict.ts";
 import type { Apply, Outcome } from "./apply.ts";
-import { heldSinceMs, HoldNotes } from "./hold-notes.ts";
+import { HoldNotes } from "./hold-notes.ts";
 import type { Note } from "./hold-notes.ts";
 import { Retries } from "./retries.ts";
 import { holdWork, startable } from "./work.ts";
@@ -246,7 +247,7 @@ class Loop implements ReleaseLoop {
     const outcome = await apply.release(release, clock.now());
     this.#learnPod(pod, outcome);
     if (outcome.kind !== "changed") return outcome.kind;
-    const heldMs = pod.gated ? clock.now() - (pod.hold?.sinceMs ?? pod.createdAtMs) : undefined;
+    const heldMs = pod.gated ? clock.now() - heldSinceMs(pod) : undefined;
     hooks?.onReleased?.(release, heldMs);
     this.#emit(pod, "Released", "Release", `${reason}: ${message}`);
     log.info({ pod: `${pod.namespace}/${pod.name}`, node, reason, heldMs }, "released");
@@ -255,7 +256,7 @@ class Loop implements ReleaseLoop {
 
   async #annotate({ held }: Extract<Work, { kind: "hold" }>): Promise<Outcome<PodFacts>["kind"]> {
     const { node, reason } = held.hold;
-    const outcome = await this.#options.apply.annotateHold(held.pod, { node, reason, sinceMs: heldSinceMs(held) });
+    const outcome = await this.#options.apply.annotateHold(held.pod, { node, reason, sinceMs: heldSinceMs(held.pod) });
     this.#learnPod(held.pod, outcome);
     return outcome.kind;
   }

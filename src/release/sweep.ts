@@ -10,8 +10,8 @@ import { listPages } from "../kube/client/list-pages.ts";
 import { createShapeInterner } from "../kube/parse/shape-interner.ts";
 import { liftFence, releasePod, type Write } from "../kube/write/writes.ts";
 import type { NodeFacts, PodFacts } from "../core/facts.ts";
-import { waitingSinceMs } from "../core/plan/order.ts";
-import { SECOND_MS } from "../core/ids.ts";
+import { heldSinceMs } from "../core/state/held-since.ts";
+import { SECOND_MS } from "../core/measures.ts";
 
 /** What to take away. */
 export interface SweepScope {
@@ -73,7 +73,7 @@ const isGated = (raw: KubeObject) =>
 function coversPod({ which, node }: SweepScope, { holdSeconds }: SweepCaps, pod: PodFacts, nowMs: number): boolean {
   if (!pod.gated) return false;
   if (node !== undefined && pod.pinnedTo !== node && pod.hold?.node !== node) return false;
-  return which === "all" || nowMs >= waitingSinceMs(pod) + holdSeconds * SECOND_MS;
+  return which === "all" || nowMs >= heldSinceMs(pod) + holdSeconds * SECOND_MS;
 }
 
 function coversNode({ which, node }: SweepScope, { fenceSeconds }: SweepCaps, facts: NodeFacts, nowMs: number) {

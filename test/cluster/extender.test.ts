@@ -55,7 +55,7 @@ test.each([
   expect(seen.peakInStartup()).toBe(LIMIT);
   expect(audit.startErrors).toEqual([]);
   const refusals = await schedulerEvents(namespace);
-  expect(refusals.some((text) => text.includes("SlotsHeld"))).toBe(true);
+  expect(refusals.some((text) => text.includes("StartupSlotsFull"))).toBe(true);
   await nodes.stop({ deregister: true });
 });
 
@@ -74,7 +74,7 @@ test("a refused pod of high priority preempts no running pod of low priority", a
   await createPods(client, "ranks", { count: LIMIT, prefix: "slow", startSeconds: 3_600, spec: spec("low") });
   await eventually("every slot is held", async () => (await listPods(client, "ranks")).every(({ node }) => node));
   await createPods(client, "ranks", { count: 2, prefix: "high", spec: spec("high") });
-  const isRefusal = (text: string) => text.includes("SlotsHeld");
+  const isRefusal = (text: string) => text.includes("StartupSlotsFull");
   await eventually("both were refused", async () => (await schedulerEvents("ranks")).filter(isRefusal).length >= 2);
   const now = await listPods(client, "ranks");
   for (const { name, uid } of running) expect(now).toContainEqual(expect.objectContaining({ name, uid, ready: true }));

@@ -17,12 +17,12 @@ let plane: ControlPlane;
 beforeAll(async () => {
   plane = await startControlPlane({ scheduler: false, controllerManager: false });
   await createBareNode(plane.client, "young-1");
-  await createHeldPod("waits", "SlotsHeld");
+  await createHeldPod("waits", "StartupSlotsFull");
 });
 afterAll(() => plane.stop());
 
 /** A pod as the leader leaves it: gated, with the reason on it, able to run on `young-1` only. */
-async function createHeldPod(name: string, reason: "SlotsHeld"): Promise<void> {
+async function createHeldPod(name: string, reason: "StartupSlotsFull"): Promise<void> {
   const hold = formatHold({ node: nodeName("young-1"), reason, sinceMs: Date.now() - 5_000 });
   const onlyThere = { matchFields: [{ key: "metadata.name", operator: "In", values: ["young-1"] }] };
   await plane.client.create(podsPath("default"), {
@@ -58,9 +58,9 @@ test("without policy or leader it ends 1, says what is wrong, and still shows wh
   expect(problems).toEqual([expect.stringContaining("no leader"), expect.stringContaining("no valid policy")]);
   expect(leader).toEqual({ alive: false, leading: false });
   expect(nodes).toMatchObject([{ name: "young-1", state: "young", inStartup: 0 }]);
-  expect(held).toMatchObject([{ namespace: "default", name: "waits", node: "young-1", reason: "SlotsHeld" }]);
+  expect(held).toMatchObject([{ namespace: "default", name: "waits", node: "young-1", reason: "StartupSlotsFull" }]);
   const { stdout } = await status();
-  expect(stdout).toMatch(/^default\/waits +young-1 +\d+s +SlotsHeld/m);
+  expect(stdout).toMatch(/^default\/waits +young-1 +\d+s +StartupSlotsFull/m);
   expect(stdout).toContain("problem: no leader is alive");
 });
 

@@ -132,7 +132,7 @@ describe("releasePod", () => {
 describe("annotateHold", () => {
   it("writes node and reason and keeps the start; says conflict where the pod has changed", async () => {
     const pod = await createPod([GATE], hold());
-    const now = { node: nodeName("n1"), reason: "SlotsHeld", sinceMs: SINCE_MS } as const;
+    const now = { node: nodeName("n1"), reason: "StartupSlotsFull", sinceMs: SINCE_MS } as const;
     expect(factsOf(await annotateHold(client, pod, now)).hold).toEqual(now);
     expect(await annotateHold(client, pod, now)).toEqual({ kind: "conflict" });
   });

@@ -49,8 +49,10 @@ describe("filter", () => {
     expect(answer.NodeNames).toEqual([]);
     expect(answer.FailedNodes).toEqual({});
     expect(Object.keys(answer.FailedAndUnresolvableNodes)).toEqual(["node-1"]);
-    expect(answer.FailedAndUnresolvableNodes["node-1"]).toMatch(/^SlotsHeld: .+/);
-    expect(await metrics.registry.metrics()).toContain('paceline_holds_total{lever="extender",reason="SlotsHeld"} 1');
+    expect(answer.FailedAndUnresolvableNodes["node-1"]).toMatch(/^StartupSlotsFull: .+/);
+    expect(await metrics.registry.metrics()).toContain(
+      'paceline_holds_total{lever="extender",reason="StartupSlotsFull"} 1',
+    );
   });
 
   it("accepts nodes that it does not know", async () => {

@@ -1,16 +1,10 @@
-/** Does a pod fit a node? The scheduler's own filters, as far as they can be judged from one node alone. */
+/** Does a pod fit a node? The scheduler's own filters, as far as one node alone tells. */
 import type { HostPort, NodeFacts, NodeRequirement, PodFacts, Resources, Taint, Toleration } from "../facts.ts";
+import type { Room } from "./room.ts";
 
 /** Why a pod does not fit a node. */
-export type Misfit =
+export type UnfitReason =
   "OtherNode" | "Unschedulable" | "NodeSelector" | "NodeAffinity" | "Taint" | "Resources" | "HostPorts";
-
-/** What of a node is not spoken for. */
-export interface Room {
-  /** allocatable minus what is requested, by resource name. */
-  readonly free: Resources;
-  readonly hostPorts: readonly HostPort[];
-}
 
 /**
  * Taints that a node carries only until it has joined. A young node with one of them still counts as room: the pod can
@@ -42,13 +36,13 @@ export const isJoiningTaint = ({ key }: Taint): boolean =>
  * The first reason for which `pod` does not fit `node`, or undefined when it fits.
  * @param joining the node is young: taints that it loses by itself do not count.
  */
-export function misfit(pod: PodFacts, node: NodeFacts, room: Room, joining: boolean): Misfit | undefined {
+export function unfitReason(pod: PodFacts, node: NodeFacts, room: Room, joining: boolean): UnfitReason | undefined {
   if (lackingResource(pod.shape.requests, room.free)) return "Resources";
-  return placementMisfit(pod, node, joining) ?? (portsTaken(pod, room.hostPorts) ? "HostPorts" : undefined);
+  return placementUnfitReason(pod, node, joining) ?? (portsTaken(pod, room.hostPorts) ? "HostPorts" : undefined);
 }
 
-/** {@link misfit} without what other pods have taken: would the pod fit the node if it were empty? */
-export function placementMisfit(pod: PodFacts, node: NodeFacts, joining: boolean): Misfit | undefined {
+/** {@link unfitReason} without what other pods take: would the pod fit the node if it were empty? */
+export function placementUnfitReason(pod: PodFacts, node: NodeFacts, joining: boolean): UnfitReason | undefined {
   const { shape } = pod;
   if (pod.pinnedTo !== undefined && pod.pinnedTo !== node.name) return "OtherNode";
   if (node.unschedulable && shape.ownerKind !== "DaemonSet") return "Unschedulable";
@@ -60,10 +54,11 @@ export function placementMisfit(pod: PodFacts, node: NodeFacts, joining: boolean
 }
 
 /**
- * Would the scheduler bind the pod there this moment, as far as labels and taints go? Who is let go while the node still
- * joins is not bound, loses its slot in the end, and is bound with all the others in its place once the node is Ready.
+ * Would the scheduler bind the pod there this moment, as far as labels and taints tell? A pod that is released while the node
+ * still joins is not bound. Its reservation ends, and once the node is Ready it is bound together with all the others.
  */
-export const opensTo = (pod: PodFacts, node: NodeFacts): boolean => placementMisfit(pod, node, false) === undefined;
+export const isSchedulableNow = (pod: PodFacts, node: NodeFacts): boolean =>
+  placementUnfitReason(pod, node, false) === undefined;
 
 /** The first resource of which `requests` asks more than is free. */
 export function lackingResource(requests: Resources, free: Resources): string | undefined {

@@ -1,19 +1,18 @@
-/** Which fences change: adopted when somebody else put them up, lifted when they have done their work or their time. */
-import { matchesSelector } from "../../policy/resolve.ts";
-import { paceOf, youngUntilMs } from "../state/cluster-state.ts";
-import type { Draft } from "./plan-builder.ts";
-import { toleratesFence } from "./plan-builder.ts";
-import type { NodeFacts, PodFacts } from "../facts.ts";
-import { fencesWork, fenceValue } from "../rules/node-fence.ts";
-import { fitsNow, fitsOnceJoined } from "./release-without-slot.ts";
-import type { Place } from "../placement/nodes-with-room.ts";
-import { SECOND_MS } from "../ids.ts";
+/** Which fences change: adopted where something else put them up, lifted when they have done their work or had their time. */
 import type { LiftReason } from "../../api/reasons.ts";
+import { matchesSelector } from "../../policy/resolve.ts";
+import type { NodeFacts, PodFacts } from "../facts.ts";
+import { SECOND_MS } from "../measures.ts";
+import type { KnownNode } from "../placement/known-node.ts";
+import { fencesWork, fenceValue, toleratesFence } from "../rules/node-fence.ts";
+import { paceOf, youngUntilMs } from "../state/pace.ts";
 import type { FenceAction } from "../verdict.ts";
+import { fitsNow, fitsOnceJoined } from "./claims.ts";
+import type { PlanBuilder } from "./plan-builder.ts";
 
 /**
- * A Ready node keeps its fence at least this long though nothing seems to wait for it: its DaemonSet pods and the
- * scheduler's verdicts on pending pods arrive in these seconds. Assumed, ms.
+ * A Ready node keeps its fence at least this long though no pod seems to wait for it: its DaemonSet pods and the scheduler's
+ * verdicts on pending pods arrive in these seconds. Assumed, ms.
  */
 const SETTLE_IN_MS = 5_000;
 
@@ -24,79 +23,85 @@ const SETTLE_IN_MS = 5_000;
 const JOIN_PATIENCE_MS = 180_000;
 
 /**
- * A fence that is lifted makes the scheduler look again at every pod that it kept out. More than so many that find no room on
- * the node are not worth it: meanwhile the scheduler binds nobody else (1.5 ms each, scheduler_perf). Assumed.
+ * A lifted fence makes the scheduler look again at every pod that it kept out, 1.5 ms each (scheduler_perf), and bind no other
+ * pod meanwhile. More than so many that find no room on the node are not worth that. Assumed.
  */
 const MOST_TRIED_IN_VAIN = 500;
 
-export function planFences(draft: Draft): FenceAction[] {
-  return draft.paced.map((place) => fenceAction(draft, place)).filter((action) => action !== undefined);
+export function planFences(plan: PlanBuilder): FenceAction[] {
+  return plan.paced.map((node) => fenceAction(plan, node)).filter((action) => action !== undefined);
 }
 
-function fenceAction(draft: Draft, place: Place): FenceAction | undefined {
-  const { facts: node } = place;
-  if (!node.fence) return undefined;
-  const reason = liftReason(draft, place, node.fence);
-  if (reason) return { kind: "lift", node, reason };
-  const value = fenceValue(node.name);
-  return node.fence.value === value ? undefined : { kind: "adopt", node, value };
+function fenceAction(plan: PlanBuilder, { entry, facts }: KnownNode): FenceAction | undefined {
+  if (!facts.fence) return undefined;
+  const reason = liftReason(plan, { entry, facts }, facts.fence);
+  if (reason) return { kind: "lift", node: facts, reason };
+  const value = fenceValue(facts.name);
+  return facts.fence.value === value ? undefined : { kind: "adopt", node: facts, value };
 }
 
-function liftReason(draft: Draft, place: Place, fence: NonNullable<NodeFacts["fence"]>): LiftReason | undefined {
-  const { books, nowMs } = draft;
-  const { policy } = books;
+function liftReason(
+  plan: PlanBuilder,
+  node: KnownNode,
+  fence: NonNullable<NodeFacts["fence"]>,
+): LiftReason | undefined {
+  const { state, nowMs } = plan;
+  const { facts } = node;
+  const { policy } = state;
   if (!fencesWork(policy)) return "PacingOff";
-  if (!matchesSelector(policy.fence.nodeSelector, place.facts.labels)) return "NotSelected";
-  const capMs = (fence.sinceMs ?? place.facts.createdAtMs) + policy.fence.maxSeconds * SECOND_MS;
-  draft.wake(capMs);
-  draft.wake(youngUntilMs(books, place.facts));
+  if (!matchesSelector(policy.fence.nodeSelector, facts.labels)) return "NotSelected";
+  const capMs = (fence.sinceMs ?? facts.createdAtMs) + policy.fence.maxSeconds * SECOND_MS;
+  plan.wake(capMs);
+  plan.wake(youngUntilMs(state, facts));
   if (nowMs >= capMs) return "FenceCapReached";
-  if (paceOf(books, place.facts, nowMs) !== "young") return "NodeSettled";
-  if (nowMs >= joinedByMs(draft, place.facts)) return "NodeNotReady";
-  return hasNoUse(draft, place) ? "NothingPending" : undefined;
+  if (paceOf(state, facts, nowMs) !== "young") return "NodeSettled";
+  return isReady(facts) ? readyLiftReason(plan, node, facts.readySinceMs) : joiningLiftReason(plan, facts);
 }
 
-function joinedByMs(draft: Draft, { readySinceMs, notReadySinceMs, createdAtMs }: NodeFacts): number {
-  if (readySinceMs !== undefined) return Infinity;
-  const atMs = (notReadySinceMs ?? createdAtMs) + JOIN_PATIENCE_MS;
-  draft.wake(atMs);
-  return atMs;
+type ReadyNode = NodeFacts & { readonly readySinceMs: number };
+const isReady = (facts: NodeFacts): facts is ReadyNode => facts.readySinceMs !== undefined;
+
+function joiningLiftReason(plan: PlanBuilder, { notReadySinceMs, createdAtMs }: NodeFacts): LiftReason | undefined {
+  const patientUntilMs = (notReadySinceMs ?? createdAtMs) + JOIN_PATIENCE_MS;
+  plan.wake(patientUntilMs);
+  return plan.nowMs >= patientUntilMs ? "NodeNotReady" : undefined;
 }
 
-function hasNoUse(draft: Draft, place: Place): boolean {
-  const { facts } = place;
-  if (facts.readySinceMs === undefined || facts.unschedulable) return false; // who would fit shows when it opens
-  draft.wake(facts.readySinceMs + SETTLE_IN_MS);
-  if (draft.nowMs < facts.readySinceMs + SETTLE_IN_MS || draft.load(facts).held > 0) return false;
-  return !isWorthKeeping(draft, place);
+function readyLiftReason(plan: PlanBuilder, node: KnownNode, readySinceMs: number): LiftReason | undefined {
+  if (node.facts.unschedulable) return undefined; // which pods would fit shows when the node opens
+  const settledInMs = readySinceMs + SETTLE_IN_MS;
+  plan.wake(settledInMs);
+  if (plan.nowMs < settledInMs || plan.load(node.facts).slotsInUse > 0) return undefined;
+  return isWorthKeeping(plan, node) ? undefined : "NothingPending";
 }
 
-/** Somebody waits who fits beside what is there, or so many who do not that the scheduler must not try them all. */
-function isWorthKeeping(draft: Draft, place: Place): boolean {
-  const { ledger } = draft.books;
-  const value = place.facts.fence?.value ?? "";
-  for (const pod of draft.waiting.values()) if (wants(draft, pod, place)) return true;
-  for (const pod of ledger.pending.pinnedTo(place.facts.name)) {
-    if (isKeptOut(draft, pod, value) && wants(draft, pod, place)) return true;
+/** Keep the fence while a waiting pod fits, or while so many do not fit that lifting it would flood the scheduler. */
+function isWorthKeeping(plan: PlanBuilder, node: KnownNode): boolean {
+  const { ledger } = plan.state;
+  const value = node.facts.fence?.value ?? "";
+  for (const pod of plan.waiting.values()) if (wants(plan, pod, node)) return true;
+  for (const pod of ledger.pending.pinnedTo(node.facts.name)) {
+    if (isKeptOut(plan, pod, value) && wants(plan, pod, node)) return true;
   }
   let inVain = 0;
   for (const [, alike] of ledger.pending.shapes()) {
-    const pod = firstKeptOut(draft, alike.pods(), value);
-    if (!pod || !fitsOnceJoined(draft, pod, place.facts)) continue;
+    const pod = firstKeptOut(plan, alike.pods(), value);
+    if (!pod || !fitsOnceJoined(plan, pod, node.facts)) continue;
     inVain += alike.size;
-    if (inVain > MOST_TRIED_IN_VAIN || fitsNow(draft, pod, place)) return true;
+    if (inVain > MOST_TRIED_IN_VAIN || fitsNow(plan, pod, node)) return true;
   }
   return false;
 }
 
-/** The first pod of its kind that does not pass the fence by itself; one stands for all. */
-function firstKeptOut(draft: Draft, alike: Iterable<PodFacts>, value: string): PodFacts | undefined {
-  for (const pod of alike) if (isKeptOut(draft, pod, value)) return pod;
+/** The first of equal pods that does not pass the fence by itself. It stands for all. */
+function firstKeptOut(plan: PlanBuilder, alike: Iterable<PodFacts>, value: string): PodFacts | undefined {
+  for (const pod of alike) if (isKeptOut(plan, pod, value)) return pod;
   return undefined;
 }
 
-const isKeptOut = (draft: Draft, pod: PodFacts, value: string) => !draft.hasLeft(pod) && !toleratesFence(pod, value);
+const isKeptOut = (plan: PlanBuilder, pod: PodFacts, value: string) =>
+  !plan.hasReleased(pod) && !toleratesFence(pod, value);
 
-function wants(draft: Draft, pod: PodFacts, place: Place): boolean {
-  return fitsOnceJoined(draft, pod, place.facts) && fitsNow(draft, pod, place);
+function wants(plan: PlanBuilder, pod: PodFacts, node: KnownNode): boolean {
+  return fitsOnceJoined(plan, pod, node.facts) && fitsNow(plan, pod, node);
 }

@@ -1,45 +1,47 @@
-/** Why pods that wait do so today: those that stay gated, and those that nothing but a fence keeps out. */
-import { type Books, isPromised } from "../state/cluster-state.ts";
-import { Draft, toleratesFence } from "./plan-builder.ts";
-import { Elsewhere } from "./compare-nodes.ts";
+/** Why pods that wait do so today: those that stay gated, and those that only a fence keeps out. */
 import type { NodeFacts, PodFacts, PodShape } from "../facts.ts";
-import { fencesWork } from "../rules/node-fence.ts";
-import { isJoiningTaint, opensTo } from "../placement/fit.ts";
-import { Claims, fitsOnceJoined } from "./release-without-slot.ts";
-import { judge } from "../rules/start-checks.ts";
+import { isJoiningTaint, isSchedulableNow } from "../placement/fit.ts";
+import type { KnownNode } from "../placement/known-node.ts";
+import { fencesWork, toleratesFence } from "../rules/node-fence.ts";
+import { checkStart } from "../rules/start-checks.ts";
+import type { ClusterState } from "../state/cluster-state.ts";
 import { costOf } from "../state/load.ts";
-import type { Place } from "../placement/nodes-with-room.ts";
-import { Replicas } from "./replica-spread.ts";
+import { hasReservation } from "../state/reservations.ts";
 import type { Held, Hold } from "../verdict.ts";
+import { Claims, fitsOnceJoined } from "./claims.ts";
+import { NodeComparison } from "./compare-nodes.ts";
+import { PlanBuilder } from "./plan-builder.ts";
+import { ReplicaSpread } from "./replica-spread.ts";
 
 /**
- * Today's reason for every pod that stays held.
- * @param elsewhere as the plan has spent slots by it.
+ * Today's reason for every pod that stays gated.
+ * @param comparison as slots were assigned by it.
  */
-export function judgeWaiting(draft: Draft, elsewhere: Elsewhere): Held[] {
-  const reasons = new Map<PodShape, Hold>();
-  return [...draft.waiting.values()].map((pod) => {
-    const known = pod.pinnedTo === undefined ? reasons.get(pod.shape) : undefined;
-    const hold = known ?? waitingHold(draft, elsewhere, pod, draft.paced);
-    if (pod.pinnedTo === undefined) reasons.set(pod.shape, hold);
+export function holdsOf(plan: PlanBuilder, comparison: NodeComparison): Held[] {
+  const holds = new Map<PodShape, Hold>();
+  return [...plan.waiting.values()].map((pod) => {
+    const known = pod.pinnedTo === undefined ? holds.get(pod.shape) : undefined;
+    const hold = known ?? waitingHold(plan, comparison, pod, plan.paced);
+    if (pod.pinnedTo === undefined) holds.set(pod.shape, hold);
     return { pod, hold };
   });
 }
 
-function waitingHold(draft: Draft, elsewhere: Elsewhere, pod: PodFacts, places: readonly Place[]): Hold {
-  // Who fits a node as it is fits it once it has joined.
-  const place =
-    places.find(({ facts }) => opensTo(pod, facts)) ?? places.find(({ facts }) => fitsOnceJoined(draft, pod, facts));
-  const node = pod.pinnedTo ?? (places.length === 1 ? place?.facts.name : undefined);
-  if (!place) return { kind: "hold", reason: "AwaitingRelease", message: "waits for the leader's judgement", node };
-  if (!opensTo(pod, place.facts)) return { ...nodeJoining(place.facts), node };
-  const load = draft.load(place.facts);
-  const cost = costOf(pod, load, draft.books.catalogue);
-  const soonerOn = elsewhere.soonerOn(place, pod, cost);
-  const beside = { onTheirWay: draft.onTheirWay, fetchersWaiting: Infinity, soonerOn };
-  const verdict = judge(load, cost, draft.nowMs, beside);
+function waitingHold(plan: PlanBuilder, comparison: NodeComparison, pod: PodFacts, nodes: readonly KnownNode[]): Hold {
+  // A pod that fits a node as it is also fits it once it has joined.
+  const shown =
+    nodes.find(({ facts }) => isSchedulableNow(pod, facts)) ??
+    nodes.find(({ facts }) => fitsOnceJoined(plan, pod, facts));
+  const node = pod.pinnedTo ?? (nodes.length === 1 ? shown?.facts.name : undefined);
+  if (!shown) return { kind: "hold", reason: "AwaitingRelease", message: "waits for the leader's judgement", node };
+  if (!isSchedulableNow(pod, shown.facts)) return { ...nodeJoining(shown.facts), node };
+  const load = plan.load(shown.facts);
+  const cost = costOf(pod, load, plan.state.catalogue);
+  const betterNode = comparison.betterNode(shown, pod, cost);
+  const context = { onTheirWay: plan.onTheirWay, fetchersWaiting: Infinity, betterNode };
+  const verdict = checkStart(load, cost, plan.nowMs, context);
   if (verdict.kind === "hold") return { ...verdict, node };
-  return { kind: "hold", reason: "Outranked", message: `other pods go to node ${place.facts.name} first`, node };
+  return { kind: "hold", reason: "LowerPriority", message: `other pods go to node ${shown.facts.name} first`, node };
 }
 
 function nodeJoining({ name, taints }: NodeFacts): Pick<Hold, "kind" | "reason" | "message"> {
@@ -47,24 +49,24 @@ function nodeJoining({ name, taints }: NodeFacts): Pick<Hold, "kind" | "reason" 
   return { kind: "hold", reason: "NodeJoining", message: `node ${name} is still joining (${taint})` };
 }
 
-/** Nobody reads of more pods than this at a time: Events are written a few a second. */
+/** Events are written a few a second, so more pods than this are not told of at a time. */
 const MOST_KEPT_OUT = 500;
 
-/** Pods without a gate that find room on a fenced node which would take them but for the fence; the first of them. */
-export function keptOut(books: Books, nowMs: number): Held[] {
-  const { policy, ledger } = books;
+/** Pods without a gate that would find room on a fenced node if it were not for the fence; the first of them. */
+export function keptOut(state: ClusterState, nowMs: number): Held[] {
+  const { policy, ledger } = state;
   if (!fencesWork(policy)) return [];
-  const draft = new Draft(books, nowMs);
-  const fenced = draft.paced.filter(({ facts }) => facts.fence !== undefined);
-  const claims = new Claims(draft, fenced);
-  const elsewhere = new Elsewhere(draft, fenced, new Replicas(draft), []);
+  const plan = new PlanBuilder(state, nowMs);
+  const fenced = plan.paced.filter(({ facts }) => facts.fence !== undefined);
+  const claims = new Claims(plan, fenced);
+  const comparison = new NodeComparison(plan, fenced, new ReplicaSpread(plan), []);
   const kept: Held[] = [];
   for (const pod of fenced.length > 0 ? ledger.pending.pods() : []) {
     if (kept.length >= MOST_KEPT_OUT) break;
-    if (!pod.unschedulable || draft.isExempt(pod.shape) || isPromised(books, pod, nowMs)) continue;
-    const place = claims.claimFirst(pod);
-    if (!place || !opensTo(pod, place.facts) || toleratesFence(pod, place.facts.fence?.value ?? "")) continue;
-    kept.push({ pod, hold: { ...waitingHold(draft, elsewhere, pod, [place]), node: place.facts.name } });
+    if (!pod.unschedulable || plan.isExempt(pod.shape) || hasReservation(state, pod, nowMs)) continue;
+    const node = claims.claimFirst(pod);
+    if (!node || !isSchedulableNow(pod, node.facts) || toleratesFence(pod, node.facts.fence?.value ?? "")) continue;
+    kept.push({ pod, hold: { ...waitingHold(plan, comparison, pod, [node]), node: node.facts.name } });
   }
   return kept;
 }

@@ -1,13 +1,13 @@
 /**
- * Nodes by what their disks have left to write, the least first, then by free slots, the most first (a binary heap): a plan
- * for thousands of nodes asks thousands of times.
+ * Nodes in the order in which they are given pods: the one whose disk has least left to write first, then the one with the
+ * most free slots. A binary heap, because a plan for thousands of nodes asks thousands of times.
  */
-import type { Draft } from "./plan-builder.ts";
+import type { KnownNode } from "../placement/known-node.ts";
 import { leftSeconds } from "../state/load.ts";
-import type { Place } from "../placement/nodes-with-room.ts";
+import type { PlanBuilder } from "./plan-builder.ts";
 
 interface Entry {
-  readonly place: Place;
+  readonly node: KnownNode;
   readonly leftSeconds: number;
   readonly free: number;
 }
@@ -16,21 +16,21 @@ interface Entry {
 function before(a: Entry, b: Entry): boolean {
   if (a.leftSeconds !== b.leftSeconds) return a.leftSeconds < b.leftSeconds;
   if (a.free !== b.free) return a.free > b.free;
-  return a.place.facts.name < b.place.facts.name;
+  return a.node.facts.name < b.node.facts.name;
 }
 
-export class RoomiestFirst {
-  readonly #draft: Draft;
+export class NodeQueue {
+  readonly #plan: PlanBuilder;
   readonly #heap: Entry[] = [];
 
-  constructor(draft: Draft) {
-    this.#draft = draft;
+  constructor(plan: PlanBuilder) {
+    this.#plan = plan;
   }
 
-  /** Adds a node with the free slots that it has now; its place must not be in there already. */
-  add(place: Place): void {
-    const load = this.#draft.load(place.facts);
-    const entry = { place, leftSeconds: leftSeconds(load), free: load.limit.slots - load.held };
+  /** Adds a node with the free slots that it has now. It must not be in the queue already. */
+  add(node: KnownNode): void {
+    const load = this.#plan.load(node.facts);
+    const entry = { node, leftSeconds: leftSeconds(load), free: load.limit.slots - load.slotsInUse };
     const heap = this.#heap;
     let at = heap.length;
     while (at > 0) {
@@ -43,13 +43,13 @@ export class RoomiestFirst {
     heap[at] = entry;
   }
 
-  /** Takes the roomiest out. */
-  take(): Place | undefined {
+  /** Takes the first one out. */
+  take(): KnownNode | undefined {
     const heap = this.#heap;
     const first = heap[0];
     const last = heap.pop();
     if (last !== undefined && heap.length > 0) this.#sink(last);
-    return first?.place;
+    return first?.node;
   }
 
   #sink(entry: Entry): void {

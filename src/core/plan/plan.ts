@@ -1,19 +1,20 @@
-/** The leader's next step: who goes now, who stays and why, which fences change. Applying it twice changes nothing. */
-import type { Books } from "../state/cluster-state.ts";
-import { planFences } from "./fences.ts";
-import { claimRoom, sortWaiting } from "./release-without-slot.ts";
-import { Draft } from "./plan-builder.ts";
-import type { SettledRoom } from "../placement/nodes-with-room.ts";
-import { spendSlots } from "./assign-slots.ts";
+/** The leader's next step: which pods go now, which stay and why, which fences change. Applying it twice changes nothing. */
+import type { SettledNodes } from "../placement/settled-nodes.ts";
+import type { ClusterState } from "../state/cluster-state.ts";
 import type { Plan } from "../verdict.ts";
-import { judgeWaiting } from "./hold-reasons.ts";
+import { assignSlots } from "./assign-slots.ts";
+import { planFences } from "./fences.ts";
+import { holdsOf } from "./hold-reasons.ts";
+import { PlanBuilder } from "./plan-builder.ts";
+import { claimRoom, releaseExemptAndExpired, releasePastFences } from "./release-without-slot.ts";
 
-export function plan(books: Books, settled: SettledRoom, nowMs: number): Plan {
-  const draft = new Draft(books, nowMs);
-  sortWaiting(draft);
-  claimRoom(draft, settled);
-  const elsewhere = spendSlots(draft, settled);
-  const fences = planFences(draft);
-  const held = judgeWaiting(draft, elsewhere);
-  return { releases: draft.releases, fences, held, wakeAtMs: draft.wakeAtMs };
+export function makePlan(state: ClusterState, settled: SettledNodes, nowMs: number): Plan {
+  const plan = new PlanBuilder(state, nowMs);
+  releaseExemptAndExpired(plan);
+  claimRoom(plan, settled);
+  releasePastFences(plan);
+  const comparison = assignSlots(plan, settled);
+  const fences = planFences(plan);
+  const held = holdsOf(plan, comparison);
+  return { releases: plan.releases, fences, held, wakeAtMs: plan.wakeAtMs };
 }

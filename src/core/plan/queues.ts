@@ -1,16 +1,16 @@
 /**
- * Who waits, as a plan looks at them: pods that look the same in one queue, oldest first. A queue is read only as far as
- * somebody asks: of a hundred thousand pending pods a plan looks at hundreds.
+ * Waiting pods, as a plan looks at them: pods that look the same are in one queue, oldest first. A queue is read only as far
+ * as the plan asks, because of a hundred thousand pending pods it looks at hundreds.
  */
-import { isPromised } from "../state/cluster-state.ts";
-import type { Draft } from "./plan-builder.ts";
-import { toleratesFence } from "./plan-builder.ts";
 import type { NodeFacts, PodFacts, PodShape } from "../facts.ts";
-import { fencesWork } from "../rules/node-fence.ts";
-import { opensTo } from "../placement/fit.ts";
-import { byAge } from "./order.ts";
-import type { Place, SettledRoom } from "../placement/nodes-with-room.ts";
 import type { ImageName, NodeName } from "../ids.ts";
+import { isSchedulableNow } from "../placement/fit.ts";
+import type { KnownNode } from "../placement/known-node.ts";
+import type { SettledNodes } from "../placement/settled-nodes.ts";
+import { fencesWork, toleratesFence } from "../rules/node-fence.ts";
+import { byAge } from "../state/held-since.ts";
+import { hasReservation } from "../state/reservations.ts";
+import type { PlanBuilder } from "./plan-builder.ts";
 
 /** The scheduler is given this long to place a new pod by itself before a fence looks at it, ms. Assumed. */
 const SCHEDULER_FIRST_MS = 2_000;
@@ -18,47 +18,47 @@ const SCHEDULER_FIRST_MS = 2_000;
 /** Pods of one shape that wait for the same thing: their gate, or a fence. */
 export class Queue {
   readonly shape: PodShape;
-  readonly #draft: Draft;
+  readonly #plan: PlanBuilder;
   readonly #source: Iterator<PodFacts>;
   readonly #read: PodFacts[] = [];
   #unread: number;
-  /** All before this one have been let go. */
+  /** All before this one have been released. */
   #first = 0;
 
   /**
    * @param source oldest first.
    * @param count of them, at most.
    */
-  constructor(draft: Draft, shape: PodShape, source: Iterable<PodFacts>, count: number) {
-    this.#draft = draft;
+  constructor(plan: PlanBuilder, shape: PodShape, source: Iterable<PodFacts>, count: number) {
+    this.#plan = plan;
     this.shape = shape;
     this.#source = source[Symbol.iterator]();
     this.#unread = count;
   }
 
-  /** The oldest that this plan has not let go, and that does not pass the node's fence by itself. */
+  /** The oldest that this plan has not released, and that does not pass the node's fence by itself. */
   headFor({ fence }: NodeFacts): PodFacts | undefined {
-    for (let at = this.#skipGone(); ; at += 1) {
+    for (let at = this.#skipReleased(); ; at += 1) {
       const pod = this.#at(at);
       const passes = pod && fence && !pod.gated && toleratesFence(pod, fence.value);
-      if (!pod || !(passes || this.#draft.hasLeft(pod))) return pod;
+      if (!pod || !(passes || this.#plan.hasReleased(pod))) return pod;
     }
   }
 
   /** How many are left, at most. */
   get length(): number {
-    const first = this.#skipGone();
+    const first = this.#skipReleased();
     return this.#read.length - first + this.#unread;
   }
 
-  #skipGone(): number {
-    for (let pod = this.#at(this.#first); pod && this.#draft.hasLeft(pod); pod = this.#at(this.#first))
+  #skipReleased(): number {
+    for (let pod = this.#at(this.#first); pod && this.#plan.hasReleased(pod); pod = this.#at(this.#first))
       this.#first += 1;
     return this.#first;
   }
 
-  #at(place: number): PodFacts | undefined {
-    while (place >= this.#read.length) {
+  #at(node: number): PodFacts | undefined {
+    while (node >= this.#read.length) {
       const next = this.#source.next();
       if (next.done === true) {
         this.#unread = 0;
@@ -67,72 +67,72 @@ export class Queue {
       this.#unread -= 1;
       this.#read.push(next.value);
     }
-    return this.#read[place];
+    return this.#read[node];
   }
 }
 
 /** Every queue that could matter: gated pods, and for fenced nodes the scheduler's pending ones. */
 export class Queues {
-  readonly #draft: Draft;
-  readonly #settled: SettledRoom;
+  readonly #plan: PlanBuilder;
+  readonly #settled: SettledNodes;
   readonly #pinned = new Map<NodeName, Queue[]>();
   readonly #gated: readonly Queue[];
   readonly #pending: readonly Queue[];
   readonly #someAreFenced: boolean;
   /** For the nodes that were looked at. */
-  readonly #open = new Map<Place, readonly Queue[]>();
+  readonly #schedulable = new Map<KnownNode, readonly Queue[]>();
 
-  constructor(draft: Draft, settled: SettledRoom) {
-    this.#draft = draft;
+  constructor(plan: PlanBuilder, settled: SettledNodes) {
+    this.#plan = plan;
     this.#settled = settled;
     const gated = new Map<PodShape, PodFacts[]>();
-    for (const pod of draft.waiting.values()) {
+    for (const pod of plan.waiting.values()) {
       if (pod.gatedByOthers) continue;
       if (pod.pinnedTo === undefined) append(gated, pod.shape, pod);
       else append(this.#pinned, pod.pinnedTo, this.#queueOfOne(pod));
     }
-    this.#gated = [...gated].map(([shape, pods]) => new Queue(draft, shape, pods.sort(byAge), pods.length));
-    this.#someAreFenced = fencesWork(draft.books.policy) && draft.paced.some(({ facts }) => facts.fence);
-    const shapes = this.#someAreFenced ? draft.books.ledger.pending.shapes() : [];
+    this.#gated = [...gated].map(([shape, pods]) => new Queue(plan, shape, pods.sort(byAge), pods.length));
+    this.#someAreFenced = fencesWork(plan.state.policy) && plan.paced.some(({ facts }) => facts.fence);
+    const shapes = this.#someAreFenced ? plan.state.ledger.pending.shapes() : [];
     this.#pending = [...shapes].flatMap(([shape, alike]) =>
-      draft.isExempt(shape) ? [] : new Queue(draft, shape, this.#keptOut(alike.pods()), alike.size),
+      plan.isExempt(shape) ? [] : new Queue(plan, shape, this.#keptOut(alike.pods()), alike.size),
     );
   }
 
-  /** The ones whose pods could go to the node this moment, as far as labels and taints go. */
-  openTo(place: Place): readonly Queue[] {
-    const known = this.#open.get(place);
+  /** The queues whose pods could go to the node this moment, as far as labels and taints tell. */
+  schedulableTo(node: KnownNode): readonly Queue[] {
+    const known = this.#schedulable.get(node);
     if (known) return known;
-    const { facts } = place;
+    const { facts } = node;
     const queues = [...(this.#pinned.get(facts.name) ?? []), ...this.#gated];
     if (facts.fence && this.#someAreFenced) queues.push(...this.#pinnedPending(facts.name), ...this.#pending);
-    const open = queues.filter((queue) => {
+    const schedulable = queues.filter((queue) => {
       const head = queue.headFor(facts);
-      return head !== undefined && opensTo(head, facts);
+      return head !== undefined && isSchedulableNow(head, facts);
     });
-    this.#open.set(place, open);
-    return open;
+    this.#schedulable.set(node, schedulable);
+    return schedulable;
   }
 
   #pinnedPending(node: NodeName): Queue[] {
-    const pods = [...this.#keptOut(this.#draft.books.ledger.pending.pinnedTo(node))];
-    return pods.filter((pod) => !this.#draft.isExempt(pod.shape)).map((pod) => this.#queueOfOne(pod));
+    const pods = [...this.#keptOut(this.#plan.state.ledger.pending.pinnedTo(node))];
+    return pods.filter((pod) => !this.#plan.isExempt(pod.shape)).map((pod) => this.#queueOfOne(pod));
   }
 
   #queueOfOne(pod: PodFacts): Queue {
-    return new Queue(this.#draft, pod.shape, [pod], 1);
+    return new Queue(this.#plan, pod.shape, [pod], 1);
   }
 
-  /** Of pending pods, which are not exempt, the ones that a fence may keep waiting: not promised elsewhere, nowhere to go. */
+  /** The pending pods that a fence may keep waiting: no slot is reserved for them, and no settled node has room for them. */
   *#keptOut(pods: Iterable<PodFacts>): Generator<PodFacts> {
-    const { books, nowMs } = this.#draft;
+    const { state, nowMs } = this.#plan;
     for (const pod of pods) {
-      if (isPromised(books, pod, nowMs)) continue;
+      if (hasReservation(state, pod, nowMs)) continue;
       if (pod.unschedulable) yield pod;
       else {
-        const patientUntilMs = pod.createdAtMs + SCHEDULER_FIRST_MS;
-        this.#draft.wake(patientUntilMs);
-        if (nowMs >= patientUntilMs && !this.#settled.find(books, pod, nowMs)) yield pod;
+        const schedulerUntilMs = pod.createdAtMs + SCHEDULER_FIRST_MS;
+        this.#plan.wake(schedulerUntilMs);
+        if (nowMs >= schedulerUntilMs && !this.#settled.find(state, pod, nowMs)) yield pod;
       }
     }
   }

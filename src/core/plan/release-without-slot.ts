@@ -1,140 +1,125 @@
-/** Held pods that need not be held any longer: they go at once, and take no slot. */
-import type { Books } from "../state/cluster-state.ts";
-import { paceOf, promisedTo, roomOf, youngUntilMs } from "../state/cluster-state.ts";
-import type { Draft } from "./plan-builder.ts";
-import type { HostPort, NodeFacts, PodFacts, PodShape, Resources } from "../facts.ts";
-import { misfit, placementMisfit } from "../placement/fit.ts";
-import { byAge, waitingSinceMs } from "./order.ts";
-import type { Place, SettledRoom } from "../placement/nodes-with-room.ts";
-import { fitsPlace, placeOf } from "../placement/nodes-with-room.ts";
+/** Held pods that need not be held any longer, or must not be. They are released at once and take no slot. */
+import type { PodFacts } from "../facts.ts";
 import type { NodeName } from "../ids.ts";
+import { isSchedulableNow } from "../placement/fit.ts";
+import { type KnownNode, knownNode } from "../placement/known-node.ts";
+import type { SettledNodes } from "../placement/settled-nodes.ts";
+import { fencesWork, toleratesFence } from "../rules/node-fence.ts";
+import { SECOND_MS } from "../measures.ts";
+import { byAge, heldSinceMs } from "../state/held-since.ts";
+import { paceOf } from "../state/pace.ts";
+import { hasReservation } from "../state/reservations.ts";
+import type { ReleaseReason } from "../../api/reasons.ts";
+import { Claims, fitsNow } from "./claims.ts";
+import type { PlanBuilder } from "./plan-builder.ts";
 
-/** Lets go whom the policy no longer holds or has held for too long; the others wait. */
-export function sortWaiting(draft: Draft): void {
-  const { books, nowMs } = draft;
-  const off = books.policy.mode !== "enforce" || !books.policy.gate.enabled;
-  for (const pod of books.ledger.gated.pods()) {
-    const capMs = waitingSinceMs(pod) + draft.maxHoldMs;
-    if (off) draft.release(pod, "PacingOff", "pacing is off, only observing, or the gate is disabled");
-    else if (draft.isExempt(pod.shape)) draft.release(pod, "Exempt", "the policy exempts this pod");
-    else if (nowMs >= capMs)
-      draft.release(pod, "HoldCapReached", `held for ${books.policy.maxHoldSeconds} s, the most`);
-    else draft.waiting.set(pod.uid, pod);
-    draft.wake(capMs);
+/** Releases gated pods that the policy no longer holds, or has held for the hold cap. The others wait. */
+export function releaseExemptAndExpired(plan: PlanBuilder): void {
+  const { state, nowMs } = plan;
+  const off = state.policy.mode !== "enforce" || !state.policy.gate.enabled;
+  for (const pod of state.ledger.gated.pods()) {
+    const capMs = heldSinceMs(pod) + plan.maxHoldMs;
+    if (off) plan.release(pod, "PacingOff", "pacing is off, only observing, or the gate is disabled");
+    else if (plan.isExempt(pod.shape)) plan.release(pod, "Exempt", "the policy exempts this pod");
+    else if (nowMs >= capMs) plan.release(pod, "HoldCapReached", `held for ${state.policy.maxHoldSeconds} s, the most`);
+    else plan.waiting.set(pod.uid, pod);
+    plan.wake(capMs);
   }
 }
 
 /**
- * Promise 3, never hide demand: every waiting pod lays claim to room on a node that exists, in the order of release.
- * Who finds none goes, so that an autoscaler sees it; who finds some on a settled node goes there.
+ * Promise 3, never hide demand: every waiting pod lays claim to room on a node that exists. A pod that finds none is
+ * released, so that autoscalers see it. A pod that finds room on a settled node is released to the scheduler.
  */
-export function claimRoom(draft: Draft, settled: SettledRoom): void {
-  const claims = new Claims(draft, draft.paced);
+export function claimRoom(plan: PlanBuilder, settled: SettledNodes): void {
+  const claims = new Claims(plan, plan.paced);
   const settledClaims = new Map<NodeName, PodFacts[]>();
-  for (const pod of [...draft.waiting.values()].sort(byClaim)) {
-    if (pod.pinnedTo !== undefined) claimPinned(draft, claims, pod, pod.pinnedTo);
-    else claimAnywhere(draft, claims, settled, settledClaims, pod);
+  for (const pod of [...plan.waiting.values()].sort(byClaim)) {
+    if (pod.pinnedTo !== undefined) claimPinned(plan, claims, pod, pod.pinnedTo);
+    else claimAnywhere(plan, claims, settled, settledClaims, pod);
   }
 }
 
-function claimPinned(draft: Draft, claims: Claims, pod: PodFacts, name: NodeName): void {
-  const place = placeOf(draft.books, name);
-  if (!isReported(place) && mayComeLater(draft, pod)) return;
-  if (!place) draft.release(pod, "NoNodeFits", `node ${name} is gone`);
-  else if (isSettled(draft, place)) draft.release(pod, "NodeSettled", `node ${name} is neither young nor hot`);
-  else if (!claims.claim(pod, place)) draft.release(pod, "NoNodeFits", `node ${name} has no room for this pod`);
+function claimPinned(plan: PlanBuilder, claims: Claims, pod: PodFacts, name: NodeName): void {
+  const node = knownNode(plan.state, name);
+  if (!isReported(node)) {
+    const followsByMs = pod.createdAtMs + NODE_MAY_FOLLOW_MS;
+    plan.wake(followsByMs);
+    if (plan.nowMs < followsByMs) return;
+  }
+  if (!node) plan.release(pod, "NoNodeFits", `node ${name} is gone`);
+  else if (isSettled(plan, node)) plan.release(pod, "NodeSettled", `node ${name} is neither young nor hot`);
+  else if (!claims.claim(pod, node)) plan.release(pod, "NoNodeFits", `node ${name} has no room for this pod`);
 }
 
-/** The node is known, and has said what it can take. */
-const isReported = (place: Place | undefined) => place?.facts.allocatable["pods"] !== undefined;
+/** True if the node is known and has said what it can take. */
+const isReported = (node: KnownNode | undefined) => node?.facts.allocatable["pods"] !== undefined;
 
 /**
- * Pods and nodes come by watches of their own: a DaemonSet's pod may be seen a moment before its new node. Times of
- * creation are whole seconds, so that this is one second at least. Assumed, ms.
+ * Pods and nodes come by watches of their own, so a DaemonSet's pod may be seen a moment before its new node. Times of
+ * creation are whole seconds, so this is one second at least. Assumed, ms.
  */
 const NODE_MAY_FOLLOW_MS = 2_000;
 
-function mayComeLater(draft: Draft, { createdAtMs }: PodFacts): boolean {
-  draft.wake(createdAtMs + NODE_MAY_FOLLOW_MS);
-  return draft.nowMs < createdAtMs + NODE_MAY_FOLLOW_MS;
-}
-
-const isSettled = ({ books, nowMs }: Draft, { facts }: Place) =>
-  facts.fence === undefined && paceOf(books, facts, nowMs) === "settled";
+const isSettled = ({ state, nowMs }: PlanBuilder, { facts }: KnownNode) =>
+  facts.fence === undefined && paceOf(state, facts, nowMs) === "settled";
 
 function claimAnywhere(
-  draft: Draft,
+  plan: PlanBuilder,
   claims: Claims,
-  settled: SettledRoom,
+  settled: SettledNodes,
   settledClaims: Map<NodeName, PodFacts[]>,
   pod: PodFacts,
 ): void {
-  if (pod.gatedByOthers) return; // cannot run now wherever there is room
-  const place = settled.find(draft.books, pod, draft.nowMs, settledClaims);
-  if (place) {
-    const { name } = place.facts;
+  if (pod.gatedByOthers) return; // it cannot run now, wherever there is room
+  const node = settled.find(plan.state, pod, plan.nowMs, settledClaims);
+  if (node) {
+    const { name } = node.facts;
     settledClaims.set(name, [...(settledClaims.get(name) ?? []), pod]);
-    draft.release(pod, "NodeSettled", `node ${name} has room and needs no pacing`);
-  } else if (!claims.claimFirst(pod)) draft.release(pod, "NoNodeFits", "no node that exists has room for this pod");
+    plan.release(pod, "NodeSettled", `node ${name} has room and needs no pacing`);
+  } else if (!claims.claimFirst(pod)) plan.release(pod, "NoNodeFits", "no node that exists has room for this pod");
 }
 
+/** Pinned pods first, then by priority, then by age. */
 const byClaim = (a: PodFacts, b: PodFacts) =>
   Number(b.pinnedTo !== undefined) - Number(a.pinnedTo !== undefined) ||
   b.shape.priority - a.shape.priority ||
   byAge(a, b);
 
-/** Room on some paced nodes, less what waiting pods lay claim to. */
-export class Claims {
-  readonly #draft: Draft;
-  readonly #places: readonly Place[];
-  readonly #rooms = new Map<NodeName, { free: Record<string, number>; hostPorts: HostPort[] }>();
-  /** Per shape: nodes before this index have no room for it any more (claims only grow). */
-  readonly #cursors = new Map<PodShape, number>();
-
-  constructor(draft: Draft, places: readonly Place[]) {
-    this.#draft = draft;
-    this.#places = places;
-  }
-
-  claim(pod: PodFacts, place: Place): boolean {
-    const { books, nowMs } = this.#draft;
-    const room = this.#room(books, place);
-    if (misfit(pod, place.facts, room, nowMs < youngUntilMs(books, place.facts)) !== undefined) return false;
-    take(room.free, pod.shape.requests);
-    room.hostPorts.push(...pod.shape.hostPorts);
-    return true;
-  }
-
-  /** Claims room on the first node that has it. */
-  claimFirst(pod: PodFacts): Place | undefined {
-    for (let index = this.#cursors.get(pod.shape) ?? 0; index < this.#places.length; index += 1) {
-      const place = this.#places[index];
-      this.#cursors.set(pod.shape, index);
-      if (place && this.claim(pod, place)) return place;
-    }
-    this.#cursors.set(pod.shape, this.#places.length);
-    return undefined;
-  }
-
-  #room(books: Books, { entry, facts }: Place) {
-    const known = this.#rooms.get(facts.name);
-    if (known) return known;
-    const { free, hostPorts } = roomOf(entry, facts, promisedTo(books, entry, this.#draft.nowMs));
-    const room = { free: { ...free }, hostPorts: [...hostPorts] };
-    this.#rooms.set(facts.name, room);
-    return room;
+/** Fences let exempt pods pass (promise 4), and pods that they have kept out for the hold cap (promise 2). */
+export function releasePastFences(plan: PlanBuilder): void {
+  const { ledger, policy } = plan.state;
+  if (!fencesWork(policy)) return;
+  const fenced = plan.paced.filter(({ facts }) => facts.fence);
+  if (fenced.length === 0) return;
+  const overdue = fenced.filter(({ facts }) => {
+    const atMs = (facts.readySinceMs ?? Infinity) + plan.maxHoldMs; // a fence keeps no pod out before its node is Ready
+    plan.wake(atMs);
+    return plan.nowMs >= atMs;
+  });
+  for (const pod of ledger.pending.podsWhere((shape) => overdue.length > 0 || plan.isExempt(shape))) {
+    if (!pod.unschedulable || hasReservation(plan.state, pod, plan.nowMs)) continue;
+    if (plan.isExempt(pod.shape)) passFence(plan, pod, fenced, "Exempt", "exempt from pacing");
+    else passOverdue(plan, pod, overdue);
   }
 }
 
-function take(free: Record<string, number>, amounts: Resources): void {
-  for (const resource in amounts) free[resource] = (free[resource] ?? 0) - (amounts[resource] ?? 0);
+function passOverdue(plan: PlanBuilder, pod: PodFacts, overdue: readonly KnownNode[]): void {
+  const capMs = pod.createdAtMs + plan.maxHoldMs;
+  plan.wake(capMs);
+  if (plan.nowMs < capMs) return;
+  passFence(plan, pod, overdue, "HoldCapReached", `kept out for ${plan.maxHoldMs / SECOND_MS} s, the most`);
 }
 
-/** Whether a waiting pod fits a paced node beside what this plan already lets go there. */
-export function fitsNow(draft: Draft, pod: PodFacts, place: Place): boolean {
-  return fitsPlace(draft.books, pod, place, draft.plannedFor(place.facts.name), draft.nowMs);
+function passFence(
+  plan: PlanBuilder,
+  pod: PodFacts,
+  fenced: readonly KnownNode[],
+  reason: ReleaseReason,
+  why: string,
+): void {
+  const isKeptOut = ({ facts: { fence } }: KnownNode) => fence !== undefined && !toleratesFence(pod, fence.value);
+  const node = fenced.find((one) => isKeptOut(one) && isSchedulableNow(pod, one.facts) && fitsNow(plan, pod, one));
+  if (!node) return;
+  plan.releaseTo(pod, node.facts, reason, `${why}: passes the fence of node ${node.facts.name}`);
 }
-
-/** Whether a pod fits a node by labels and taints, once it has joined. */
-export const fitsOnceJoined = (draft: Draft, pod: PodFacts, facts: NodeFacts) =>
-  placementMisfit(pod, facts, draft.nowMs < youngUntilMs(draft.books, facts)) === undefined;

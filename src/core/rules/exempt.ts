@@ -1,4 +1,4 @@
-/** Which pods Paceline never holds: what the node and the cluster need to live (promise 4). */
+/** Which pods Paceline never holds: those that the node and the cluster need to live (promise 4). */
 import { PACING_LABEL } from "../../api/names.ts";
 import type { PacingPolicy } from "../../policy/schema.ts";
 import { matchesSelector } from "../../policy/resolve.ts";

@@ -1,12 +1,14 @@
 /**
- * How many pods may be in startup on a node at a time, and how many of them may fetch images. The first moves with what
- * the node shows: slow start until disk or cores are busy, then one by one, at rest while they are; down to one for each
- * core where nothing but the cores is busy; halved when starts fail. The second is what it takes to keep the disk busy, no more (bandwidth × time in flight, as BBR has it). The debt
- * that kills starts is limited apart from both, in bytes (judge.ts, condition DiskOwes).
+ * How many pods may be in startup on a node at a time, and how many of them may fetch images.
+ *
+ * The first moves with what the node shows: slow start until disk or cores are busy, then one more at a time, no more while
+ * they are busy, down to one per core where only the cores are busy, half when starts fail. The second is what keeps the disk
+ * busy and no more (bandwidth × time in flight, as BBR has it). What the disk has left to write, which makes starts fail, is
+ * limited apart from both, in bytes (disk-checks.ts, DiskBacklog).
  */
 import type { NodeClass } from "../../policy/schema.ts";
 import type { NodeSample } from "../facts.ts";
-import { MIB, SECOND_MS } from "../ids.ts";
+import { MIB, SECOND_MS } from "../measures.ts";
 
 /** Above this share of busy time the disk gains nothing from more parallel starts. Assumed; iostat's rule of thumb. */
 export const BUSY_UTILISATION = 0.9;
@@ -15,7 +17,7 @@ export const BUSY_UTILISATION = 0.9;
  * 0.9 practically no moment passes without a queue.
  */
 export const BUSY_CPU_PRESSURE = 0.9;
-/** The disk is known to gain from more in parallel. What is unknown has no time left. */
+/** True if a fresh sample shows the disk below 90 % busy. Without a sample, assume that it is busy. */
 export const hasTimeLeft = (sample: NodeSample | undefined): boolean => (sample?.utilisation ?? 1) < BUSY_UTILISATION;
 
 /** Throughput is learnt only from intervals in which the disk was at least this busy: less is noise. Assumed. */
@@ -27,7 +29,7 @@ const REST_AFTER_CUT_MS = 10_000;
  * that is longer (Prometheus scrapes every 15 s or so): no flapping between samples. Assumed, in ms.
  */
 const HOT_FOR_MS = 10_000;
-/** gp3's baseline, in bytes/s: what a disk is taken for until something is known (problem.md). */
+/** Throughput of a disk of which nothing is known yet, bytes/s: the baseline of AWS gp3 volumes. */
 const GP3_BYTES_PER_SECOND = 125 * MIB;
 /** Weight of a new throughput reading against what was learnt before, times the share of busy time. Assumed. */
 const THROUGHPUT_GAIN = 0.2;
@@ -48,7 +50,7 @@ const FETCHER_SHARE = 1 / 3;
 const IMAGES_TO_LEARN_FROM = 3;
 /** Whatever layers are shared, what is fetched is written. */
 const LEAST_UNPACK_RATIO = 1;
-/** A pod that starts within this and what its bytes need has waited for nobody. Assumed: sandbox, create and start, ms. */
+/** A pod that takes no longer than this besides what its bytes need did not queue. Assumed: sandbox, create and start, ms. */
 const QUICK_START_MS = 2_000;
 
 /** What one replica has learnt of one node. Rebuilt from the class's figures when it is lost. */
@@ -62,7 +64,7 @@ export interface Limit {
   readonly bytesPerSecond: number;
   /** Write rate (smoothed, bytes/s) at which the limit last grew: growing must not have made it less. */
   readonly grewAtBytesPerSecond: number;
-  /** Whether every slot was held at some time since the last move. */
+  /** Whether every slot was in use at some time since the last move. */
   readonly used: boolean;
   /** Pods that have started since the limit last moved: what the last move did can be seen. */
   readonly starts: number;
@@ -91,9 +93,17 @@ export function initialLimit(nodeClass: NodeClass): Limit {
     hotUntilMs: -Infinity,
     bytesPerSecond: nodeClass.diskMiBPerSecond ? nodeClass.diskMiBPerSecond * MIB : GP3_BYTES_PER_SECOND,
     grewAtBytesPerSecond: 0,
-    ...{ used: false, starts: 0, kneeSeen: false },
-    ...{ utilisation: 0, writeBytesPerSecond: 0, progressBytes: 0, sampledAtMs: Infinity },
-    ...{ unpackRatio: nodeClass.unpackRatio, wroteBytes: 0, dirtyBytes: 0, fetchedBytes: 0 },
+    used: false,
+    starts: 0,
+    kneeSeen: false,
+    utilisation: 0,
+    writeBytesPerSecond: 0,
+    progressBytes: 0,
+    sampledAtMs: Infinity,
+    unpackRatio: nodeClass.unpackRatio,
+    wroteBytes: 0,
+    dirtyBytes: 0,
+    fetchedBytes: 0,
   };
 }
 
@@ -104,7 +114,7 @@ export function boundLimit(limit: Limit, { slots: { min, max }, unpackRatio }: N
   return { ...limit, slots, move, unpackRatio };
 }
 
-/** All slots were held: the limit may grow. */
+/** All slots were in use: the limit may grow. */
 export function markUsed(limit: Limit): Limit {
   return limit.used ? limit : { ...limit, used: true };
 }
@@ -169,22 +179,23 @@ function learntThroughput(before: number, { utilisation, writeBytesPerSecond }: 
 
 /**
  * More slots if every slot was in use, disk and cores have something left to give, and the last growth did not make the
- * disk write less (else something else is the bottleneck). Once a pod has started since: before, nothing can be seen of it.
+ * disk write less (else something else is the bottleneck). A pod must have started since the last growth, because its effect
+ * does not show before.
  */
 function weighed(limit: Limit, nodeClass: NodeClass, { atMs, cpuPressure = 0 }: NodeSample): Limit {
   if (!mayGrow(limit, nodeClass, atMs)) return limit;
-  const held = (why: string) => ({ ...limit, used: false, starts: 0, move: `held at ${limit.slots}: ${why}` });
-  if (limit.utilisation >= BUSY_UTILISATION) return held(`the disk is ${percent(limit.utilisation)} busy`);
-  if (cpuPressure >= BUSY_CPU_PRESSURE) return held("the cores are busy");
-  if (limit.writeBytesPerSecond < limit.grewAtBytesPerSecond) return held("more in parallel write no faster");
+  const unchanged = (why: string) => ({ ...limit, used: false, starts: 0, move: `held at ${limit.slots}: ${why}` });
+  if (limit.utilisation >= BUSY_UTILISATION) return unchanged(`the disk is ${percent(limit.utilisation)} busy`);
+  if (cpuPressure >= BUSY_CPU_PRESSURE) return unchanged("the cores are busy");
+  if (limit.writeBytesPerSecond < limit.grewAtBytesPerSecond) return unchanged("more in parallel write no faster");
   if (limit.starts === 0) return limit;
   const step = limit.kneeSeen ? 1 : limit.starts;
   return grown(limit, nodeClass, step, `all were used, the disk ${percent(limit.utilisation)} busy`);
 }
 
 /**
- * Nothing but start-up work keeps the cores busy, and every slot is used: beyond one pod for each core, more at a time
- * only make all of them late.
+ * True where only start-up work keeps the cores busy and every slot is used. Beyond one pod per core, more at a time only make
+ * all of them late.
  */
 function exceedsCores({ used, slots }: Limit, { slots: { min } }: NodeClass, sample: NodeSample): boolean {
   const { cores = Infinity, cpuPressure = 0 } = sample;
@@ -216,7 +227,7 @@ export interface Start {
   readonly watched: boolean;
 }
 
-/** A pod has started. Where nobody watches the disk, a quick start shows that there was no queue (as TCP Vegas has it). */
+/** A pod has started. Where the disk is not watched, a quick start shows that there was no queue (as TCP Vegas has it). */
 export function afterStart(limit: Limit, nodeClass: NodeClass, start: Start, nowMs: number): Limit {
   const { fetchedBytes, leftBytes, tookMs = Infinity, watched } = start;
   const left = fetchedBytes === 0 ? 1 : leftBytes / (leftBytes + fetchedBytes); // all of them came equally far

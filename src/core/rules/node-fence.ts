@@ -1,6 +1,7 @@
-/** Who gets a fence, and its value: specific to one node, so that one toleration lets one pod onto one node only. */
+/** Which nodes get a fence, and its value: specific to one node, so that one toleration lets one pod onto one node only. */
 import { matchesSelector } from "../../policy/resolve.ts";
 import type { PacingPolicy } from "../../policy/schema.ts";
+import type { PodFacts } from "../facts.ts";
 import type { NodeName } from "../ids.ts";
 
 /** Longest legal value of a taint, in characters (label value syntax). */
@@ -26,6 +27,10 @@ export function fenceValue(name: NodeName): string {
   return `${name.slice(0, MAX_VALUE_LENGTH - HASH_LENGTH - 1)}-${fnv1a(name)}`;
 }
 
+/** A pod with a toleration for a node's fence may go there whenever the scheduler likes. */
+export const toleratesFence = ({ fencesTolerated }: PodFacts, value: string) =>
+  fencesTolerated.includes("*") || fencesTolerated.includes(value);
+
 /** Do fences keep pods out at all? */
 export const fencesWork = ({ mode, fence }: PacingPolicy): boolean => mode === "enforce" && fence.enabled;
 
@@ -33,7 +38,7 @@ export const fencesWork = ({ mode, fence }: PacingPolicy): boolean => mode === "
 export type FenceVerdict = "fence" | "observe" | "none";
 
 /**
- * Does a joining node get a fence? Only where the lever is on, and somebody is there who will lift it.
+ * Does a joining node get a fence? Only where the lever is on and a leader is alive to lift it.
  * @param labels those that it registers with
  */
 export function fenceVerdict(

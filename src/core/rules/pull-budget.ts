@@ -1,9 +1,9 @@
 /**
- * The kubelet's token bucket of image pulls, replayed so that it is never overdrawn because of us. When a pull begins
- * nobody tells: between a pod's binding and its start it may come at any moment, and several at once. So each pull counts
- * at the latest moment at which it may have come: now while its pod is starting, else when its pod had started.
+ * The kubelet's token bucket of image pulls, replayed so that it is never overdrawn because of Paceline. A pull may begin at
+ * any moment between a pod's binding and its start, unseen, and several may begin at once. So each pull counts at the latest
+ * moment at which it may have begun: now while its pod is starting, else when its pod had started.
  */
-import { SECOND_MS } from "../ids.ts";
+import { SECOND_MS } from "../measures.ts";
 
 /** Pulls of a pod that has started. */
 export interface DonePulls {
@@ -17,7 +17,7 @@ export interface PullBudget {
   readonly burst: number;
 }
 
-/** With those that the bucket has not made up for yet; older ones are forgotten. */
+/** Adds `latest` to the pulls that the bucket has not made up for yet; older ones are forgotten. */
 export function notePulls(
   done: readonly DonePulls[],
   latest: DonePulls,
@@ -30,7 +30,7 @@ export function notePulls(
 
 /**
  * Pulls that may begin now.
- * @param outstanding pulls of pods that are starting: each may begin now, too. The result is below 0 when they are too many.
+ * @param outstanding pulls of pods that are starting: each may begin now, too. The result is below 0 where they are too many.
  */
 export function pullsLeft(
   { qps, burst }: PullBudget,

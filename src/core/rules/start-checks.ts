@@ -1,204 +1,118 @@
 /**
- * Where it is decided that a pod waits. One ordered chain of conditions; the first that fails is the reason. Webhook,
- * extender, fence, release loop, status page and simulator all come here.
+ * Where it is decided that a pod waits for its node. An ordered list of checks over one input; the first that fails gives the
+ * reason. The release plan, the extender's answers and the status page ask {@link checkStart}. Pod admission does not: it
+ * only asks whether the pod can go anywhere but to a paced node (pod-admission.ts), and leaves the rest to the leader.
  */
-import type { HoldReason } from "../../api/reasons.ts";
 import type { Cost, NodeLoad } from "../state/load.ts";
-import { BUSY_CPU_PRESSURE, BUSY_UTILISATION, fetcherLimit, hasTimeLeft } from "./limit.ts";
-import { debtOf, drainSeconds, leftSeconds, writeSeconds } from "../state/load.ts";
-import { pullsLeft } from "./pull-budget.ts";
-import type { NodeName } from "../ids.ts";
+import { coresOf } from "../state/load.ts";
 import type { Hold, Verdict } from "../verdict.ts";
+import { holdBack, type StartCheck, type StartContext, type StartInput } from "./check.ts";
+import { diskBacklog, pullConcurrencyLimit, REFILL_SECONDS, secondsUntilDry } from "./disk-checks.ts";
+import { BUSY_CPU_PRESSURE } from "./limit.ts";
+import { pullsLeft } from "./pull-budget.ts";
 
-const MILLICORES = 1_000;
-/** Where there is no PSI: load average per core that means the same. Assumed; counts tasks that wait for the disk too. */
+/** Load average per core that means the same where there is no PSI. It counts tasks that wait for the disk, too. Assumed. */
 const CPU_BUSY_LOAD_PER_CORE = 4;
-/** Starts per core below which busy cores hold nobody back: much of a start is waiting. Chosen by simulation. */
+/** Starts per core below which busy cores hold no pod back: much of a start is waiting. Chosen by simulation. */
 const STARTS_PER_CORE = 2.5;
-/** Exempt pods pull, too, and kubelets try failed pulls again: a tenth of the burst stays in reserve for them. Assumed. */
+/** Share of the burst kept in reserve: exempt pods pull, too, and kubelets try failed pulls again. Assumed. */
 const SPARE_PULLS_SHARE = 0.1;
 /**
- * Share of drainSeconds that may be in flight while so many pods keep the disk busy: it gains nothing from more, they only
- * come later, all together. Chosen by simulation (docs/adr/0003).
- */
-const BUSY_DRAIN_SHARE = 0.4;
-const BUSY_FETCHERS = 3;
-/**
- * Before the disk runs dry so soon, another pod may fetch: so long it takes until a pull makes the disk write (sandbox,
- * resolving, download), s. Chosen by simulation.
- */
-export const REFILL_SECONDS = 2;
-/**
- * A pull that is so many times all that are on their way lets a disk that is so busy run as dry as this first, s: a flush
- * waits for all that is dirty, whoever made it so. Chosen by simulation (docs/adr/0003).
- */
-const DWARF_FACTOR = 4;
-const DWARF_UTILISATION = 0.5;
-const DWARF_REFILL_SECONDS = 0.5;
-/** …at the rate at which it writes now, or this share of what it can where that is more. Assumed. */
-const SLOWEST_SHARE = 0.1;
-/** …unless tasks wait for a core for so much of the time: then the disk does not run dry for lack of pulls. Assumed. */
-const CONTENDED_CPU_PRESSURE = 0.5;
-/**
- * A pod that alone takes longer to drain than there is room for never finds it: it goes when the others owe less than
- * this share of it. Chosen by simulation.
- */
-const NEARLY_DRAINED_SHARE = 0.3;
-
-/**
- * kube-scheduler binds 50 pods a second with the client limit it has by default, 700 at best (scheduler_perf): within the time
- * that a promise lasts it comes to all of so many, and never runs out of work. Assumed.
+ * Released pods that may wait for kube-scheduler. It binds 50 pods a second with its default client limit, 700 at best
+ * (scheduler_perf), so it reaches all of these before their reservations end, and never runs out of work. Assumed.
  */
 const MOST_ON_THEIR_WAY = 500;
 
-/** What is known of those that wait beside the pod that is judged, and of the other nodes. */
-export interface Beside {
-  /** Pods that were let go to nodes, of the whole cluster, and are not bound yet. */
-  readonly onTheirWay: number;
-  /** Waiting pods that would fetch an image to the node, itself included. */
-  readonly fetchersWaiting: number;
-  /** A node that would have its images sooner. */
-  readonly soonerOn: NodeName | undefined;
-}
-
-/** Nothing is known of them. */
-const alone: Beside = { onTheirWay: 0, fetchersWaiting: Infinity, soonerOn: undefined };
-
-/** May a pod of this cost start on the node now? */
-export function judge(load: NodeLoad, cost: Cost, nowMs: number, beside: Beside = alone): Verdict {
-  if (load.held >= load.limit.slots) return slotsHeld(load);
-  if (schedulerIsBusy(beside.onTheirWay)) return schedulerBusy(load, beside);
-  if (beside.soonerOn !== undefined) return soonerElsewhere(load, beside.soonerOn);
-  const allow = { kind: "allow", reason: "SlotFree" } as const;
-  // One at least, or nothing would ever move; a token for its pulls comes with time alone.
-  if (load.held === 0) return pullBudgetSpent(load, cost, nowMs) ?? allow;
-  return (
-    followsAnother(load, cost, beside) ??
-    fetchersHeld(load, cost) ??
-    diskOwes(load, cost) ??
-    pullBudgetSpent(load, cost, nowMs) ??
-    cpuBusy(load) ??
-    allow
-  );
-}
-
-const hold = (load: NodeLoad, reason: HoldReason, message: string): Hold => ({
-  kind: "hold",
-  reason,
-  message,
-  node: load.facts.name,
-});
-
-function slotsHeld(load: NodeLoad): Hold {
-  const { inStartup, reserved, offered, limit, facts } = load;
-  const promised = reserved.length + offered.length;
-  const parts = `${inStartup.length} in startup${promised > 0 ? `, ${promised} on their way` : ""}`;
-  return hold(load, "SlotsHeld", `all ${limit.slots} startup slots of node ${facts.name} are held (${parts})`);
-}
-
-/** Nobody is let go to any node then. */
-export const schedulerIsBusy = (onTheirWay: number) => onTheirWay >= MOST_ON_THEIR_WAY;
-
-const schedulerBusy = (load: NodeLoad, { onTheirWay }: Beside) =>
-  hold(
-    load,
-    "SchedulerBusy",
-    `${onTheirWay} released pods wait for kube-scheduler, as many as it binds within seconds`,
-  );
-
-const soonerElsewhere = (load: NodeLoad, other: NodeName) =>
-  hold(load, "SoonerElsewhere", `node ${other} would have this pod's images sooner than node ${load.facts.name}`);
-
-/** Where nobody waits who would fetch, slots are of no other use: followers make their sandboxes while the image comes. */
-function followsAnother(load: NodeLoad, { follows }: Cost, { fetchersWaiting }: Beside): Hold | undefined {
-  if (!follows) return undefined;
-  if (fetchersWaiting === 0 && load.sample && dryInSeconds(load) <= REFILL_SECONDS) return undefined;
-  return hold(
-    load,
-    "ImageLeader",
-    `another pod is fetching the same image to node ${load.facts.name}; this one follows`,
-  );
-}
-
-/** Pods that may fetch images on the node at a time. */
-export const fetcherLimitOf = (load: NodeLoad) => fetcherLimit(load.limit, coresOf(load));
-
-export const coresOf = ({ sample, facts }: NodeLoad) => sample?.cores ?? (facts.allocatable["cpu"] ?? 0) / MILLICORES;
-
-/** As many pulls as keep the disk busy, and one more before it runs dry. One that dwarfs the others waits until they are all but written. */
-function fetchersHeld(load: NodeLoad, { newBytes }: Cost): Hold | undefined {
-  if (newBytes === 0) return undefined;
-  const dwarf = dwarfs(load, newBytes);
-  const most = dwarf ? 1 : fetcherLimitOf(load);
-  if (load.fetchers < most) return undefined;
-  const drySeconds = dwarf ? DWARF_REFILL_SECONDS : REFILL_SECONDS;
-  if (dryInSeconds(load) <= drySeconds && (load.sample?.cpuPressure ?? 0) < CONTENDED_CPU_PRESSURE) return undefined;
-  const { fetchers, facts } = load;
-  const enough = dwarf ? "whose flushes would wait for this one's" : "enough for its disk";
-  return hold(load, "FetchersHeld", `${fetchers} pods fetch images to node ${facts.name}, ${enough}`);
-}
-
-/** Alone it takes longer to write than may be owed, and many times as long as all that are on their way to a busy disk. */
-const dwarfs = (load: NodeLoad, newBytes: number) =>
-  writeSeconds(load, newBytes) > load.nodeClass.drainSeconds &&
-  newBytes >= DWARF_FACTOR * load.bytesInFlight &&
-  load.limit.utilisation >= DWARF_UTILISATION;
-
-/** At the rate at which it writes now: where a registry or the cores are slower than the disk, more pulls write no faster. */
-function dryInSeconds(load: NodeLoad): number {
-  const { bytesPerSecond, writeBytesPerSecond, fetchedBytes } = load.limit;
-  if (!load.sample || fetchedBytes === 0) return leftSeconds(load); // no pull has shown yet how fast they write
-  const rate = Math.max(writeBytesPerSecond, SLOWEST_SHARE * bytesPerSecond);
-  return leftSeconds(load) * (bytesPerSecond / rate);
-}
-
-function diskOwes(load: NodeLoad, { newBytes }: Cost): Hold | undefined {
-  if (newBytes === 0) return undefined;
-  const { own } = debtOf(load, newBytes);
-  const most = load.nodeClass.drainSeconds;
-  const drains = [{ seconds: drainOf(load, newBytes), most }];
-  if (isBusy(load)) drains.push({ seconds: leftSeconds(load) + own, most: most * BUSY_DRAIN_SHARE });
-  const over = drains.find((drain) => drain.seconds > drain.most);
-  if (!over || (own > most && drainSeconds(load) <= most * NEARLY_DRAINED_SHARE)) return undefined;
-  const figures = `${Math.ceil(over.seconds)} s with this pod's images, ${over.most.toFixed(0)} s is the most`;
-  return hold(load, "DiskOwes", `the disk of node ${load.facts.name} would need ${figures}`);
+/** A check, and whether a node on which nothing starts is asked it, too. */
+interface ListedCheck {
+  readonly check: StartCheck;
+  readonly whenIdle: boolean;
 }
 
 /**
- * What is compared with the target, in s: all that would be owed. A disk that has time left may owe up to twice as much, of
- * which the target is the most for images on their way and for this pod's own: below a threshold of its own the kernel
- * leaves dirty pages be, waiting makes them no fewer; and one large image at a time leaves the disk idle while it is
- * downloaded and unpacked (docs/real-node.md).
+ * In order. A node on which nothing starts skips what protects its disk and cores: one pod must always be able to go, or
+ * nothing would ever move. It keeps to the pull budget, because only time brings a token.
  */
-function drainOf(load: NodeLoad, newBytes: number): number {
-  const { inFlight, cached, own } = debtOf(load, newBytes);
-  return hasTimeLeft(load.sample) ? Math.max(inFlight, own, (cached + own) / 2) : inFlight + cached + own;
+export const startChecks: readonly ListedCheck[] = [
+  { check: startupSlotsFull, whenIdle: true },
+  { check: schedulerBusy, whenIdle: true },
+  { check: betterNodeExists, whenIdle: true },
+  { check: waitingForImage, whenIdle: false },
+  { check: pullConcurrencyLimit, whenIdle: false },
+  { check: diskBacklog, whenIdle: false },
+  { check: pullQPSLimit, whenIdle: true },
+  { check: cpuPressure, whenIdle: false },
+];
+
+/** What to assume of other pods and nodes where nothing is known of them. */
+const unknownContext: StartContext = { onTheirWay: 0, fetchersWaiting: Infinity, betterNode: undefined };
+
+/** May a pod of this cost start on the node now? */
+export function checkStart(load: NodeLoad, cost: Cost, nowMs: number, context: StartContext = unknownContext): Verdict {
+  const input: StartInput = { load, cost, nowMs, context };
+  const idle = load.slotsInUse === 0;
+  for (const { check, whenIdle } of startChecks) {
+    const hold = idle && !whenIdle ? undefined : check(input);
+    if (hold) return hold;
+  }
+  return { kind: "allow", reason: "SlotFree" };
 }
 
-/** Several pulls keep the disk busy: it is given less than one that has time left. */
-const isBusy = ({ sample, fetchers }: NodeLoad) =>
-  (sample?.utilisation ?? 0) >= BUSY_UTILISATION && fetchers >= BUSY_FETCHERS;
+/** As many pods are starting, or are about to, as the limit allows. */
+export function startupSlotsFull({ load }: StartInput): Hold | undefined {
+  const { inStartup, reserved, offered, limit, facts, slotsInUse } = load;
+  if (slotsInUse < limit.slots) return undefined;
+  const onTheirWay = reserved.length + offered.length;
+  const parts = `${inStartup.length} in startup${onTheirWay > 0 ? `, ${onTheirWay} on their way` : ""}`;
+  const message = `all ${limit.slots} startup slots of node ${facts.name} are in use (${parts})`;
+  return holdBack(load, "StartupSlotsFull", message);
+}
 
-function pullBudgetSpent(load: NodeLoad, { pulls }: Cost, nowMs: number): Hold | undefined {
+/** True while no pod may be released to any node. */
+export const isSchedulerBusy = (onTheirWay: number) => onTheirWay >= MOST_ON_THEIR_WAY;
+
+export function schedulerBusy({ load, context: { onTheirWay } }: StartInput): Hold | undefined {
+  if (!isSchedulerBusy(onTheirWay)) return undefined;
+  const message = `${onTheirWay} released pods wait for kube-scheduler, as many as it binds within seconds`;
+  return holdBack(load, "SchedulerBusy", message);
+}
+
+export function betterNodeExists({ load, context: { betterNode } }: StartInput): Hold | undefined {
+  if (betterNode === undefined) return undefined;
+  const message = `node ${betterNode} would have this pod's images sooner than node ${load.facts.name}`;
+  return holdBack(load, "BetterNodeExists", message);
+}
+
+/**
+ * All images that the pod misses are on their way. It follows once they are there, except where no pod that fetches waits and
+ * the disk is about to run dry: slots are of no other use then, and it can make its sandbox meanwhile.
+ */
+export function waitingForImage({ load, cost, context }: StartInput): Hold | undefined {
+  if (!cost.follows) return undefined;
+  if (context.fetchersWaiting === 0 && load.sample && secondsUntilDry(load) <= REFILL_SECONDS) return undefined;
+  const message = `another pod is fetching the same image to node ${load.facts.name}; this one follows`;
+  return holdBack(load, "WaitingForImage", message);
+}
+
+/** One more pull now might exceed the kubelet's own limit. */
+export function pullQPSLimit({ load, cost: { pulls }, nowMs }: StartInput): Hold | undefined {
   const { qps, burst } = load.nodeClass.pullQPS;
   if (qps === 0 || pulls === 0) return undefined;
   const wanted = Math.min(burst, pulls + Math.round(burst * SPARE_PULLS_SHARE));
   if (pullsLeft({ qps, burst }, load.donePulls, load.pulls, nowMs) >= wanted) return undefined;
-  return hold(load, "PullBudgetSpent", `node ${load.facts.name} may pull ${qps} images a second (burst ${burst})`);
+  return holdBack(load, "PullQPSLimit", `node ${load.facts.name} may pull ${qps} images a second (burst ${burst})`);
 }
 
-function cpuBusy(load: NodeLoad): Hold | undefined {
-  const { sample, facts } = load;
-  if (load.held < STARTS_PER_CORE * coresOf(load)) return undefined;
+/** Several starts per core, and the cores are the bottleneck. */
+export function cpuPressure({ load }: StartInput): Hold | undefined {
+  const { sample, facts, slotsInUse } = load;
+  if (slotsInUse < STARTS_PER_CORE * coresOf(load)) return undefined;
   if (sample?.cpuPressure !== undefined) {
     if (sample.cpuPressure < BUSY_CPU_PRESSURE) return undefined;
-    return hold(
-      load,
-      "CpuBusy",
-      `tasks on node ${facts.name} wait for a core ${Math.round(sample.cpuPressure * 100)} % of the time`,
-    );
+    const share = `${Math.round(sample.cpuPressure * 100)} %`;
+    return holdBack(load, "CPUPressure", `tasks on node ${facts.name} wait for a core ${share} of the time`);
   }
   const perCore = (sample?.load1 ?? 0) / (sample?.cores ?? Infinity);
   if (perCore < CPU_BUSY_LOAD_PER_CORE) return undefined;
-  return hold(load, "CpuBusy", `node ${facts.name} has a load of ${perCore.toFixed(1)} per core`);
+  return holdBack(load, "CPUPressure", `node ${facts.name} has a load of ${perCore.toFixed(1)} per core`);
 }

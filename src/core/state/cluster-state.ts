@@ -1,39 +1,46 @@
 /** All that a replica knows when it decides: policy, ledger, what it learnt of disks, what it offered. */
 import { nodeClassFor } from "../../policy/resolve.ts";
 import type { NodeClass, PacingPolicy } from "../../policy/schema.ts";
-import type { NodeFacts, NodeSample, PodFacts, Resources } from "../facts.ts";
-import type { Room } from "../placement/fit.ts";
-import { ImageCatalogue } from "./image-catalogue.ts";
-import { Ledger, type NodeEntry } from "./ledger.ts";
-import type { Limit } from "../rules/limit.ts";
-import { initialLimit } from "../rules/limit.ts";
-import type { NodeLoad, Patience } from "./load.ts";
-import { nodeLoad, reservationCounts } from "./load.ts";
-import { LoadMemo } from "./load-cache.ts";
-import { Offers } from "./offers.ts";
-import type { DonePulls } from "../rules/pull-budget.ts";
-import { StartTimes } from "./start-times.ts";
+import type { NodeFacts, NodeSample, PodFacts } from "../facts.ts";
 import type { NodeName } from "../ids.ts";
-import { SECOND_MS } from "../ids.ts";
+import { SECOND_MS } from "../measures.ts";
+import { initialLimit, type Limit } from "../rules/limit.ts";
+import type { DonePulls } from "../rules/pull-budget.ts";
+import { ImageCatalogue } from "./image-catalogue.ts";
+import { Ledger } from "./ledger.ts";
+import { type Deadlines, nodeLoad, type NodeLoad } from "./load.ts";
+import { LoadCache } from "./load-cache.ts";
+import { Offers } from "./offers.ts";
+import { StartTimes } from "./start-times.ts";
 
-export class Books {
+const NO_PULLS: readonly DonePulls[] = [];
+const NO_PODS: readonly PodFacts[] = [];
+
+/**
+ * So many pending pods without a first look, the first of them for so long (ms), show that the scheduler is behind. Assumed:
+ * with 700 pods a second at best (scheduler_perf), about a second's work.
+ */
+const MANY_UNTRIED = 500;
+const SCHEDULER_BEHIND_MS = 5_000;
+
+export class ClusterState {
   readonly ledger: Ledger;
   readonly catalogue = new ImageCatalogue();
   readonly startTimes = new StartTimes();
   readonly offers = new Offers();
-  readonly #loads = new LoadMemo(this.catalogue);
+  readonly #loads = new LoadCache(this.catalogue);
   readonly #samples = new Map<NodeName, NodeSample>();
   readonly #limits = new Map<NodeName, Limit>();
   readonly #classes = new Map<NodeName, NodeClass>();
-  /** Image pulls of pods that have started lately; lost with the replica, which is worth seconds. */
+  /** Image pulls of pods that have started lately. They are lost with the replica, which is worth seconds. */
   readonly #donePulls = new Map<NodeName, readonly DonePulls[]>();
   readonly #initialLimits = new WeakMap<NodeClass, Limit>();
   #policy: PacingPolicy;
-  #patience: Patience;
+  #deadlines: Deadlines;
 
   constructor(policy: PacingPolicy) {
     this.#policy = policy;
-    this.#patience = patienceOf(policy);
+    this.#deadlines = deadlinesOf(policy);
     this.ledger = new Ledger(policy.startup.until);
   }
 
@@ -43,10 +50,14 @@ export class Books {
 
   setPolicy(policy: PacingPolicy): void {
     this.#policy = policy;
-    this.#patience = patienceOf(policy);
+    this.#deadlines = deadlinesOf(policy);
     this.#classes.clear();
     this.#loads.clear();
     this.ledger.setUntil(policy.startup.until);
+  }
+
+  get deadlines(): Deadlines {
+    return this.#deadlines;
   }
 
   classOf(facts: NodeFacts): NodeClass {
@@ -82,6 +93,12 @@ export class Books {
     return this.#samples.get(node);
   }
 
+  /** The node's last sample while it is fresh. A stale one means "unknown", never "idle". */
+  freshSample(node: NodeName, nowMs: number): NodeSample | undefined {
+    const sample = this.#samples.get(node);
+    return sample && nowMs < this.#staleAtMs(sample) ? sample : undefined;
+  }
+
   setSample(node: NodeName, sample: NodeSample): void {
     this.#samples.set(node, sample);
     this.#loads.forget(node);
@@ -103,27 +120,35 @@ export class Books {
 
   /**
    * Sums up a node of which the Node object is known; most of the time from memory.
-   * @param planned pods that a plan in the making lets go to it.
+   * @param planned pods that a plan in the making releases to it.
    */
   loadOf(facts: NodeFacts, nowMs: number, planned: readonly PodFacts[] = NO_PODS): NodeLoad {
-    const offers = this.offers.to(facts.name, offerMs(this), nowMs);
+    const offers = this.offers.livePods(facts.name, this.offerMs, nowMs);
     if (offers.length + planned.length > 0) return this.#sumUp(facts, nowMs, [...offers, ...planned]);
     const known = this.#loads.get(facts, nowMs);
     if (known) return known;
     const load = this.#sumUp(facts, nowMs, NO_PODS);
-    this.#loads.keep(load, nowMs, load.sample ? staleAtMs(this, load.sample) : Infinity);
+    this.#loads.set(load, nowMs, load.sample ? this.#staleAtMs(load.sample) : Infinity);
     return load;
   }
 
+  /** True while kube-scheduler has a long queue of pods that it has not looked at and that were not released to a node. */
+  schedulerIsBehind(nowMs: number): boolean {
+    const { count, sinceMs } = this.ledger.pending.untried;
+    return count >= MANY_UNTRIED && nowMs >= sinceMs + SCHEDULER_BEHIND_MS;
+  }
+
   #sumUp(facts: NodeFacts, nowMs: number, offers: readonly PodFacts[]): NodeLoad {
-    const given = {
+    const inputs = {
       nodeClass: this.classOf(facts),
       limit: this.limitOf(facts),
-      sample: freshSample(this, facts.name, nowMs),
+      sample: this.freshSample(facts.name, nowMs),
       donePulls: this.donePullsOf(facts.name),
-      ...{ offers, patience: this.patience, catalogue: this.catalogue },
+      offers,
+      deadlines: this.#deadlines,
+      catalogue: this.catalogue,
     };
-    return nodeLoad(this.ledger.entry(facts.name), facts, given, nowMs);
+    return nodeLoad(this.ledger.entry(facts.name), facts, inputs, nowMs);
   }
 
   /** One for all nodes of a class of which nothing is known yet. */
@@ -135,81 +160,17 @@ export class Books {
     return initial;
   }
 
-  get patience(): Patience {
-    return this.#patience;
+  #staleAtMs({ atMs }: NodeSample): number {
+    return atMs + this.#policy.telemetry.staleSeconds * SECOND_MS;
   }
 
-  /** Does kube-scheduler have a long queue of pods that it has not looked at and nobody let go? */
-  schedulerIsBehind(nowMs: number): boolean {
-    const { count, sinceMs } = this.ledger.pending.untried;
-    return count >= MANY_UNTRIED && nowMs >= sinceMs + SCHEDULER_BEHIND_MS;
+  /** How long an offer of the extender uses a slot, ms. */
+  get offerMs(): number {
+    return this.#policy.extender.offerSeconds * SECOND_MS;
   }
 }
 
-const NO_PULLS: readonly DonePulls[] = [];
-const NO_PODS: readonly PodFacts[] = [];
-
-const patienceOf = ({ startup, fence }: PacingPolicy): Patience => ({
+const deadlinesOf = ({ startup, fence }: PacingPolicy): Deadlines => ({
   deadlineMs: startup.deadlineSeconds * SECOND_MS,
   reservationMs: fence.bindSeconds * SECOND_MS,
 });
-
-/**
- * So many pending pods without a first look, the first of them for so long (ms), show that the scheduler is behind. Assumed:
- * with 700 pods a second at best (scheduler_perf), about a second's work.
- */
-const MANY_UNTRIED = 500;
-const SCHEDULER_BEHIND_MS = 5_000;
-
-export type Pace = "young" | "hot" | "settled";
-
-/** Young: Ready (or created, until then) for less than youngForSeconds. Hot: its disk was, within the last seconds. */
-export function paceOf(books: Books, facts: NodeFacts, nowMs: number): Pace {
-  if (nowMs < youngUntilMs(books, facts)) return "young";
-  return nowMs < (books.limits.get(facts.name)?.hotUntilMs ?? -Infinity) ? "hot" : "settled";
-}
-
-/** When a node stops being young, epoch ms. */
-export function youngUntilMs({ policy }: Books, facts: NodeFacts): number {
-  return (facts.readySinceMs ?? facts.createdAtMs) + policy.youngForSeconds * SECOND_MS;
-}
-
-/** The node's last sample while it is fresh; a stale one is unknown, never idle. */
-export function freshSample(books: Books, node: NodeName, nowMs: number): NodeSample | undefined {
-  const sample = books.sampleOf(node);
-  return sample && nowMs < staleAtMs(books, sample) ? sample : undefined;
-}
-
-const staleAtMs = ({ policy }: Books, { atMs }: NodeSample) => atMs + policy.telemetry.staleSeconds * SECOND_MS;
-
-export const offerMs = ({ policy }: Books) => policy.extender.offerSeconds * SECOND_MS;
-
-/**
- * What of a node is not spoken for.
- * @param claimants unbound pods that have a claim on it besides the ones bound there.
- */
-export function roomOf(entry: NodeEntry, facts: NodeFacts, claimants: Iterable<PodFacts>): Room {
-  const free: Record<string, number> = { ...facts.allocatable };
-  const hostPorts = [...entry.portHolders.values()].flatMap((pod) => pod.shape.hostPorts);
-  subtract(free, entry.requested);
-  for (const pod of claimants) {
-    subtract(free, pod.shape.requests);
-    hostPorts.push(...pod.shape.hostPorts);
-  }
-  return { free, hostPorts };
-}
-
-/** Unbound pods with a promise for the node that still counts. */
-export function promisedTo({ patience }: Books, { reserved }: NodeEntry, nowMs: number): PodFacts[] {
-  return [...reserved.values()].filter((pod) => reservationCounts(pod, patience, nowMs));
-}
-
-/** Is the pod on its way to a node? A promise of a node that is gone is none. */
-export function isPromised({ ledger, patience }: Books, pod: PodFacts, nowMs: number): boolean {
-  const node = pod.reservation && ledger.nodes.get(pod.reservation.node);
-  return node?.facts !== undefined && reservationCounts(pod, patience, nowMs);
-}
-
-function subtract(free: Record<string, number>, amounts: Resources): void {
-  for (const resource in amounts) free[resource] = (free[resource] ?? 0) - (amounts[resource] ?? 0);
-}

@@ -1,14 +1,14 @@
-/** Sizes of images, learnt from every node of the cluster, and what a node would have to fetch for a pod. */
+/** Sizes of images, learnt from every node of the cluster. */
 import { LRUCache } from "lru-cache";
 import type { ImageName } from "../ids.ts";
-import { MIB } from "../ids.ts";
+import { MIB } from "../measures.ts";
 
 /** How many image names are remembered: 150,000 pods rarely use more, and an entry is about 200 bytes. */
 const CATALOGUE_ENTRIES = 20_000;
 
 /**
- * Size assumed for an image nobody has reported while none is known at all. Assumed: about the median compressed size
- * of application images; the mean of what has been learnt replaces it.
+ * Size of an image that no node has reported, while none is known at all. Assumed: about the median compressed size of
+ * application images. The mean of what has been learnt replaces it.
  */
 const UNKNOWN_IMAGE_BYTES = 200 * MIB;
 
@@ -46,7 +46,7 @@ export class ImageCatalogue {
     this.#knownBytes -= bytes;
   }
 
-  /** Bytes of an image; one that nobody has reported counts as the mean of those known. */
+  /** Bytes of an image; one that no node has reported counts as the mean of those known. */
   bytes(name: ImageName): number {
     return this.#sizes.get(name) ?? this.unknownBytes;
   }

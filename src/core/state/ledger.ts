@@ -1,11 +1,11 @@
 /**
- * The ledger: which pod holds a slot where. Derived from the API server's objects alone, so that every replica and the
- * next leader come to the same books; only offers (see offers.ts) are a replica's own.
+ * The ledger: which pod uses a slot where. It is derived from the API server's objects alone, so that every replica and the
+ * next leader come to the same one. Only offers (offers.ts) are a replica's own.
  */
 import { LRUCache } from "lru-cache";
 import type { NodeFacts, PodFacts, PodShape, Resources } from "../facts.ts";
 import type { ImageName, NodeName, PodUID } from "../ids.ts";
-import { WaitingRoom } from "./unbound-pods.ts";
+import { UnboundPods } from "./unbound-pods.ts";
 
 /**
  * How many deleted pods are remembered, so that the late answer to one of our own writes does not bring one back. A
@@ -13,7 +13,7 @@ import { WaitingRoom } from "./unbound-pods.ts";
  */
 const TOMBSTONES = 10_000;
 
-/** What is booked on one node. Exists as soon as a pod or the Node itself names it. */
+/** What is recorded of one node. Exists as soon as a pod or the Node itself names it. */
 export interface NodeEntry {
   readonly name: NodeName;
   /** Undefined while only pods speak of the node. */
@@ -32,25 +32,25 @@ export interface NodeEntry {
   readonly shapes: Map<PodShape, number>;
   /** Bound pods with host ports. */
   readonly portHolders: Map<PodUID, PodFacts>;
-  /** Grows with every change of what is booked here. */
+  /** Grows with every change of what is recorded here. */
   changes: number;
 }
 
-/** A change that somebody learns from: the limit, the waiting room. */
+/** A change from which a node's limit learns. */
 export type LedgerChange =
   | { readonly kind: "started"; readonly pod: PodFacts; readonly node: NodeName }
   | { readonly kind: "failed"; readonly pod: PodFacts; readonly node: NodeName };
 
 export type StartedWhen = "ContainersStarted" | "Ready";
 
-/** Books of pods and nodes. Applying a fact twice, or an older one later, changes nothing. */
+/** Pods and nodes as recorded. Applying a fact twice, or an older one later, changes nothing. */
 export class Ledger {
   readonly nodes = new Map<NodeName, NodeEntry>();
   readonly pods = new Map<PodUID, PodFacts>();
   /** Unbound pods that carry our gate. */
-  readonly gated = new WaitingRoom();
+  readonly gated = new UnboundPods();
   /** Unbound pods without any gate: the scheduler's queue. */
-  readonly pending = new WaitingRoom();
+  readonly pending = new UnboundPods();
   /** Grows whenever room may have appeared anywhere: a node came or changed, a pod went. */
   roomGeneration = 0;
   readonly #gone = new LRUCache<PodUID, true>({ max: TOMBSTONES });
@@ -60,13 +60,13 @@ export class Ledger {
     this.#until = until;
   }
 
-  /** Changes when a pod counts as started, and books every pod anew. */
+  /** Changes when a pod counts as started, and records every pod anew. */
   setUntil(until: StartedWhen): void {
     if (until === this.#until) return;
     this.#until = until;
     for (const pod of [...this.pods.values()]) {
-      this.#unbook(pod);
-      this.#book(pod);
+      this.#drop(pod);
+      this.#record(pod);
     }
   }
 
@@ -74,14 +74,14 @@ export class Ledger {
     return this.#until === "Ready" ? pod.ready : pod.containersStarted || pod.ready;
   }
 
-  /** Books a pod; returns what is to be learnt from the change, or undefined. */
+  /** Records a pod; returns what is to be learnt from the change, or undefined. */
   upsertPod(pod: PodFacts): LedgerChange | undefined {
     if (this.#gone.has(pod.uid)) return undefined;
     const before = this.pods.get(pod.uid);
     if (before && !isNewer(pod.resourceVersion, before.resourceVersion)) return undefined;
-    if (before) this.#unbook(before, pod);
+    if (before) this.#drop(before, pod);
     this.pods.set(pod.uid, pod);
-    this.#book(pod);
+    this.#record(pod);
     if (before && occupies(before) && !occupies(pod)) this.roomGeneration += 1;
     return this.#change(before, pod);
   }
@@ -90,7 +90,7 @@ export class Ledger {
     this.#gone.set(uid, true);
     const pod = this.pods.get(uid);
     if (!pod) return undefined;
-    this.#unbook(pod);
+    this.#drop(pod);
     this.pods.delete(uid);
     this.roomGeneration += 1;
     return pod;
@@ -108,7 +108,7 @@ export class Ledger {
     const entry = this.nodes.get(name);
     if (!entry) return;
     entry.facts = undefined;
-    this.#dropIfEmpty(entry);
+    this.#forgetIfEmpty(entry);
   }
 
   /** The node's entry, made when it is new. */
@@ -130,12 +130,12 @@ export class Ledger {
     return undefined;
   }
 
-  #book(pod: PodFacts): void {
-    if (pod.node === undefined) this.#bookUnbound(pod);
-    else if (!pod.terminal) this.#bookBound(pod, this.entry(pod.node));
+  #record(pod: PodFacts): void {
+    if (pod.node === undefined) this.#recordUnbound(pod);
+    else if (!pod.terminal) this.#recordBound(pod, this.entry(pod.node));
   }
 
-  #bookUnbound(pod: PodFacts): void {
+  #recordUnbound(pod: PodFacts): void {
     this.#waitsIn(pod)?.add(pod);
     if (!pod.reservation || pod.gated || pod.terminal || pod.deleting) return;
     const entry = this.entry(pod.reservation.node);
@@ -143,13 +143,13 @@ export class Ledger {
     entry.changes += 1;
   }
 
-  #waitsIn(pod: PodFacts): WaitingRoom | undefined {
+  #waitsIn(pod: PodFacts): UnboundPods | undefined {
     if (pod.node !== undefined || pod.terminal || pod.deleting) return undefined;
     if (pod.gated) return this.gated;
     return pod.gatedByOthers ? undefined : this.pending;
   }
 
-  #bookBound(pod: PodFacts, entry: NodeEntry): void {
+  #recordBound(pod: PodFacts, entry: NodeEntry): void {
     entry.bound.set(pod.uid, pod);
     entry.changes += 1;
     addTo(entry.requested, pod.shape.requests, 1);
@@ -159,23 +159,23 @@ export class Ledger {
     else entry.starting.set(pod.uid, pod);
   }
 
-  /** @param next the same pod as it is booked next. */
-  #unbook(pod: PodFacts, next?: PodFacts): void {
-    if (pod.node === undefined) this.#unbookUnbound(pod, next);
-    else this.#unbookBound(pod, pod.node);
+  /** @param next the same pod as it is recorded next. */
+  #drop(pod: PodFacts, next?: PodFacts): void {
+    if (pod.node === undefined) this.#dropUnbound(pod, next);
+    else this.#dropBound(pod, pod.node);
   }
 
-  #unbookUnbound(pod: PodFacts, next: PodFacts | undefined): void {
+  #dropUnbound(pod: PodFacts, next: PodFacts | undefined): void {
     const room = this.#waitsIn(pod);
     if (!next || this.#waitsIn(next) !== room) room?.remove(pod);
     const entry = pod.reservation && this.nodes.get(pod.reservation.node);
     if (!entry) return;
     entry.reserved.delete(pod.uid);
     entry.changes += 1;
-    this.#dropIfEmpty(entry);
+    this.#forgetIfEmpty(entry);
   }
 
-  #unbookBound(pod: PodFacts, name: NodeName): void {
+  #dropBound(pod: PodFacts, name: NodeName): void {
     const entry = this.nodes.get(name);
     if (!entry?.bound.delete(pod.uid)) return;
     entry.changes += 1;
@@ -183,10 +183,10 @@ export class Ledger {
     count(entry.shapes, pod.shape, -1);
     entry.portHolders.delete(pod.uid);
     if (!entry.starting.delete(pod.uid)) for (const image of pod.shape.images) count(entry.startedImages, image, -1);
-    this.#dropIfEmpty(entry);
+    this.#forgetIfEmpty(entry);
   }
 
-  #dropIfEmpty(entry: NodeEntry): void {
+  #forgetIfEmpty(entry: NodeEntry): void {
     if (!entry.facts && entry.bound.size === 0 && entry.reserved.size === 0) this.nodes.delete(entry.name);
   }
 }

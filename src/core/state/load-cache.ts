@@ -1,6 +1,6 @@
 /**
- * Remembers what nodes carry for as long as nothing changes from which it was summed up: a plan looks at thousands of nodes,
- * the scheduler asks about hundreds for every pod, and a binding or a start changes one of them.
+ * Remembers each node's load until something changes from which it was summed up. A plan looks at thousands of nodes and the
+ * scheduler asks about hundreds for every pod, while a binding or a start changes one of them.
  */
 import type { NodeFacts } from "../facts.ts";
 import type { ImageCatalogue } from "./image-catalogue.ts";
@@ -18,7 +18,7 @@ interface Remembered {
   readonly untilMs: number;
 }
 
-export class LoadMemo {
+export class LoadCache {
   readonly #catalogue: ImageCatalogue;
   readonly #byNode = new Map<NodeName, Remembered>();
 
@@ -26,7 +26,7 @@ export class LoadMemo {
     this.#catalogue = catalogue;
   }
 
-  /** What was kept of the node, if it still holds. */
+  /** The node's load, if nothing has changed since it was kept. */
   get(facts: NodeFacts, nowMs: number): NodeLoad | undefined {
     const known = this.#byNode.get(facts.name);
     if (!known || known.load.facts !== facts || nowMs < known.fromMs || nowMs >= known.untilMs) return undefined;
@@ -36,13 +36,16 @@ export class LoadMemo {
   }
 
   /**
-   * Keeps the load of a node that nothing is offered to and nothing planned for.
-   * @param untilMs when its sample becomes stale; the rest the load itself knows.
+   * Keeps the load of a node to which no pod is offered or planned.
+   * @param untilMs when its sample becomes stale, epoch ms.
    */
-  keep(load: NodeLoad, nowMs: number, untilMs: number): void {
+  set(load: NodeLoad, nowMs: number, untilMs: number): void {
     this.#byNode.set(load.facts.name, {
-      ...{ load, entryChanges: load.entry.changes, catalogueChanges: this.#catalogue.changes },
-      ...{ fromMs: nowMs, untilMs: Math.min(untilMs, load.untilMs) },
+      load,
+      entryChanges: load.entry.changes,
+      catalogueChanges: this.#catalogue.changes,
+      fromMs: nowMs,
+      untilMs: Math.min(untilMs, load.untilMs),
     });
   }
 

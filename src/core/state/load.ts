@@ -1,4 +1,4 @@
-/** What one node carries at one moment, summed up from the ledger: slots held, bytes in flight, what the disk owes. */
+/** What one node carries at one moment, summed up from the ledger: slots in use, bytes in flight, what is left to write. */
 import type { NodeClass } from "../../policy/schema.ts";
 import type { NodeFacts, NodeSample, PodFacts } from "../facts.ts";
 import type { ImageCatalogue } from "./image-catalogue.ts";
@@ -7,11 +7,11 @@ import type { Limit } from "../rules/limit.ts";
 import type { DonePulls } from "../rules/pull-budget.ts";
 import type { ImageName, PodUID } from "../ids.ts";
 
-/** A scheduler that has refused a pod looks at it again after a back-off of 1 s: a second look may succeed. In ms. */
+/** A scheduler that has refused a pod looks at it again after a back-off of 1 s, and may succeed then. In ms. */
 const REFUSED_MS = 2_000;
 
 /** Times after which things no longer count, ms. */
-export interface Patience {
+export interface Deadlines {
   /** A pod that is in startup for longer is stuck. */
   readonly deadlineMs: number;
   /** A reservation whose pod is not bound by then is returned. */
@@ -33,9 +33,9 @@ export interface NodeLoad {
   readonly reserved: readonly PodFacts[];
   /** Unbound pods that this replica has offered the node, without those that are reserved. */
   readonly offered: readonly PodFacts[];
-  /** Slots held by all of these. */
-  readonly held: number;
-  /** Of these pods, the ones that fetch images; who waits for an image that another one fetches is none. */
+  /** Slots that all of these use. */
+  readonly slotsInUse: number;
+  /** Of these pods, the ones that fetch images. One that waits for an image which another fetches does not count. */
   readonly fetchers: number;
   /** Image pulls that these pods may still begin. */
   readonly pulls: number;
@@ -45,7 +45,7 @@ export interface NodeLoad {
   readonly fetching: ReadonlySet<ImageName>;
   /** Bytes of `fetching`, as kubelets list sizes. */
   readonly bytesInFlight: number;
-  /** Until a start is given up or a promise ends, epoch ms: the load changes then though nothing happens. */
+  /** Until a start is given up or a reservation ends, epoch ms: the load changes then though nothing happens. */
   readonly untilMs: number;
 }
 
@@ -61,60 +61,70 @@ export interface Cost {
   readonly follows: boolean;
 }
 
-/** What a node's load is made from besides the node's own books. */
+/** What a node's load is made from besides its entry in the ledger. */
 export interface LoadInputs extends Pick<NodeLoad, "nodeClass" | "limit" | "sample" | "donePulls"> {
   readonly offers: readonly PodFacts[];
-  readonly patience: Patience;
+  readonly deadlines: Deadlines;
   readonly catalogue: ImageCatalogue;
 }
 
 /** Sums up a node. */
 export function nodeLoad(entry: NodeEntry, facts: NodeFacts, given: LoadInputs, nowMs: number): NodeLoad {
-  const { patience, catalogue, nodeClass, limit, sample, donePulls } = given;
+  const { deadlines, catalogue, nodeClass, limit, sample, donePulls } = given;
   const starting = [...entry.starting.values()].filter((pod) => !pod.terminal);
-  const inStartup = starting.filter((pod) => !isStuck(pod, patience, nowMs));
-  const reserved = [...entry.reserved.values()].filter((pod) => reservationCounts(pod, patience, nowMs));
+  const inStartup = starting.filter((pod) => !isStuck(pod, deadlines, nowMs));
+  const reserved = [...entry.reserved.values()].filter((pod) => reservationCounts(pod, deadlines, nowMs));
   const known = new Set<PodUID>(reserved.map((pod) => pod.uid));
   const offered = given.offers.filter((pod) => !known.has(pod.uid));
   const fetches = fetchedBy([inStartup, reserved, offered], entry, facts);
   return {
-    ...{ entry, facts, nodeClass, limit, sample, inStartup, reserved, offered, donePulls, ...fetches },
+    entry,
+    facts,
+    nodeClass,
+    limit,
+    sample,
+    inStartup,
+    reserved,
+    offered,
+    donePulls,
+    ...fetches,
     stuck: starting.length - inStartup.length,
-    held: inStartup.length + reserved.length + offered.length,
+    slotsInUse: inStartup.length + reserved.length + offered.length,
     bytesInFlight: sum([...fetches.fetching].map((image) => catalogue.bytes(image))),
-    untilMs: nextChangeMs(inStartup, reserved, patience),
+    untilMs: nextChangeMs(inStartup, reserved, deadlines),
   };
 }
 
-function nextChangeMs(inStartup: readonly PodFacts[], reserved: readonly PodFacts[], patience: Patience): number {
+function nextChangeMs(inStartup: readonly PodFacts[], reserved: readonly PodFacts[], deadlines: Deadlines): number {
   let nextMs = Infinity;
-  for (const pod of inStartup) nextMs = Math.min(nextMs, givenUpMs(pod, patience));
-  for (const pod of reserved) nextMs = Math.min(nextMs, promiseEndsMs(pod, patience) ?? Infinity);
+  for (const pod of inStartup) nextMs = Math.min(nextMs, givenUpMs(pod, deadlines));
+  for (const pod of reserved) nextMs = Math.min(nextMs, reservationEndsMs(pod, deadlines) ?? Infinity);
   return nextMs;
 }
 
 /** When the pod will have been in startup for too long, epoch ms. */
-const givenUpMs = (pod: PodFacts, { deadlineMs }: Patience) => (pod.scheduledAtMs ?? pod.createdAtMs) + deadlineMs;
+const givenUpMs = (pod: PodFacts, { deadlineMs }: Deadlines) => (pod.scheduledAtMs ?? pod.createdAtMs) + deadlineMs;
 
-/** Waiting for something that pacing cannot help, or for too long: gives its slot back. */
-export function isStuck(pod: PodFacts, patience: Patience, nowMs: number): boolean {
-  return pod.waitingOn !== undefined || nowMs >= givenUpMs(pod, patience);
+/** True for a pod that waits for something that pacing cannot help, or for too long. It gives its slot back. */
+export function isStuck(pod: PodFacts, deadlines: Deadlines, nowMs: number): boolean {
+  return pod.waitingOn !== undefined || nowMs >= givenUpMs(pod, deadlines);
 }
 
 /**
- * When the pod's promise ends, epoch ms; undefined where it has none. A pod that has its time only would hold a slot for
- * all of it though the scheduler cannot place it: where only the scheduler can judge whether it fits, its refusal counts.
- * Elsewhere a refusal is a race (it had not seen the node as we do), and it will bind the pod after its back-off.
+ * When the pod's reservation ends, epoch ms; undefined where it has none. Where only the scheduler can tell whether the pod
+ * fits, its refusal ends the reservation early, so that no slot waits for a pod that cannot be placed. For other pods a
+ * refusal is a race (the scheduler had not seen the node as we do), and it binds the pod after its back-off.
  */
-export function promiseEndsMs({ reservation, refused, shape }: PodFacts, patience: Patience): number | undefined {
+export function reservationEndsMs({ reservation, refused, shape }: PodFacts, deadlines: Deadlines): number | undefined {
   if (!reservation) return undefined;
-  const forMs = refused && shape.interPodRules ? Math.min(REFUSED_MS, patience.reservationMs) : patience.reservationMs;
+  const forMs =
+    refused && shape.interPodRules ? Math.min(REFUSED_MS, deadlines.reservationMs) : deadlines.reservationMs;
   return reservation.atMs + forMs;
 }
 
-/** Does the pod's promise hold a slot? */
-export function reservationCounts(pod: PodFacts, patience: Patience, nowMs: number): boolean {
-  return nowMs < (promiseEndsMs(pod, patience) ?? -Infinity);
+/** Does the pod's reservation use a slot? */
+export function reservationCounts(pod: PodFacts, deadlines: Deadlines, nowMs: number): boolean {
+  return nowMs < (reservationEndsMs(pod, deadlines) ?? -Infinity);
 }
 
 function fetchedBy(groups: readonly (readonly PodFacts[])[], entry: NodeEntry, facts: NodeFacts) {
@@ -161,7 +171,7 @@ export const writesInFlight = ({ bytesInFlight, limit }: Pick<NodeLoad, "bytesIn
 export const writeSeconds = ({ limit }: Pick<NodeLoad, "limit">, imageBytes: number) =>
   (imageBytes * limit.unpackRatio) / limit.bytesPerSecond;
 
-/** What a disk has to write, in seconds of its time (real-node.md: "the debt is the harm"). */
+/** What a disk has left to write, in seconds of its time (docs/design.md, "The idea"). */
 export interface Debt {
   /** Images on their way, as they reach the disk. */
   readonly inFlight: number;
@@ -171,7 +181,7 @@ export interface Debt {
   readonly own: number;
 }
 
-/** Over what the disk was seen to write. */
+/** Divides bytes by what the disk was seen to write per second. */
 export function debtOf(load: NodeLoad, newBytes: number): Debt {
   const { sample, limit, bytesInFlight } = load;
   return {
@@ -181,16 +191,21 @@ export function debtOf(load: NodeLoad, newBytes: number): Debt {
   };
 }
 
-/** Seconds until the disk has written all that it owes. */
+/** Seconds until the disk has written all that it has left to write. */
 export function drainSeconds(load: NodeLoad): number {
   const { inFlight, cached } = debtOf(load, 0);
   return inFlight + cached;
 }
 
-/** Seconds until the disk runs dry: {@link drainSeconds} less what of the bytes in flight it has written, as a guess. */
+/** {@link drainSeconds} less what the disk has probably written of the bytes in flight. */
 export function leftSeconds(load: NodeLoad): number {
   const { inFlight, cached } = debtOf(load, 0);
   return Math.max(0, inFlight - load.limit.progressBytes / load.limit.bytesPerSecond) + cached;
 }
+
+const MILLICORES = 1_000;
+
+/** Cores of the node: as sampled, else as allocatable. */
+export const coresOf = ({ sample, facts }: NodeLoad) => sample?.cores ?? (facts.allocatable["cpu"] ?? 0) / MILLICORES;
 
 export const sum = (amounts: readonly number[]) => amounts.reduce((total, amount) => total + amount, 0);

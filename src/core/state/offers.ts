@@ -1,6 +1,7 @@
 /**
- * What the extender has offered and not yet seen resolved. kube-scheduler binds in the background: the next question may
- * come before the last binding is visible, so an offer holds a slot until the pod is seen bound, deleted or asked again.
+ * What the extender has offered and not yet seen resolved. kube-scheduler binds in the background: its next question may
+ * come before the last binding is visible, so an offer uses a slot until the pod is seen bound or deleted, or is asked for
+ * again.
  */
 import type { PodFacts } from "../facts.ts";
 import type { NodeName, PodUID } from "../ids.ts";
@@ -17,15 +18,17 @@ export class Offers {
   readonly #byPod = new Map<PodUID, Offer>();
   readonly #byNode = new Map<NodeName, Map<PodUID, Offer>>();
 
-  add(pod: PodFacts, node: NodeName, atMs: number): void {
+  /** @param forMs how long offers last: older ones of this node are forgotten. */
+  add(pod: PodFacts, node: NodeName, forMs: number, nowMs: number): void {
+    this.#expire(node, forMs, nowMs);
     this.resolve(pod.uid);
-    const offer = { pod, node, atMs };
+    const offer = { pod, node, atMs: nowMs };
     this.#byPod.set(pod.uid, offer);
     const there = this.#byNode.get(node) ?? new Map<PodUID, Offer>();
     this.#byNode.set(node, there.set(pod.uid, offer));
   }
 
-  /** The pod was bound, deleted, or is being asked for again. */
+  /** The pod was bound or deleted, or is being asked for again. */
   resolve(uid: PodUID): void {
     const offer = this.#byPod.get(uid);
     if (!offer) return;
@@ -40,18 +43,15 @@ export class Offers {
     return this.#byNode.has(node);
   }
 
-  /** Pods offered this node less than `forMs` ago; older offers are forgotten. */
-  to(node: NodeName, forMs: number, nowMs: number): readonly PodFacts[] {
+  /** Pods that were offered this node less than `forMs` ago. */
+  livePods(node: NodeName, forMs: number, nowMs: number): readonly PodFacts[] {
     const there = this.#byNode.get(node);
     if (there === undefined) return NONE; // most nodes, most of the time
-    const offers = [...there.values()];
-    for (const { pod, atMs } of offers) if (nowMs >= atMs + forMs) this.resolve(pod.uid);
-    return offers.filter(({ atMs }) => nowMs < atMs + forMs).map(({ pod }) => pod);
+    return [...there.values()].filter(({ atMs }) => nowMs < atMs + forMs).map(({ pod }) => pod);
   }
 
-  /** Epoch ms at which the oldest offer of the node expires, or undefined. */
-  nextExpiryMs(node: NodeName, forMs: number): number | undefined {
-    const times = [...(this.#byNode.get(node)?.values() ?? [])].map(({ atMs }) => atMs + forMs);
-    return times.length > 0 ? Math.min(...times) : undefined;
+  #expire(node: NodeName, forMs: number, nowMs: number): void {
+    const there = this.#byNode.get(node);
+    for (const { pod, atMs } of there ? [...there.values()] : []) if (nowMs >= atMs + forMs) this.resolve(pod.uid);
   }
 }

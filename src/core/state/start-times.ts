@@ -1,13 +1,13 @@
-/** How long pods take to start once their images are there, learnt from those that did: for each shape, the last few. */
+/** How long pods of each shape take to start once their images are there, learnt from the last few starts. */
 import { LRUCache } from "lru-cache";
 import type { PodShape } from "../facts.ts";
-import { SECOND_MS } from "../ids.ts";
+import { SECOND_MS } from "../measures.ts";
 
 /** How many shapes are remembered: each is one pod template. */
 const SHAPES = 20_000;
 /** Weight of a new start against what was learnt before. Assumed: about the last four. */
 const GAIN = 0.4;
-/** Times within such a factor count as equal: what differs less is chance. Assumed. */
+/** Times within this factor count as equal: what differs less is chance. Assumed. */
 const STEP = 1.2;
 /** Starts that take no longer are all equally short, s: sandbox, create and start, as on a node that does nothing else. Assumed. */
 const SHORT_SECONDS = 2;
@@ -24,7 +24,7 @@ export class StartTimes {
     this.#mean += GAIN * (seconds - this.#mean);
   }
 
-  /** On a scale whose every step is a fifth longer. A shape that nobody has seen start is taken for one like the last few. */
+  /** On a scale whose every step is a fifth longer. A shape that has not started yet is taken for one like the last few. */
   step(shape: PodShape): number {
     const seconds = this.#seconds.get(shape) ?? this.#mean;
     return Math.round(Math.log(Math.max(1, seconds / SHORT_SECONDS)) / Math.log(STEP));

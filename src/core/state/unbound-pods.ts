@@ -1,17 +1,14 @@
-/**
- * Unbound pods, grouped the way plans look at them: by the one node they are pinned to, or by what they look like, then
- * oldest first.
- */
+/** Unbound pods, grouped the way plans look at them: by the one node they are pinned to, or else by shape; oldest first. */
 import type { PodFacts, PodShape } from "../facts.ts";
-import { byAge } from "../plan/order.ts";
+import { byAge } from "./held-since.ts";
 import type { NodeName, PodUID } from "../ids.ts";
 
-export class WaitingRoom {
+export class UnboundPods {
   readonly #pods = new Map<PodUID, PodFacts>();
-  /** Pods that nobody let go to a node and that the scheduler has not looked at, about the oldest first. */
+  /** Pods that were not released to a node and that the scheduler has not looked at, about the oldest first. */
   readonly #untried = new Map<PodUID, PodFacts>();
-  readonly #pinned = new Map<NodeName, Group>();
-  readonly #byShape = new Map<PodShape, Group>();
+  readonly #pinned = new Map<NodeName, PodGroup>();
+  readonly #byShape = new Map<PodShape, PodGroup>();
 
   /** Adds a pod, or puts it in the place of what it was before. */
   add(pod: PodFacts): void {
@@ -35,13 +32,13 @@ export class WaitingRoom {
     return this.#pods.values();
   }
 
-  /** How many pods wait for the scheduler's first look that nobody let go to a node, and since when the first of them does. */
+  /** How many pods wait for the scheduler's first look without having been released to a node, and since when. */
   get untried(): { readonly count: number; readonly sinceMs: number } {
     const [first] = this.#untried.values();
     return { count: this.#untried.size, sinceMs: first?.createdAtMs ?? Infinity };
   }
 
-  /** Pods of the shapes that are asked for: not one of the others is looked at. */
+  /** Pods of the shapes that are asked for. It looks at no other pod. */
   *podsWhere(wanted: (shape: PodShape) => boolean): Generator<PodFacts> {
     for (const group of this.#pinned.values()) for (const pod of group.pods()) if (wanted(pod.shape)) yield pod;
     for (const [shape, group] of this.#byShape) if (wanted(shape)) yield* group.pods();
@@ -53,13 +50,13 @@ export class WaitingRoom {
   }
 
   /** Pods that are pinned to no node, by shape. */
-  shapes(): Iterable<readonly [PodShape, Group]> {
+  shapes(): Iterable<readonly [PodShape, PodGroup]> {
     return this.#byShape.entries();
   }
 }
 
 /** Pods, oldest first. Watches deliver most of them by age, so that there is seldom anything to sort. */
-export class Group {
+export class PodGroup {
   #pods = new Map<PodUID, PodFacts>();
   #inOrder = true;
   /** The youngest of those that were ever here while they are in order. */
@@ -96,15 +93,15 @@ export class Group {
   }
 }
 
-function groupOf<Key>(groups: Map<Key, Group>, key: Key): Group {
+function groupOf<Key>(groups: Map<Key, PodGroup>, key: Key): PodGroup {
   const known = groups.get(key);
   if (known) return known;
-  const group = new Group();
+  const group = new PodGroup();
   groups.set(key, group);
   return group;
 }
 
-function removeFrom<Key>(groups: Map<Key, Group>, key: Key, pod: PodFacts): void {
+function removeFrom<Key>(groups: Map<Key, PodGroup>, key: Key, pod: PodFacts): void {
   const group = groups.get(key);
   group?.delete(pod);
   if (group?.size === 0) groups.delete(key);

@@ -1,4 +1,5 @@
 /** Pods and Events: failed starts by the core of `diagnose`, images in use, pods that are held, schedulers that run as pods. */
+import { heldSinceMs } from "../../core/state/held-since.ts";
 import { GATE, HOLD_ANNOTATION } from "../../api/names.ts";
 import { parseHold } from "../../kube/parse/annotations.ts";
 import { recordOf, recordsOf, textOf, textsOf, timeOf, type KubeObject } from "../../kube/parse/kube-json.ts";
@@ -33,13 +34,17 @@ class PodReader {
     const { shape } = shapePod(raw);
     for (const image of shape.images) this.podsByImage.set(image, (this.podsByImage.get(image) ?? 0) + 1);
     const gates = recordsOf(recordOf(raw["spec"])["schedulingGates"]).map(({ name }) => name);
-    if (gates.includes(GATE)) this.held.push({ name: fullName(raw), sinceMs: heldSinceMs(raw) });
+    if (gates.includes(GATE)) this.held.push({ name: fullName(raw), sinceMs: gatedSinceMs(raw) });
     this.schedulerConfigs.push(...schedulerConfigs(raw));
   }
 }
 
-const heldSinceMs = ({ metadata }: KubeObject) =>
-  parseHold(metadata?.annotations?.[HOLD_ANNOTATION])?.sinceMs ?? timeOf(metadata?.creationTimestamp) ?? 0;
+const gatedSinceMs = ({ metadata }: KubeObject) =>
+  heldSinceMs({
+    gated: true,
+    hold: parseHold(metadata?.annotations?.[HOLD_ANNOTATION]),
+    createdAtMs: timeOf(metadata?.creationTimestamp) ?? 0,
+  });
 
 /** Reads all pods and all Events. `youngMs`: how long a node is young. */
 export async function gatherPods(

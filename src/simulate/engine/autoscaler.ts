@@ -5,7 +5,7 @@
  */
 import type { Scenario } from "../scenario/schema.ts";
 import type { Cluster } from "./cluster.ts";
-import { MIB } from "../../core/ids.ts";
+import { MIB } from "../../core/measures.ts";
 import type { SimPod } from "./pod.ts";
 import type { Room } from "./rooms.ts";
 import { GIB, SECOND_MS } from "../model/constants.ts";

@@ -2,7 +2,8 @@
 import { podProgress } from "../../kube/parse/pod-status.ts";
 import type { PodProgress } from "../../kube/parse/pod-status.ts";
 import type { PodFacts, PodShape } from "../../core/facts.ts";
-import { imageName, MIB, podUID, type PodUID } from "../../core/ids.ts";
+import { imageName, podUID, type PodUID } from "../../core/ids.ts";
+import { MIB } from "../../core/measures.ts";
 import type { ModelContainer, ModelPod, PodView } from "../model/types.ts";
 import type { ScenarioWorkload } from "../scenario/schema.ts";
 import type { SimNode } from "./node.ts";

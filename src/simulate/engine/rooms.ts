@@ -2,7 +2,7 @@
  * What each node has left, as the scheduler's cache counts it: a pod counts on a node before it is bound there. Kept in columns
  * by the node's index, not on the nodes: the scheduler looks at hundreds of nodes for every pod.
  */
-import { MIB } from "../../core/ids.ts";
+import { MIB } from "../../core/measures.ts";
 import { scoredRequest } from "./assumptions.ts";
 import type { SimNode } from "./node.ts";
 import type { SimPod, WorkloadPlan } from "./pod.ts";

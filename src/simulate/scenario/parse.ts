@@ -5,7 +5,7 @@ import { deepFreeze } from "../../policy/frozen.ts";
 import { messageOf } from "../../policy/messages.ts";
 import { DEFAULT_NODE_CLASS_NAME } from "../../policy/node-class.ts";
 import { parsePolicy } from "../../policy/parse.ts";
-import { type Path, pathText, type Place, placeAt, placeOf } from "../../policy/place.ts";
+import { type Path, pathText, type Position, positionAt, positionOf } from "../../policy/place.ts";
 import { type PacingPolicy, POLICY_API_VERSION, POLICY_KIND } from "../../policy/schema.ts";
 import { Scenario } from "./schema.ts";
 
@@ -31,17 +31,19 @@ export function parseScenario(text: string): ScenarioResult {
     const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: "error" });
     if (document.errors.length > 0) {
       return failure(
-        document.errors.map(({ message, pos }) => error([], `is not valid YAML: ${message}`, placeAt(lines, pos[0]))),
+        document.errors.map(({ message, pos }) =>
+          error([], `is not valid YAML: ${message}`, positionAt(lines, pos[0])),
+        ),
       );
     }
     // Every name of an image may be an alias of a list: the bound only stops files that multiply themselves.
-    return validate(document.toJS({ maxAliasCount: 10_000 }), (path) => placeOf(document, lines, path));
+    return validate(document.toJS({ maxAliasCount: 10_000 }), (path) => positionOf(document, lines, path));
   } catch (cause) {
     return failure([error([], `cannot be read (${(cause as Error).message})`, undefined)]);
   }
 }
 
-function validate(value: unknown, locate: (path: Path) => Place | undefined): ScenarioResult {
+function validate(value: unknown, locate: (path: Path) => Position | undefined): ScenarioResult {
   const parsed = Scenario.safeParse(value, { error: messageOf, reportInput: true });
   const policy = policyOf(value, parsed.data);
   const issues = parsed.success ? [] : parsed.error.issues.flatMap(findings);
@@ -70,7 +72,7 @@ const defaultClass = ({ kubelet: { registryPullQPS: qps, registryBurst: burst } 
 });
 
 /** The policy's own place is that of the key `policy`: its parser saw another text. */
-function policyError(path: string, message: string, place: Place | undefined): ScenarioError {
+function policyError(path: string, message: string, place: Position | undefined): ScenarioError {
   const words = message.replace(/ \(line \d+, column \d+\)$/, "");
   const where = place === undefined ? "" : ` (line ${place.line}, column ${place.column})`;
   return { path: `policy.${path}`, message: `policy.${words}${where}` };
@@ -82,7 +84,7 @@ function findings(issue: z.core.$ZodIssue): readonly { path: Path; message: stri
   return issue.keys.map((key, index) => ({ path: [...issue.path, key], message: messages[index] ?? issue.message }));
 }
 
-function error(path: Path, problem: string, place: Place | undefined): ScenarioError {
+function error(path: Path, problem: string, place: Position | undefined): ScenarioError {
   const text = pathText(path);
   const where = place === undefined ? "" : ` (line ${place.line}, column ${place.column})`;
   return { path: text, message: `${text === "" ? "the scenario" : text}: ${problem}${where}` };

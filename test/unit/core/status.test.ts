@@ -20,7 +20,9 @@ test("a leader shows the reason of its plan; who plans no more shows the one tha
   const pacer = pacerWith([aNode("young")], occupied);
   expect(pacer.status(START_MS).held).toMatchObject([{ name: "waits", reason: "AwaitingRelease", heldSeconds: 5 }]);
   pacer.plan(START_MS);
-  expect(pacer.status(START_MS + 1_000).held).toMatchObject([{ name: "waits", reason: "SlotsHeld", node: "young" }]);
+  expect(pacer.status(START_MS + 1_000).held).toMatchObject([
+    { name: "waits", reason: "StartupSlotsFull", node: "young" },
+  ]);
   expect(pacer.status(START_MS + 60_000).held).toMatchObject([{ reason: "AwaitingRelease" }]);
 });
 
@@ -37,5 +39,5 @@ test("pods that nothing but a fence keeps out are shown as well, held since the 
   const pending = { createdAtMs: START_MS - 3_600_000, unschedulable: true, shape: aShape() };
   const pods = [bound(aPod("starting"), "young"), aPod("herd", pending)];
   const { held } = pacerWith([aNode("young", { fence })], pods).status(START_MS);
-  expect(held).toMatchObject([{ name: "herd", node: "young", reason: "SlotsHeld", heldSeconds: 3 }]);
+  expect(held).toMatchObject([{ name: "herd", node: "young", reason: "StartupSlotsFull", heldSeconds: 3 }]);
 });

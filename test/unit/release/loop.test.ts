@@ -186,11 +186,11 @@ describe("the release loop", () => {
     await clock.advance(10_000);
     const held = events.filter(({ reason }) => reason === "Held");
     expect(held).toHaveLength(1);
-    expect(held[0]?.note).toMatch(/^SlotsHeld: /);
+    expect(held[0]?.note).toMatch(/^StartupSlotsFull: /);
     expect(held[0]?.regarding).toMatchObject({ kind: "Pod", name: "n1-p4" });
-    expect(cluster.calls.filter((call) => call.startsWith("hold"))).toEqual(["hold SlotsHeld n1-p4"]);
+    expect(cluster.calls.filter((call) => call.startsWith("hold"))).toEqual(["hold StartupSlotsFull n1-p4"]);
     const pod = [...cluster.pods.values()].find(({ name }) => name === "n1-p4");
-    expect(pod?.hold).toMatchObject({ reason: "SlotsHeld", node: "n1", sinceMs: START_MS });
+    expect(pod?.hold).toMatchObject({ reason: "StartupSlotsFull", node: "n1", sinceMs: START_MS });
     await clock.advance(15_000);
     expect(events.filter(({ reason }) => reason === "Released")).toHaveLength(5);
     await loop.stop();
@@ -244,7 +244,7 @@ describe("the release loop", () => {
     await clock.advance(8_000);
     const held = events.filter(({ reason }) => reason === "Held");
     expect(held.map(({ regarding }) => regarding.name)).toEqual(["p1", "p2"]);
-    expect(held[0]?.note).toMatch(/^SlotsHeld: .*n1/);
+    expect(held[0]?.note).toMatch(/^StartupSlotsFull: .*n1/);
     expect(cluster.calls).toEqual(["release p0"]);
     await loop.stop();
   });

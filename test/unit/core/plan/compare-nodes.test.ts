@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { createPacer } from "../../../../src/core/pacer.ts";
 import type { NodeFacts, PodFacts } from "../../../../src/core/facts.ts";
-import { type ImageName, imageName, MIB } from "../../../../src/core/ids.ts";
+import { type ImageName, imageName } from "../../../../src/core/ids.ts";
+import { MIB } from "../../../../src/core/measures.ts";
 import { defaultPolicy } from "../../../../src/policy/parse.ts";
 import { aGatedPod, aNode, anOldNode, aPod, aShape, bound, START_MS } from "../../../support/core-facts.ts";
 
@@ -49,7 +50,7 @@ describe("of nodes that join together", () => {
     const leader = bound(aPod("leader", withImage("tiny")), "n1");
     const { released, held } = planFor(nodes, [leader, aGatedPod("waits", withImage("app"))], { initial: 1 });
     expect(released).toEqual([]);
-    expect(held).toEqual(["waits: SlotsHeld"]); // of the node that it waits for
+    expect(held).toEqual(["waits: StartupSlotsFull"]); // of the node that it waits for
   });
 
   test("but not for slots that are held by pods that fetch nothing: they may take for ever", () => {

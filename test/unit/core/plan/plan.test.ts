@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createPacer } from "../../../../src/core/pacer.ts";
-import { imageName, MIB, nodeName } from "../../../../src/core/ids.ts";
+import { imageName, nodeName } from "../../../../src/core/ids.ts";
+import { MIB } from "../../../../src/core/measures.ts";
 import { defaultPolicy } from "../../../../src/policy/parse.ts";
 import type { NodeFacts, PodFacts } from "../../../../src/core/facts.ts";
 import type { PacingPolicyInput } from "../../../../src/policy/schema.ts";
@@ -45,7 +46,7 @@ describe("the plan spends slots and no more", () => {
     expect(plan.releases).toHaveLength(4);
     expect(plan.releases.every(({ node, reason }) => node === "n1" && reason === "SlotFree")).toBe(true);
     expect(plan.held).toHaveLength(6);
-    expect(plan.held[0]?.hold).toMatchObject({ reason: "SlotsHeld", node: "n1" });
+    expect(plan.held[0]?.hold).toMatchObject({ reason: "StartupSlotsFull", node: "n1" });
   });
 
   test("planning again before anything was applied gives the same answer", () => {
@@ -223,7 +224,7 @@ describe("the order of release", () => {
     );
     const first = pacer.plan(START_MS);
     expect(released(first)).toEqual(["p0"]);
-    expect(first.held[0]?.hold.reason).toBe("ImageLeader");
+    expect(first.held[0]?.hold.reason).toBe("WaitingForImage");
     const leader = bound(first.releases[0]?.pod ?? aPod("none"), "n1");
     pacer.upsertPod(leader, START_MS);
     expect(pacer.plan(START_MS + 1_000).releases).toHaveLength(0);
@@ -242,7 +243,11 @@ describe("the order of release", () => {
       }
       return pacer.plan(START_MS + seconds * 1_000);
     };
-    expect(planAfter(2).held.map(({ hold }) => hold.reason)).toEqual(["ImageLeader", "ImageLeader", "ImageLeader"]);
+    expect(planAfter(2).held.map(({ hold }) => hold.reason)).toEqual([
+      "WaitingForImage",
+      "WaitingForImage",
+      "WaitingForImage",
+    ]);
     expect(released(planAfter(5))).toEqual(["p0", "p1", "p2"]);
     const other = aGatedPod("other", { shape: aShape({ image: "other", ownerName: "o" }) });
     expect(released(planAfter(5, [other]))).toEqual(["other"]);
@@ -287,14 +292,14 @@ describe("what the disk owes and what the kubelet may pull bound a release", () 
     const pacer = pacerWith([seen, aNode("n1")], [...pods, aGatedPod("bare")], slots(8, { drainSeconds: 20 }));
     const plan = pacer.plan(START_MS);
     expect(released(plan)).toEqual(["bare", "p1"]);
-    expect(plan.held.map(({ hold }) => hold.reason)).toEqual(["DiskOwes", "DiskOwes"]);
+    expect(plan.held.map(({ hold }) => hold.reason)).toEqual(["DiskBacklog", "DiskBacklog"]);
   });
 
   test("dirty page cache counts as owed", () => {
     const pods = [1, 2].map((n) => aGatedPod(`p${n}`, { shape: aShape({ image: `i${n}`, ownerName: `o${n}` }) }));
     const pacer = pacerWith([aNode("n1")], [bound(aPod("busy"), "n1"), ...pods], slots(8, { drainSeconds: 20 }));
     pacer.observeSample(nodeName("n1"), { atMs: START_MS, dirtyBytes: 3_000 * MIB }, START_MS);
-    expect(pacer.plan(START_MS).held.map(({ hold }) => hold.reason)).toEqual(["DiskOwes", "DiskOwes"]);
+    expect(pacer.plan(START_MS).held.map(({ hold }) => hold.reason)).toEqual(["DiskBacklog", "DiskBacklog"]);
     expect(pacer.plan(START_MS + 60_000).releases.length).toBeGreaterThan(0); // a stale sample is unknown
   });
 
@@ -307,7 +312,7 @@ describe("what the disk owes and what the kubelet may pull bound a release", () 
     const pacer = pacerWith([seen, aNode("n1")], [...pods, aGatedPod("bare")], slots(10));
     const plan = pacer.plan(START_MS);
     expect(released(plan)).toEqual(["bare", "p1", "p2", "p3", "p4"]);
-    expect(plan.held.map(({ hold }) => hold.reason)).toEqual(["FetchersHeld", "FetchersHeld"]);
+    expect(plan.held.map(({ hold }) => hold.reason)).toEqual(["PullConcurrencyLimit", "PullConcurrencyLimit"]);
   });
 
   test("before the disk runs dry another one may fetch; not so where tasks wait for a core", () => {
@@ -361,7 +366,7 @@ describe("what the disk owes and what the kubelet may pull bound a release", () 
     );
     const plan = pacerWith([seen, aNode("n1")], pods, slots(10)).plan(START_MS);
     expect(released(plan)).toEqual(["p1", "p2", "p3", "p4"]);
-    expect(plan.held.map(({ hold }) => hold.reason)).toEqual(["FetchersHeld"]);
+    expect(plan.held.map(({ hold }) => hold.reason)).toEqual(["PullConcurrencyLimit"]);
   });
 
   test("one that dwarfs the others waits until they are all but written: their flushes would wait for its own", () => {
@@ -377,7 +382,7 @@ describe("what the disk owes and what the kubelet may pull bound a release", () 
       return pacer.plan(nowMs).held.map(({ hold }) => hold.reason);
     };
     // 60 MiB × 4 are 1.9 s at 125 MiB/s; 1,500 MiB are 48 s, more than may be owed; 300 MiB are 9.6 s.
-    expect(reasons(1_500, 1)).toEqual(["FetchersHeld"]);
+    expect(reasons(1_500, 1)).toEqual(["PullConcurrencyLimit"]);
     expect(reasons(1_500, 1.5)).toEqual([]);
     expect(reasons(300, 1)).toEqual([]);
     expect(reasons(1_500, 1, 0.3)).toEqual([]); // behind a slow registry nobody's flush waits
@@ -427,8 +432,8 @@ describe("what the disk owes and what the kubelet may pull bound a release", () 
       return pacer.plan(START_MS).held.map(({ hold }) => hold.reason)[0] ?? "released";
     };
     // 24 s, and 48 s, of a disk that writes 125 MiB/s.
-    expect([verdictAt(1, 3_000), verdictAt(0.2, 3_000)]).toEqual(["DiskOwes", "released"]);
-    expect(verdictAt(0.2, 6_000)).toBe("DiskOwes");
+    expect([verdictAt(1, 3_000), verdictAt(0.2, 3_000)]).toEqual(["DiskBacklog", "released"]);
+    expect(verdictAt(0.2, 6_000)).toBe("DiskBacklog");
   });
 
   test("a disk with time left takes a large image while another is on its way, and no third one", () => {
@@ -460,7 +465,7 @@ describe("what the disk owes and what the kubelet may pull bound a release", () 
     const seen = anOldNode("seen", { images: tiny, allocatable: { cpu: 0, pods: 0 } });
     const plan = pacerWith([seen, aNode("n1")], pods, slots(32)).plan(START_MS);
     expect(plan.releases).toHaveLength(9);
-    expect(plan.held[0]?.hold.reason).toBe("PullBudgetSpent");
+    expect(plan.held[0]?.hold.reason).toBe("PullQPSLimit");
     expect(plan.wakeAtMs).toBe(START_MS + 200);
   });
 
@@ -476,7 +481,7 @@ describe("what the disk owes and what the kubelet may pull bound a release", () 
     }
     expect(first).toHaveLength(9);
     // burst 10, 9 spent: a pod and one in reserve take two tokens, and half a second of 5 a second makes them 3.5
-    expect(pacer.plan(START_MS + 100).held.map(({ hold }) => hold.reason)).toEqual(Array(3).fill("PullBudgetSpent"));
+    expect(pacer.plan(START_MS + 100).held.map(({ hold }) => hold.reason)).toEqual(Array(3).fill("PullQPSLimit"));
     expect(released(pacer.plan(START_MS + 600))).toHaveLength(2);
   });
 });
@@ -659,7 +664,7 @@ describe("the fence", () => {
     ];
     const kept = pacerWith([roomForFour], pods, slots(2)).keptOut(START_MS);
     expect(kept.map(({ pod }) => pod.name)).toEqual(["p0", "p1"]);
-    expect(kept[0]?.hold).toMatchObject({ reason: "SlotsHeld", node: "n1" });
+    expect(kept[0]?.hold).toMatchObject({ reason: "StartupSlotsFull", node: "n1" });
     expect(pacerWith([roomForFour], pods, { ...slots(2), mode: "observe" }).keptOut(START_MS)).toEqual([]);
   });
 

@@ -10,7 +10,7 @@ import {
   markUsed,
 } from "../../../../src/core/rules/limit.ts";
 import type { Limit } from "../../../../src/core/rules/limit.ts";
-import { MIB } from "../../../../src/core/ids.ts";
+import { MIB } from "../../../../src/core/measures.ts";
 import { defaultNodeClass } from "../../../../src/policy/resolve.ts";
 import type { NodeSample } from "../../../../src/core/facts.ts";
 

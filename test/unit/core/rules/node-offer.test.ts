@@ -27,8 +27,8 @@ describe("the extender spends by offering", () => {
     const pacer = pacerWith([aNode("n1")], [bound(aPod("busy"), "n1")], 1);
     expect(pacer.offer(aPod("p"), ["n1"], healthy, START_MS).refused.get("n1")).toEqual({
       kind: "hold",
-      reason: "SlotsHeld",
-      message: "all 1 startup slots of node n1 are held (1 in startup)",
+      reason: "StartupSlotsFull",
+      message: "all 1 startup slots of node n1 are in use (1 in startup)",
       node: "n1",
     });
   });

@@ -1,10 +1,11 @@
 /** A node's load comes from memory most of the time: it must be what summing it up anew would give, whatever happened. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Books, offerMs } from "../../../../src/core/state/cluster-state.ts";
+import { ClusterState } from "../../../../src/core/state/cluster-state.ts";
 import { markUsed } from "../../../../src/core/rules/limit.ts";
 import { nodeLoad } from "../../../../src/core/state/load.ts";
-import { imageName, MIB, nodeName, podUID } from "../../../../src/core/ids.ts";
+import { imageName, nodeName, podUID } from "../../../../src/core/ids.ts";
+import { MIB } from "../../../../src/core/measures.ts";
 import { defaultPolicy } from "../../../../src/policy/parse.ts";
 import { aNode, aPod, aShape, bound, changed, START_MS, started } from "../../../support/core-facts.ts";
 
@@ -30,11 +31,11 @@ const steps = fc.array(fc.oneof(podStep, otherStep), { maxLength: 60 });
 type ValueOf<Of> = Of extends fc.Arbitrary<infer Value> ? Value : never;
 
 class Cluster {
-  readonly books = new Books(policies[1] ?? defaultPolicy());
+  readonly state = new ClusterState(policies[1] ?? defaultPolicy());
   nowMs = START_MS;
 
   constructor() {
-    for (const name of NODES) this.books.ledger.upsertNode(aNode(name));
+    for (const name of NODES) this.state.ledger.upsertNode(aNode(name));
   }
 
   take(step: ValueOf<typeof podStep> | ValueOf<typeof otherStep>): void {
@@ -43,14 +44,14 @@ class Cluster {
   }
 
   #takePod(step: ValueOf<typeof podStep>): void {
-    const { ledger, offers } = this.books;
+    const { ledger, offers } = this.state;
     const known = ledger.pods.get(podUID(`uid-p${step.pod}`));
     if ("node" in step) {
       if (known?.node !== undefined) return;
       const shape = aShape({ image: step.image });
       const unbound = known ?? aPod(`p${step.pod}`, { shape, createdAtMs: this.nowMs });
       if (step.kind === "bind") ledger.upsertPod(bound(unbound, step.node, this.nowMs));
-      else if (step.kind === "offer") offers.add(unbound, step.node, this.nowMs);
+      else if (step.kind === "offer") offers.add(unbound, step.node, this.state.offerMs, this.nowMs);
       else ledger.upsertPod(changed(unbound, { reservation: { node: step.node, atMs: this.nowMs } }));
       return;
     }
@@ -60,32 +61,32 @@ class Cluster {
   }
 
   #takeOther(step: ValueOf<typeof otherStep>): void {
-    const { books } = this;
+    const { state } = this;
     if (step.kind === "wait") this.nowMs += step.seconds * 1_000;
     else if (step.kind === "policy") {
-      books.setPolicy(policies[step.which] ?? books.policy);
+      state.setPolicy(policies[step.which] ?? state.policy);
     } else this.#takeNode(step);
   }
 
   #takeNode(step: Extract<ValueOf<typeof otherStep>, { kind: "pull" | "use" | "sample" | "replace" }>): void {
-    const { books } = this;
-    const facts = books.ledger.entry(step.node).facts ?? aNode(step.node);
+    const { state } = this;
+    const facts = state.ledger.entry(step.node).facts ?? aNode(step.node);
     switch (step.kind) {
       case "sample":
-        books.setSample(step.node, { atMs: this.nowMs, awaitMs: 5 });
+        state.setSample(step.node, { atMs: this.nowMs, awaitMs: 5 });
         return;
       case "use":
-        books.setLimit(step.node, markUsed(books.limitOf(facts)));
+        state.setLimit(step.node, markUsed(state.limitOf(facts)));
         return;
       case "replace":
-        books.ledger.deleteNode(step.node);
-        books.forgetNode(step.node);
-        books.ledger.upsertNode(aNode(step.node));
+        state.ledger.deleteNode(step.node);
+        state.forgetNode(step.node);
+        state.ledger.upsertNode(aNode(step.node));
         return;
       case "pull": {
         const images = new Map([...facts.images, [imageName(step.image), step.mib * MIB]]);
-        books.ledger.upsertNode(changed(facts, { images }));
-        books.catalogue.learn(images);
+        state.ledger.upsertNode(changed(facts, { images }));
+        state.catalogue.learn(images);
         return;
       }
       default:
@@ -95,16 +96,16 @@ class Cluster {
 
   /** The load from memory, and summed up anew. */
   loads(name: (typeof NODES)[number]) {
-    const { books, nowMs } = this;
-    const entry = books.ledger.entry(name);
+    const { state, nowMs } = this;
+    const entry = state.ledger.entry(name);
     const facts = entry.facts ?? aNode(name);
-    const remembered = books.loadOf(facts, nowMs);
-    const offers = books.offers.to(name, offerMs(books), nowMs);
+    const remembered = state.loadOf(facts, nowMs);
+    const offers = state.offers.livePods(name, state.offerMs, nowMs);
     const { nodeClass, limit, sample, donePulls } = remembered;
-    const { patience, catalogue } = books;
+    const { deadlines, catalogue } = state;
     return {
       remembered,
-      anew: nodeLoad(entry, facts, { nodeClass, limit, sample, donePulls, offers, patience, catalogue }, nowMs),
+      anew: nodeLoad(entry, facts, { nodeClass, limit, sample, donePulls, offers, deadlines, catalogue }, nowMs),
     };
   }
 }

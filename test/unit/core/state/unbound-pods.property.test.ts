@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { PodFacts } from "../../../../src/core/facts.ts";
-import { byAge } from "../../../../src/core/plan/order.ts";
-import { WaitingRoom } from "../../../../src/core/state/unbound-pods.ts";
+import { byAge } from "../../../../src/core/state/held-since.ts";
+import { UnboundPods } from "../../../../src/core/state/unbound-pods.ts";
 import { nodeName } from "../../../../src/core/ids.ts";
 import { aPod, aShape, START_MS } from "../../../support/core-facts.ts";
 
@@ -22,7 +22,7 @@ const anAction = fc.record({
 test("whatever comes and goes in whatever order, groups hold what is there, oldest first, and count the untried", () => {
   fc.assert(
     fc.property(fc.array(anAction, { maxLength: 60 }), (actions) => {
-      const room = new WaitingRoom();
+      const room = new UnboundPods();
       const expected = new Map<string, PodFacts>();
       for (const { what, name, shape, ageSeconds, pinned, unschedulable, promised } of actions) {
         const before = expected.get(`p${name}`);

@@ -113,14 +113,14 @@ describe("podFacts", () => {
 
   it("reads gates, hold and reservation, and treats garbage as absent", () => {
     const annotations = {
-      [HOLD_ANNOTATION]: JSON.stringify({ node: "n1", reason: "SlotsHeld", since: "2026-01-01T00:00:05Z" }),
+      [HOLD_ANNOTATION]: JSON.stringify({ node: "n1", reason: "StartupSlotsFull", since: "2026-01-01T00:00:05Z" }),
       [RESERVATION_ANNOTATION]: JSON.stringify({ node: "n1", at: "2026-01-01T00:00:06Z" }),
     };
     const gates = { schedulingGates: [{ name: "other/gate" }, { name: GATE }] };
     expect(facts(rawPod({ metadata: { annotations }, spec: gates }))).toMatchObject({
       gated: true,
       gatedByOthers: true,
-      hold: { node: "n1", reason: "SlotsHeld", sinceMs: Date.parse("2026-01-01T00:00:05Z") },
+      hold: { node: "n1", reason: "StartupSlotsFull", sinceMs: Date.parse("2026-01-01T00:00:05Z") },
       reservation: { node: "n1", atMs: Date.parse("2026-01-01T00:00:06Z") },
     });
     const garbage = { [HOLD_ANNOTATION]: "{", [RESERVATION_ANNOTATION]: '{"node":1,"at":"never"}' };

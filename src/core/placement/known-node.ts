@@ -1,0 +1,73 @@
+/** Nodes that exist, and whether a pod fits one of them. */
+import type { NodeFacts, PodFacts, PodShape } from "../facts.ts";
+import type { NodeName } from "../ids.ts";
+import type { ClusterState } from "../state/cluster-state.ts";
+import type { NodeEntry } from "../state/ledger.ts";
+import { paceOf, youngUntilMs } from "../state/pace.ts";
+import { reservedFor } from "../state/reservations.ts";
+import { placementUnfitReason, unfitReason } from "./fit.ts";
+import { roomOf } from "./room.ts";
+
+/** A node of which the Node object is known, with its entry in the ledger. */
+export interface KnownNode {
+  readonly entry: NodeEntry;
+  readonly facts: NodeFacts;
+}
+
+/** The node of that name, if its Node object is known. */
+export function knownNode(state: ClusterState, name: NodeName): KnownNode | undefined {
+  const entry = state.ledger.nodes.get(name);
+  return entry?.facts && { entry, facts: entry.facts };
+}
+
+/** The first known node that is wanted. The search ends there. */
+export function firstNode({ ledger }: ClusterState, wanted: (node: KnownNode) => boolean): KnownNode | undefined {
+  for (const entry of ledger.nodes.values()) {
+    const node = entry.facts && { entry, facts: entry.facts };
+    if (node && wanted(node)) return node;
+  }
+  return undefined;
+}
+
+/** Does the pod fit the node beside the pods that are bound there, have a reservation there, or are `claimants`? */
+export function fitsNode(
+  state: ClusterState,
+  pod: PodFacts,
+  node: KnownNode,
+  claimants: readonly PodFacts[],
+  nowMs: number,
+): boolean {
+  const { entry, facts } = node;
+  const joining = nowMs < youngUntilMs(state, facts);
+  // Thousands of nodes are asked one after another. This rules out most of them without summing anything up.
+  if (isFull(pod.shape, node) || placementUnfitReason(pod, facts, joining)) return false;
+  const others = [...reservedFor(state, entry, nowMs), ...claimants].filter((other) => other.uid !== pod.uid);
+  return unfitReason(pod, facts, roomOf(entry, facts, others), joining) === undefined;
+}
+
+/** Do bound pods alone leave too little for a pod of this shape? */
+function isFull({ requests }: PodShape, { entry, facts }: KnownNode): boolean {
+  for (const resource in requests) {
+    const wanted = requests[resource] ?? 0;
+    if (wanted > 0 && wanted > (facts.allocatable[resource] ?? 0) - (entry.requested[resource] ?? 0)) return true;
+  }
+  return false;
+}
+
+/** True for young, hot and fenced nodes. */
+export const isPaced = (state: ClusterState, facts: NodeFacts, nowMs: number) =>
+  facts.fence !== undefined || paceOf(state, facts, nowMs) !== "settled";
+
+/** Young, hot and fenced nodes. */
+export function pacedNodes(state: ClusterState, nowMs: number): KnownNode[] {
+  const paced: KnownNode[] = [];
+  for (const entry of state.ledger.nodes.values()) {
+    const { facts } = entry;
+    if (facts && isPaced(state, facts, nowMs)) paced.push({ entry, facts });
+  }
+  return paced;
+}
+
+/** Does the pod fit a young, hot or fenced node? */
+export const fitsPacedNode = (state: ClusterState, pod: PodFacts, nowMs: number): boolean =>
+  firstNode(state, (node) => isPaced(state, node.facts, nowMs) && fitsNode(state, pod, node, [], nowMs)) !== undefined;
