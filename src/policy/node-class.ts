@@ -17,12 +17,12 @@ const Slots = section({
   initial: slotCount()
     .default(6)
     .describe(
-      "Slots of a node that nothing is known of yet; six in startup failed nowhere on a gp3-like disk (measured).",
+      "Slots of a node of which nothing is known yet; with six in startup no start failed on a gp3-like disk (measured).",
     ),
   min: slotCount().default(1).describe("The limit never falls below this, so that a slow node still makes progress."),
   max: slotCount()
     .default(32)
-    .describe("The limit never grows beyond this; many parallel sandboxes get slow whatever the disk does."),
+    .describe("The limit never grows beyond this; many parallel sandboxes are slow on any disk."),
 }).superRefine(checkSlotsOrder, evenWithErrors);
 
 /** What is no whole number is an error already. */
@@ -52,8 +52,8 @@ const PullQPS = section({
     .min(0)
     .max(1000)
     .default(5)
-    .describe("The kubelet's registryPullQPS, whose own default this is; 0 means no limit."),
-  burst: z.int().min(1).max(1000).default(10).describe("The kubelet's registryBurst, whose own default this is."),
+    .describe("The kubelet's registryPullQPS, with the kubelet's own default; 0 means no limit."),
+  burst: z.int().min(1).max(1000).default(10).describe("The kubelet's registryBurst, with the kubelet's own default."),
 });
 
 const AwaitMs = section({
@@ -81,7 +81,7 @@ export const NodeClass = section({
     .lt(120)
     .default(40)
     .describe(
-      "Longest time that the bytes owed to the disk may need to be written; up to twice as long while the disk has time left. Keep it under half of the kubelet's runtimeRequestTimeout (120 s), at which starts fail.",
+      "Longest time that the disk may need for the bytes it has to write; up to twice as long while the disk has time left. Keep it under half of the kubelet's runtimeRequestTimeout (120 s), at which starts fail.",
     ),
   awaitMs: AwaitMs.prefault({}).describe(
     "Thresholds of disk await, the mean time that an I/O takes with its queueing.",
@@ -93,7 +93,7 @@ export const NodeClass = section({
     .exactOptional()
     .describe("What the disk writes, when known (gp3: 125); without it the figure is learnt while the disk is busy."),
   pullQPS: PullQPS.prefault({}).describe(
-    "The kubelet's budget of image pulls; what exceeds it fails with `pull QPS exceeded`.",
+    "The kubelet's budget of image pulls; a pull beyond it fails with `pull QPS exceeded`.",
   ),
   unpackRatio: z
     .number()
