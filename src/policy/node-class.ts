@@ -7,7 +7,7 @@ import { evenWithErrors, fieldsOf, section } from "./section.ts";
 /** Name of the class that every policy has: the nodes that no other class matches. */
 export const DEFAULT_NODE_CLASS_NAME = "default";
 
-/** More pods than any kubelet's maxPods in use (110 by default; providers go to 250, some users to 500). */
+/** More pods than any kubelet's maxPods (110 by default; providers go to 250, some users to 500). */
 const MAX_SLOTS = 1000;
 
 /** A slot figure; at least 1, because a node with none would never start a pod. */
@@ -25,7 +25,7 @@ const Slots = section({
     .describe("The limit never grows beyond this; many parallel sandboxes are slow on any disk."),
 }).superRefine(checkSlotsOrder, evenWithErrors);
 
-/** What is no whole number is an error already. */
+/** Other values have their own error already. */
 const isWhole = (value: unknown): value is number => Number.isInteger(value);
 
 function checkSlotsOrder(slots: unknown, context: z.RefinementCtx) {
@@ -106,7 +106,7 @@ export const NodeClass = section({
 });
 export type NodeClass = DeepReadonly<z.output<typeof NodeClass>>;
 
-/** More kinds of nodes than a cluster has (assumed); each lookup walks the list. */
+/** More kinds of nodes than a cluster has (assumed); each lookup walks through the list. */
 const MAX_CLASSES = 100;
 
 /** The classes of a policy; the first that matches a node's labels counts. */

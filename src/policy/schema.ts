@@ -12,13 +12,15 @@ import { Telemetry } from "./telemetry.ts";
 export const POLICY_API_VERSION = "paceline.dev/v1alpha1";
 export const POLICY_KIND = "PacingPolicy";
 
-/** Exempt whatever the policy says: here runs what a node needs to live. */
+/** Namespaces that are always exempt, whatever the policy says: nodes need their pods to work. */
 export const ALWAYS_EXEMPT_NAMESPACES: readonly string[] = ["kube-system"];
 
-/** Exempt whatever the policy says: Kubernetes' own classes for what a node and a cluster need to live. */
+/** Classes that are always exempt, whatever the policy says: Kubernetes' own for pods that nodes and clusters need. */
 export const ALWAYS_EXEMPT_PRIORITY_CLASSES: readonly string[] = ["system-node-critical", "system-cluster-critical"];
 
-/** Priority of system-cluster-critical, the lower of Kubernetes' two system classes; users' classes end at 1,000,000,000. */
+/**
+ * Priority of system-cluster-critical, the lower of Kubernetes' system classes; users' classes end at 1,000,000,000.
+ */
 const SYSTEM_PRIORITY = 2_000_000_000;
 
 /** The given list and the entries that a policy cannot leave out. */
@@ -170,6 +172,6 @@ export const PacingPolicy = section({
   telemetry: Telemetry.prefault({}).describe("Where the figures of a node's disk and CPU come from."),
 });
 export type PacingPolicy = DeepReadonly<z.output<typeof PacingPolicy>>;
-/** A policy as a person writes it: everything but apiVersion and kind may be left out. */
+/** A policy as users write it: only apiVersion and kind are required. */
 export type PacingPolicyInput = DeepReadonly<z.input<typeof PacingPolicy>>;
 export type { NodeClass } from "./node-class.ts";

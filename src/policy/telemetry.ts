@@ -1,4 +1,4 @@
-/** Where figures of disk and CPU come from. One source per policy; all have the same notion of stale and absent. */
+/** The source of disk and CPU figures. A policy has one source; `stale` and `absent` mean the same for all. */
 import * as z from "zod";
 import type { DeepReadonly } from "./frozen.ts";
 import { LabelSelector, selectsEverything } from "./label-selector.ts";
@@ -41,7 +41,7 @@ const tls = () => Tls.exactOptional().describe("How to speak TLS with the source
 const bearerTokenFile = () =>
   File.exactOptional().describe("File that holds a bearer token; read again in each round, so tokens can rotate.");
 
-/** How often a source is asked; figures of a start last seconds, so minutes would be too late. */
+/** Time between two rounds. A start takes seconds, so minutes would be too late. */
 const intervalMs = (defaultMs: number, why: string) =>
   z.int().min(250).max(60_000).default(defaultMs).describe(`Time between two rounds in ms; ${why}.`);
 
@@ -53,7 +53,7 @@ const timeoutMs = (defaultMs: number) =>
     .default(defaultMs)
     .describe("Time after which Paceline gives a request up, in ms; at most intervalMs.");
 
-/** When a sample stops being fresh; what is usual depends on how often the source itself looks. */
+/** When a sample is no longer fresh. The defaults depend on how often the source itself reads. */
 function ageLimits(staleSeconds: number, absentSeconds: number, why: string) {
   return {
     staleSeconds: z
