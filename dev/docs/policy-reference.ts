@@ -47,10 +47,11 @@ const INTRODUCTION = `# The policy
 
 <!-- Written by \`npm run docs\` from src/policy/. Change the schema, not this page. -->
 
-One ConfigMap, \`paceline-policy\` in the namespace of the release, holds the policy under its key \`policy.yaml\`. Only
-\`apiVersion\` and \`kind\` are required; whatever is left out has its default. The format is strict: an unknown key is an
-error, and all errors are reported at once, each with its path, line and column. A policy with an error changes nothing:
-the last good one stays in force. Units are in the names of the keys.`;
+The policy is one ConfigMap: \`paceline-policy\` in the namespace of the release, with the key \`policy.yaml\`. Only
+\`apiVersion\` and \`kind\` are required; every other key has a default. Units are in the names of the keys.
+
+The format is strict. An unknown key is an error, and all errors are reported at once, each with its path, line and column. A
+policy with an error changes nothing: the last good one stays in force.`;
 
 /** The whole page, formatted as the repository formats Markdown. */
 export async function policyReference(): Promise<string> {
@@ -66,7 +67,7 @@ export async function policyReference(): Promise<string> {
     table(rowsOf(selectorSchema)),
   ].join("\n\n");
   const options = await prettier.resolveConfig(PAGE);
-  return await prettier.format(text, { ...options, parser: "markdown" });
+  return await prettier.format(text, { ...options, parser: "markdown", proseWrap: "always" });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await writeFile(PAGE, await policyReference());

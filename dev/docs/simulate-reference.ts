@@ -1,4 +1,7 @@
-/** Writes docs/simulate.md from the scenario schema and the built-in scenarios. A unit test fails when the page is not what this would write. */
+/**
+ * Writes docs/simulate.md from the scenario schema and the built-in scenarios. A unit test fails when the page is not what
+ * this would write.
+ */
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import prettier from "prettier";
@@ -33,62 +36,81 @@ const INTRODUCTION = `# paceline simulate
 <!-- Written by dev/docs/simulate-reference.ts (\`npm run docs\`). Change that file or the schema, not this page. -->
 
 \`paceline simulate --scenario FILE|NAME [--policy FILE] [--seed N] [--json] [--html OUT] [--list]\` runs a herd of pods on
-modelled nodes, once for each strategy, and compares them with the least time that the nodes need. No cluster is needed,
-and a herd of five minutes takes a fraction of a second. Equal seeds give equal results. Exit code 2: the scenario or the
-policy is unusable; every error is listed with its path.
-
-## What is real and what is modelled
-
-The decision core is the real one: the simulator calls the same \`createPacer\` as \`paceline serve\`, tells it what its
-watches would tell it a few milliseconds later, and writes what it plans with the times that writes take. Modelled are
-
-- the nodes: disk, page cache, containerd and kubelet (\`src/simulate/model\`; constants with sources in its \`constants.ts\`);
-- the scheduler: one pod at a time by priority and age, 1.5 ms for each, least allocated first, replicas spread, back-off
-  1 to 10 s. Image locality, balanced allocation and preemption are left out;
-- the controllers of Deployments and DaemonSets (a DaemonSet puts no pod where a taint repels it), an autoscaler that counts
-  Unschedulable pods and takes a fenced node for room, and telemetry, which shows the model's counters at the policy's interval;
-- the control plane's times, in \`src/simulate/engine/assumptions.ts\`, each with its source or as assumed.
+modelled nodes, once for each strategy, and compares the results with the least time that the nodes need. It needs no cluster,
+and a herd of five minutes takes a fraction of a second. Equal seeds give equal results. Exit code 2 means that the scenario or
+the policy is unusable; every error is listed with its path.
 
 ## Strategies
 
-| name | what it does |
-|---|---|
-| \`none\` | binds whatever fits, at once |
-| \`fixed:best\` | a constant number N of pods in startup per node, oldest first, the way pod-pacemaker works; kube-scheduler binds them one by one. N is chosen in hindsight: fewest failed starts, then the shortest makespan. Tried are 1 to 32 up to 300 pods; 1, 2, 3, 4, 6, 8, 12, 16, 24 and 32 up to 5,000; 4 and 16 up to 50,000; 6 beyond |
-| \`shortest-first\` | constant concurrency in the order that is best in hindsight for the mean: least work per pod first, images shared by several pods divided among them, DaemonSets and higher priority before all. The N with the lowest mean of those tried |
-| \`paceline\` | webhooks, fence and release loop around the decision core, with the scenario's policy |
+- \`none\` binds every pod that fits, at once.
+- \`fixed:best\` keeps a constant number N of pods in startup per node, oldest first, as pod-pacemaker does; kube-scheduler
+  binds them one by one. N is chosen in hindsight: fewest failed starts, then the shortest makespan. Up to 300 pods, it tries 1
+  to 32; up to 5,000 pods 1, 2, 3, 4, 6, 8, 12, 16, 24 and 32; up to 50,000 pods 4 and 16; beyond that 6.
+- \`shortest-first\` has constant concurrency in the order that is best in hindsight for the mean: least work per pod first. Images
+  that several pods share are divided among them, and DaemonSets and higher priority go before all. Of the N tried, the one
+  with the lowest mean is taken.
+- \`paceline\` puts webhooks, fence and release loop around the decision core, with the scenario's policy.
 
 ## What the figures mean
 
 Times count from the first moment at which a pod existed and a node was Ready, or from the pod's creation if that is later.
 
-- \`makespanSeconds\`: until the last pod is Ready. Pods that crash by themselves are not waited for.
-- \`boundSeconds\`: the lower bound. For each node, the largest of: what its disk needs to write the unique images of the pods
-  that ended there (blob and unpacked layers), what its cores need to unpack and to start, what the registry needs to deliver,
-  what the kubelet's pull QPS allows, each with the least own start of one of the pods; and the longest chain of a single pod.
-  Work that arrives later cannot begin earlier. The slowest node counts. It depends on where pods ended, so every strategy has its own;
-  the one at the top of the JSON is Paceline's. \`boundBy\` names what binds.
+- \`makespanSeconds\`: until the last pod is Ready. Pods that crash by themselves do not count.
+- \`boundSeconds\`: the lower bound. For each node it is the largest of these, and the slowest node counts:
+  - the time that its disk needs to write the unique images of the pods that ended there (blob and unpacked layers), that its
+    cores need to unpack and to start, that the registry needs to deliver, and that the kubelet's pull QPS needs, each with the
+    least own start of one of the pods;
+  - the longest chain of a single pod.
+
+  Work that arrives later cannot begin earlier. The bound depends on where pods ended, so every strategy has its own; the one at
+  the top of the JSON is Paceline's. \`boundBy\` names what binds.
 - \`ratioToBound\`: makespan ÷ the strategy's own bound.
 - \`startErrors\`: all failed starts (StartError, create and sandbox time-outs, reserved names, pull QPS exceeded, startup probes
-  that gave up); \`failures\` tells them apart. \`restarts\` counts those of crash-looping pods as well.
-- \`peakInStartup\`, \`peakAwaitMs\`: the most on any one node. \`longestHoldSeconds\`: the longest that a pod was kept back.
+  that gave up); \`failures\` counts each kind. \`restarts\` counts those of crash-looping pods as well.
+- \`peakInStartup\`, \`peakAwaitMs\`: the most on any one node. \`longestHoldSeconds\`: the longest time that a pod was held back.
 - \`unreadyPods\`: pods that were not Ready when the simulation gave up, 4 hours after the last arrival.
+
+## What is real and what is modelled
+
+The decision core is the real one. The simulator calls the same \`createPacer\` as \`paceline serve\`, tells it what its watches
+would tell it a few milliseconds later, and writes what it plans with the times that writes take. Modelled are
+
+- the nodes: disk, page cache, containerd and kubelet (\`src/simulate/model\`; constants with sources in its \`constants.ts\`);
+- the scheduler: one pod at a time by priority and age, 1.5 ms for each, least allocated first, replicas spread, back-off
+  1 to 10 s. Image locality, balanced allocation and preemption are left out;
+- the controllers of Deployments and DaemonSets (a DaemonSet puts no pod where a taint repels it);
+- an autoscaler that counts Unschedulable pods and takes a fenced node for room;
+- telemetry, which shows the model's counters at the policy's interval;
+- the control plane's times, in \`src/simulate/engine/assumptions.ts\`, each with its source or as assumed.
+
+Paceline knows the sizes of images that other nodes of the cluster list; \`images[].known\` of a scenario says which. An image of
+unknown size counts as the mean of those it knows. The targets of the mean are then out of reach.
 
 ## Targets
 
-\`npm run bench:pacing\` runs all built-in scenarios and says which target is missed: no failed start; makespan ÷ bound ≤ 1.10 (1.25
-without telemetry) and ÷ \`fixed:best\` ≤ 1.02; mean time to Ready ÷ \`none\` ≤ 0.70 where images differ in size or are shared, never
-above it elsewhere, and ÷ \`shortest-first\` ≤ 1.05. \`npm run bench:pacing -- --scale\` measures the simulator itself: 500 nodes with 20,000
-pods in 30 s, 5,000 nodes with 200,000 pods in 5 min and 2 GiB. Measured on 27 November on two cores: 23.6 and 26.5 s, and 185 and 253 s with 1.5 GiB (the machine was a third slower the second time); \`npm run bench:pacing -- --random 40\` judges
-herds by chance. Missed with seed 1 are
+\`npm run bench:pacing\` runs all built-in scenarios and says which target is missed:
+
+- no failed start;
+- makespan ÷ bound ≤ 1.10 (1.25 without telemetry) and ÷ \`fixed:best\` ≤ 1.02;
+- mean time to Ready ÷ \`none\` ≤ 0.70 where images differ in size or are shared, never above it elsewhere, and ÷
+  \`shortest-first\` ≤ 1.05.
+
+Missed with seed 1 are
 
 - \`nvme\`: mean ÷ none 0.73 (0.69 on average of twelve seeds; shortest-first itself comes to 0.70);
-- \`one-8gib-image\`: makespan ÷ fixed:best 1.03 (which starts the huge image first, at 5 × the mean; shortest-first itself comes to 1.03).
+- \`one-8gib-image\`: makespan ÷ fixed:best 1.03 (which starts the huge image first, at 5 × the mean; shortest-first itself
+  comes to 1.03).
 
-Of herds by chance more are missed, mostly where a few pods or the cores are what everybody waits for.
+\`npm run bench:pacing -- --random 40\` measures herds by chance. More of these miss a target, mostly where all pods wait for a few
+pods or for the cores.
 
-Paceline knows the sizes of images that other nodes of the cluster list; a scenario tells which with \`images[].known\`. One of
-unknown size counts as the mean of those it knows, and the targets of the mean are then out of reach.
+\`npm run bench:pacing -- --scale\` measures the simulator itself, on 27 November on two cores, twice; the second time the machine
+was a third slower:
+
+| size | target | measured |
+|---|---|---|
+| 500 nodes with 20,000 pods | 30 s | 23.6 and 26.5 s |
+| 5,000 nodes with 200,000 pods | 5 min and 2 GiB | 185 and 253 s with 1.5 GiB |
 
 ## Built-in scenarios
 `;
@@ -99,12 +121,12 @@ export async function simulateReference(): Promise<string> {
     INTRODUCTION,
     builtins(),
     "## Scenario files",
-    "YAML; the format is strict, and only `nodes` and `workloads` (and an image's size) must be given.",
+    "Scenarios are YAML. The format is strict. Only `nodes`, `workloads` and an image's size are required.",
     EXAMPLE,
     table(scenarioRows),
   ].join("\n\n");
   const options = await prettier.resolveConfig(PAGE);
-  return await prettier.format(text, { ...options, parser: "markdown" });
+  return await prettier.format(text, { ...options, parser: "markdown", proseWrap: "always" });
 }
 
 const EXAMPLE = `\`\`\`yaml

@@ -1,6 +1,6 @@
 /**
- * AdmissionReview v1 as kube-apiserver sends and takes it (k8s.io/api/admission/v1). Only the envelope is checked here;
- * the object inside belongs to whoever reads it.
+ * AdmissionReview v1 as kube-apiserver sends and accepts it (k8s.io/api/admission/v1). Only the envelope is checked
+ * here. The reader of the object inside checks that object.
  */
 import { z } from "zod";
 import { wireError } from "./wire-error.ts";
@@ -36,11 +36,11 @@ export interface AdmissionResponse {
   readonly allowed: boolean;
   readonly patchType?: "JSONPatch";
   readonly patch?: string;
-  /** Why not, shown to the person whose request is denied. */
+  /** The reason of a denial, shown to the user. */
   readonly status?: { readonly code: number; readonly reason: string; readonly message: string };
 }
 
-/** The whole document that goes back. */
+/** The whole document of the answer. */
 export interface AdmissionReviewAnswer {
   readonly apiVersion: "admission.k8s.io/v1";
   readonly kind: "AdmissionReview";
@@ -49,7 +49,7 @@ export interface AdmissionReviewAnswer {
 
 /**
  * Reads the envelope of an AdmissionReview.
- * @throws WireError naming every wrong place, when it is none
+ * @throws WireError that names every wrong place
  */
 export function parseAdmissionReview(body: unknown): AdmissionRequest {
   const parsed = admissionReview.safeParse(body);

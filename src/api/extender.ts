@@ -1,6 +1,6 @@
 /**
- * The scheduler extender protocol v1 (k8s.io/kube-scheduler/extender/v1). kube-scheduler sends the untagged names of the
- * Go fields; it reads answers without regard to case.
+ * The scheduler extender protocol v1 (k8s.io/kube-scheduler/extender/v1). kube-scheduler sends the untagged names of
+ * the Go fields. It ignores case in answers.
  */
 import { z } from "zod";
 import { wireError } from "./wire-error.ts";
@@ -20,17 +20,17 @@ const extenderArgs = z
     message: "either NodeNames (nodeCacheCapable: true) or Nodes must be there",
   });
 
-/** What kube-scheduler asks filter and prioritize. */
+/** The question that kube-scheduler sends to filter and prioritize. */
 export type ExtenderArgs = z.infer<typeof extenderArgs>;
 
-/** The answer of filter. `NodeNames` absent would refuse every node, so it is always there. */
+/** The answer of filter. Without `NodeNames` every node would be refused, so it is always there. */
 export interface ExtenderFilterResult {
   readonly NodeNames: readonly string[];
-  /** Only when `Nodes` was asked. */
+  /** Only if the question had `Nodes`. */
   readonly Nodes: { readonly items: readonly unknown[] } | null;
   /** Always empty: the scheduler would try preemption on these nodes. */
   readonly FailedNodes: Readonly<Record<string, string>>;
-  /** Refused nodes and why; preempting pods there would not help. */
+  /** Refused nodes with their reasons; preempting pods there would not help. */
   readonly FailedAndUnresolvableNodes: Readonly<Record<string, string>>;
   readonly Error: string;
 }
@@ -46,7 +46,7 @@ export type HostPriorityList = readonly HostPriority[];
 
 /**
  * Reads ExtenderArgs.
- * @throws WireError naming every wrong place, when it is none
+ * @throws WireError that names every wrong place
  */
 export function parseExtenderArgs(body: unknown): ExtenderArgs {
   const parsed = extenderArgs.safeParse(body);
@@ -54,7 +54,7 @@ export function parseExtenderArgs(body: unknown): ExtenderArgs {
   return parsed.data;
 }
 
-/** The node names that were asked, whichever form the scheduler uses. */
+/** The names of the nodes in the question, in either form that the scheduler uses. */
 export function askedNodes(args: ExtenderArgs): readonly string[] {
   return args.NodeNames ?? args.Nodes?.items.map((node) => node.metadata.name) ?? [];
 }

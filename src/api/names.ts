@@ -1,18 +1,18 @@
-/** Every name that Paceline puts into a cluster. Renaming one orphans what earlier versions wrote. */
+/** Every name that Paceline puts into a cluster. After a renaming, nothing cleans up what earlier versions wrote. */
 
 /** The scheduling gate that holds a pod (`spec.schedulingGates[].name`). */
 export const GATE = "paceline.dev/startup";
 
 /**
- * Key of the fence taint. Cluster Autoscaler (1.29 and later) takes taints with this prefix for temporary ones, so a
- * fenced node still counts as room for pending pods.
+ * Key of the fence taint. Cluster Autoscaler (1.29 and later) takes taints with this prefix for temporary, so a fenced
+ * node still counts as room for pending pods.
  */
 export const FENCE_TAINT_KEY = "startup-taint.cluster-autoscaler.kubernetes.io/paceline";
 
 /** Pod annotation: why this pod is held, as JSON `{"node","reason","since"}`; `since` is RFC 3339. */
 export const HOLD_ANNOTATION = "paceline.dev/hold";
 
-/** Pod annotation: the slot that a release promised to this pod, as JSON `{"node","at"}`; `at` is RFC 3339. */
+/** Pod annotation: the slot that a release reserved for this pod, as JSON `{"node","at"}`; `at` is RFC 3339. */
 export const RESERVATION_ANNOTATION = "paceline.dev/reservation";
 
 /** Node annotation: when the fence went up, RFC 3339; taints of effect NoSchedule carry no reliable `timeAdded`. */
@@ -22,14 +22,14 @@ export const FENCED_AT_ANNOTATION = "paceline.dev/fenced-at";
 export const POLICY_CONFIG_MAP = "paceline-policy";
 export const POLICY_KEY = "policy.yaml";
 
-/** Name of the Lease by which the replicas elect their leader. */
+/** Name of the Lease with which the replicas elect their leader. */
 export const LEADER_LEASE = "paceline-leader";
 
-/** Namespace in which a release lives unless told otherwise. */
+/** Default namespace of an installation. */
 export const DEFAULT_NAMESPACE = "paceline";
 
 /** Label of pods (and namespaces) that opt out of pacing, with the value `disabled`. */
 export const PACING_LABEL = "paceline.dev/pacing";
 
-/** Who writes: field manager of patches, reporting component of Events. */
+/** The name under which Paceline writes: field manager of patches, reporting component of Events. */
 export const COMPONENT = "paceline";

@@ -1,6 +1,6 @@
 /** The error of a malformed request body: says what was expected and lists every place that is wrong. */
 
-/** A request body is not what the protocol says. The sender's fault: answered with status 400. */
+/** A request body does not follow the protocol. The answer is status 400. */
 export class WireError extends Error {
   override readonly name = "WireError";
   readonly statusCode = 400;
@@ -11,7 +11,7 @@ interface Issue {
   readonly message: string;
 }
 
-/** Makes the error for a document of the kind `expected` from what a validator found. */
+/** Makes the error for a document of the kind `expected` from the issues that a validator found. */
 export function wireError(expected: string, issues: readonly Issue[]): WireError {
   const places = issues.map(
     ({ path, message }) => `${path.length > 0 ? path.map(String).join(".") : "body"}: ${message}`,

@@ -1,6 +1,6 @@
 /**
  * Certificates for webhooks and extender: an authority, and server and client certificates signed by it.
- * ECDSA P-256 with SHA-256: small, quick, and understood by every Kubernetes in use.
+ * ECDSA P-256 with SHA-256: small, quick, and supported by every Kubernetes in use.
  */
 import "reflect-metadata"; // @peculiar/x509 asks for it before its own import
 import type { webcrypto } from "node:crypto";
@@ -27,7 +27,7 @@ export interface KeyPairPem {
   readonly key: string;
 }
 
-/** An authority: its own certificate is what `caBundle` and `caFile` want. */
+/** An authority. `caBundle` and `caFile` take its own certificate. */
 export interface Authority extends KeyPairPem {
   readonly kind: "authority";
 }
@@ -37,10 +37,10 @@ const SIGNATURE = { name: "ECDSA", hash: "SHA-256" } as const;
 const DAY_MS = 86_400_000;
 /** Certificates start to be valid this much in the past, so that a peer whose clock is behind accepts them. Assumed. */
 export const CLOCK_SKEW_MS = 5 * 60_000;
-/** Bytes of a random serial number: RFC 5280 allows 20 with the sign bit clear; 16 random ones never meet twice. */
+/** Bytes of a random serial number: RFC 5280 allows 20 with the sign bit clear; 16 random bytes do not collide. */
 const SERIAL_BYTES = 16;
 
-/** What every certificate needs. `days`: how long it is valid, 1 or more; `nowMs`: epoch milliseconds. */
+/** `days`: how long a certificate is valid, 1 or more; `nowMs`: epoch milliseconds. */
 interface Validity {
   readonly days: number;
   readonly nowMs: number;
@@ -69,7 +69,8 @@ export async function makeAuthority(options: Validity & { readonly commonName: s
 
 /**
  * Issues a certificate for a server.
- * @param options.names every name a client may call it by, DNS names and IP addresses; the first is also the common name.
+ * @param options.names every name by which a client may call it, DNS names and IP addresses; the first is also the
+ * common name.
  * @throws when there is no name, or `days` is not a positive number.
  */
 export async function issueServerCertificate(
@@ -85,8 +86,8 @@ export async function issueServerCertificate(
 }
 
 /**
- * Issues a certificate by which a client shows who it is.
- * @param options.commonName the user, in Kubernetes' reading; `options.organizations` are its groups.
+ * Issues a certificate for a client.
+ * @param options.commonName the user name in Kubernetes; `options.organizations` are the user's groups.
  * @throws when `days` is not a positive number.
  */
 export async function issueClientCertificate(
@@ -143,7 +144,7 @@ function validityDates({ days, nowMs }: Validity): { notBefore: Date; notAfter: 
   return { notBefore: new Date(nowMs - CLOCK_SKEW_MS), notAfter: new Date(nowMs + days * DAY_MS) };
 }
 
-/** A name from parts rather than text, so that no comma or plus in it is read as syntax. */
+/** Makes a name from parts and not from text, so that a comma or plus in it is not read as syntax. */
 function distinguishedName(commonName: string, organizations: readonly string[] = []): Name {
   return new Name([...organizations.map((organization) => ({ O: [organization] })), { CN: [commonName] }]);
 }

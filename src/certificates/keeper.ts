@@ -1,7 +1,8 @@
 /**
- * Certificates that the service makes for itself: kept in one Secret that all replicas share, rotated by the leader, and
- * trusted by way of the `caBundle` of the webhook configurations. A rotation goes in steps: trust the new authority beside
- * the old one; when that has been so for the whole overlap, serve what it signed; drop the old one when it has ended.
+ * Certificates that the service makes for itself. One Secret that all replicas share keeps them, the leader rotates
+ * them, and the `caBundle` of the webhook configurations makes the API server trust them. A rotation has three steps:
+ * trust the new authority beside the old one; after the whole overlap, serve a certificate that the new one signed;
+ * drop the old authority when it has ended.
  */
 import { isConflict } from "../kube/client/api-error.ts";
 import type { ApiClient } from "../kube/client/api-client.ts";
@@ -25,15 +26,17 @@ import { publishBundle } from "./webhook-trust.ts";
 export interface CertificateKeeperOptions {
   readonly client: ApiClient;
   readonly namespace: string;
-  /** Name of the Secret; it must exist (chart and manifests make it, empty), so that nobody needs the right to create any. */
+  /**
+   * Name of the Secret. It must exist (chart and manifests make it, empty), so that the service need not create any.
+   */
   readonly secret: string;
-  /** Every name the server is called by. */
+  /** Every name by which clients call the server. */
   readonly names: readonly string[];
   /** Name of both webhook configurations. */
   readonly webhookConfiguration: string;
-  /** Whether this replica rotates and publishes now. */
+  /** True while this replica rotates and publishes. */
   readonly isLeader: () => boolean;
-  /** Tells of changes of that; the answer ends it. A new leader looks at once: nobody may have told the webhooks yet. */
+  /** Reports changes of leadership; returns a function that ends it. A new leader looks at once. */
   readonly onLeadership?: ((listener: () => void) => () => void) | undefined;
   /** Called with every new server certificate. */
   readonly onCertificate: (pair: { readonly cert: string; readonly key: string }) => void;
@@ -45,19 +48,24 @@ export interface CertificateKeeperOptions {
 }
 
 export interface CertificateKeeper {
-  /** Ends the looking; resolves when the last look is over. */
+  /** Stops looking; resolves when the last look is over. */
   stop(): Promise<void>;
 }
 
 const DAY_MS = 86_400_000;
 
-/** As often as mounted files are read; rotations begin weeks before anything expires. */
+/**
+ * Time between two looks at the Secret, ms; the same as for mounted files. Rotations begin weeks before anything
+ * expires.
+ */
 export const LOOK_INTERVAL_MS = 10_000;
 
-/** The Secret's fields. `ca.crt` is the whole bundle, as kube-scheduler's `caFile` wants it. */
+/** The Secret's fields. `ca.crt` is the whole bundle, as kube-scheduler's `caFile` takes it. */
 const FIELDS = { bundle: "ca.crt", authorityKey: "ca.key", cert: "tls.crt", key: "tls.key" } as const;
 
-/** Looks at once and then again and again. A failed look is logged; the certificate in use stays. */
+/**
+ * Reads the Secret at once and then every {@link LOOK_INTERVAL_MS}. A failure is logged; the certificate in use stays.
+ */
 export function startCertificateKeeper(options: CertificateKeeperOptions): CertificateKeeper {
   const { clock, log, intervalMs = LOOK_INTERVAL_MS } = options;
   const stopping = new AbortController();
@@ -69,7 +77,7 @@ export function startCertificateKeeper(options: CertificateKeeperOptions): Certi
     while (!stopping.signal.aborted) {
       waiting = new AbortController();
       try {
-        // When another replica was quicker, what it wrote is there already.
+        // When another replica wrote first, its certificate is there already.
         const material = (await look(options, trust)) ?? (await look(options, trust));
         if (material !== undefined && material.cert !== served) {
           options.onCertificate(material);
@@ -91,10 +99,10 @@ export function startCertificateKeeper(options: CertificateKeeperOptions): Certi
   };
 }
 
-/** Sees to it that the webhooks trust a bundle. @returns for how long they have been seen to, ms */
+/** Makes the webhooks trust a bundle. @returns for how long they have been seen to trust it, ms */
 type Trust = (bundle: string) => Promise<number>;
 
-/** Remembered by the leader only: a new one waits for the overlap anew, for which there are months of time. */
+/** Only the leader remembers the time. A new leader waits for the whole overlap again; months are left for that. */
 function newTrust(options: CertificateKeeperOptions): Trust {
   const { clock } = options;
   let seen = { bundle: "", sinceMs: 0 };
@@ -105,7 +113,10 @@ function newTrust(options: CertificateKeeperOptions): Trust {
   };
 }
 
-/** One look: reads, tells the API server whom to trust, takes the step that is due. Undefined: another was quicker. */
+/**
+ * One look: reads the Secret, publishes the bundle to the API server and takes the step that is due. Undefined: another
+ * replica wrote first.
+ */
 async function look(options: CertificateKeeperOptions, trust: Trust): Promise<CertificateMaterial | undefined> {
   const { client, namespace, secret, isLeader, names, clock, times = CERTIFICATE_TIMES } = options;
   const path = `/api/v1/namespaces/${namespace}/secrets/${secret}`;
@@ -160,7 +171,7 @@ async function take(
 }
 
 const newAuthority = ({ authorityDays }: CertificateTimes, nowMs: number) =>
-  // A name of its own each, so that nobody who builds a chain can take one authority for another.
+  // Each authority has its own name, so that a client that builds a chain cannot take one for another.
   makeAuthority({ commonName: `Paceline ${new Date(nowMs).toISOString()}`, days: authorityDays, nowMs });
 
 async function issued(
@@ -171,7 +182,7 @@ async function issued(
 ): Promise<CertificateMaterial> {
   const { bundle, authorityKey } = trust;
   const authority: Authority = { kind: "authority", cert: pemBlocks(bundle)[0] ?? "", key: authorityKey };
-  // Never beyond its authority, with which it would end unseen.
+  // Never longer than its authority: it would become invalid with that one, without notice.
   const days = Math.min(serverDays, (certificateEndMs(authority.cert) - nowMs) / DAY_MS);
   return { bundle, authorityKey, ...(await issueServerCertificate(authority, { names, days, nowMs })) };
 }

@@ -1,6 +1,6 @@
 /**
- * Which certificate is due now. Pure: what is in the Secret and the time go in, one step comes out. Everything is read
- * from the certificates themselves, so no replica has to remember how far a rotation has come.
+ * Decides which certificate is due now. Pure: the input is the content of the Secret and the time, the output is one
+ * step. Everything is read from the certificates themselves, so no replica has to remember the state of a rotation.
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
@@ -23,16 +23,18 @@ export interface CertificateTimes {
   /** Validity of a server certificate, days. */
   readonly serverDays: number;
   /**
-   * How long webhooks have trusted a new authority before a certificate that it signed is served, ms: in it every API
-   * server takes up the new bundle (its watch tells within seconds). Well below a third of serverDays.
+   * How long webhooks trust a new authority before a certificate that it signed is served, ms. In this time every API
+   * server takes up the new bundle (its watch sees it within seconds). Well below a third of serverDays.
    */
   readonly overlapMs: number;
 }
 
-/** Assumed: a year, and the quarter of it that is cert-manager's default; the overlap is many times what it waits for. */
+/** Assumed: a year, and cert-manager's default of a quarter of it. The overlap is many times what publishing takes. */
 export const CERTIFICATE_TIMES: CertificateTimes = { authorityDays: 365, serverDays: 90, overlapMs: 10 * 60_000 };
 
-/** Renewed when this share of the validity is over, as cert-manager does: a third is left for whatever goes wrong. */
+/**
+ * A certificate is renewed when this share of its validity is over, as in cert-manager. A third is left for failures.
+ */
 const RENEW_AT_SHARE = 2 / 3;
 
 export type CertificateStep =
@@ -41,14 +43,14 @@ export type CertificateStep =
   | { readonly kind: "add-authority" }
   /** Sign a new server certificate with the first authority. */
   | { readonly kind: "issue" }
-  /** Trust no authority any more that has ended. */
+  /** Drop authorities that have ended. */
   | { readonly kind: "drop-expired-authorities" }
-  /** There is nothing to build on: make all of it. */
+  /** Nothing usable is there: make everything. */
   | { readonly kind: "start-over" };
 
 /** What is known besides the Secret. */
 export interface CertificateKnowledge {
-  /** Every name the server is called by. */
+  /** Every name by which clients call the server. */
   readonly names: readonly string[];
   /** For how long the webhooks have trusted exactly the Secret's bundle, as far as this leader has seen; ms. */
   readonly trustedForMs: number;
@@ -68,7 +70,7 @@ export function certificateStep(
   if (!read || nowMs >= endMs(read.authorities[0])) return { kind: "start-over" };
   const [authority, ...older] = read.authorities;
   const { server } = read;
-  // Nobody accepts what is served now: nothing is lost by hurrying.
+  // No client accepts what is served now, so skipping the overlap loses nothing.
   if (nowMs >= endMs(server)) return { kind: "issue" };
   if (!server.verify(authority.publicKey)) return { kind: trustedForMs >= times.overlapMs ? "issue" : "keep" };
   if (isDue(server, nowMs) || !names.every((name) => covers(server, name))) return { kind: "issue" };
@@ -76,12 +78,12 @@ export function certificateStep(
   return { kind: older.some((one) => nowMs >= endMs(one)) ? "drop-expired-authorities" : "keep" };
 }
 
-/** The bundle without the authorities that have ended. Trusting the others costs nothing: their keys are gone. */
+/** The bundle without the authorities that have ended. Trusting the others is harmless: their keys are gone. */
 export function withoutExpired(bundle: string, nowMs: number): string {
   return joinPem(pemBlocks(bundle).filter((pem) => nowMs < endMs(new X509Certificate(pem))));
 }
 
-/** When a certificate (PEM; of a chain the first) ends, epoch ms. @throws when it is none */
+/** When a certificate (PEM; of a chain the first) ends, epoch ms. @throws when the text is no certificate */
 export const certificateEndMs = (pem: string) => endMs(new X509Certificate(pem));
 
 /** Certificates as one PEM text. */
@@ -92,7 +94,7 @@ export function pemBlocks(bundle: string): string[] {
   return bundle.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
 }
 
-/** Parsed, or undefined where anything is missing, broken or does not belong together. */
+/** The parsed material, or undefined if a part is missing, broken or does not match the others. */
 function readable({ bundle, authorityKey, cert, key }: CertificateMaterial) {
   try {
     const [first, ...others] = pemBlocks(bundle).map((pem) => new X509Certificate(pem));
@@ -107,7 +109,7 @@ function readable({ bundle, authorityKey, cert, key }: CertificateMaterial) {
 }
 
 const endMs = (cert: X509Certificate) => Date.parse(cert.validTo);
-/** When it was made: the start of its validity lies {@link CLOCK_SKEW_MS} before. */
+/** When it was made: {@link CLOCK_SKEW_MS} after the start of its validity. */
 const madeMs = (cert: X509Certificate) => Date.parse(cert.validFrom) + CLOCK_SKEW_MS;
 const ageMs = (cert: X509Certificate, nowMs: number) => nowMs - madeMs(cert);
 const isDue = (cert: X509Certificate, nowMs: number) =>

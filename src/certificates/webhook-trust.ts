@@ -1,4 +1,4 @@
-/** Tells the API server whom to trust: the `caBundle` of every webhook of ours. */
+/** Tells the API server which authority to trust: sets the `caBundle` of every webhook of ours. */
 import type { ApiClient } from "../kube/client/api-client.ts";
 import { isNotFound } from "../kube/client/api-error.ts";
 import { recordOf, recordsOf } from "../kube/parse/kube-json.ts";
@@ -8,14 +8,16 @@ const KINDS = ["mutatingwebhookconfigurations", "validatingwebhookconfigurations
 
 export interface WebhookTrust {
   readonly client: ApiClient;
-  /** Name of both configurations; one that is not there is passed over (its webhooks are switched off). */
+  /** Name of both configurations. A missing one is ignored (its webhooks are switched off). */
   readonly webhookConfiguration: string;
   readonly log: Log;
 }
 
 /**
- * Writes the bundle where it is not yet; on the condition that each webhook is still where it was in the list.
- * @param bundle PEM @returns how many configurations changed
+ * Writes the bundle to the webhooks that do not have it yet, on the condition that each webhook is still at its place
+ * in the list.
+ * @param bundle PEM
+ * @returns how many configurations changed
  */
 export async function publishBundle(
   { client, webhookConfiguration, log }: WebhookTrust,

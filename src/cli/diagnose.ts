@@ -1,4 +1,4 @@
-/** `paceline diagnose`: is it the herd, and what to do? From files alone. */
+/** `paceline diagnose`: finds out from files alone whether a herd made pods fail, and says what to change. */
 import { writeFile } from "node:fs/promises";
 import { Command, InvalidArgumentError } from "commander";
 import { diagnose, type Diagnosis } from "../diagnose/diagnose.ts";

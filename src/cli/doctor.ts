@@ -1,4 +1,6 @@
-/** `paceline doctor`: is a live cluster set up for herds, and is Paceline well in it? Reads only. */
+/**
+ * `paceline doctor`: checks whether a live cluster is set up for herds, and whether Paceline works in it. Reads only.
+ */
 import { Command, InvalidArgumentError } from "commander";
 import { DEFAULT_NAMESPACE } from "../api/names.ts";
 import { createApiClient } from "../kube/client/api-client.ts";
@@ -19,7 +21,7 @@ interface DoctorFlags {
   readonly json?: true;
 }
 
-/** Kubelets asked for their configuration: nodes of one kind are set up alike. Assumed. */
+/** How many kubelets are asked for their configuration: nodes of one kind are set up alike. Assumed. */
 const SAMPLE = 100;
 
 function parseSample(text: string): number {
@@ -64,7 +66,7 @@ async function doctor(flags: DoctorFlags): Promise<void> {
   if (findings.length > 0) process.exitCode = 1;
 }
 
-/** @throws UsageError when there is no cluster to look at, or nothing in it may be seen. */
+/** @throws UsageError when there is no cluster, or when doctor may read nothing in it */
 async function look({ kubeconfig, context, namespace, sample }: DoctorFlags): Promise<ClusterFacts> {
   const access = await loadCredentials({ kubeconfig, context }, process.env).catch((cause: unknown) => {
     throw new UsageError(`cannot tell how to reach the cluster: ${(cause as Error).message}`, { cause });

@@ -1,13 +1,13 @@
 #!/usr/bin/env node
 /**
- * `paceline`: one file per command, loaded only when it is asked for. Exit codes: 0 fine, 1 found a problem, 2 wrong
- * usage or unusable input.
+ * `paceline`: one file for each command, loaded only when the command runs. Exit codes: 0 fine, 1 found a problem, 2
+ * wrong usage or unusable input.
  */
 import { Command, CommanderError } from "commander";
 import { UsageError } from "../api/usage-error.ts";
 import { version } from "../api/version.ts";
 
-/** A command, and how to get at the rest of it. */
+/** A command, and how to load the rest of it. */
 interface LazyCommand {
   readonly name: string;
   readonly summary: string;
@@ -47,7 +47,7 @@ const commands: readonly LazyCommand[] = [
   },
 ];
 
-/** The program; a command's own flags and help are read by the command once it is loaded. */
+/** The program. A command reads its own flags and help once it is loaded. */
 function makeProgram(): Command {
   const program = new Command("paceline")
     .description("Paces pod starts on Kubernetes, so that a node is never asked to start more than its disk can feed.")
@@ -72,9 +72,9 @@ function makeProgram(): Command {
   return program;
 }
 
-/** Exit code of a failure, after telling the person about it. */
+/** Prints the failure and returns its exit code. */
 function exitCodeOf(error: unknown): number {
-  // Commander has printed its message, or the help that was asked for.
+  // Commander has already printed its message, or the help.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   process.stderr.write(`paceline: ${error instanceof Error ? error.message : String(error)}\n`);
   return error instanceof UsageError ? 2 : 1;

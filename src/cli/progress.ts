@@ -1,4 +1,4 @@
-/** One line that overwrites itself, on a terminal only: elsewhere it would fill the log. */
+/** One line that overwrites itself. On a terminal only: in a file it would fill the log. */
 
 /** Shows what is going on; an empty text clears the line. */
 export function showProgress(text: string): void {

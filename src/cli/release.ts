@@ -1,4 +1,4 @@
-/** `paceline release`: lets held pods go and lifts fences, without the service. Janitor and uninstall hook run it. */
+/** `paceline release`: releases held pods and lifts fences, without the service. Janitor and uninstall hook run it. */
 import { setTimeout as delay } from "node:timers/promises";
 import { Command } from "commander";
 import { DEFAULT_NAMESPACE, POLICY_CONFIG_MAP } from "../api/names.ts";
@@ -16,15 +16,15 @@ import {
 } from "../release/sweep.ts";
 import { UsageError } from "../api/usage-error.ts";
 
-/** Where no policy can be read: the longest hold that any policy allows, and the default of `fence.maxSeconds`, in s. */
+/** If no policy can be read: the longest hold that any policy allows, and the default of `fence.maxSeconds`, in s. */
 const CAPS_WITHOUT_POLICY: SweepCaps = { holdSeconds: 540, fenceSeconds: 600 };
 
 /**
- * After the webhooks are gone an admission may still be on its way: their time-out is 2 s, and another API server may
- * learn of the removal a moment later. Looking again after this long, in ms, finds what slipped through. Assumed.
+ * An uninstall looks again after this long, in ms. After the webhooks are gone an admission may still be on its way:
+ * their time-out is 2 s, and another API server may learn of the removal a moment later. Assumed.
  */
 const SETTLE_MS = 3_000;
-/** Rounds of an uninstall before it gives up: pods that others keep writing to. */
+/** Rounds of an uninstall before it gives up on pods that other programs keep writing to. */
 const MAX_ROUNDS = 10;
 
 interface ReleaseFlags {
@@ -97,7 +97,7 @@ async function release(flags: ReleaseFlags): Promise<void> {
   }
 }
 
-/** The policy's caps; the longest there can be where it cannot be read, so that nobody is let go too early. */
+/** The policy's caps. If the policy cannot be read, the longest possible ones, so that no pod is released too early. */
 export async function capsInForce(client: ApiClient, namespace: string): Promise<SweepCaps> {
   const path = `/api/v1/namespaces/${namespace}/configmaps/${POLICY_CONFIG_MAP}`;
   const raw = await client.get(path).catch((error: unknown) => {
@@ -123,7 +123,7 @@ async function uninstall(client: ApiClient, flags: ReleaseFlags): Promise<SweepR
   return lastOutcomes(results);
 }
 
-/** What a later round put right counts as done. */
+/** The last outcome of each object: what a later round achieved counts as done. */
 function lastOutcomes(results: readonly SweepResult[]): SweepResult[] {
   return [...new Map(results.map((one) => [`${one.kind}/${one.namespace ?? ""}/${one.name}`, one])).values()];
 }

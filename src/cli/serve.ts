@@ -16,15 +16,15 @@ export { startService, type Service, type ServiceOptions } from "../service/serv
 const DEFAULT_PORT = 8443;
 
 /**
- * Between the signal to end and the end of listening, ms, at most: connections in use are closed by their next answer
- * meanwhile, so that the API server never writes a request into one that is being closed. Assumed: many times the gap
- * between requests.
+ * Longest time between the signal to end and the end of listening, ms. Meanwhile connections in use are closed with
+ * their next answer, so the API server never writes a request into a connection that is being closed. Assumed: many
+ * times the gap between requests.
  */
 const LEAVE_MS = 1_000;
 
 const LOOPBACK = /^(localhost|127\..*|::1)$/;
 
-/** As commander hands them over. */
+/** The flags as commander passes them. */
 interface ServeFlags {
   readonly kubeconfig?: string;
   readonly context?: string;
@@ -116,7 +116,7 @@ function tlsFilesOf({ certFile, keyFile, clientCaFile }: ServeFlags) {
   return { certFile, keyFile, ...(clientCaFile !== undefined && { clientCaFile }) };
 }
 
-/** @throws UsageError when certificates of clients are demanded that nothing could check */
+/** @throws UsageError when client certificates are demanded but there is no CA to check them */
 function checkWebhookClients({ webhookClients, clientCaFile }: ServeFlags): void {
   if (webhookClients && clientCaFile === undefined) {
     throw new UsageError("--webhook-clients needs --client-ca-file beside it");
@@ -130,7 +130,7 @@ function secondSchedulerOf({ injectScheduler: name, schedulerLease: lease }: Ser
   throw new UsageError("--inject-scheduler and --scheduler-lease need each other");
 }
 
-/** @throws UsageError when both ways to certificates are asked for */
+/** @throws UsageError when certificate files and automatic certificates are both asked for */
 function certificatesOf(flags: ServeFlags): AutomaticCertificates | undefined {
   const {
     certificatesSecret: secret,
@@ -149,7 +149,7 @@ function certificatesOf(flags: ServeFlags): AutomaticCertificates | undefined {
   return { secret, names, webhookConfiguration, clientCaFile };
 }
 
-/** How the API server calls a Service, and how its certificate may be asked for inside the cluster. */
+/** The DNS names of a Service: the one that the API server uses, and those that clients in the cluster may use. */
 function serviceNames(service: string, namespace: string): string[] {
   const name = `${service}.${namespace}.svc`;
   return [name, `${service}.${namespace}`, `${name}.cluster.local`];

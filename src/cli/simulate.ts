@@ -1,4 +1,4 @@
-/** `paceline simulate`: the decision core against modelled nodes, beside doing nothing and beside constant concurrency. */
+/** `paceline simulate`: compares the decision core on modelled nodes with no pacing and with constant concurrency. */
 import { readFile, writeFile } from "node:fs/promises";
 import { Command, InvalidArgumentError } from "commander";
 import { parsePolicy } from "../policy/parse.ts";

@@ -1,6 +1,6 @@
 /**
- * `paceline status`: who waits for what, and how full the paced nodes are. All state is in the API server, so it needs
- * no running service; a replica's own answer, with the disks' figures, comes by `--url`.
+ * `paceline status`: which pods wait and why, and how full the paced nodes are. All state is in the API server, so it
+ * needs no running service. With `--url` it shows a replica's own answer, which has figures of disks.
  */
 import { readFile } from "node:fs/promises";
 import { Command } from "commander";
@@ -25,7 +25,7 @@ interface StatusFlags {
   readonly json?: true;
 }
 
-/** A replica answers from memory; the network between takes less. In ms. Assumed. */
+/** Time-out for a replica's answer, ms. A replica answers from memory. Assumed. */
 const ANSWER_MS = 10_000;
 
 /** The command with its flags. */
@@ -84,7 +84,7 @@ async function fromCluster({ kubeconfig, context, pacelineNamespace }: StatusFla
   }
 }
 
-/** @throws UsageError when the address gives no status */
+/** @throws UsageError when the address does not answer with a status */
 async function fromReplica(address: string, caFile: string | undefined): Promise<StatusAnswer> {
   if (!URL.canParse(address)) throw new UsageError(`--url ${address}: give an address such as https://127.0.0.1:8443`);
   const ca = caFile === undefined ? undefined : await readCa(caFile);

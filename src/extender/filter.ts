@@ -1,6 +1,7 @@
 /**
- * The scheduler's question "to which of these nodes may this pod go?", answered from memory: the scheduler waits for it
- * for every pod. Fails open: an unknown node is accepted, an internal error accepts every node.
+ * Answers the scheduler's question "to which of these nodes may this pod go?". It answers from memory, because the
+ * scheduler waits for the answer for every pod. Fails open: an unknown node is accepted, and an internal error accepts
+ * every node.
  */
 import { askedNodes, type ExtenderArgs, type ExtenderFilterResult } from "../api/extender.ts";
 import type { PodFacts } from "../core/facts.ts";
@@ -11,7 +12,7 @@ import type { Hold, Offer } from "../core/verdict.ts";
 /** Reads the pod inside ExtenderArgs. */
 export type ToPodFacts = (raw: unknown, context: { readonly namespace: string }) => PodFacts;
 
-/** What became of one question; for metrics and logs. */
+/** The result of one question; for metrics and logs. */
 export type FilterReport =
   | {
       readonly kind: "offer";
@@ -30,7 +31,7 @@ export interface FilterOptions {
   readonly report: (report: FilterReport) => void;
 }
 
-/** The pod's facts; the scheduler always names the namespace. */
+/** The pod's facts. The scheduler always names the namespace. */
 export function podOf(args: ExtenderArgs, toPodFacts: ToPodFacts): PodFacts {
   const { namespace } = args.Pod.metadata;
   return toPodFacts(args.Pod, { namespace: typeof namespace === "string" ? namespace : "" });

@@ -1,4 +1,7 @@
-/** The scheduler's question "which of these nodes is best?". Fails open: an internal error makes all nodes equal. */
+/**
+ * Answers the scheduler's question "which of these nodes is best?". Fails open: an internal error makes all nodes
+ * equal.
+ */
 import { askedNodes, type ExtenderArgs, type HostPriorityList } from "../api/extender.ts";
 import type { Pacer } from "../core/pacer.ts";
 import { podOf, type ToPodFacts } from "./filter.ts";
@@ -14,7 +17,7 @@ export interface PrioritizeOptions {
   readonly report: (failure: { readonly kind: "failure"; readonly error: unknown }) => void;
 }
 
-/** The protocol takes whole numbers only: a fraction would make kube-scheduler drop the whole answer. */
+/** The protocol allows whole numbers only: with a fraction kube-scheduler drops the whole answer. */
 const wholeScore = (score: number) =>
   Number.isFinite(score) ? Math.min(MAX_SCORE, Math.max(MIN_SCORE, Math.round(score))) : MIN_SCORE;
 
@@ -26,7 +29,7 @@ export function schedulerPrioritize({ pacer, toPodFacts, now, report }: Prioriti
       const scores = pacer.score(podOf(args, toPodFacts), asked, now());
       return asked.map((Host, index) => ({ Host, Score: wholeScore(scores[index] ?? MIN_SCORE) }));
     } catch (error) {
-      // Fails open: without scores from here the scheduler's own decide.
+      // Fails open: without these scores the scheduler's own scores decide.
       report({ kind: "failure", error });
       return asked.map((Host) => ({ Host, Score: MIN_SCORE }));
     }

@@ -1,9 +1,9 @@
-/** Time, handed in. Only this file of src/ (outside the CLI) reads the machine's clocks. */
+/** Clocks, which callers pass on. Outside the CLI, only this file of src/ reads the machine's clocks. */
 
 export interface Clock {
   /** Epoch, in ms. */
   now(): number;
-  /** Calls `fn` once after `ms`; the answer cancels it (and does nothing once it has run). */
+  /** Calls `fn` once after `ms`. @returns a function that cancels the call, without effect once it has run */
   setTimer(fn: () => void, ms: number): () => void;
 }
 
@@ -15,16 +15,16 @@ function setTimer(fn: () => void, ms: number): () => void {
   return () => clearTimeout(timer);
 }
 
-/** The wall clock: to be compared with timestamps of the API server. It may jump. */
+/** The wall clock, for comparison with timestamps of the API server. It may jump. */
 export const systemClock: Clock = { now: () => Date.now(), setTimer };
 
 /**
- * A clock that never jumps, near the epoch: for leases and other spans that must not be stretched by somebody who sets
- * the wall clock.
+ * A clock that never jumps, near the epoch. It is for leases and other spans that must not change when the wall clock
+ * is set.
  */
 export const steadyClock: Clock = { now: () => performance.timeOrigin + performance.now(), setTimer };
 
-/** Resolves after `ms` by this clock, or at once when `signal` aborts. Never rejects. */
+/** Resolves after `ms` on this clock, or at once when `signal` aborts. Never rejects. */
 export function pause(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
   if (signal?.aborted === true) return Promise.resolve();
   return new Promise((resolve) => {

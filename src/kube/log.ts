@@ -1,4 +1,4 @@
-/** The part of pino's logger that src/cluster and src/release use. */
+/** The part of pino's logger that src/ uses outside the HTTP server. */
 export interface Log {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
@@ -6,7 +6,7 @@ export interface Log {
   error(fields: object, message: string): void;
 }
 
-/** Says nothing; for callers that want no log. */
+/** Discards every line; for callers that want no log. */
 export const silentLog: Log = { debug: noop, info: noop, warn: noop, error: noop };
 
 function noop(): void {

@@ -41,14 +41,14 @@ export const LabelSelector = section({
 export type LabelSelector = DeepReadonly<z.output<typeof LabelSelector>>;
 export type LabelRequirement = NonNullable<LabelSelector["matchExpressions"]>[number];
 
-/** Whether a selector, which may be malformed still, has no requirement at all and so selects everything. */
+/** True if a selector, which may still be malformed, has no requirement and so selects everything. */
 export function selectsEverything(selector: unknown): boolean {
   return (
     isMapping(selector) && Object.values(selector).every((part) => isMapping(part) && Object.keys(part).length === 0)
   );
 }
 
-/** A map or a list. */
+/** True for a map or a list. */
 function isMapping(value: unknown): value is object {
   return typeof value === "object" && value !== null;
 }

@@ -1,13 +1,13 @@
-/** Says what is wrong with a value and what to write instead; the path is told apart from the message. */
+/** Says what is wrong with a value and what to write instead. The path is not part of the message. */
 import type * as z from "zod";
 
-/** What zod tells of an error; fields depend on the code. */
+/** zod's issue; its fields depend on the code. */
 type RawIssue = z.core.$ZodRawIssue;
 
-/** Longest piece of a person's text that a message repeats, in characters. */
+/** Longest piece of the user's text that a message repeats, in characters. */
 const MAX_QUOTED_LENGTH = 60;
 
-/** How a person would call what the YAML parser made of a value. */
+/** The user's word for the type that the YAML parser gave a value. */
 function called(value: unknown): string {
   if (value === undefined) return "missing";
   if (value === null) return "empty";
@@ -17,7 +17,7 @@ function called(value: unknown): string {
   return typeof value === "number" || typeof value === "boolean" ? String(value) : `a ${typeof value}`;
 }
 
-/** What to write where zod expected a type, and the usual slip when something else stands there. */
+/** What to write if zod expected this type, and a hint for the usual mistake. */
 const wanted: Readonly<Record<string, readonly [what: string, hint?: string]>> = {
   string: ["text", ", in quotes if it looks like a number or true/false"],
   number: ["a number", " without quotes"],
@@ -43,14 +43,14 @@ function outOfRange(issue: RawIssue & { code: "too_big" | "too_small" }): string
   return `is ${called(issue.input)}; write ${bound} ${String(limit)}${countedAs[issue.origin] ?? ""}`;
 }
 
-/** Choices as a person reads them; a discriminator with a default also lists undefined, which nobody can write. */
+/** Choices in words. A discriminator with a default also lists undefined, which YAML cannot have, so it is left out. */
 const listed = (choices: readonly (z.core.util.Primitive | RegExp)[]) =>
   choices
     .filter((choice) => choice !== undefined)
     .map((choice) => String(choice))
     .join(", ");
 
-/** The message of an issue that the schema itself has no words for; undefined leaves it to zod. */
+/** The message of an issue for which the schema has none; undefined leaves it to zod. */
 export function messageOf(issue: RawIssue): string | undefined {
   if (issue.code === "invalid_type") return wrongType(issue.expected, issue.input);
   if (issue.code === "too_big" || issue.code === "too_small") return outOfRange(issue);

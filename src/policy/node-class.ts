@@ -7,7 +7,7 @@ import { evenWithErrors, fieldsOf, section } from "./section.ts";
 /** Name of the class that every policy has: the nodes that no other class matches. */
 export const DEFAULT_NODE_CLASS_NAME = "default";
 
-/** More pods than any kubelet's maxPods in use (110 by default; providers go to 250, some users to 500). */
+/** More pods than any kubelet's maxPods (110 by default; providers go to 250, some users to 500). */
 const MAX_SLOTS = 1000;
 
 /** A slot figure; at least 1, because a node with none would never start a pod. */
@@ -17,15 +17,15 @@ const Slots = section({
   initial: slotCount()
     .default(6)
     .describe(
-      "Slots of a node that nothing is known of yet; six in startup failed nowhere on a gp3-like disk (measured).",
+      "Slots of a node of which nothing is known yet; with six in startup no start failed on a gp3-like disk (measured).",
     ),
   min: slotCount().default(1).describe("The limit never falls below this, so that a slow node still makes progress."),
   max: slotCount()
     .default(32)
-    .describe("The limit never grows beyond this; many parallel sandboxes get slow whatever the disk does."),
+    .describe("The limit never grows beyond this; many parallel sandboxes are slow on any disk."),
 }).superRefine(checkSlotsOrder, evenWithErrors);
 
-/** What is no whole number is an error already. */
+/** Other values have their own error already. */
 const isWhole = (value: unknown): value is number => Number.isInteger(value);
 
 function checkSlotsOrder(slots: unknown, context: z.RefinementCtx) {
@@ -52,8 +52,8 @@ const PullQPS = section({
     .min(0)
     .max(1000)
     .default(5)
-    .describe("The kubelet's registryPullQPS, whose own default this is; 0 means no limit."),
-  burst: z.int().min(1).max(1000).default(10).describe("The kubelet's registryBurst, whose own default this is."),
+    .describe("The kubelet's registryPullQPS, with the kubelet's own default; 0 means no limit."),
+  burst: z.int().min(1).max(1000).default(10).describe("The kubelet's registryBurst, with the kubelet's own default."),
 });
 
 const AwaitMs = section({
@@ -81,7 +81,7 @@ export const NodeClass = section({
     .lt(120)
     .default(40)
     .describe(
-      "Longest time that the bytes owed to the disk may need to be written; up to twice as long while the disk has time left. Keep it under half of the kubelet's runtimeRequestTimeout (120 s), at which starts fail.",
+      "Longest time that the disk may need for the bytes it has to write; up to twice as long while the disk has time left. Keep it under half of the kubelet's runtimeRequestTimeout (120 s), at which starts fail.",
     ),
   awaitMs: AwaitMs.prefault({}).describe(
     "Thresholds of disk await, the mean time that an I/O takes with its queueing.",
@@ -93,7 +93,7 @@ export const NodeClass = section({
     .exactOptional()
     .describe("What the disk writes, when known (gp3: 125); without it the figure is learnt while the disk is busy."),
   pullQPS: PullQPS.prefault({}).describe(
-    "The kubelet's budget of image pulls; what exceeds it fails with `pull QPS exceeded`.",
+    "The kubelet's budget of image pulls; a pull beyond it fails with `pull QPS exceeded`.",
   ),
   unpackRatio: z
     .number()
@@ -106,7 +106,7 @@ export const NodeClass = section({
 });
 export type NodeClass = DeepReadonly<z.output<typeof NodeClass>>;
 
-/** More kinds of nodes than a cluster has (assumed); each lookup walks the list. */
+/** More kinds of nodes than a cluster has (assumed); each lookup walks through the list. */
 const MAX_CLASSES = 100;
 
 /** The classes of a policy; the first that matches a node's labels counts. */

@@ -1,17 +1,17 @@
-/** From the text of `policy.yaml` to a frozen policy, or to every error in it at once, each with its place. */
+/** Reads the text of `policy.yaml`: gives a frozen policy, or all errors at once, each with its place. */
 import { LineCounter, parseDocument, type YAMLParseError } from "yaml";
 import type * as z from "zod";
 import { POLICY_CONFIG_MAP, POLICY_KEY } from "../api/names.ts";
 import { deepFreeze } from "./frozen.ts";
 import { messageOf } from "./messages.ts";
-import { type Path, pathText, type Position, positionAt, positionOf } from "./place.ts";
+import { type Path, pathText, type Position, positionAt, positionOf } from "./yaml-position.ts";
 import { PacingPolicy, type PacingPolicyInput, POLICY_API_VERSION, POLICY_KIND } from "./schema.ts";
 
-/** One thing that is wrong with a policy. */
+/** One error in a policy. */
 export interface PolicyError {
-  /** Where in the document, such as `nodeClasses[1].slots.min`; "" is the whole document. */
+  /** Path in the document, such as `nodeClasses[1].slots.min`; "" is the whole document. */
   readonly path: string;
-  /** The path, what is wrong there and what to write instead, and the line and column where they are known. */
+  /** The path, the error and what to write instead, and line and column if they are known. */
   readonly message: string;
   /** Counted from 1. */
   readonly line?: number;
@@ -23,13 +23,15 @@ export type PolicyResult =
   | { readonly ok: true; readonly policy: PacingPolicy }
   | { readonly ok: false; readonly errors: readonly PolicyError[] };
 
-/** What every policy says of itself. */
+/** The header of every policy. */
 const HEADER = { apiVersion: POLICY_API_VERSION, kind: POLICY_KIND } as const;
 
-/** Longest policy that is read, in characters: far more than any needs, and little enough that the worst is refused within a second. */
+/**
+ * Longest policy that is read, in characters: far more than any needs, and few enough to refuse the worst within 1 s.
+ */
 const MAX_POLICY_LENGTH = 65_536;
 
-/** Most errors that are told; a person mends the first hundred before reading on. */
+/** Most errors that are reported: people fix the first hundred before they read on. */
 const MAX_ERRORS = 100;
 
 /**
@@ -61,7 +63,7 @@ function syntaxError(error: Pick<YAMLParseError, "code" | "message" | "pos">, li
   return policyError([], problem, positionAt(lines, error.pos[0]));
 }
 
-/** Reads the policy out of its ConfigMap, as the API server gives it. Never throws, even if `data` is not what it should be. */
+/** Reads the policy from its ConfigMap, as the API server gives it. Never throws, even if `data` is malformed. */
 export function parsePolicyConfigMap(configMap: {
   readonly data?: Readonly<Record<string, unknown>> | null | undefined;
 }): PolicyResult {
@@ -73,8 +75,8 @@ export function parsePolicyConfigMap(configMap: {
 }
 
 /**
- * The policy of a cluster that has no ConfigMap, or that differs from it in a few places.
- * @throws {TypeError} when the overrides are no valid policy: they are the caller's own text, not a user's
+ * The default policy, with the given overrides.
+ * @throws {TypeError} when the overrides are no valid policy: they come from code, not from a user
  */
 export function defaultPolicy(overrides: Omit<PacingPolicyInput, "apiVersion" | "kind"> = {}): PacingPolicy {
   const result = validate({ ...overrides, ...HEADER }, () => undefined);
@@ -114,7 +116,7 @@ function failure(errors: readonly PolicyError[]): PolicyResult {
   return { ok: false, errors: [...errors.slice(0, MAX_ERRORS), policyError([], `has ${more} more errors`, undefined)] };
 }
 
-/** From top to bottom; those without a place keep their order, in front. */
+/** Sorts errors from top to bottom. Those without a place come first, in their order. */
 function inReadingOrder(errors: readonly PolicyError[]): readonly PolicyError[] {
   return errors.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
 }

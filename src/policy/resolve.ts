@@ -1,4 +1,6 @@
-/** What a policy says about one object: which class a node is of, whether labels are selected. Pure, so it can be memoized. */
+/**
+ * Applies a policy to one object: the class of a node, and whether labels are selected. Pure, so it can be memoized.
+ */
 import { deepFreeze } from "./frozen.ts";
 import type { LabelRequirement, LabelSelector } from "./label-selector.ts";
 import { DEFAULT_NODE_CLASS_NAME, NodeClass } from "./node-class.ts";
@@ -6,7 +8,7 @@ import type { PacingPolicy } from "./schema.ts";
 
 type Labels = Readonly<Record<string, string>>;
 
-/** The class of the nodes that no class of the policy matches: every figure at its default. */
+/** The class of nodes that match no class of the policy: every figure has its default. */
 export const defaultNodeClass: NodeClass = deepFreeze(NodeClass.parse({ name: DEFAULT_NODE_CLASS_NAME }));
 
 /** The class of a node with these labels: the first that matches, or else {@link defaultNodeClass}. */
@@ -15,7 +17,7 @@ export function nodeClassFor(policy: PacingPolicy, labels: Labels): NodeClass {
   return matching ?? defaultNodeClass;
 }
 
-/** Whether labels are selected; no selector, or one without requirements, selects everything. */
+/** True if the selector selects the labels. No selector, or one without requirements, selects everything. */
 export function matchesSelector(selector: LabelSelector | undefined, labels: Labels): boolean {
   const { matchLabels = {}, matchExpressions = [] } = selector ?? {};
   return (
@@ -24,7 +26,7 @@ export function matchesSelector(selector: LabelSelector | undefined, labels: Lab
   );
 }
 
-/** The label's own value; labels are data, so `constructor` and the like must not reach the prototype. */
+/** The label's own value. Labels are data, so a key such as `constructor` must not reach the prototype. */
 function labelOf(labels: Labels, key: string): string | undefined {
   return Object.hasOwn(labels, key) ? labels[key] : undefined;
 }

@@ -1,6 +1,6 @@
 /**
  * The policy of Paceline: one schema gives the type, the defaults, the validator and the reference in docs/policy.md.
- * Units are in the names; every default says why it is what it is.
+ * Units are in the names; every default gives its reason.
  */
 import * as z from "zod";
 import type { DeepReadonly } from "./frozen.ts";
@@ -12,16 +12,18 @@ import { Telemetry } from "./telemetry.ts";
 export const POLICY_API_VERSION = "paceline.dev/v1alpha1";
 export const POLICY_KIND = "PacingPolicy";
 
-/** Exempt whatever the policy says: what a node needs to live runs here. */
+/** Namespaces that are always exempt, whatever the policy says: nodes need their pods to work. */
 export const ALWAYS_EXEMPT_NAMESPACES: readonly string[] = ["kube-system"];
 
-/** Exempt whatever the policy says: Kubernetes' own classes for what a node and a cluster need to live. */
+/** Classes that are always exempt, whatever the policy says: Kubernetes' own for pods that nodes and clusters need. */
 export const ALWAYS_EXEMPT_PRIORITY_CLASSES: readonly string[] = ["system-node-critical", "system-cluster-critical"];
 
-/** Priority of system-cluster-critical, the lower of Kubernetes' two system classes; users' classes end at 1,000,000,000. */
+/**
+ * Priority of system-cluster-critical, the lower of Kubernetes' system classes; users' classes end at 1,000,000,000.
+ */
 const SYSTEM_PRIORITY = 2_000_000_000;
 
-/** The list with those that nobody can leave out. */
+/** The given list and the entries that a policy cannot leave out. */
 const including = (always: readonly string[]) => (given: string[]) => [...new Set([...always, ...given])];
 
 const Name = z.string().min(1).max(253);
@@ -39,7 +41,7 @@ const Startup = section({
     .max(3600)
     .default(300)
     .describe(
-      "After this long in startup a pod is stuck and gives its slot back, so that one broken pod blocks nobody.",
+      "After this long in startup a pod is stuck and gives its slot back, so that one broken pod blocks no other.",
     ),
 });
 
@@ -70,7 +72,7 @@ const Fence = section({
     .max(60)
     .default(15)
     .describe(
-      "A pod that was released, by whichever lever, and is not bound by then gives its slot back; binding took 0.3 s (measured), and the scheduler's longest back-off is 10 s.",
+      "A released pod that is not bound by then gives its slot back, whichever lever released it; binding took 0.3 s (measured), and the scheduler's longest back-off is 10 s.",
     ),
 });
 
@@ -87,7 +89,7 @@ const Extender = section({
     .boolean()
     .default(false)
     .describe(
-      "Answer filter and prioritize with pacing; off by default, since only who owns the kube-scheduler can configure it.",
+      "Answer filter and prioritize with pacing; off by default, because only the owner of the kube-scheduler can configure it.",
     ),
   startupWeight: scoreWeight("pods in startup"),
   awaitWeight: scoreWeight("disk await"),
@@ -97,7 +99,7 @@ const Extender = section({
     .max(300)
     .default(15)
     .describe(
-      "An offer to the scheduler counts as a held slot this long, or until the pod is seen bound; above the scheduler's longest back-off of 10 s.",
+      "An offer to the scheduler counts as a slot in use this long, or until the pod is seen bound; above the scheduler's longest back-off of 10 s.",
     ),
 });
 
@@ -161,7 +163,7 @@ export const PacingPolicy = section({
     .describe("No pod is held longer; the cap stays below the 600 s of a Deployment's progressDeadlineSeconds."),
   startup: Startup.prefault({}).describe("When a pod counts as started, and when as stuck."),
   nodeClasses: NodeClasses.default([]).describe(
-    "What nodes can carry; the first class whose selector matches a node's labels counts, and nodes that match none get the defaults (class `default`).",
+    "What nodes can carry. The first class whose selector matches a node's labels counts; nodes that match none get the defaults (class `default`).",
   ),
   gate: Gate.prefault({}).describe("Holds pods that are created for young or hot nodes."),
   fence: Fence.prefault({}).describe("Paces pods that were pending before the node existed."),
@@ -170,6 +172,6 @@ export const PacingPolicy = section({
   telemetry: Telemetry.prefault({}).describe("Where the figures of a node's disk and CPU come from."),
 });
 export type PacingPolicy = DeepReadonly<z.output<typeof PacingPolicy>>;
-/** A policy as a person writes it: everything but apiVersion and kind may be left out. */
+/** A policy as users write it: only apiVersion and kind are required. */
 export type PacingPolicyInput = DeepReadonly<z.input<typeof PacingPolicy>>;
 export type { NodeClass } from "./node-class.ts";

@@ -1,18 +1,18 @@
-/** The building blocks of the policy's schema: strict objects that can say what a misspelt key was meant to be. */
+/** Building blocks of the policy's schema: strict objects that suggest the right key for a misspelt one. */
 import { distance } from "fastest-levenshtein";
 import * as z from "zod";
 
-/** A key at most this many edits away is offered as the one that was meant (assumed: two slips of typing, one in a short key). */
+/** A key at most this many edits away is suggested. Assumed: two typing mistakes, one in a short key. */
 const MAX_EDITS = 2;
 
-/** The key that was probably meant, if one is near; case is no difference. */
+/** The key that was probably meant, if there is one; ignores case. */
 function meantKey(unknown: string, known: readonly string[]): string | undefined {
   const edits = (key: string) => distance(unknown.toLowerCase(), key.toLowerCase());
   const [nearest] = known.toSorted((a, b) => edits(a) - edits(b));
   return nearest !== undefined && edits(nearest) <= Math.min(MAX_EDITS, unknown.length / 3) ? nearest : undefined;
 }
 
-/** One line for each unknown key, in their order; parse.ts makes one error of each line. */
+/** One line for each unknown key, in order. parse.ts makes one error of each line. */
 function unknownKeysMessage(unknown: readonly string[], known: readonly string[]): string {
   const line = (key: string) => {
     const meant = meantKey(key, known);
@@ -31,7 +31,7 @@ export function section<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
   });
 }
 
-/** For superRefine: run the rule although other errors were found, so that all are reported at once. */
+/** For superRefine: runs the rule even after other errors, so that all are reported at once. */
 export const evenWithErrors = { when: () => true } as const;
 
 /** The value as an object whose fields may be anything, for rules that run {@link evenWithErrors}. */

@@ -1,4 +1,4 @@
-/** Where figures of disk and CPU come from. One source per policy; all have the same notion of stale and absent. */
+/** The source of disk and CPU figures. A policy has one source; `stale` and `absent` mean the same for all. */
 import * as z from "zod";
 import type { DeepReadonly } from "./frozen.ts";
 import { LabelSelector, selectsEverything } from "./label-selector.ts";
@@ -19,7 +19,7 @@ const NamePattern = z
   });
 
 const Device = NamePattern.exactOptional().describe(
-  "Regular expression that the whole name of the image file system's device matches, such as nvme1n1; without it the device is found, or else the busiest counts.",
+  "Regular expression for the whole name of the image file system's device, such as nvme1n1; without it Paceline finds the device, or takes the busiest.",
 );
 
 const Tls = section({
@@ -39,9 +39,9 @@ function checkKeyPair(tls: unknown, context: z.RefinementCtx) {
 
 const tls = () => Tls.exactOptional().describe("How to speak TLS with the source.");
 const bearerTokenFile = () =>
-  File.exactOptional().describe("File that holds a bearer token; read anew for each round, so tokens can rotate.");
+  File.exactOptional().describe("File that holds a bearer token; read again in each round, so tokens can rotate.");
 
-/** How often a source is asked; figures of a start last seconds, so minutes would be too late. */
+/** Time between two rounds. A start takes seconds, so minutes would be too late. */
 const intervalMs = (defaultMs: number, why: string) =>
   z.int().min(250).max(60_000).default(defaultMs).describe(`Time between two rounds in ms; ${why}.`);
 
@@ -51,9 +51,9 @@ const timeoutMs = (defaultMs: number) =>
     .min(50)
     .max(30_000)
     .default(defaultMs)
-    .describe("Time after which a request is given up, in ms; at most intervalMs.");
+    .describe("Time after which Paceline gives a request up, in ms; at most intervalMs.");
 
-/** When a sample stops being fresh; what is usual depends on how often the source itself looks. */
+/** When a sample is no longer fresh. The defaults depend on how often the source itself reads. */
 function ageLimits(staleSeconds: number, absentSeconds: number, why: string) {
   return {
     staleSeconds: z
@@ -160,7 +160,7 @@ const Prometheus = section({
     .regex(/^[A-Za-z_]\w*$/, "is not a label name of Prometheus; use letters, digits and '_'")
     .default("instance")
     .describe(
-      "Label of the series that tells the node; its value is the node's name, or its InternalIP with or without a port.",
+      "Label of the series that names the node; its value is the node's name, or its InternalIP with or without a port.",
     ),
   selector: z
     .string()
@@ -201,7 +201,7 @@ const Kubelet = section({
 });
 
 const None = section({
-  source: z.literal("none").describe("No telemetry: image bytes, start latency and failed starts carry the loop."),
+  source: z.literal("none").describe("No telemetry: Paceline decides by image bytes, start latency and failed starts."),
   ...ageLimits(5, 30, "of no effect with this source"),
 });
 

@@ -1,4 +1,4 @@
-/** Carries one decision to the API server and brings back what the object is now, as facts. */
+/** Writes one decision to the API server and returns the facts of the object as it is now. */
 import type { NodeFacts, PodFacts } from "../core/facts.ts";
 import type { FenceAction, Release } from "../core/verdict.ts";
 import type { ApiClient } from "../kube/client/api-client.ts";
@@ -8,21 +8,21 @@ import type { ShapeInterner } from "../kube/parse/shape-interner.ts";
 import { adoptFence, annotateHold, liftFence, releasePod } from "../kube/write/writes.ts";
 import type { HoldNow, Write } from "../kube/write/writes.ts";
 
-/** What came of it; `facts` are those of the object as it is now. */
+/** The result; `facts` are those of the object as it is now. */
 export type Outcome<Facts> =
   | { readonly kind: "changed"; readonly facts: Facts }
   | { readonly kind: "unchanged"; readonly facts: Facts }
   | { readonly kind: "gone" }
   | { readonly kind: "conflict" };
 
-/** Every method may reject; then nothing is known, and it is tried again later. */
+/** Every method may reject. Then nothing is known, and the loop tries again later. */
 export interface Apply {
   release(release: Release, nowMs: number): Promise<Outcome<PodFacts>>;
   annotateHold(pod: PodFacts, hold: HoldNow): Promise<Outcome<PodFacts>>;
   fence(action: FenceAction): Promise<Outcome<NodeFacts>>;
 }
 
-/** Applies to a real cluster. */
+/** Writes to a real cluster. */
 export function createApply(client: ApiClient, interner: ShapeInterner): Apply {
   const asPod = (raw: KubeObject) => podFacts(raw, interner);
   const asNode = (raw: KubeObject) => nodeFacts(raw, interner);

@@ -1,30 +1,30 @@
-/** Decides which held pods are told anew why they wait: in their annotation, and once per reason in an Event. */
+/** Decides which held pods get a new note why they wait: in their annotation, and once for each reason in an Event. */
 import type { HoldReason } from "../api/reasons.ts";
 import type { PodUID } from "../core/ids.ts";
 import { heldSinceMs } from "../core/state/held-since.ts";
 import type { Held } from "../core/verdict.ts";
 
-/** A pod that is let go within this time is not told why it waited. Assumed: people look after seconds, not before. */
+/** A pod that is released within this time, in ms, gets no note. Assumed: people look after seconds, not before. */
 const FIRST_NOTE_MS = 1_000;
 
-/** Reasons may change with every start on the node; nobody reads faster than this. Assumed. */
+/** Shortest time between two notes for a pod, ms. Reasons may change with every start; people read slower. Assumed. */
 const RENOTE_MS = 5_000;
 
-/** Notes that may begin per second, so that 5,000 held pods cost the API server no more than a few would. Assumed. */
+/** Notes that may begin per second, so that 5,000 held pods cost the API server no more than a few. Assumed. */
 const NOTES_PER_SECOND = 20;
 
-/** A pod that is to be told. */
+/** A note for one pod. */
 export interface Note {
   readonly held: Held;
-  /** The annotation says something else. */
+  /** The annotation has another content. */
   readonly annotate: boolean;
-  /** It was not announced with this reason before. */
+  /** The pod has had no Event with this reason yet. */
   readonly announce: boolean;
 }
 
 export interface DueNotes {
   readonly notes: readonly Note[];
-  /** When the next ones fall due if nothing else changes; undefined: never. */
+  /** When the next notes are due if nothing else changes; undefined: never. */
   readonly wakeAtMs: number | undefined;
 }
 
@@ -38,7 +38,7 @@ export class HoldNotes {
   #tokens = NOTES_PER_SECOND;
   #refilledMs: number | undefined;
 
-  /** The notes due now, which count as taken. Forgets pods that are not held any more. */
+  /** Takes the notes that are due now. Forgets pods that are no longer held. */
   due(held: readonly Held[], nowMs: number): DueNotes {
     this.#refill(nowMs);
     const told = new Map<PodUID, Told>();

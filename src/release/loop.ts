@@ -1,7 +1,7 @@
 /**
- * The leader's loop, the only one that spends slots: the pacer's facts are gathered by the reflectors as they come, the
- * pacer plans, this applies. Whatever it does not manage shows up in the next plan again; it keeps no state of its own
- * that a restart could lose.
+ * The leader's loop, the only one that assigns slots. The reflectors gather facts for the pacer as they come, the pacer
+ * plans, and this loop applies the plan. What it does not manage is in the next plan again. It has no state that a
+ * restart could lose.
  */
 import { ApiError } from "../kube/client/api-error.ts";
 import type { Clock } from "../kube/clock.ts";
@@ -18,10 +18,10 @@ import { Retries } from "./retries.ts";
 import { holdWork, startable } from "./work.ts";
 import type { Work } from "./work.ts";
 
-/** For metrics and logs; called synchronously, must not throw. */
+/** For metrics and logs. Called synchronously; must not throw. */
 export interface ReleaseHooks {
   onPlan?(plan: Plan, durationMs: number): void;
-  /** `heldMs`: how long it had been held, undefined for a pod that never had the gate. */
+  /** `heldMs`: how long the pod had been held; undefined for a pod that never had the gate. */
   onReleased?(release: Release, heldMs: number | undefined): void;
   onFence?(action: FenceAction): void;
   onWriteFailed?(kind: Work["kind"], error: unknown): void;
@@ -30,7 +30,7 @@ export interface ReleaseHooks {
 export interface ReleaseLoopOptions {
   readonly pacer: Pick<Pacer, "plan" | "keptOut" | "upsertPod" | "deletePod" | "upsertNode">;
   readonly apply: Apply;
-  /** This replica leads, and has seen the whole cluster. Asked before every plan and every single write. */
+  /** True if this replica leads and has seen the whole cluster. Asked before every plan and every write. */
   readonly mayAct: () => boolean;
   readonly clock: Clock;
   /** 0 to 1, for jitter. */
@@ -41,35 +41,38 @@ export interface ReleaseLoopOptions {
 }
 
 export interface ReleaseLoop {
-  /** Something has changed: facts, policy, leadership. Cheap; call it as often as you like. */
+  /** Call it when facts, policy or leadership have changed. It is cheap. */
   poke(): void;
-  /** Writes on their way. */
+  /** Number of writes on their way. */
   readonly inFlight: number;
-  /** Begins nothing any more; resolves when the last write has ended. */
+  /** Begins no more writes; resolves when the last one has ended. */
   stop(): Promise<void>;
 }
 
-/** Events that come within this time make one plan. A watch delivers the parts of one change within about 1 ms. */
+/** Events within this time, in ms, make one plan. A watch delivers the parts of one change within about 1 ms. */
 const COALESCE_MS = 2;
 
-/** A plan that takes long is made less often: at most a fifth of the time goes into planning … */
+/** Rest after a plan, as a multiple of its duration: at most a fifth of the time is spent planning … */
 const REST_PER_PLAN = 4;
-/** … but a free slot waits no longer than this for the next plan (budget: 100 ms from slot to release), or as long as one takes. */
+/**
+ * … but the rest is at most this long, in ms, or as long as a plan takes: a free slot waits for the next plan (budget:
+ * 100 ms from slot to release).
+ */
 const LONGEST_REST_MS = 40;
 
-/** Looks again at the latest after this, ms: should an event ever be missed, the loop is late, not stuck. */
+/** Longest time between two plans, ms. If an event were missed, the loop would be late, not stuck. */
 const RECHECK_MS = 5_000;
 
-/** How often pods that a fence keeps out are told of it, ms: people do not look more often. Assumed. */
+/** Time between two notes to pods that a fence keeps out, ms: people do not look more often. Assumed. */
 const FENCE_NOTES_EVERY_MS = 1_000;
 
 /** Writes at the same time. Assumed: 64 × 10 ms makes 6,400 releases/s, ten times what a scheduler binds. */
 const WRITES_IN_FLIGHT = 64;
 
-/** Of these, notes why pods wait: releases come first. */
+/** At most so many of these write notes: releases come first. */
 const NOTES_IN_FLIGHT = 8;
 
-/** Idle until the first poke. */
+/** Makes the loop. It is idle until the first poke. */
 export function createReleaseLoop(options: ReleaseLoopOptions): ReleaseLoop {
   return new Loop(options);
 }
@@ -82,7 +85,7 @@ class Loop implements ReleaseLoop {
   #notes = new HoldNotes();
   #fenceNotes = new HoldNotes();
   #fenceNotesAtMs = -Infinity;
-  /** What the last plan wants and nobody has begun; notes after everything else. */
+  /** Work of the last plan that has not begun; notes come last. */
   #queue: Work[] = [];
   #noteQueue: Work[] = [];
   #lastPlanTookMs = 0;
@@ -124,13 +127,13 @@ class Loop implements ReleaseLoop {
     return !this.#stopped && this.#options.mayAct();
   }
 
-  /** Gather has happened already; decide, then apply. A plan that throws is a bug, and must not be the last one. */
+  /** Facts are gathered already: decides, then applies. A plan that throws is a bug, but the loop must go on. */
   #planAndApply(): void {
     this.#cancelWake?.();
     const nowMs = this.#options.clock.now();
     if (!this.#mayAct()) {
       this.#drop();
-      this.#notes = new HoldNotes(); // the next time this replica leads, others will have told in between
+      this.#notes = new HoldNotes(); // until this replica leads again, other replicas write notes
       this.#fenceNotes = new HoldNotes();
       if (!this.#stopped) this.#wakeAt(nowMs + RECHECK_MS, nowMs);
       return;
@@ -158,7 +161,7 @@ class Loop implements ReleaseLoop {
     this.#pump();
   }
 
-  /** Emits the Events of notes; answers the writes that remain. */
+  /** Emits the Events of notes and returns the writes that remain. */
   #announced(notes: readonly Note[]): Work[] {
     for (const { held, announce } of notes) {
       if (announce) this.#emit(held.pod, "Held", "Hold", `${held.hold.reason}: ${held.hold.message}`);
@@ -166,7 +169,7 @@ class Loop implements ReleaseLoop {
     return notes.filter(({ annotate }) => annotate).map(({ held }) => holdWork(held));
   }
 
-  /** In an Event only: an annotation would make the scheduler look at these pods again, and nobody would take it off. */
+  /** In an Event only: an annotation would make the scheduler try these pods again, and nothing would remove it. */
   #tellKeptOut(nowMs: number): void {
     if (nowMs < this.#fenceNotesAtMs + FENCE_NOTES_EVERY_MS) return;
     this.#fenceNotesAtMs = nowMs;
@@ -183,7 +186,7 @@ class Loop implements ReleaseLoop {
     this.#noteQueue = [];
   }
 
-  /** Begins writes until enough are on their way; leadership is asked for before each. */
+  /** Begins writes until enough are on their way; checks leadership before each. */
   #pump(): void {
     while (this.#inFlight.size < WRITES_IN_FLIGHT) {
       const work =
@@ -219,7 +222,7 @@ class Loop implements ReleaseLoop {
     const { clock, hooks, log } = this.#options;
     try {
       const kind = await this.#send(work);
-      // Nothing to do, or somebody else was busy with it: the cache is behind, so do not ask again at once.
+      // Nothing to do, or another client is changing the object: the cache is behind, so do not try again at once.
       if (kind === "changed") this.#retries.succeeded(work.key);
       else this.#retries.failed(work.key, clock.now());
     } catch (error) {
@@ -274,7 +277,7 @@ class Loop implements ReleaseLoop {
     return outcome.kind;
   }
 
-  /** The answer of a write is newer than the cache: with it the next plan counts the slot at once. */
+  /** Passes on the answer of a write: it is newer than the cache, so the next plan counts the slot at once. */
   #learnPod(pod: PodFacts, outcome: Outcome<PodFacts>): void {
     const nowMs = this.#options.clock.now();
     if ("facts" in outcome) this.#options.pacer.upsertPod(outcome.facts, nowMs);

@@ -1,4 +1,4 @@
-/** Which writes wait after a failure, each for itself. */
+/** Remembers which writes wait after a failure. */
 import { backoffMs } from "../kube/client/backoff.ts";
 
 /** A refused write is tried again after 100 ms, doubled up to 10 s: a hold cap of 300 s still sees many attempts. */
@@ -27,12 +27,12 @@ export class Retries {
     return nowMs < (this.#waits.get(key)?.untilMs ?? -Infinity);
   }
 
-  /** Forgets what is not wanted any more. */
+  /** Forgets writes that are no longer wanted. */
   keepOnly(keys: ReadonlySet<string>): void {
     for (const key of this.#waits.keys()) if (!keys.has(key)) this.#waits.delete(key);
   }
 
-  /** When the next of the waits is over; undefined: nothing waits. */
+  /** When the next wait is over; undefined: none. */
   nextMs(nowMs: number): number | undefined {
     let next = Infinity;
     for (const { untilMs } of this.#waits.values()) if (untilMs > nowMs) next = Math.min(next, untilMs);

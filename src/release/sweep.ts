@@ -1,6 +1,6 @@
 /**
- * `paceline release`: takes gates and fences away without a leader, for the janitor, the uninstall hook and people.
- * It needs nothing but the API server, so that it works while every replica is dead.
+ * `paceline release`: removes gates and fences without a leader, for the janitor, the uninstall hook and people. It
+ * needs only the API server, so it works while every replica is dead.
  */
 import { GATE } from "../api/names.ts";
 import type { ApiClient } from "../kube/client/api-client.ts";
@@ -13,11 +13,11 @@ import type { NodeFacts, PodFacts } from "../core/facts.ts";
 import { heldSinceMs } from "../core/state/held-since.ts";
 import { SECOND_MS } from "../core/measures.ts";
 
-/** What to take away. */
+/** What to remove. */
 export interface SweepScope {
-  /** `all`: everything; `expired`: what is past its cap. */
+  /** `all`: everything; `expired`: only what is past its cap. */
   readonly which: "all" | "expired";
-  /** Only pods of this namespace; no fence then, since nodes belong to none. */
+  /** Only pods of this namespace, and no fence, because nodes have no namespace. */
   readonly namespace?: string | undefined;
   /** Only the fence of this node, and the pods that wait for it. */
   readonly node?: string | undefined;
@@ -34,7 +34,7 @@ export interface SweepPlan {
   readonly nodes: readonly NodeFacts[];
 }
 
-/** What became of one object: `released`, `gone`, `unchanged`, `conflict`, or `failed` with a message. */
+/** The result for one object: `released`, `gone`, `unchanged`, `conflict`, or `failed` with a message. */
 export interface SweepResult {
   readonly kind: "Pod" | "Node";
   readonly namespace?: string;
@@ -43,10 +43,10 @@ export interface SweepResult {
   readonly message?: string;
 }
 
-/** Writes under way at once. Assumed: a thousand pods in seconds, and no burden for an API server. */
+/** Writes at the same time. Assumed: a thousand pods in seconds, and no burden for an API server. */
 const PARALLEL = 16;
 
-/** Reads every gated pod and every fenced node that the scope covers, and that its cap or `all` names. */
+/** Reads every gated pod and every fenced node in the scope that is past its cap, or all of them with `all`. */
 export async function planSweep(
   client: ApiClient,
   scope: SweepScope,
@@ -81,7 +81,7 @@ function coversNode({ which, node }: SweepScope, { fenceSeconds }: SweepCaps, fa
   return which === "all" || nowMs >= (facts.fence.sinceMs ?? facts.createdAtMs) + fenceSeconds * SECOND_MS;
 }
 
-/** Of a long list only what is wanted is kept in memory. */
+/** Keeps only the wanted objects of a long list in memory. */
 async function listAll(
   client: ApiClient,
   path: string,
@@ -94,8 +94,8 @@ async function listAll(
 }
 
 /**
- * Carries the plan out: fences first, so that the pods find open nodes. Every write is conditional on the object being
- * the one that was seen; a leader that does the same at the same time does no harm. Never rejects for one object.
+ * Carries out the plan. Fences come first, so that pods find open nodes. Every write is conditional on the object being
+ * the one that was seen, so a leader may do the same at the same time. Never rejects because of one object.
  */
 export async function sweep(client: ApiClient, { pods, nodes }: SweepPlan, nowMs: number): Promise<SweepResult[]> {
   const lifted = await inParallel(nodes, (node) => liftOne(client, node));

@@ -1,4 +1,4 @@
-/** One write that the leader wants done, and what may be begun while others are still on their way. Pure. */
+/** The leader's writes, and which of them may begin while others are still on their way. Pure. */
 import type { NodeName } from "../core/ids.ts";
 import type { FenceAction, Held, Plan, Release } from "../core/verdict.ts";
 
@@ -15,8 +15,8 @@ export const fenceWork = (action: FenceAction): Work => ({ kind: "fence", key: `
 export const holdWork = (held: Held): Work => ({ kind: "hold", key: `pod ${held.pod.uid}`, held });
 
 /**
- * The plan's releases and fence actions that may begin now. A release whose write is on its way has not reached the
- * ledger, so its slot looks free to the plan: a node gets as many new ones as the plan has room for, less those on
+ * The plan's releases and fence actions that may begin now. A release whose write is on its way is not in the ledger
+ * yet, so its slot looks free to the plan. A node gets as many new releases as the plan has room for, less those on
  * their way to it.
  */
 export function startable(plan: Plan, inFlight: InFlight): readonly Work[] {

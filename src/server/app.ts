@@ -1,4 +1,4 @@
-/** The HTTP surface: webhooks, extender and operations on one port. Composes the edges, decides nothing, does not listen. */
+/** The HTTP server: webhooks, extender and operations on one port. It decides nothing and does not listen by itself. */
 import { setTimeout as delay } from "node:timers/promises";
 import { fastify, LogController, type FastifyError, type FastifyInstance, type FastifyServerOptions } from "fastify";
 import type { AppDependencies } from "./dependencies.ts";
@@ -8,12 +8,15 @@ import { schedulerRoutes } from "./scheduler.ts";
 import type { TlsMaterial } from "./tls.ts";
 import { webhookRoutes } from "./webhooks.ts";
 
-/** Largest request body, in bytes: above the API server's own limit for an object (about 1.5 MiB in etcd) with its envelope. */
+/**
+ * Largest request body, in bytes: more than the API server's limit for an object (about 1.5 MiB in etcd) and its
+ * envelope.
+ */
 export const BODY_LIMIT_BYTES = 4 * 1_048_576;
 
 /**
- * Idle connections stay open this long, in ms: longer than the 90 s after which Go's clients (API server, scheduler)
- * close theirs, so that it is never us who closes just as a request comes.
+ * Idle connections stay open this long, in ms. Go's clients (API server, scheduler) close theirs after 90 s, so the
+ * server never closes a connection just as a request comes.
  */
 const KEEP_ALIVE_MS = 120_000;
 
@@ -25,7 +28,7 @@ export function buildApp(dependencies: AppDependencies): FastifyInstance {
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT_BYTES,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    // A request that comes on an open connection during shutdown is answered, not refused.
+    // During shutdown, requests on open connections are answered, not refused.
     return503OnClosing: false,
     forceCloseConnections: "idle",
   };
@@ -54,7 +57,7 @@ export function buildApp(dependencies: AppDependencies): FastifyInstance {
 /** Between two looks at the number of connections, ms. */
 const LOOK_MS = 25;
 
-/** Resolves when nobody is connected, or after so many ms. */
+/** Resolves when no client is connected, or after `withinMs`. */
 export async function untilUnused(app: FastifyInstance, withinMs: number): Promise<void> {
   const connections = () =>
     new Promise<number>((resolve) => app.server.getConnections((error, count) => resolve(error ? 0 : count)));
@@ -62,14 +65,14 @@ export async function untilUnused(app: FastifyInstance, withinMs: number): Promi
 }
 
 /**
- * Requests under way get so long to end when the server closes, ms: more than the webhooks' time-out of 2 s, after which
- * nobody waits for an answer any more.
+ * Time that open requests get to end when the server closes, ms. It is longer than the webhooks' time-out of 2 s, after
+ * which no client waits for an answer.
  */
 const CLOSE_WITHIN_MS = 2_500;
 
 /**
- * Stops listening and closes what is idle; resolves when every connection is gone. A connection on which no request has
- * come yet does not count as idle to Node, and Go's clients keep such ones in reserve: they are cut after a while.
+ * Stops listening and closes idle connections; resolves when every connection is gone. To Node, a connection without
+ * any request is not idle, and Go's clients keep such connections in reserve. They are cut after `withinMs`.
  */
 export async function closeApp(app: FastifyInstance, withinMs = CLOSE_WITHIN_MS): Promise<void> {
   const cut = setTimeout(() => app.server.closeAllConnections(), withinMs);
@@ -77,11 +80,11 @@ export async function closeApp(app: FastifyInstance, withinMs = CLOSE_WITHIN_MS)
   clearTimeout(cut);
 }
 
-/** An app that speaks HTTPS with these certificates, or HTTP. No route depends on which, so one type covers both. */
+/** An app that speaks HTTPS with these certificates, or HTTP. No route depends on that, so one type covers both. */
 function newServer(options: FastifyServerOptions, tls: TlsMaterial | undefined): FastifyInstance {
   if (tls === undefined) return fastify(options);
-  // A client certificate is asked for, and checked by the routes that demand one: probes never have any.
+  // A client certificate is requested, and the routes that demand one check it: probes never have one.
   const https = { ...tls, requestCert: tls.ca !== undefined, rejectUnauthorized: false };
-  // Fastify's overloads do not tell that options for http are options for https as well.
+  // Fastify's overloads do not say that options for http are also options for https.
   return fastify({ ...options, https } as FastifyServerOptions);
 }

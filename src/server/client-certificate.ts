@@ -1,4 +1,4 @@
-/** Routes for holders of a client certificate only. Fails closed: who calls without one is refused with 403. */
+/** Routes that demand a client certificate. Fails closed: a call without one gets 403. */
 import { TLSSocket } from "node:tls";
 import type { FastifyInstance } from "fastify";
 

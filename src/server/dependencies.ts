@@ -1,4 +1,4 @@
-/** What the HTTP surface is built from. */
+/** The dependencies of the HTTP server. */
 import type { FastifyBaseLogger } from "fastify";
 import type { Pacer } from "../core/pacer.ts";
 import type { FormatHold, ToPodFacts } from "../webhooks/pods.ts";
@@ -18,10 +18,10 @@ export interface AppDependencies {
   readonly log: FastifyBaseLogger;
   /** Without it the server speaks plain HTTP (loopback, tests). */
   readonly tls?: TlsMaterial | undefined;
-  /** The webhooks' routes demand a client certificate too, not only the extender's. */
+  /** The webhooks' routes demand a client certificate, too, not only the extender's. */
   readonly webhookClients?: boolean | undefined;
-  /** What `/mutate/scheduler` gives to pods; without it there is no such route. */
+  /** The scheduler name that `/mutate/scheduler` gives to pods; without it there is no such route. */
   readonly secondScheduler?: Pick<SchedulerNameOptions, "schedulerName" | "isAlive"> | undefined;
-  /** Once true, every answer closes its connection, so that callers turn to another replica. */
+  /** While true, every answer closes its connection, so that callers use another replica. */
   readonly isLeaving?: (() => boolean) | undefined;
 }

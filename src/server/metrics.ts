@@ -21,7 +21,7 @@ const PLAN_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25
 /** Upper bounds in s: a round should stay within its interval, 1.5 s by default. */
 const ROUND_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 5, 10, 30];
 
-/** Makes all metrics. One call for each service: nothing is global. */
+/** Makes all metrics. Call it once for each service: nothing is global. */
 export function createMetrics() {
   const registry = new Registry();
   const registers = [registry];

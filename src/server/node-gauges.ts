@@ -1,8 +1,8 @@
-/** Gauges of the paced nodes and the held pods: set anew for each scrape, so that nodes that settle or go disappear. */
+/** Gauges of paced nodes and held pods. Each scrape sets them again, so that settled and deleted nodes disappear. */
 import { Gauge, type Registry } from "prom-client";
 import type { ClusterStatus, NodeStatus } from "../core/verdict.ts";
 
-/** One gauge: its name, its help and its value of a node; an unknown value is left out. */
+/** Each gauge: its name, its help and its value for a node. An unknown value is left out. */
 const perNode: readonly (readonly [name: string, help: string, value: (node: NodeStatus) => number | undefined])[] = [
   [
     "paceline_node_in_startup_pods",
@@ -68,7 +68,7 @@ export function nodeGauges(registers: Registry[]) {
   });
 
   return {
-    /** Sets all to what the status says. `agesMs` has the age of each node's latest figures. */
+    /** Sets all gauges from the status. `agesMs` has the age of each node's latest figures. */
     set(status: ClusterStatus, agesMs: ReadonlyMap<NodeStatus["name"], number>): void {
       for (const { gauge, value } of gauges) setPerNode(gauge, status.nodes, value);
       telemetryAge.reset();

@@ -13,7 +13,7 @@ export interface StatusAnswer extends ClusterStatus {
   readonly policyValid: boolean;
 }
 
-/** What `/status.json` says. */
+/** Makes the answer of `/status.json`. */
 export function statusAnswer({ pacer, state, now, version }: AppDependencies): StatusAnswer {
   const { synced } = state.replica();
   return { version, synced, leader: state.leader(), policyValid: state.policyValid(), ...pacer.status(now()) };
@@ -21,7 +21,7 @@ export function statusAnswer({ pacer, state, now, version }: AppDependencies): S
 
 const flag = (on: boolean) => (on ? 1 : 0);
 
-/** Sets the gauges; counters and histograms count by themselves. */
+/** Sets the gauges. Counters and histograms are up to date already. */
 function refreshGauges({ pacer, state, now, metrics }: AppDependencies): void {
   const nowMs = now();
   const { alive, leading } = state.leader();

@@ -1,8 +1,10 @@
-/** The status page: fixed files, read once; it asks `/status.json` by itself. Relative links, so that it works behind a proxy. */
+/**
+ * The status page: fixed files, read once. The page loads `status.json` by a relative link, so it works behind a proxy.
+ */
 import { readFileSync } from "node:fs";
 import type { FastifyInstance } from "fastify";
 
-/** The page may load its own files and nothing else, and may stand in nobody's frame. */
+/** The page may load only its own files, and no other page may frame it. */
 const CONTENT_SECURITY_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; " +
   "form-action 'none'; frame-ancestors 'none'";

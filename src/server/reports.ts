@@ -1,4 +1,4 @@
-/** What the handlers report, as metrics and log lines: one line at info for each hold, all else at debug. */
+/** Turns reports of the handlers into metrics and log lines: one line at info for each hold, all others at debug. */
 import type { FastifyBaseLogger } from "fastify";
 import type { NodeAdmissionReport } from "../webhooks/nodes.ts";
 import type { PodAdmissionReport } from "../webhooks/pods.ts";
@@ -21,7 +21,7 @@ export interface Reporters {
   readonly prioritize: (report: { readonly error: unknown }) => void;
 }
 
-/** Makes the sinks of every handler's reports. */
+/** Makes the reporters of all handlers. */
 export function reporters(metrics: Metrics, log: FastifyBaseLogger): Reporters {
   const failed = (handler: Handler, error: unknown) => {
     metrics.handlerFailures.inc({ handler });
@@ -78,7 +78,7 @@ export function reporters(metrics: Metrics, log: FastifyBaseLogger): Reporters {
   };
 }
 
-/** What limits have moved, and why: a line and a count for each. */
+/** Logs and counts each move of a limit, with its reason. */
 export function reportLimitMoves(moves: readonly LimitMove[], metrics: Metrics, log: FastifyBaseLogger): void {
   for (const move of moves) {
     countLimitMove(metrics, move);

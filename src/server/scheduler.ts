@@ -1,6 +1,6 @@
 /**
- * Routes of the scheduler extender. They fail open: with `ignorable: true` kube-scheduler goes on after an error status.
- * Filter spends slots by offering, so with TLS and a client CA it is for holders of a client certificate only.
+ * Routes of the scheduler extender. They fail open: with `ignorable: true` kube-scheduler goes on after an error
+ * status. Filter uses slots by offering them, so with TLS and a client CA it demands a client certificate.
  */
 import type { FastifyInstance } from "fastify";
 import { parseExtenderArgs } from "../api/extender.ts";

@@ -1,19 +1,19 @@
-/** What the HTTP surface shows of the service besides the pacer's own status. The composition root provides it. */
+/** The state of the service that the HTTP server shows, besides the pacer's own status. service.ts provides it. */
 import type { NodeName } from "../core/ids.ts";
 import type { ReplicaState } from "../core/verdict.ts";
 import type { PacingPolicy } from "../policy/schema.ts";
 
-/** Who leads. */
+/** The leader. */
 export interface LeaderState {
-  /** Identity in the Lease; undefined while nobody has ever led. */
+  /** Identity in the Lease; undefined if no replica has ever led. */
   readonly holder: string | undefined;
-  /** The Lease is fresh: what is held will be released. */
+  /** The Lease is fresh: held pods will be released. */
   readonly alive: boolean;
   /** This replica is the leader. */
   readonly leading: boolean;
 }
 
-/** Asked anew for every request; answers from memory. */
+/** Asked for every request; answers from memory. */
 export interface ServiceState {
   replica(): ReplicaState;
   leader(): LeaderState;
@@ -25,16 +25,16 @@ export interface ServiceState {
   watchAgesMs(nowMs: number): Readonly<Record<string, number>>;
   /** Age of the latest figures of each node that has given some, in ms. */
   telemetryAgesMs(nowMs: number): ReadonlyMap<NodeName, number>;
-  /** Events that were given up since the start. */
+  /** Events that were dropped since the start. */
   eventsDropped(): number;
   /**
-   * When the certificate that the server shows ends, epoch ms; undefined while that is its stopgap, which nobody trusts.
-   * Absent where it shows none.
+   * When the certificate that the server shows ends, epoch ms. Undefined while it is the temporary one, which no client
+   * trusts. Absent if the server shows none.
    */
   certificateEndMs?(): number | undefined;
 }
 
-/** What keeps the service from being ready, in words; empty when it is. */
+/** The reasons why the service is not ready, in words; empty when it is ready. */
 export function missingForReady(state: ServiceState, nowMs: number): readonly string[] {
   return [
     ...(state.replica().synced ? [] : ["the cluster has not been listed in full yet"]),
@@ -43,7 +43,7 @@ export function missingForReady(state: ServiceState, nowMs: number): readonly st
   ];
 }
 
-/** A replica that nobody can call is no use to the Service, however well it knows the cluster. */
+/** A replica without a valid certificate cannot be called, so it is not ready. */
 function certificateTrouble(state: ServiceState, nowMs: number): readonly string[] {
   if (state.certificateEndMs === undefined) return [];
   const endMs = state.certificateEndMs();

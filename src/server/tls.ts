@@ -1,4 +1,4 @@
-/** Certificates from files, taken up anew when the files change, without a restart and without a lost connection. */
+/** Certificates from files. Changed files are used without a restart and without a lost connection. */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createSecureContext, type SecureContextOptions, type Server } from "node:tls";
@@ -21,8 +21,8 @@ export interface TlsMaterial {
 }
 
 /**
- * How often the files are read, in ms. Reading beats watching here: Kubernetes swaps mounted Secrets by symbolic links,
- * which file watches miss. Certificates are renewed days before they expire, so seconds do not matter.
+ * Time between two readings of the files, in ms. They are not watched, because Kubernetes swaps mounted Secrets with
+ * symbolic links, which file watches miss. Certificates are renewed days before they expire, so seconds do not matter.
  */
 export const RELOAD_INTERVAL_MS = 10_000;
 
@@ -34,7 +34,7 @@ async function readPem(file: string, option: string): Promise<string> {
   }
 }
 
-/** Reads the files and checks that they belong together. Throws an error that names the file. */
+/** Reads the files and checks that they match. @throws an error that names the file */
 export async function readTls({ certFile, keyFile, clientCaFile }: TlsFiles): Promise<TlsMaterial> {
   const [cert, key, ca] = await Promise.all([
     readPem(certFile, "--cert-file"),
@@ -50,7 +50,7 @@ export async function readTls({ certFile, keyFile, clientCaFile }: TlsFiles): Pr
   return material;
 }
 
-/** Throws unless all is readable PEM and the key is the certificate's. Node.js itself does not mind a wrong key. */
+/** @throws unless all is readable PEM and the key matches the certificate. Node.js itself accepts a wrong key. */
 function checkPair(material: TlsMaterial): void {
   createSecureContext(material);
   if (!new X509Certificate(material.cert).checkPrivateKey(createPrivateKey(material.key))) {
@@ -60,7 +60,7 @@ function checkPair(material: TlsMaterial): void {
 
 export interface RereadOptions<T> {
   readonly read: () => Promise<T>;
-  /** What is in use. */
+  /** The value in use. */
   readonly current: T;
   readonly isSame: (a: T, b: T) => boolean;
   readonly onChange: (next: T) => void;
@@ -70,8 +70,9 @@ export interface RereadOptions<T> {
 }
 
 /**
- * Reads again and again, and tells of changes. While reading fails (files that do not match yet, halfway through a
- * renewal), what is in use stays. Returns what ends it.
+ * Reads every `intervalMs` and reports changes. While reading fails (for example when files do not match yet, halfway
+ * through a renewal), the present value stays in use.
+ * @returns a function that ends it
  */
 export function reread<T>({ read, current, isSame, onChange, log, intervalMs }: RereadOptions<T>): () => void {
   let inUse = current;
@@ -89,18 +90,18 @@ export function reread<T>({ read, current, isSame, onChange, log, intervalMs }: 
   return () => clearInterval(timer);
 }
 
-/** Whether two readings are the same. */
+/** True if two readings are the same. */
 const isSame = (a: TlsMaterial, b: TlsMaterial) => a.cert === b.cert && a.key === b.key && a.ca === b.ca;
 
 export interface TlsReloadOptions extends Pick<RereadOptions<TlsMaterial>, "current" | "log" | "intervalMs"> {
   readonly files: TlsFiles;
   /** The running server. */
   readonly server: Pick<Server, "setSecureContext">;
-  /** Called with everything that is taken up. */
+  /** Called with each new material in use. */
   readonly onTaken?: (material: TlsMaterial) => void;
 }
 
-/** Keeps a server's certificates equal to the files. Returns what ends it. */
+/** Keeps a server's certificates equal to the files. @returns a function that ends it */
 export function reloadTls({ files, server, onTaken, ...options }: TlsReloadOptions): () => void {
   const onChange = (next: TlsMaterial) => {
     server.setSecureContext(next satisfies SecureContextOptions);

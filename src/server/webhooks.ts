@@ -1,6 +1,6 @@
 /**
  * Routes of the admission webhooks. They fail open: an error status makes the API server go on (failurePolicy Ignore).
- * Anybody may ask, unless the API server has been given a client certificate and the service told to demand it.
+ * Every client may call them, unless the service demands the API server's client certificate.
  */
 import type { FastifyInstance } from "fastify";
 import {
@@ -21,7 +21,7 @@ import type { Reporters } from "./reports.ts";
 
 type Admit = (request: AdmissionRequest) => AdmissionResponse;
 
-/** Adds `/mutate/pods`, `/mutate/nodes`, `/validate/policy` and, where it is asked for, `/mutate/scheduler`. */
+/** Adds `/mutate/pods`, `/mutate/nodes`, `/validate/policy` and, if configured, `/mutate/scheduler`. */
 export function webhookRoutes(app: FastifyInstance, dependencies: AppDependencies, reports: Reporters): void {
   app.register((scope, _options, done) => {
     if (dependencies.webhookClients) demandClientCertificate(scope);

@@ -1,4 +1,4 @@
-/** Follows the pods and nodes of the cluster and tells the pacer of every change. */
+/** Follows the pods and nodes of the cluster and reports every change to the pacer. */
 import { LIVE_PODS } from "../kube/client/live-pods.ts";
 import type { ApiClient } from "../kube/client/api-client.ts";
 import type { Clock } from "../kube/clock.ts";
@@ -17,12 +17,12 @@ export interface ClusterFeedOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
-  /** After every change. */
+  /** Called after every change. */
   readonly onChange: () => void;
 }
 
 export interface ClusterFeed {
-  /** Both have been listed in full. */
+  /** True once pods and nodes have been listed in full. */
   readonly isSynced: boolean;
   readonly synced: Promise<void>;
   /** InternalIP of every node, for telemetry. */

@@ -18,12 +18,12 @@ export interface ExporterEndpointsOptions {
 }
 
 export interface ExporterEndpoints {
-  /** Where the node's exporter is; undefined while it has no ready one. */
+  /** Address of the node's exporter; undefined while it has no ready one. */
   addressOf(node: NodeName): string | undefined;
   stop(): Promise<void>;
 }
 
-/** Starts following; a cluster that does not let us read EndpointSlices is told in the log, and asked again. */
+/** Starts to follow them. If the cluster does not let us read EndpointSlices, it logs that and tries again. */
 export function followExporterEndpoints(
   address: EndpointsAddress,
   options: ExporterEndpointsOptions,
@@ -42,7 +42,7 @@ export function followExporterEndpoints(
   return { addressOf: (node) => addresses.get(node), stop: () => reflector.stop() };
 }
 
-/** The selector of the slices in the API server's own syntax. */
+/** The selector of the slices in the API server's syntax. */
 export function sliceSelector({ service, labelSelector }: EndpointsAddress): string {
   if (service !== undefined) return `kubernetes.io/service-name=${service}`;
   const { matchLabels = {}, matchExpressions = [] } = labelSelector ?? ({} satisfies LabelSelector);

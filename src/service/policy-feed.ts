@@ -12,20 +12,20 @@ import type { PacingPolicy } from "../policy/schema.ts";
 import { UsageError } from "../api/usage-error.ts";
 
 export interface PolicyFeed {
-  /** Undefined until a good one has been read. */
+  /** Undefined until a valid policy has been read. */
   readonly current: PacingPolicy | undefined;
   /** False while the cluster's policy has errors. */
   readonly isValid: boolean;
-  /** It has been looked for: from now on `current` undefined means that there is no good one. */
+  /** True once the ConfigMap has been read: from now on, undefined `current` means that there is no valid policy. */
   readonly isRead: boolean;
   /** When the API server was last heard, epoch ms; undefined with a file. */
   readonly lastContactMs: number | undefined;
-  /** Resolves when a good one has been read for the first time. */
+  /** Resolves when a valid policy has been read for the first time. */
   readonly loaded: Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Called with every good policy, the first included. */
+/** Called with every valid policy, the first included. */
 export type OnPolicy = (policy: PacingPolicy) => void;
 
 const listed = (errors: readonly PolicyError[]) => errors.map(({ message }) => `- ${message}`).join("\n");

@@ -1,6 +1,6 @@
 /**
- * The composition root of `paceline serve`: one pacer, fed by reflectors, policy and telemetry, asked by webhooks and
- * extender, acted for by the release loop while this replica leads.
+ * Puts `paceline serve` together. There is one pacer. Reflectors, policy and telemetry feed it, webhooks and extender
+ * ask it, and the release loop carries out its plans while this replica leads.
  */
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
 import { LEADER_LEASE } from "../api/names.ts";
@@ -40,18 +40,18 @@ export interface ServiceOptions {
   readonly tlsFiles?: TlsFiles | undefined;
   /** Instead of files: certificates that the service makes, keeps in a Secret and rotates. */
   readonly certificates?: AutomaticCertificates | undefined;
-  /** The webhooks' routes demand a client certificate too (needs a client CA). */
+  /** The webhooks' routes demand a client certificate, too (needs a client CA). */
   readonly webhookClients?: boolean | undefined;
-  /** What `/mutate/scheduler` gives to pods, while the Lease of that scheduler in our namespace is renewed. */
+  /** Scheduler name that `/mutate/scheduler` gives to pods while that scheduler renews its Lease in our namespace. */
   readonly secondScheduler?: { readonly name: string; readonly lease: string } | undefined;
-  /** Read once, instead of following the ConfigMap. */
+  /** A policy file that is read once, instead of following the ConfigMap. */
   readonly policyFile?: string | undefined;
   /** Unique among the replicas. */
   readonly identity: string;
   readonly log: FastifyBaseLogger;
   /** Default: client-go's. */
   readonly leaseTimes?: LeaseTimes | undefined;
-  /** Never leads: answers only. */
+  /** The replica never leads and only answers. */
   readonly followOnly?: boolean | undefined;
 }
 
@@ -66,15 +66,15 @@ export interface Service {
   /** This replica leads now. */
   readonly isLeader: boolean;
   /**
-   * From now on every answer closes its connection: callers turn to another replica, and none is cut off by `stop`.
-   * Resolves when no connection is left, or after so many ms.
+   * From now on every answer closes its connection, so callers use another replica and `stop` cuts none off. Resolves
+   * when no connection is left, or after `withinMs`.
    */
   leave(withinMs: number): Promise<void>;
   /** Answers what is in flight, gives leadership back, ends everything. Calling it again does nothing. */
   stop(): Promise<void>;
 }
 
-/** Shutdown goes on without what has not ended by then, ms; Kubernetes kills after 30 s. */
+/** Longest time that shutdown waits for one part, ms; Kubernetes kills the process after 30 s. */
 const GRACE_MS = 8_000;
 
 /** What all parts share. */
@@ -90,9 +90,9 @@ interface Base {
   readonly log: FastifyBaseLogger;
   /** Resolves when the server shows a certificate that the API server trusts. */
   readonly certified: PromiseWithResolvers<undefined>;
-  /** What is known of that certificate. */
+  /** The end of that certificate, if it is known. */
   readonly certificate: { endMs: number | undefined };
-  /** The service is about to stop. */
+  /** True when the service is about to stop. */
   readonly leaving: { now: boolean };
 }
 
@@ -108,7 +108,7 @@ interface Parts {
 }
 
 /**
- * Starts the service; resolves when it listens, which is before it is ready.
+ * Starts the service. Resolves when it listens, which is before it is ready.
  * @throws UsageError for an unusable policy file; an error that names the file for unusable certificates
  */
 export async function startService(options: ServiceOptions): Promise<Service> {
@@ -159,7 +159,7 @@ function makeBase(options: ServiceOptions): Base {
 
 async function startParts(base: Base): Promise<Parts> {
   const { options, client, log, random } = base;
-  // Feeds start before the parts that they feed or ask, so what they need of those comes later.
+  // Feeds start before the parts that they feed or ask, so they get these parts later.
   const later: { cluster?: ClusterFeed; loop?: ReleaseLoop } = {};
   const onChange = () => {
     reportLimitMoves(base.pacer.takeMoves(), base.metrics, log);
@@ -235,7 +235,7 @@ function startLoop(base: Base, mayAct: () => boolean): ReleaseLoop {
   });
 }
 
-/** Pods under admission have no time of creation yet: now. */
+/** Pods under admission have no creation time yet: they get the present time. */
 function toPodFacts({ interner, clock }: Base) {
   return (raw: unknown, { namespace }: { readonly namespace: string }) =>
     podFacts(raw as KubeObject, interner, { namespace, createdAtMs: clock.now() });
@@ -246,7 +246,7 @@ function tlsSource({ tlsFiles, certificates }: ServiceOptions): TlsSource | unde
   return tlsFiles && { kind: "files", files: tlsFiles };
 }
 
-/** What the HTTP surface asks. */
+/** The state that the HTTP server asks for. */
 function serviceState(
   { events, certificate, options }: Base,
   { cluster, policy, telemetry, election }: Parts,
@@ -315,7 +315,7 @@ async function listen(base: Base, parts: Parts, app: FastifyInstance, tls: TlsMa
   };
 }
 
-/** In order: no new requests or releases, leadership back to the others, then the feeds. */
+/** Stops in order: first new requests and releases, then leadership, which others may take, then the feeds. */
 async function stopAll({ client, events, log }: Base, parts: Parts, app: FastifyInstance, endTls: () => Promise<void>) {
   const { cluster, policy, telemetry, election, secondScheduler, loop } = parts;
   const graceful = async () => {

@@ -40,16 +40,16 @@ export interface TelemetryFeed {
   stop(): Promise<void>;
 }
 
-/** What a source of one policy runs on. */
+/** The running source of one policy. */
 interface InUse {
   readonly key: string;
   readonly source: TelemetrySource;
   readonly endpoints: ExporterEndpoints | undefined;
-  /** False once another source has taken over: what is still on its way is of the wrong policy. */
+  /** False once another source is in use: figures still on their way belong to the old policy. */
   counts: boolean;
 }
 
-/** Idle until `use`. */
+/** Makes the feed. It is idle until `use`. */
 export function createTelemetryFeed(options: TelemetryFeedOptions): TelemetryFeed {
   const { log } = options;
   const books = new FeedBooks(options);
@@ -108,24 +108,26 @@ function beginUse(settings: Telemetry, key: string, options: TelemetryFeedOption
   return use;
 }
 
-/** Whether a sample ends that failure: a node without a disk or pressure gives samples too, but not of these. */
+/** True if a sample ends that failure. A node without a disk or pressure gives samples, too, but not of these. */
 function cures({ utilisation, ioPressure, cpuPressure }: NodeSample, failure: TelemetryFailureKind): boolean {
   if (failure === "NoDisk") return utilisation !== undefined;
   return failure !== "NoPressure" || (ioPressure ?? cpuPressure) !== undefined;
 }
 
-/** What was heard of each node, and what of it was told to the log. */
+/** What each node last answered, and which failures the log has already. */
 class FeedBooks {
   readonly #options: TelemetryFeedOptions;
   readonly #lastSampleMs = new Map<NodeName, number>();
-  /** What each failing node (undefined: the source itself) failed of last: told once, not in every round. */
+  /**
+   * The last failure of each node (undefined: the source itself), so that the log has it once and not in every round.
+   */
   readonly #failing = new Map<NodeName | undefined, TelemetryFailureKind>();
 
   constructor(options: TelemetryFeedOptions) {
     this.#options = options;
   }
 
-  /** Its failures are news. */
+  /** True if the log does not have this failure yet. */
   newSource(): void {
     this.#failing.clear();
   }
@@ -162,7 +164,7 @@ class FeedBooks {
   }
 
   agesMs(nowMs: number): ReadonlyMap<NodeName, number> {
-    // Forgets the nodes that are gone, also while no source asks for its targets.
+    // Also forgets deleted nodes while no source asks for its targets.
     this.targets();
     return new Map([...this.#lastSampleMs].map(([node, lastMs]) => [node, Math.max(0, nowMs - lastMs)]));
   }

@@ -1,4 +1,4 @@
-/** Where the server's certificate comes from: files that somebody else renews, or a Secret that the service keeps itself. */
+/** The source of the server's certificate: files that another program renews, or a Secret that the service keeps. */
 import { readFile } from "node:fs/promises";
 import type { Server } from "node:tls";
 import type { FastifyBaseLogger } from "fastify";
@@ -13,11 +13,11 @@ import { readTls, reloadTls, reread, type TlsFiles, type TlsMaterial } from "../
 export interface AutomaticCertificates {
   /** Secret in the service's namespace; must exist, may be empty. */
   readonly secret: string;
-  /** Every name the API server calls the service by. */
+  /** Every name by which the API server calls the service. */
   readonly names: readonly string[];
   /** Name of the webhook configurations whose `caBundle` the leader keeps. */
   readonly webhookConfiguration: string;
-  /** CAs of client certificates (PEM), taken up anew when they change; with it the extender's routes require one. */
+  /** File with CAs of client certificates (PEM), read again and again. With it the extender's routes require one. */
   readonly clientCaFile?: string | undefined;
   readonly times?: CertificateTimes | undefined;
   /** Between two looks at the Secret, ms. */
@@ -28,12 +28,12 @@ export type TlsSource =
   | { readonly kind: "files"; readonly files: TlsFiles }
   | { readonly kind: "automatic"; readonly automatic: AutomaticCertificates };
 
-/** Validity of the stopgap, days: it is replaced as soon as the Secret has been read. */
+/** Validity of the temporary certificate, days. It is replaced as soon as the Secret has been read. */
 const STOPGAP_DAYS = 1;
 
 /**
- * What the server starts with. In automatic mode a stopgap that nobody trusts: the probes can ask it, and until the
- * Secret has been read the API server goes on without us (failurePolicy Ignore).
+ * The certificate that the server starts with. In automatic mode it is a temporary one that no client trusts: probes
+ * can call the server, and the API server goes on without it (failurePolicy Ignore) until the Secret has been read.
  */
 export async function firstTls(source: TlsSource, nowMs: number): Promise<TlsMaterial> {
   if (source.kind === "files") return readTls(source.files);
@@ -52,13 +52,13 @@ export interface TlsFeedOptions {
   readonly namespace: string;
   readonly isLeader: () => boolean;
   readonly onLeadership: (listener: () => void) => () => void;
-  /** Called once the server shows what is in the files or in the Secret, and after each change; with its end, epoch ms. */
+  /** Called with the certificate's end (epoch ms) once the server shows a trusted one, and after each change. */
   readonly onCertified: (endMs: number) => void;
   readonly clock: Clock;
   readonly log: FastifyBaseLogger;
 }
 
-/** Keeps the running server's certificate up to date. The answer ends it. */
+/** Keeps the running server's certificate up to date. @returns a function that ends it */
 export function startTlsFeed(options: TlsFeedOptions): () => Promise<void> {
   const { source } = options;
   return source.kind === "files" ? feedFiles(source.files, options) : feedSecret(source.automatic, options);

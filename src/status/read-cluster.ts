@@ -1,4 +1,4 @@
-/** What the API server alone tells: the same decision core, filled once, without the figures of disks. */
+/** The status from the API server alone: the same decision core, filled once, without figures of disks. */
 import { LEADER_LEASE, POLICY_CONFIG_MAP } from "../api/names.ts";
 import type { ApiClient } from "../kube/client/api-client.ts";
 import { ApiError } from "../kube/client/api-error.ts";
@@ -15,7 +15,7 @@ import type { StatusAnswer } from "../server/operations.ts";
 import { LIVE_PODS } from "../kube/client/live-pods.ts";
 import { version } from "../api/version.ts";
 
-/** A leader that has just gone may look alive for this long, ms, where its Lease does not say (client-go's default). */
+/** How long a leader that has just ended may look alive, ms, if its Lease does not say (client-go's default). */
 const LEASE_MS = 15_000;
 
 /** @throws ApiError when the cluster cannot be read */
@@ -33,14 +33,14 @@ export async function readClusterStatus(client: ApiClient, namespace: string, no
   return { version, synced: true, leader, policyValid: policy !== undefined, ...pacer.status(nowMs) };
 }
 
-/** Undefined while there is none, or it has errors. */
+/** The policy; undefined if there is none or it has errors. */
 async function policyInForce(client: ApiClient, namespace: string): Promise<PacingPolicy | undefined> {
   const raw = await orNothing(client.get(`/api/v1/namespaces/${namespace}/configmaps/${POLICY_CONFIG_MAP}`));
   const result = raw && parsePolicyConfigMap(raw as Parameters<typeof parsePolicyConfigMap>[0]);
   return result?.ok ? result.policy : undefined;
 }
 
-/** One reading cannot watch a Lease being renewed, so here, and only here, its time is compared with this machine's. */
+/** One reading cannot see whether a Lease is renewed. So only here its time is compared with this machine's. */
 async function leaderNow(client: ApiClient, namespace: string, nowMs: number): Promise<LeaderState> {
   const path = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${LEADER_LEASE}`;
   const raw = await orNothing(client.get(path));
@@ -50,7 +50,7 @@ async function leaderNow(client: ApiClient, namespace: string, nowMs: number): P
   return { holder: holder === "" ? undefined : holder, alive, leading: false };
 }
 
-/** An object that is not there is no error. */
+/** The object, or undefined if it does not exist. */
 async function orNothing(reading: Promise<KubeObject>): Promise<KubeObject | undefined> {
   try {
     return await reading;

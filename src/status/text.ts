@@ -2,10 +2,10 @@
 import type { NodeStatus } from "../core/verdict.ts";
 import type { StatusAnswer } from "../server/operations.ts";
 
-/** The longest hold that any policy allows, s: who waits for longer has been forgotten. */
+/** The longest hold that any policy allows, s: a pod that waits longer has been forgotten. */
 const LONGEST_HOLD_SECONDS = 540;
 
-/** What is wrong, with the cure. */
+/** The problems, each with its cure. */
 export function statusProblems({ mode, leader, policyValid, held }: StatusAnswer): string[] {
   const forgotten = held.filter(({ heldSeconds }) => heldSeconds > LONGEST_HOLD_SECONDS).length;
   return [
@@ -74,7 +74,7 @@ const heldRow = ({ namespace, name, node, heldSeconds, reason, message }: HeldPo
   message,
 ];
 
-/** Left-aligned, as wide as the widest. */
+/** Left-aligned columns, each as wide as its widest cell. */
 function columns(titles: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [titles, ...rows];
   const widths = titles.map((_, at) => Math.max(...all.map((row) => (row[at] ?? "").length)));

@@ -1,8 +1,8 @@
-/** Connections and credentials of a source. Files are read anew, so that certificates, tokens and passwords can rotate. */
+/** Connections and credentials of a source. Files are read again and again, so certificates and secrets can rotate. */
 import { readFile } from "node:fs/promises";
 import { Agent } from "undici";
 
-/** How to speak TLS with an exporter, as in the policy. */
+/** TLS settings for an exporter, as in the policy. */
 export interface SourceTls {
   readonly caFile?: string;
   readonly certFile?: string;
@@ -24,10 +24,10 @@ export interface Access {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Opens access for one round after another. */
+/** Gives access, one round after another. */
 export interface AccessKeeper {
   /**
-   * The connections, and the headers that say who we are; the files are read once per interval at most.
+   * The connections, and the headers with the credentials. The files are read at most once in an interval.
    * @throws when a file cannot be read
    */
   open(): Promise<Access>;
@@ -35,25 +35,25 @@ export interface AccessKeeper {
   close(): Promise<void>;
 }
 
-/** Idle connections are kept for so many intervals, and for so many ms at least; servers usually keep them longer. */
+/** Idle connections are kept for so many intervals, and for at least so many ms. Servers usually keep them longer. */
 const KEPT_INTERVALS = 4;
 const KEPT_MS = 5_000;
 
 const readOptional = async (file: string | undefined) =>
   file === undefined ? undefined : await readFile(file, "utf8");
 
-/** Keeps one connection for each server. Nothing is opened or read before `open`. */
+/** Keeps one connection for each server. Opens and reads nothing before `open`. */
 export function createAccess(settings: AccessSettings, steadyNow: () => number): AccessKeeper {
   let current: { readonly key: string; readonly agent: Agent } | undefined;
   let opened: { readonly atMs: number; readonly access: Promise<Access> } | undefined;
   let closed = false;
   const read = async (): Promise<Access> => {
     const [headers, certificates] = await Promise.all([authorization(settings), readCertificates(settings.tls)]);
-    // Else connections made now would outlive their source.
+    // Otherwise connections made now would outlive their source.
     if (closed) throw new Error("the source was stopped");
     const key = JSON.stringify(certificates);
     if (current?.key !== key) {
-      // Those in flight on the old connections may end; nobody waits for them here.
+      // Requests on the old connections may end; this does not wait for them.
       void current?.agent.close().catch(() => undefined);
       current = { key, agent: createAgent(settings, certificates) };
     }
@@ -65,7 +65,7 @@ export function createAccess(settings: AccessSettings, steadyNow: () => number):
       if (opened === undefined || nowMs - opened.atMs >= settings.intervalMs) {
         const access = read();
         opened = { atMs: nowMs, access };
-        // What cannot be read now may be there at the next question.
+        // A file that cannot be read now may exist at the next request.
         access.catch(() => (opened = undefined));
       }
       return opened.access;
@@ -105,7 +105,7 @@ async function authorization({ bearerTokenFile, basicAuth }: AccessSettings): Pr
   if (token !== undefined) return { authorization: `Bearer ${token.trim()}` };
   const password = await readOptional(basicAuth?.passwordFile);
   if (basicAuth === undefined || password === undefined) return {};
-  // Editors end a file with a newline, which is no part of the password.
+  // Editors end a file with a newline, which is not part of the password.
   const pair = Buffer.from(`${basicAuth.username}:${password.replace(/\r?\n$/, "")}`).toString("base64");
   return { authorization: `Basic ${pair}` };
 }

@@ -13,13 +13,13 @@ export interface DiskCounters {
   readonly writtenBytes: number;
 }
 
-/** What one scrape says of a node; what the exporter does not have is undefined. */
+/** One scrape of a node. Values that the exporter does not have are undefined. */
 export interface CounterSnapshot {
   /** Epoch ms. */
   readonly atMs: number;
-  /** The same moment on a clock that nobody sets, in ms: differences are right even when the time is corrected. */
+  /** The same moment on a monotonic clock, in ms: differences are right even when the time is corrected. */
   readonly steadyMs: number;
-  /** The disk that holds the images, where the exporter's file systems tell. */
+  /** The disk that holds the images, if the exporter's file systems show it. */
   readonly imageDevice: string | undefined;
   readonly disks: ReadonlyMap<string, DiskCounters>;
   readonly dirtyBytes: number | undefined;
@@ -31,7 +31,7 @@ export interface CounterSnapshot {
   readonly cores: number | undefined;
 }
 
-/** Names of node_exporter's diskstats collector, by the field they fill. */
+/** Families of node_exporter's diskstats collector, by field. */
 const diskFamilies = {
   node_disk_reads_completed_total: "reads",
   node_disk_writes_completed_total: "writes",
@@ -42,7 +42,7 @@ const diskFamilies = {
   node_disk_written_bytes_total: "writtenBytes",
 } as const satisfies Record<string, keyof DiskCounters>;
 
-/** Names of its meminfo, pressure and loadavg collectors, by the field they fill. */
+/** Families of its meminfo, pressure and loadavg collectors, by field. */
 const nodeFamilies = {
   node_memory_Dirty_bytes: "dirtyBytes",
   node_memory_Writeback_bytes: "writebackBytes",
@@ -52,13 +52,13 @@ const nodeFamilies = {
   node_load1: "load1",
 } as const satisfies Record<string, keyof CounterSnapshot>;
 
-/** One series of it per core and mode; the mode idle exists for every core. */
+/** It has one series for each core and mode; the mode idle exists for every core. */
 const CPU_FAMILY = "node_cpu_seconds_total";
 
-/** One series per file system; tells on which device the images are. */
+/** It has one series for each file system, and so names the device of the images. */
 const MOUNT_FAMILY = "node_filesystem_size_bytes";
 
-/** Every family that is read; all others of the exporter are skipped. */
+/** Every family that is read; all others are skipped. */
 export const wantedFamilies: ReadonlySet<string> = new Set([
   ...Object.keys(diskFamilies),
   ...Object.keys(nodeFamilies),
@@ -73,19 +73,21 @@ const has = <T extends object>(table: T, name: string): name is keyof T & string
 const isWhole = (disk: Partial<DiskCounters>): disk is DiskCounters =>
   Object.values(diskFamilies).every((field) => Number.isFinite(disk[field]));
 
-/** Devices of one node beyond so many are passed over: an endless list must not fill the memory. Range: any machine's. */
+/**
+ * Most devices of one node; more are ignored, so that an endless list cannot fill the memory. No machine has as many.
+ */
 export const MAX_DISKS = 1_024;
 
-/** Sorts the series of one scrape as they come. */
+/** Collects the series of one scrape as they come. */
 export interface CounterBook {
   readonly add: (series: Series) => void;
-  /** Whether any series was one of ours. */
+  /** True if any series was of a wanted family. */
   readonly isEmpty: boolean;
-  /** All that came; a device that lacks a counter (or has NaN in one) is left out. */
+  /** The snapshot. A device that lacks a counter (or has NaN in one) is left out. */
   snapshot(atMs: number, steadyMs: number): CounterSnapshot;
 }
 
-/** An empty book. */
+/** Makes an empty collector. */
 export function counterBook(): CounterBook {
   const disks = new Map<string, Partial<Record<keyof DiskCounters, number>>>();
   const node: Partial<Record<(typeof nodeFamilies)[keyof typeof nodeFamilies], number>> = {};
@@ -121,7 +123,7 @@ export function counterBook(): CounterBook {
   };
 }
 
-/** The snapshot of series that are all there. */
+/** Makes a snapshot of a complete list of series. */
 export function countersOf(series: readonly Series[], atMs: number, steadyMs = atMs): CounterSnapshot {
   const book = counterBook();
   series.forEach(book.add);

@@ -1,4 +1,4 @@
-/** The source that a policy names. */
+/** Makes the source that a policy names. */
 import type { Telemetry } from "../policy/telemetry.ts";
 import { kubeletSource, type ProxyClient } from "./kubelet.ts";
 import { nodeExporterSource } from "./node-exporter.ts";
@@ -13,11 +13,11 @@ export interface SourceOptions {
   readonly client: ProxyClient;
   /** Epoch ms. */
   readonly now: () => number;
-  /** A clock that nobody sets, in ms. */
+  /** A monotonic clock, in ms. */
   readonly steadyNow?: (() => number) | undefined;
 }
 
-/** An idle source. */
+/** Makes an idle source. */
 export function createSource({ settings, client, ...shared }: SourceOptions): TelemetrySource {
   switch (settings.source) {
     case "node-exporter":

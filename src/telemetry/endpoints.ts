@@ -1,4 +1,4 @@
-/** Where the exporters of a Service are, by node, from EndpointSlices. Pure but for its own memory. */
+/** Addresses of a Service's exporters by node, from EndpointSlices. No I/O. */
 import type { NodeName } from "../core/ids.ts";
 
 /** One slice's ready addresses by node. */
@@ -7,7 +7,7 @@ export type SliceAddresses = ReadonlyMap<NodeName, string>;
 type Tree = Readonly<Record<string, unknown>>;
 const tree = (value: unknown): Tree => (typeof value === "object" && value !== null ? (value as Tree) : {});
 
-/** Reads an EndpointSlice; endpoints without a node, or not ready, are left out (absent means ready, says the API). */
+/** Reads an EndpointSlice. Endpoints without a node or not ready are left out (to the API, absent means ready). */
 export function sliceAddresses(slice: unknown): SliceAddresses {
   const endpoints = tree(slice)["endpoints"];
   const addresses = new Map<NodeName, string>();
@@ -20,7 +20,7 @@ export function sliceAddresses(slice: unknown): SliceAddresses {
   return addresses;
 }
 
-/** The exporters of all slices. A Service of 5,000 endpoints has 50 slices or more, of each address family its own. */
+/** The exporters of all slices. A Service of 5,000 endpoints has 50 slices or more for each address family. */
 export class ExporterAddresses {
   readonly #slices = new Map<string, SliceAddresses>();
   readonly #byNode = new Map<NodeName, Map<string, string>>();
@@ -44,7 +44,7 @@ export class ExporterAddresses {
     this.#slices.delete(key);
   }
 
-  /** Where the node's exporter is; undefined while it has no ready one. */
+  /** Address of the node's exporter; undefined while it has no ready one. */
   get(node: NodeName): string | undefined {
     return this.#byNode.get(node)?.values().next().value;
   }

@@ -1,6 +1,7 @@
 /**
- * One HTTP request, bounded in time and size, its body handed over in chunks as they come. On undici's dispatch rather
- * than its request: with thousands of scrapes a second, streams and abort signals per request cost more than parsing.
+ * One HTTP request, bounded in time and size. It passes the body on in chunks as they come. It uses undici's dispatch
+ * and not its request: with thousands of scrapes a second, streams and abort signals for each request cost more than
+ * parsing.
  */
 import type { Dispatcher } from "undici";
 import { TelemetryFailure } from "./source.ts";
@@ -12,29 +13,29 @@ export interface Exchange {
   readonly method?: "GET" | "POST";
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** Of the whole exchange: connecting, waiting and the body. */
+  /** Time-out of the whole exchange: connecting, waiting and the body. */
   readonly timeoutMs: number;
   /** Largest body that is read. */
   readonly maxBytes: number;
   /** Closes the connection afterwards; for servers that are asked seldom. */
   readonly close?: boolean;
-  /** Called when the head of a 200 is in. */
+  /** Called when the head of a 200 has come. */
   readonly onHead?: () => void;
-  /** Called for each piece of the body of a 200. What it throws ends the exchange. */
+  /** Called for each chunk of the body of a 200. An error that it throws ends the exchange. */
   readonly onChunk: (chunk: Buffer) => void;
 }
 
 export interface ExchangeAnswer {
   readonly status: number;
-  /** Begin of the body when the status is not 200, for messages. */
+  /** Start of the body if the status is not 200, for messages. */
   readonly excerpt: string;
 }
 
-/** So much of a refusal's body is worth showing, in characters. */
+/** Longest part of a refusal's body that is shown, in characters. */
 const EXCERPT_LENGTH = 300;
 
 /**
- * Resolves with the status when the whole answer is in.
+ * Resolves with the status when the whole answer has come.
  * @throws TelemetryFailure Unreachable, TimedOut or TooLarge; and what `onChunk` throws
  */
 export function exchange(request: Exchange): Promise<ExchangeAnswer> {
@@ -73,7 +74,7 @@ interface ExchangeState {
 
 function optionsOf({ url, method = "GET", headers, body, close }: Exchange): Dispatcher.DispatchOptions {
   const { origin, pathname, search } = new URL(url);
-  // Time-outs are kept by the timer of the exchange, which covers connecting and the body's end as well.
+  // The exchange has its own timer, which also covers connecting and the end of the body.
   const timeouts = { headersTimeout: 0, bodyTimeout: 0 };
   return { ...timeouts, origin, path: pathname + search, method, headers, body: body ?? null, reset: close === true };
 }
@@ -94,7 +95,7 @@ function handlerOf(
   return {
     onRequestStart(controller) {
       state.controller = controller;
-      // Given up while it waited for a connection.
+      // The request was given up while it waited for a connection.
       if (state.ended) controller.abort(new Error("given up"));
     },
     onResponseStart(_controller, status) {

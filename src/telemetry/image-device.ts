@@ -1,6 +1,6 @@
-/** Which disk holds the node's images, as far as node_exporter's filesystem collector tells. Pure. */
+/** Finds the disk that holds the node's images, from node_exporter's filesystem collector. Pure. */
 
-/** Where images may be, the likeliest first: the first of these that is a mount point decides. */
+/** Where images may be, the likeliest first. The first that is a mount point decides. */
 export const imageMounts = [
   "/var/lib/containerd",
   "/var/lib/containers/storage",
@@ -15,7 +15,7 @@ export const imageMounts = [
 const PARTITION = /^(?:(.*\d)p\d+|(\D+)\d+)$/;
 
 /**
- * The disk under the image file system, by its name in diskstats; undefined when the mounts do not tell.
+ * The disk under the image file system, by its name in diskstats; undefined when the mounts do not show it.
  * @param mounts device, such as /dev/nvme0n1p1, by mount point
  * @param isDisk whether diskstats lists a device of that name
  */

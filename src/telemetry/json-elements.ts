@@ -1,19 +1,19 @@
 /**
- * Reads an answer of Prometheus' API as it arrives, one element of its `data.result` at a time: the answer for 5,000
- * nodes is several MB, and parsing it in one go would keep webhooks waiting. Own code, because it is sixty lines and the
- * streaming parsers on the package registry are slower than reading it whole.
+ * Reads an answer of Prometheus' API as it arrives, one element of its `data.result` at a time. The answer for 5,000
+ * nodes is several MB, and parsing it at once would delay webhooks. It is our own code, because it is sixty lines, and
+ * the streaming parsers on the package registry are slower than reading the answer whole.
  */
 
-/** One element larger than this is none of ours, in bytes. */
+/** Largest element, in bytes. Ours are smaller. */
 const MAX_ELEMENT_BYTES = 16_384;
-/** Everything around the elements, in bytes: status, type, warnings. */
+/** Largest frame around the elements (status, type, warnings), in bytes. */
 const MAX_FRAME_BYTES = 65_536;
 /** Elements are the objects inside `{"data": {"result": [`. */
 const ELEMENT_DEPTH = 3;
 
 const [QUOTE, BACKSLASH, OPEN, CLOSE, LIST, UNLIST, COMMA] = [34, 92, 123, 125, 91, 93, 44];
 
-/** @throws Error for what cannot be JSON of that shape; so does `onElement`'s own error pass through. */
+/** @throws Error if the text cannot be JSON of that shape. An error of `onElement` passes through. */
 export function jsonElements(onElement: (element: unknown) => void) {
   let [depth, inString, escaped, inElement] = [0, false, false, false];
   let [frame, kept] = ["", ""];
@@ -30,7 +30,7 @@ export function jsonElements(onElement: (element: unknown) => void) {
     onElement(JSON.parse(Buffer.from(text, "latin1").toString("utf8")));
   };
 
-  /** Where the string that `at` is in ends (behind its quote), or where the chunk does. */
+  /** Index behind the quote that ends the string at `at`, or the end of the chunk. */
   const skipString = (chunk: Buffer, at: number) => {
     for (; at < chunk.length; at += 1) {
       const byte = chunk[at];
@@ -43,7 +43,7 @@ export function jsonElements(onElement: (element: unknown) => void) {
     }
     return at;
   };
-  /** Takes in one byte outside of strings; gives the place up to which the chunk has been kept. */
+  /** Takes one byte outside of strings. Returns the index up to which the chunk has been kept. */
   const structure = (chunk: Buffer, at: number, from: number): number => {
     const byte = chunk[at];
     if (byte === QUOTE) inString = true;
@@ -60,7 +60,7 @@ export function jsonElements(onElement: (element: unknown) => void) {
       finish();
       return at + 1;
     } else if (byte === COMMA && depth === ELEMENT_DEPTH) {
-      // Commas between elements belong to no frame, which must be JSON by itself.
+      // The frame must be JSON by itself, so commas between elements are no part of it.
       keep(chunk.toString("latin1", from, at));
       return at + 1;
     }
@@ -69,7 +69,7 @@ export function jsonElements(onElement: (element: unknown) => void) {
 
   return {
     push(chunk: Buffer): void {
-      // One character per byte, so that characters cut in two come together again.
+      // One character for each byte, so that characters that were cut in two stay whole.
       let from = 0;
       for (let at = 0; at < chunk.length;) {
         if (inString) at = skipString(chunk, at);
@@ -80,7 +80,7 @@ export function jsonElements(onElement: (element: unknown) => void) {
       }
       keep(chunk.toString("latin1", from));
     },
-    /** What is around the elements, its list of them empty; call once, at the end. */
+    /** Returns the frame around the elements, with an empty list. Call it once, at the end. */
     end: (): unknown => JSON.parse(Buffer.from(frame, "latin1").toString("utf8")),
   };
 }

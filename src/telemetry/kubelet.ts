@@ -1,6 +1,6 @@
 /**
- * Telemetry from each node's kubelet, through the API server's proxy: for clusters without node_exporter. The API server
- * carries every byte, so few are asked at a time, and nodes that are not paced seldom.
+ * Telemetry from each node's kubelet through the API server's proxy, for clusters without node_exporter. The API server
+ * carries every byte, so few kubelets are asked at a time, and those of nodes that are not paced seldom.
  */
 import type { NodeName } from "../core/ids.ts";
 import type { TelemetryOf } from "../policy/telemetry.ts";
@@ -16,14 +16,14 @@ import { type KubeletReading, readSummary, summarySample } from "./summary.ts";
 
 export type KubeletSettings = TelemetryOf<"kubelet">;
 
-/** Questions in flight at a time; assumed: a small part of what an API server's priority level has for one client. */
+/** Requests in flight at a time. Assumed: a small part of what an API server's priority level has for one client. */
 const MAX_IN_FLIGHT = 32;
-/** Nodes that are not paced are asked once in this time, ms; assumed: 5,000 nodes are then 17 requests a second. */
+/** Nodes that are not paced are asked once in this time, ms. Assumed: 5,000 nodes are then 17 requests a second. */
 const ROTATION_MS = 300_000;
-/** Largest summary that is read, in bytes; 110 pods of several containers are about 0.5 MB. */
+/** Largest summary that is read, in bytes. 110 pods of several containers have about 0.5 MB. */
 export const MAX_SUMMARY_BYTES = 4_194_304;
 
-/** As much of the API client as this source needs. */
+/** The part of the API client that this source needs. */
 export interface ProxyClient {
   /**
    * Resolves for every HTTP status. Rejects with an error that has `reason` Timeout, TooLarge or other; an answer
@@ -42,13 +42,13 @@ export interface KubeletOptions {
   readonly client: ProxyClient;
   /** Epoch ms. */
   readonly now: () => number;
-  /** A clock that nobody sets, in ms; default: the process's own. */
+  /** A monotonic clock, in ms; default: the process's own. */
   readonly steadyNow?: (() => number) | undefined;
 }
 
 const summaryPath = (node: NodeName) => `/api/v1/nodes/${encodeURIComponent(node)}/proxy/stats/summary`;
 
-/** Reads the summaries of the nodes that the sink names. Nothing is asked before `start`. */
+/** Reads the summaries of the nodes that the sink names. Sends no request before `start`. */
 export function kubeletSource(options: KubeletOptions): TelemetrySource {
   const { settings, sink, client, now, steadyNow = () => performance.now() } = options;
   const last = new Map<NodeName, KubeletReading>();
@@ -59,7 +59,7 @@ export function kubeletSource(options: KubeletOptions): TelemetrySource {
   const read = async (name: NodeName) => {
     const reading = await readNode(client, name, settings.timeoutMs, (ended ??= new AbortController()).signal);
     const before = last.get(name);
-    // The kubelet refreshes its figures every 10 s or so: the same ones again are no newer for being asked twice.
+    // The kubelet refreshes its figures about every 10 s. The same figures read twice are no newer.
     if (stopped || (reading.takenMs !== undefined && reading.takenMs === before?.takenMs)) return;
     last.set(name, reading);
     sink.sample(name, summarySample(reading, before, now()));

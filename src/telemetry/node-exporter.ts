@@ -22,26 +22,28 @@ export interface NodeExporterOptions {
   readonly sink: TelemetrySink;
   /** Epoch ms. */
   readonly now: () => number;
-  /** A clock that nobody sets, in ms; default: the process's own. */
+  /** A monotonic clock, in ms; default: the process's own. */
   readonly steadyNow?: (() => number) | undefined;
   /** For measuring: other bounds than the usual ones. */
   readonly bounds?: (Pick<RoundsOptions, "maxInFlight" | "spread"> & { readonly maxKept?: number }) | undefined;
 }
 
 /**
- * Connections that are kept between rounds; of further nodes each scrape makes its own. Range 1,000–10,000: each costs
- * about 60 KiB of memory (bench/telemetry.ts) and a file descriptor; 5,000 young nodes were measured with all kept.
+ * Connections that are kept between rounds. For further nodes each scrape opens its own. Range 1,000–10,000: each costs
+ * about 60 KiB of memory (bench/telemetry.ts) and a file descriptor. 5,000 young nodes were measured with all kept.
  */
 const MAX_KEPT = 8_192;
 
-/** Rates over more than so many intervals say little of now; room for a lost answer and for late rounds. */
+/**
+ * Longest time for rates, in intervals: older rates say little of now. There is room for a lost answer and late rounds.
+ */
 const LONGEST_WINDOW_INTERVALS = 3;
 /** The same for nodes that are not paced, in rotations. */
 const LONGEST_WINDOW_ROTATIONS = 2;
 
 /**
- * Longest time between two scrapes whose means are taken for figures of now, in ms. After a longer gap (an exporter that
- * was away) the next scrape knows gauges only, as the first one does.
+ * Longest time between two scrapes, in ms, whose means count as present figures. After a longer gap (the exporter was
+ * away), the next scrape gives only gauges, like the first one.
  */
 export function longestWindowMs(settings: NodeExporterSettings, paced: boolean): number {
   if (!paced) return LONGEST_WINDOW_ROTATIONS * settings.rotationSeconds * 1_000;
@@ -53,7 +55,7 @@ export function exporterUrl({ scheme, port, path }: NodeExporterSettings, addres
   return `${scheme}://${isIPv6(address) ? `[${address}]` : address}:${port}${path}`;
 }
 
-/** Scrapes the nodes that the sink names. Nothing is opened before `start`. */
+/** Scrapes the nodes that the sink names. Opens nothing before `start`. */
 export function nodeExporterSource(options: NodeExporterOptions): TelemetrySource {
   const { settings, sink, now, steadyNow = () => performance.now(), bounds } = options;
   const counts = deviceFilter(settings.device);
@@ -86,7 +88,7 @@ export function nodeExporterSource(options: NodeExporterOptions): TelemetrySourc
       return true;
     } catch (error) {
       if (!stopped) sink.failure(target.name, asFailure(error));
-      // A node without disks answers as fast as any.
+      // A node without disks still answers quickly.
       return error instanceof TelemetryFailure && error.kind === "NoDisk";
     }
   };

@@ -1,9 +1,9 @@
-/** Keeps figures that cannot be true out of decisions: what is absurd is unknown. Pure. */
+/** Removes figures that cannot be true: an absurd figure is unknown. Pure. */
 import type { NodeSample } from "../core/facts.ts";
 
 type Figure = Exclude<keyof NodeSample, "atMs">;
 
-/** Largest value of each figure that is believed; the smallest is 0. Well above any machine of today. */
+/** Largest credible value of each figure; the smallest is 0. Well above any machine of today. */
 const LARGEST: Readonly<Record<Figure, number>> = {
   /** Ten minutes: the kernel gives up on a request long before. */
   awaitMs: 600_000,
@@ -26,8 +26,8 @@ const figures = Object.keys(LARGEST) as readonly Figure[];
 const isPlausible = (value: number, largest: number) => value >= 0 && value <= largest;
 
 /**
- * The sample without figures that are negative, NaN, infinite or beyond belief, and dated `nowMs` at the latest (a
- * sample from the future would count as fresh for too long).
+ * The sample without figures that are negative, NaN, infinite or too large. It is dated `nowMs` at the latest, because
+ * a sample from the future would count as fresh for too long.
  */
 export function plausible(sample: NodeSample, nowMs: number): NodeSample {
   const kept: Partial<Record<Figure, number>> = {};

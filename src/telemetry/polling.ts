@@ -1,12 +1,12 @@
-/** Does one thing again and again, never twice at a time. */
+/** Repeats an action, never twice at the same time. */
 
-/** Each wait is moved by up to this share of the interval, so that replicas do not fall into step. */
+/** Each wait differs by up to this share of the interval, so that replicas do not act in step. */
 const JITTER = 0.1;
 
 /**
  * Calls `act` at once and then each interval (or, if it takes longer, right after it has ended).
  * @param act must not reject
- * @returns ends it, and resolves when nothing runs any more
+ * @returns a function that ends it, and resolves when nothing runs any more
  */
 export function startPolling(intervalMs: number, act: () => Promise<void>, random = Math.random): () => Promise<void> {
   let timer: NodeJS.Timeout | undefined;

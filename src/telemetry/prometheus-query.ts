@@ -1,9 +1,9 @@
-/** The one query that asks Prometheus for the figures of all nodes, and the reading of its answer. Pure. */
+/** Makes the one query for the figures of all nodes, and reads Prometheus' answer. Pure. */
 import { MAX_DISKS } from "./counters.ts";
 import { imageMounts } from "./image-device.ts";
 import type { DiskRates } from "./signals.ts";
 
-/** Label that tells which figure a series of the answer is. */
+/** Label with the name of the figure in each series of the answer. */
 const PART = "paceline";
 
 /** Figures of one device. */
@@ -45,9 +45,9 @@ export function figuresQuery({ nodeLabel, selector, staleSeconds }: QuerySetting
   };
   const window = `[${Math.ceil(staleSeconds)}s]`;
   const rate = (family: string, ...matchers: string[]) => `irate(${series(family, ...matchers)}${window})`;
-  // ram, loop and such are no node's disk: not asked for, which halves the answer on some machines.
+  // ram, loop and similar devices are no disk of a node. Leaving them out halves the answer on some machines.
   const disk = (name: string) => rate(`node_disk_${name}`, 'device!~"(ram|zram|sr|fd)[0-9]+"');
-  // Two servers or jobs may scrape the same exporter: max counts it once.
+  // Two servers or jobs may scrape the same exporter; max counts it once.
   const perNode = (expression: string) => `max by (${nodeLabel}) (${expression})`;
   const scrapeAge = (family: string) => `min by (${nodeLabel}) (time() - timestamp(${series(family)}))`;
   const disks: Record<DiskPart, string> = {
@@ -77,11 +77,13 @@ export function figuresQuery({ nodeLabel, selector, staleSeconds }: QuerySetting
 
 const marked = (part: string, expression: string) => `label_replace(${expression},"${PART}","${part}","","")`;
 
-/** What the answer says of one node. */
+/** The figures of one node in the answer. */
 export interface NodeFigures {
   readonly disks: Map<string, Partial<Record<DiskPart, number>>>;
   readonly node: Partial<Record<NodePart, number>>;
-  /** When Prometheus scraped the node, by its own clock, in s; names the scrape, however late its answer comes. */
+  /**
+   * When Prometheus scraped the node, by its own clock, in s. It identifies the scrape, however late the answer comes.
+   */
   scrapedSeconds: number;
   /** Device by mount point. */
   readonly mounts: Map<string, string>;
@@ -91,8 +93,8 @@ const isPart = <Part extends string>(parts: readonly Part[], word: string): word
   (parts as readonly string[]).includes(word);
 
 /**
- * Sorts one series of the answer in; series that are not ours, or of nodes that we do not know, are passed over. Of
- * several series of one figure the largest counts (of the age the smallest).
+ * Adds one series of the answer. Other series, and those of unknown nodes, are ignored. Of several series of one figure
+ * the largest counts (of the age the smallest).
  * @param nodeOf the node that a value of the node label stands for
  */
 export function addSeries<Node>(

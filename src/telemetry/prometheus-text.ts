@@ -1,7 +1,7 @@
 /**
- * A reader for the Prometheus text format (version 0.0.4), for the few families that are asked for. Line by line, keeps
- * nothing of the others: an exporter with hundreds of collectors costs no memory here. Own code, because no maintained
- * parser on the package registry reads a stream or stops early.
+ * Reads the wanted families of the Prometheus text format (version 0.0.4). It reads line by line and keeps nothing of
+ * other families, so an exporter with hundreds of collectors costs no memory here. It is our own code, because no
+ * maintained parser on the package registry reads a stream or stops early.
  */
 
 import { lineRuns } from "./lines.ts";
@@ -18,7 +18,7 @@ const NAME_END = /[{\s]/;
 const LABEL = /\s*([a-zA-Z_]\w*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*(,|\})/y;
 const unescape = (text: string) => text.replace(/\\(.)/g, (_, char: string) => (char === "n" ? "\n" : char));
 
-/** Reads `{a="b",…}` from `start`; gives the labels and the place after the brace, undefined when malformed. */
+/** Reads `{a="b",…}` from `start`. Returns the labels and the place after the brace; undefined when malformed. */
 function readLabels(line: string, start: number): { labels: Record<string, string>; end: number } | undefined {
   const labels: Record<string, string> = {};
   if (line[start] === "}") return { labels, end: start + 1 };
@@ -32,7 +32,7 @@ function readLabels(line: string, start: number): { labels: Record<string, strin
   return undefined;
 }
 
-/** The value of the text format: a Go float, "NaN", "+Inf" or "-Inf"; a time stamp may follow. */
+/** Reads a value: a Go float, "NaN", "+Inf" or "-Inf". A time stamp may follow. */
 function readValue(text: string): number | undefined {
   const [word = ""] = text.trim().split(/\s+/, 1);
   if (word === "") return undefined;
@@ -41,7 +41,7 @@ function readValue(text: string): number | undefined {
   return Number.isNaN(value) && word.toLowerCase() !== "nan" ? undefined : value;
 }
 
-/** Reads one line; undefined for comments, blanks, other families and malformed lines (which are somebody else's). */
+/** Reads one line; undefined for comments, blank lines, other families and malformed lines. */
 export function parseLine(line: string, wanted: ReadonlySet<string>): Series | undefined {
   if (line === "" || line.startsWith("#")) return undefined;
   const nameEnd = line.search(NAME_END);
@@ -54,8 +54,8 @@ export function parseLine(line: string, wanted: ReadonlySet<string>): Series | u
 }
 
 /**
- * Reads a text in chunks as they arrive (cut anywhere) and hands over each series of a wanted family. A last line without
- * its newline is none (the format asks for one): an answer that was cut short must not give half a number.
+ * Reads a text in chunks as they arrive (cut anywhere) and passes on each series of a wanted family. It ignores a last
+ * line without newline, which the format requires: an answer that was cut short must not give half a number.
  */
 export function prometheusTextReader(
   wanted: ReadonlySet<string>,
@@ -65,7 +65,7 @@ export function prometheusTextReader(
     for (let start = 0; start < text.length;) {
       const newline = text.indexOf("\n", start);
       const end = newline < 0 ? text.length : newline;
-      // Most lines are comments or of other families: told apart before anything is copied.
+      // Most lines are comments or of other families. They are recognised before anything is copied.
       if (text[start] !== "#") {
         const parsed = parseLine(text.slice(start, text[end - 1] === "\r" ? end - 1 : end), wanted);
         if (parsed !== undefined) onSeries(parsed);

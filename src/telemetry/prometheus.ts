@@ -20,7 +20,7 @@ import {
 
 export type PrometheusSettings = TelemetryOf<"prometheus">;
 
-/** Largest answer that is read, in bytes; 5,000 nodes with two disks each are about 12 MB. */
+/** Largest answer that is read, in bytes. 5,000 nodes with two disks each have about 12 MB. */
 export const MAX_ANSWER_BYTES = 67_108_864;
 
 export interface PrometheusOptions {
@@ -28,16 +28,16 @@ export interface PrometheusOptions {
   readonly sink: TelemetrySink;
   /** Epoch ms. */
   readonly now: () => number;
-  /** A clock that nobody sets, in ms; default: the process's own. */
+  /** A monotonic clock, in ms; default: the process's own. */
   readonly steadyNow?: (() => number) | undefined;
 }
 
-/** Asks for the figures of all nodes, round by round. Nothing is opened before `start`. */
+/** Asks for the figures of all nodes, round by round. Opens nothing before `start`. */
 export function prometheusSource(options: PrometheusOptions): TelemetrySource {
   const { settings, sink, now, steadyNow = () => performance.now() } = options;
   const access = createAccess(settings, steadyNow);
   const counts = deviceFilter(settings.device);
-  /** When Prometheus scraped what was told of each node last, by its own clock, in s. */
+  /** When Prometheus scraped each node's last figures, by its own clock, in s. */
   const told = new Map<NodeName, number>();
   let stopped = false;
   let endPolling: (() => Promise<void>) | undefined;
@@ -81,13 +81,13 @@ export function prometheusSource(options: PrometheusOptions): TelemetrySource {
   };
 }
 
-/** The same scrape seen again differs by rounding only, in s. */
+/** Two readings of the same scrape differ only by rounding, in s. */
 const SAME_SCRAPE_SECONDS = 0.01;
-/** Goes back in time, too: when Prometheus' clock is set back, figures must not wait until it has caught up. */
+/** An earlier time is news, too: when Prometheus' clock is set back, figures must not wait until it catches up. */
 const isNews = (told: number | undefined, scraped: number) =>
   told === undefined || Math.abs(scraped - told) > SAME_SCRAPE_SECONDS;
 
-/** Asks once. @throws TelemetryFailure; or an Error when a file of the credentials cannot be read */
+/** Sends one query. @throws TelemetryFailure; Error when a file of the credentials cannot be read */
 async function query(
   settings: PrometheusSettings,
   access: AccessKeeper,
@@ -117,7 +117,7 @@ async function query(
   return figures;
 }
 
-/** Turns what a reader throws into the failure of this server. */
+/** Turns errors of a reader into a TelemetryFailure of this server. */
 function readingBy<Given extends unknown[]>(url: string, read: (...given: Given) => void) {
   return (...given: Given) => {
     try {
@@ -134,7 +134,7 @@ function checkFrame(frame: unknown): void {
   if (status !== "success" || data?.resultType !== "vector") throw new Error("its answer is no vector of series");
 }
 
-/** The figures of one node; dated by the age that Prometheus itself tells, so the two clocks may differ. */
+/** The sample of one node, dated by the age that Prometheus itself reports, so the two clocks may differ. */
 function sampleFrom(figures: NodeFigures, counts: (device: string) => boolean, askedMs: number): NodeSample {
   const { age = 0, ...node } = figures.node;
   const disks = [...figures.disks].flatMap(([device, parts]) => {

@@ -1,4 +1,4 @@
-/** One lane of questions: a round's targets, asked evenly over a time, a bounded number in flight. */
+/** One lane of requests: asks a round's targets evenly over a time, with a bounded number in flight. */
 import type { NodeName } from "../core/ids.ts";
 import type { TelemetryRound, TelemetryTarget } from "./source.ts";
 
@@ -6,37 +6,37 @@ export interface LaneRound {
   /** Its number. */
   readonly round: number;
   readonly targets: readonly TelemetryTarget[];
-  /** Time over which the questions are spread, in ms. */
+  /** Time over which the requests are spread, in ms. */
   readonly overMs: number;
   readonly onEnd: ((round: TelemetryRound) => void) | undefined;
 }
 
 export interface Lane {
-  /** Takes up a new round; what was left of the one before is dropped. */
+  /** Starts a new round; targets left from the one before are dropped. */
   begin(round: LaneRound): void;
-  /** Asks those whose time has come, as far as there is room in flight. */
+  /** Asks the targets that are due, as long as there is room in flight. */
   startDue(): void;
-  /** Every target of the round has been asked; answers may be missing. */
+  /** True if every target of the round has been asked; answers may be missing. */
   readonly isDrained: boolean;
   isAsking(name: NodeName): boolean;
-  /** Asks nobody any more; resolves when nothing is in flight. */
+  /** Sends no more requests; resolves when nothing is in flight. */
   stop(): Promise<void>;
 }
 
 export interface LaneOptions {
   readonly maxInFlight: number;
-  /** A clock that nobody sets, in ms. */
+  /** A monotonic clock, in ms. */
   readonly steadyNow: () => number;
   /** Must not reject. */
   readonly ask: (target: TelemetryTarget, round: number) => Promise<void>;
-  /** Whether a node still owes an answer when its turn comes; it misses that turn. */
+  /** True if a node's last request is still in flight; the node misses its turn. */
   readonly isBusy: (name: NodeName) => boolean;
 }
 
-/** A round under way. `next` is the place of the target whose turn is next. */
+/** A round under way. `next` is the index of the next target. */
 type Current = LaneRound & { readonly startMs: number; next: number; asked: number; over: number };
 
-/** An idle lane. */
+/** Makes an idle lane. */
 export function createLane({ maxInFlight, steadyNow, ask, isBusy }: LaneOptions): Lane {
   const inFlight = new Map<NodeName, Promise<void>>();
   let current: Current | undefined;
@@ -49,7 +49,7 @@ export function createLane({ maxInFlight, steadyNow, ask, isBusy }: LaneOptions)
     const passed = overMs <= 0 ? 1 : (steadyNow() - startMs) / overMs;
     return Math.min(targets.length, Math.floor(passed * targets.length) + 1);
   };
-  /** One target less to wait for. */
+  /** Counts one target as answered or skipped. */
   const finish = (of: Current) => {
     of.over += 1;
     if (of.over === of.targets.length) of.onEnd?.({ asked: of.asked, durationMs: steadyNow() - of.startMs });

@@ -1,48 +1,50 @@
 /**
- * When to ask which node: every young or hot node in each round, all others once per rotation. The questions of a round
- * are spread evenly over most of its interval, always in the same order, so that there is no storm and each node is
- * asked at even distances. At most one question per node is in flight, and a bounded number in all; nodes that failed
- * of late are asked ever less often and in a lane of their own, so that a thousand dead nodes delay no living one.
+ * Decides when to ask which node: every young or hot node in each round, all others once in a rotation. The requests of
+ * a round are spread evenly over most of its interval, always in the same order. So there is no storm, and each node is
+ * asked at even intervals. At most one request for each node is in flight, and a bounded number in all. Nodes that
+ * failed lately are asked less and less often and in a separate lane, so a thousand dead nodes delay no living one.
  */
 import type { NodeName } from "../core/ids.ts";
 import { type Lane, createLane } from "./round-lane.ts";
 import type { TelemetryRound, TelemetryTarget } from "./source.ts";
 
-/** Questions in flight at a time; assumed: at 5 ms each enough for 50,000 a second, few enough sockets for one process. */
+/**
+ * Requests in flight at a time. Assumed: at 5 ms each enough for 50,000 a second, and few enough sockets for a process.
+ */
 const MAX_IN_FLIGHT = 256;
-/** Of these, questions to nodes that failed twice or more in a row; each may wait for its whole time-out. */
+/** Of these, requests to nodes that failed twice or more in a row; each may wait for its whole time-out. */
 const MAX_AILING_IN_FLIGHT = 64;
-/** Rounds are moved by up to this share of the interval, so that replicas do not fall into step. */
+/** The start of a round differs by up to this share of the interval, so that replicas do not act in step. */
 const JITTER = 0.1;
-/** Share of the interval over which the questions are spread; the rest is for the last answers. */
+/** Share of the interval over which the requests are spread; the rest is for the last answers. */
 const SPREAD = 0.75;
-/** Time between two looks at what is due, in ms; short against the shortest interval (250 ms). */
+/** Time between two checks of what is due, in ms; short compared with the shortest interval (250 ms). */
 const TICK_MS = 20;
-/** A node that failed is left out for up to so many rounds; with the usual 1.5 s it is missed for 6 s at most. */
+/** A node that failed is left out for up to so many rounds: with the usual 1.5 s for 6 s at most. */
 const MAX_ROUNDS_LEFT_OUT = 4;
 
 export interface RoundsOptions {
   readonly intervalMs: number;
   /** Time in which every node that is not paced is asked once, in ms. */
   readonly rotationMs: number;
-  /** Questions in flight at a time. */
+  /** Requests in flight at a time. */
   readonly maxInFlight?: number;
   /** Share of the interval over which a round is spread, 0 (at once) to 1. */
   readonly spread?: number;
   readonly targets: () => readonly TelemetryTarget[];
-  /** Asks one node and says whether it answered; must not reject. */
+  /** Asks one node and returns whether it answered. Must not reject. */
   readonly ask: (target: TelemetryTarget) => Promise<boolean>;
   /** Called at the start of each round with the names that still exist. */
   readonly beforeRound?: (existing: ReadonlySet<NodeName>) => void;
-  /** Called when every question of a round has its answer. */
+  /** Called when every request of a round has its answer. */
   readonly onRound?: ((round: TelemetryRound) => void) | undefined;
-  /** A clock that nobody sets, in ms. */
+  /** A monotonic clock, in ms. */
   readonly steadyNow: () => number;
   /** 0 to 1, for jitter. */
   readonly random?: () => number;
 }
 
-/** The targets of one round: the paced ones, then the next few of the others from `cursor` on. */
+/** The targets of one round: the paced nodes, then the next few of the others from `cursor` on. */
 export function roundTargets(targets: readonly TelemetryTarget[], cursor: number, share: number) {
   const paced = targets.filter((target) => target.paced);
   const others = targets.filter((target) => !target.paced);
@@ -51,7 +53,7 @@ export function roundTargets(targets: readonly TelemetryTarget[], cursor: number
   return { round: [...paced, ...turn.filter((target) => target !== undefined)], cursor: cursor + count };
 }
 
-/** How often each node failed in a row, and until which round it is left out for that. */
+/** How often each node failed in a row, and until which round it is left out. */
 type Ailing = Map<NodeName, { readonly failures: number; readonly untilRound: number }>;
 
 function noteAnswer(ailing: Ailing, name: NodeName, answered: boolean, round: number): void {
@@ -64,7 +66,7 @@ function noteAnswer(ailing: Ailing, name: NodeName, answered: boolean, round: nu
   ailing.set(name, { failures, untilRound: round + leftOut });
 }
 
-/** Starts the rounds; the returned function ends them and resolves when nothing is in flight. */
+/** Starts the rounds. @returns a function that ends them and resolves when nothing is in flight */
 export function startRounds(options: RoundsOptions): () => Promise<void> {
   const { intervalMs, rotationMs, targets, steadyNow, random = Math.random, spread = SPREAD } = options;
   const ailing: Ailing = new Map();
@@ -74,7 +76,7 @@ export function startRounds(options: RoundsOptions): () => Promise<void> {
     const answered = await options.ask(target);
     noteAnswer(ailing, target.name, answered, inRound);
   };
-  // Looked at when a node's turn comes, not when the round begins: the last of the round before have answered by then.
+  // Checked when a node's turn comes, not when the round begins: the last of the round before have answered by then.
   const isBusy = (name: NodeName): boolean => well.isAsking(name) || sick.isAsking(name);
   const { maxInFlight = MAX_IN_FLIGHT } = options;
   const well = createLane({ maxInFlight, steadyNow, ask, isBusy });
@@ -101,12 +103,12 @@ export function startRounds(options: RoundsOptions): () => Promise<void> {
       due.filter((target) => !isAiling(target)),
       options.onRound,
     );
-    // What the lane cannot manage in one round is dropped, so who has waited longest comes first: else the last in order
-    // would never be asked again.
+    // The lane drops targets that it cannot manage in one round. So nodes that have waited longest come first:
+    // otherwise the last in order would never be asked again.
     laneOf(sick, due.filter(isAiling).toSorted(longestWaiting), undefined);
     waitFor(steadyNow() + intervalMs * (1 + JITTER * (2 * random() - 1)));
   };
-  // A round that takes longer than its interval is finished first: else the last in order would never be asked.
+  // A round that takes longer than its interval is finished first. Otherwise the last in order would never be asked.
   const waitFor = (endMs: number) => {
     well.startDue();
     sick.startDue();

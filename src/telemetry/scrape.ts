@@ -1,4 +1,4 @@
-/** Reads one exporter's text over HTTP: bounded in time and size. */
+/** Reads one exporter's text over HTTP, bounded in time and size. */
 import type { Dispatcher } from "undici";
 import { counterBook, type CounterSnapshot, wantedFamilies } from "./counters.ts";
 import { exchange } from "./exchange.ts";
@@ -15,19 +15,19 @@ export interface ScrapeRequest {
   readonly url: string;
   readonly dispatcher: Dispatcher;
   readonly headers: Readonly<Record<string, string>>;
-  /** Of the whole request, body included. */
+  /** Time-out of the whole request, body included. */
   readonly timeoutMs: number;
   /** Keep the connection for the next round. */
   readonly keep: boolean;
   /** Epoch ms, to date the figures. */
   readonly now: () => number;
-  /** A clock that nobody sets, in ms, to measure the time between readings. */
+  /** A monotonic clock, in ms, to measure the time between readings. */
   readonly steadyNow: () => number;
 }
 
 /**
- * Reads the counters at a URL. The snapshot is dated when the answer's head arrived.
- * @throws TelemetryFailure, whatever goes wrong
+ * Reads the counters at a URL. The snapshot has the time at which the answer's head arrived.
+ * @throws TelemetryFailure for every failure
  */
 export async function scrapeCounters(request: ScrapeRequest): Promise<CounterSnapshot> {
   const { now, steadyNow, keep, ...asked } = request;

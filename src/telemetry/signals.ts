@@ -1,6 +1,6 @@
 /**
- * From two successive snapshots of a node's counters to its figures over the time between. Pure. What cannot be told
- * (no earlier snapshot, a counter that was reset, a missing family) is undefined: unknown, never idle.
+ * Computes a node's figures from two successive snapshots of its counters. Pure. A figure that cannot be computed (no
+ * earlier snapshot, a counter that was reset, a missing family) is undefined: unknown, never idle.
  */
 import type { NodeSample } from "../core/facts.ts";
 import type { CounterSnapshot, DiskCounters } from "./counters.ts";
@@ -19,11 +19,11 @@ export interface DiskFigures {
   readonly readBytesPerSecond: number;
 }
 
-/** What a device did in a second, on average. */
+/** Mean rates of a device, per second. */
 export interface DiskRates {
   /** Completed I/Os. */
   readonly ios: number;
-  /** Seconds that they took, summed up. */
+  /** Sum of the seconds that they took. */
   readonly waitedSeconds: number;
   /** Share of time that the device was busy. */
   readonly busy: number;
@@ -31,12 +31,12 @@ export interface DiskRates {
   readonly readBytes: number;
 }
 
-/** More busy time than time has passed, by more than clocks explain: those counters are of two different boots. */
+/** More busy time per second than clocks explain: the counters are of two different boots. */
 const MAX_BUSY = 1.5;
-/** A device that was busy for less of the time than this was idle; its last I/Os may have ended just before. */
+/** A device that was busy for a smaller share was idle; its last I/Os may have ended just before. */
 const IDLE_BUSY = 0.01;
 
-/** a − b for two counters; undefined when the counter went back (the node rebooted). */
+/** The difference of two readings of a counter; undefined when it went back (the node rebooted). */
 const rise = (now: number, before: number) => (now >= before ? now - before : undefined);
 
 /** One device's figures from its rates; undefined when they contradict themselves. */
@@ -71,13 +71,13 @@ function ratesBetween(now: DiskCounters, before: DiskCounters, seconds: number):
   };
 }
 
-/** A busy device that completed nothing is stalled: its await is unknown. An idle one kept nobody waiting. */
+/** The await of a busy device that completed nothing is unknown: it is stalled. An idle device has an await of 0. */
 function awaitMs(ios: number, waitedSeconds: number, busy: number): number | undefined {
   if (ios > 0) return (waitedSeconds / ios) * 1_000;
   return busy > IDLE_BUSY ? undefined : 0;
 }
 
-/** Which devices count: those whose whole name the pattern matches, or without a pattern every real disk. */
+/** Which devices count: those that match the pattern with their whole name, or without a pattern every real disk. */
 export function deviceFilter(pattern: string | undefined): (device: string) => boolean {
   if (pattern !== undefined) {
     const named = new RegExp(`^(?:${pattern})$`);
@@ -87,8 +87,8 @@ export function deviceFilter(pattern: string | undefined): (device: string) => b
 }
 
 /**
- * The disk that a node's figures are of: the one that holds the images where that is known (and the policy does not
- * rule it out), else the busiest that counts; the first of the exporter's order when several are equally busy.
+ * Chooses the disk for a node's figures: the one that holds the images, if it is known and the policy does not exclude
+ * it. Otherwise the busiest that counts; if several are equally busy, the first in the exporter's order.
  */
 export function chooseDisk(
   disks: readonly DiskFigures[],

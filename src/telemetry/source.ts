@@ -1,17 +1,17 @@
 /**
- * What a source of disk and CPU figures is. Each source has its own file and its own way to ask (scrape every node, one
- * query for all, through the API server); all hand their figures to the same sink.
+ * The interface of a source of disk and CPU figures. Each source has its own file and its own way to ask (scrape every
+ * node, one query for all, through the API server). All pass their figures to the same sink.
  */
 import type { NodeSample } from "../core/facts.ts";
 import type { NodeName } from "../core/ids.ts";
 import type { TelemetrySource as SourceName } from "../policy/telemetry.ts";
 
-/** A node that figures are wanted of. */
+/** A node whose figures are wanted. */
 export interface TelemetryTarget {
   readonly name: NodeName;
-  /** Where its exporter listens (without the port), by default its InternalIP; undefined while it has none. */
+  /** Address of its exporter without the port, by default its InternalIP; undefined while it has none. */
   readonly address: string | undefined;
-  /** Young or hot: wanted every interval. Others are wanted once per rotation only. */
+  /** Young or hot: asked every interval. Other nodes are asked only once in a rotation. */
   readonly paced: boolean;
 }
 
@@ -30,7 +30,7 @@ export const telemetryFailureKinds = [
 ] as const;
 export type TelemetryFailureKind = (typeof telemetryFailureKinds)[number];
 
-/** A reading that came to nothing; the message names the place and the cure where there is one. */
+/** A failed reading. The message names the place, and the cure if there is one. */
 export class TelemetryFailure extends Error {
   override readonly name = "TelemetryFailure";
   readonly kind: TelemetryFailureKind;
@@ -40,7 +40,7 @@ export class TelemetryFailure extends Error {
   }
 }
 
-/** Any error as a failure. */
+/** Turns any error into a failure. */
 export const asFailure = (error: unknown): TelemetryFailure =>
   error instanceof TelemetryFailure
     ? error
@@ -50,13 +50,13 @@ export const asFailure = (error: unknown): TelemetryFailure =>
 export interface TelemetryRound {
   /** Nodes that were asked. */
   readonly asked: number;
-  /** From the first question to the last answer, in ms. */
+  /** From the first request to the last answer, in ms. */
   readonly durationMs: number;
 }
 
-/** Where figures go. Called from the source's own rounds; must not throw. */
+/** Receives the figures. Called from the source's own rounds; must not throw. */
 export interface TelemetrySink {
-  /** The nodes of the cluster now, asked anew in each round. */
+  /** The present nodes of the cluster; called in each round. */
   targets(): readonly TelemetryTarget[];
   sample(node: NodeName, sample: NodeSample): void;
   /** `node` is undefined when the source as a whole failed, so that no node has figures of this round. */
@@ -64,7 +64,7 @@ export interface TelemetrySink {
   round?(round: TelemetryRound): void;
 }
 
-/** A running source. What it cannot read is a failure: unknown, never idle. */
+/** A running source. A figure that it cannot read is a failure: unknown, never idle. */
 export interface TelemetrySource {
   readonly name: SourceName;
   /** Begins the rounds; calling it again does nothing. */

@@ -1,7 +1,7 @@
-/** The kubelet's Summary (/stats/summary) as figures of a node. Pure. */
+/** Reads a node's figures from the kubelet's Summary (/stats/summary). Pure. */
 import type { NodeSample } from "../core/facts.ts";
 
-/** What one summary says; what it lacks is undefined. */
+/** One summary; figures that it lacks are undefined. */
 export interface KubeletReading {
   /** When the kubelet took the figures, by its own clock, epoch ms; undefined when it does not say. */
   readonly takenMs: number | undefined;
@@ -9,7 +9,7 @@ export interface KubeletReading {
   readonly ioPressure: number | undefined;
   readonly cpuPressure: number | undefined;
   readonly memoryBytes: number | undefined;
-  /** Bytes used on the image file system, and when that was taken (the kubelet looks at file systems less often). */
+  /** Bytes used on the image file system, and when they were read (the kubelet reads file systems less often). */
   readonly imageBytes: number | undefined;
   readonly imageTakenMs: number | undefined;
 }
@@ -20,19 +20,19 @@ const tree = (value: unknown): Tree => (typeof value === "object" && value !== n
 const number = (value: unknown) => (typeof value === "number" && Number.isFinite(value) ? value : undefined);
 const timeMs = (value: unknown) => number(typeof value === "string" ? Date.parse(value) : undefined);
 
-/** Share of time from the kubelet's percentage; 10 s is its shortest window. */
+/** Share of time, from the kubelet's percentage over 10 s, its shortest window. */
 function pressure(of: unknown): number | undefined {
   const percent = number(tree(tree(tree(of)["psi"])["some"])["avg10"]);
   return percent === undefined ? undefined : percent / 100;
 }
 
-/** Available and working set make up all of the node's memory. */
+/** The node's memory: available and working set together. */
 function memoryBytes(memory: Tree): number | undefined {
   const [available, used] = [number(memory["availableBytes"]), number(memory["workingSetBytes"])];
   return available === undefined || used === undefined ? undefined : available + used;
 }
 
-/** Reads a parsed Summary; undefined when it is none. */
+/** Reads a parsed Summary; undefined for any other value. */
 export function readSummary(summary: unknown): KubeletReading | undefined {
   const found = tree(summary)["node"];
   if (typeof found !== "object" || found === null) return undefined;
@@ -49,8 +49,8 @@ export function readSummary(summary: unknown): KubeletReading | undefined {
 }
 
 /**
- * Growth of the image file system, bytes/s: the least that the disk has written. Undefined where it cannot be told: no
- * earlier reading, none newer, or it shrank (images were removed).
+ * Growth of the image file system, bytes/s: the disk has written at least this. Undefined without an earlier reading,
+ * without a newer one, or if it shrank (images were removed).
  */
 export function imageGrowth(now: KubeletReading, before: KubeletReading | undefined): number | undefined {
   if (now.imageBytes === undefined || before?.imageBytes === undefined) return undefined;
@@ -59,7 +59,7 @@ export function imageGrowth(now: KubeletReading, before: KubeletReading | undefi
   return seconds > 0 && bytes >= 0 ? bytes / seconds : undefined;
 }
 
-/** The node's figures; without a disk's await and utilisation, which the kubelet does not know. */
+/** The node's figures, without await and utilisation, which the kubelet does not know. */
 export function summarySample(now: KubeletReading, before: KubeletReading | undefined, atMs: number): NodeSample {
   const { ioPressure, cpuPressure, memoryBytes } = now;
   return { atMs, ioPressure, cpuPressure, memoryBytes, writeBytesPerSecond: imageGrowth(now, before) };

@@ -1,6 +1,6 @@
 /**
- * The fence: nodes CREATE. The taint comes with the node itself, so there is no moment at which the node is open to
- * the herd. Fails open: whatever goes wrong in here, the node joins unfenced.
+ * The fence, for nodes CREATE. The taint comes with the node itself, so at no moment is the node open to the herd.
+ * Fails open: if anything goes wrong here, the node joins unfenced.
  */
 import type { AdmissionRequest, AdmissionResponse } from "../api/admission-review.ts";
 import { FENCE_TAINT_KEY, FENCED_AT_ANNOTATION } from "../api/names.ts";
@@ -10,10 +10,10 @@ import { nodeName } from "../core/ids.ts";
 import type { PacingPolicy } from "../policy/schema.ts";
 import { allowAsIs, allowWithPatch } from "./patch.ts";
 
-/** What became of one request; for metrics and logs. */
+/** The result of one request; for metrics and logs. */
 export type NodeAdmissionReport =
   | { readonly kind: "fenced"; readonly node: string; readonly value: string; readonly dryRun: boolean }
-  /** It would have been fenced, had the policy's mode not been observe. */
+  /** The node would have been fenced if the policy's mode were not observe. */
   | { readonly kind: "observed"; readonly node: string; readonly dryRun: boolean }
   | { readonly kind: "failure"; readonly error: unknown };
 
@@ -25,7 +25,7 @@ export interface NodeAdmissionOptions {
   readonly report: (report: NodeAdmissionReport) => void;
 }
 
-/** What the fence needs to know of a raw Node. */
+/** The fields of a raw Node that the fence needs. */
 interface RawNode {
   readonly metadata?: {
     readonly name?: string;
@@ -35,10 +35,10 @@ interface RawNode {
   readonly spec?: { readonly taints?: readonly { readonly key?: string }[] };
 }
 
-/** Somebody else put one up (a NodePool's startup taint): the leader adopts it. */
+/** True if another program added a fence (a NodePool's startup taint). The leader adopts it. */
 const isFenced = ({ spec }: RawNode) => spec?.taints?.some(({ key }) => key === FENCE_TAINT_KEY) === true;
 
-/** Adds taint and annotation; taints of others stay, in their order. */
+/** Adds taint and annotation. Other taints stay, in their order. */
 function fencePatch(uid: string, { metadata, spec }: RawNode, value: string, nowMs: number): AdmissionResponse {
   const annotations = metadata?.annotations;
   const taints = spec?.taints;

@@ -1,4 +1,4 @@
-/** JSON Patches of admission answers. */
+/** Admission answers with and without a JSON Patch. */
 import fastJsonPatch from "fast-json-patch";
 import type { AdmissionResponse } from "../api/admission-review.ts";
 
@@ -12,8 +12,8 @@ export interface Touched {
 export const allowAsIs = (uid: string): AdmissionResponse => ({ uid, allowed: true });
 
 /**
- * Allows a request with the difference between two forms of an object as its patch. Both need only hold what is touched
- * and the parents of it, as they are in the request: comparing whole pods would cost time for nothing.
+ * Allows a request, with the difference between two forms of an object as its patch. Both need only the changed fields
+ * and their parents as they are in the request: comparing whole pods would cost time.
  */
 export function allowWithPatch(uid: string, before: Touched, after: Touched): AdmissionResponse {
   const operations = fastJsonPatch.compare(before, after);

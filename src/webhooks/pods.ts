@@ -1,6 +1,6 @@
 /**
- * The gate: pods CREATE. Fails open: whatever goes wrong in here, the pod is created as it came. A pod that slips
- * through ungated starts early, at worst; a pod that is refused, or gated by mistake, does not start at all.
+ * The gate, for pods CREATE. Fails open: if anything goes wrong here, the pod is created as it came. A pod that is not
+ * gated starts too early at worst. A pod that is refused, or gated by mistake, does not start at all.
  */
 import type { AdmissionRequest, AdmissionResponse } from "../api/admission-review.ts";
 import { GATE, HOLD_ANNOTATION } from "../api/names.ts";
@@ -10,13 +10,13 @@ import type { ReplicaState } from "../core/verdict.ts";
 import type { Hold, Verdict } from "../core/verdict.ts";
 import { allowAsIs, allowWithPatch, type Touched } from "./patch.ts";
 
-/** Reads the pod inside an AdmissionReview; its own namespace may be missing, so the request's is handed in. */
+/** Reads the pod inside an AdmissionReview. Its own namespace may be missing, so the context has the request's. */
 export type ToPodFacts = (raw: unknown, context: { readonly namespace: string }) => PodFacts;
 
 /** Writes the value of {@link HOLD_ANNOTATION}, as the release loop will read it. */
 export type FormatHold = (hold: Pick<Hold, "node" | "reason"> & { readonly sinceMs: number }) => string;
 
-/** What became of one request; for metrics and logs. */
+/** The result of one request; for metrics and logs. */
 export type PodAdmissionReport =
   | { readonly kind: "verdict"; readonly pod: PodFacts; readonly verdict: Verdict; readonly dryRun: boolean }
   | { readonly kind: "failure"; readonly error: unknown };
@@ -30,7 +30,7 @@ export interface PodAdmissionOptions {
   readonly report: (report: PodAdmissionReport) => void;
 }
 
-/** Adds gate and annotation. Gates of others stay, in their order. */
+/** Adds gate and annotation. Other gates stay, in their order. */
 function gatePatch(request: AdmissionRequest, holdNote: string): AdmissionResponse {
   const { metadata, spec } = request.object as Touched;
   const gates = Array.isArray(spec?.schedulingGates) ? (spec.schedulingGates as unknown[]) : undefined;
@@ -49,7 +49,9 @@ function gatePatch(request: AdmissionRequest, holdNote: string): AdmissionRespon
 const isPodCreation = ({ operation, resource, subResource }: AdmissionRequest) =>
   operation === "CREATE" && resource.group === "" && resource.resource === "pods" && (subResource ?? "") === "";
 
-/** Makes the handler of `/mutate/pods`. It never throws. A dry run gets the same answer: nothing is written here. */
+/**
+ * Makes the handler of `/mutate/pods`. It never throws. A dry run gets the same answer, because this writes nothing.
+ */
 export function podAdmission(options: PodAdmissionOptions): (request: AdmissionRequest) => AdmissionResponse {
   const { pacer, toPodFacts, formatHold, replica, now, report } = options;
   return (request) => {

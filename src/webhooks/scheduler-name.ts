@@ -1,26 +1,26 @@
 /**
- * Hands new pods of selected namespaces to the second scheduler: pods CREATE. Fails open: whatever goes wrong in here, or
- * while that scheduler's Lease is stale, the pod stays with the scheduler that it came with.
+ * Gives new pods of selected namespaces to the second scheduler, for pods CREATE. Fails open: if anything goes wrong
+ * here, or if that scheduler's Lease is stale, the pod keeps its scheduler.
  */
 import type { AdmissionRequest, AdmissionResponse } from "../api/admission-review.ts";
 import { allowAsIs, allowWithPatch, type Touched } from "./patch.ts";
 
-/** What the API server puts into `spec.schedulerName` where nobody asked for any. */
+/** The API server's default of `spec.schedulerName`. */
 const DEFAULT_SCHEDULER = "default-scheduler";
 
-/** What became of one request; for metrics and logs. */
+/** The result of one request; for metrics and logs. */
 export type SchedulerNameReport =
   { readonly kind: "redirected"; readonly dryRun: boolean } | { readonly kind: "failure"; readonly error: unknown };
 
 export interface SchedulerNameOptions {
-  /** What pods get. */
+  /** The name that pods get. */
   readonly schedulerName: string;
-  /** That scheduler was seen to renew its Lease: it will schedule what it is given. */
+  /** True if that scheduler was seen to renew its Lease: it will schedule the pods. */
   readonly isAlive: () => boolean;
   readonly report: (report: SchedulerNameReport) => void;
 }
 
-/** A pod that asked for a scheduler of its own keeps it. */
+/** True for a new pod that names no scheduler of its own. */
 function isUndecided({ operation, resource, subResource, object }: AdmissionRequest): boolean {
   if (operation !== "CREATE" || resource.group !== "" || resource.resource !== "pods" || subResource) return false;
   const { nodeName = "", schedulerName = DEFAULT_SCHEDULER } = (object as Touched).spec ?? {};

@@ -1,6 +1,6 @@
 /**
- * A thin REST client of the API server: raw JSON in and out, nothing generated, so that a page of a list costs one
- * JSON.parse. Every request ends: by its answer, by an {@link ApiError}, or by its time-out.
+ * A thin REST client of the API server. It sends and receives raw JSON without generated models, so a page of a list
+ * costs one JSON.parse. Every request ends: with its answer, with an {@link ApiError}, or with its time-out.
  */
 import type { KubeConfig } from "@kubernetes/client-node";
 import { request } from "undici";
@@ -16,14 +16,14 @@ import { lineCutter } from "./lines.ts";
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** Which of the API server's patch formats a body is. */
+/** The patch format of a body. */
 export type PatchKind = "json" | "merge" | "strategic";
 
 export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
   /** For the whole request, connecting included; default {@link REQUEST_TIMEOUT_MS}. */
   readonly timeoutMs?: number | undefined;
-  /** Besides those that say who we are, such as `impersonate-user`. */
+  /** Headers besides the credentials, such as `impersonate-user`. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -31,7 +31,7 @@ export interface RawRequest extends RequestOptions {
   readonly query?: Query | undefined;
   readonly body?: string | undefined;
   readonly contentType?: string | undefined;
-  /** Rejects with reason `TooLarge` for a larger answer, without reading on; default: no bound (the API server's own). */
+  /** Largest answer; a larger one rejects with reason `TooLarge`. Default: no bound of the client's. */
   readonly maxBytes?: number | undefined;
 }
 
@@ -43,11 +43,11 @@ export interface RawAnswer {
 
 export interface WatchOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Called for every line, in order. What it throws ends the watch. */
+  /** Called for every line, in order. An error that it throws ends the watch. */
   readonly onLine: (line: string) => void;
   /** Called once when the server has accepted the watch. */
   readonly onOpen?: (() => void) | undefined;
-  /** Ends the watch with an error when no byte came for so long; 0 or absent: never. */
+  /** Ends the watch with an error when no byte came for this long; 0 or absent: never. */
   readonly idleTimeoutMs?: number | undefined;
 }
 

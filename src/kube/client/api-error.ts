@@ -1,11 +1,11 @@
-/** What a request to the API server can end in, other than its answer. */
+/** The errors of requests to the API server. */
 import { isRecord } from "../parse/kube-json.ts";
 
 /**
  * A request that the API server refused, or that never got an answer.
  *
  * `status` is the HTTP status, or 0 where there was no answer (`reason` is then `Timeout`, `Aborted` or `Unreachable`).
- * `reason` is the Status object's own word (`Conflict`, `NotFound`, `Expired`, `Invalid` …), "" where it gave none.
+ * `reason` is the Status object's `reason` (`Conflict`, `NotFound`, `Expired`, `Invalid` …), or "".
  */
 export class ApiError extends Error {
   readonly status: number;
@@ -46,7 +46,7 @@ export function errorFromFailure(where: string, cause: unknown): ApiError {
   return new ApiError(0, reason, `${where}: ${reason}: ${text}`, { cause });
 }
 
-/** The list or watch position is too old for the server: list again from the start. */
+/** The list or watch position is too old for the server. The caller must list again from the start. */
 export function isExpired(error: unknown): boolean {
   return error instanceof ApiError && (error.status === 410 || error.reason === "Expired" || error.reason === "Gone");
 }
@@ -56,7 +56,9 @@ export function isNotFound(error: unknown): boolean {
   return error instanceof ApiError && error.status === 404;
 }
 
-/** Somebody else wrote first: the resourceVersion or uid that the write was conditional on is not the object's. */
+/**
+ * Another client wrote first: the object no longer has the resourceVersion or uid on which the write was conditional.
+ */
 export function isConflict(error: unknown): boolean {
   return error instanceof ApiError && error.status === 409;
 }

@@ -3,10 +3,12 @@ import { Agent, ProxyAgent } from "undici";
 import type { Dispatcher } from "undici";
 import type { Credentials, TlsMaterial } from "./credentials.ts";
 
-/** Time for TCP and TLS. Assumed: a server that does not shake hands in 5 s is not there. */
+/** Time-out for TCP and TLS. Assumed: a server that does not finish the handshake in 5 s is not there. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
-/** Idle connections are dropped well before the API server does so (90 s), lest a request meets a closing one. */
+/**
+ * Idle connections are closed well before the API server closes them (90 s), so that no request meets a closing one.
+ */
 const KEEP_ALIVE_MS = 30_000;
 
 /** Connections for requests; watches have their own. Range 16–256: enough for the release loop's writes in flight. */
@@ -18,15 +20,15 @@ export interface Agents {
 }
 
 export interface Connections {
-  /** Pools, and the headers that say who we are. @throws when the credentials cannot be read. */
+  /** The pools, and the headers with the credentials. @throws when the credentials cannot be read */
   open(): Promise<{ agents: Agents; headers: Readonly<Record<string, string>> }>;
-  /** Makes the next request read the credentials and certificates anew. */
+  /** Makes the next request read the credentials and certificates again. */
   forget(): void;
   /** Drops every connection. */
   close(): Promise<void>;
 }
 
-/** Keeps the connection pools; `forget` makes the next request read the credentials and certificates anew. */
+/** Keeps the connection pools. After `forget`, the next request reads credentials and certificates again. */
 export function createConnections(credentials: Credentials): Connections {
   let agents: Agents | undefined;
   return {
@@ -38,11 +40,11 @@ export function createConnections(credentials: Credentials): Connections {
       };
       return { agents, headers };
     },
-    /** The server no longer takes our certificate: connections made with it are of no use for new requests. */
+    /** The server no longer accepts our certificate: connections made with it are useless for new requests. */
     forget(): void {
       const old = agents;
       agents = undefined;
-      // Running watches may go on until they end; a graceful close waits for them, so nobody waits for it here.
+      // Running watches may go on until they end. A graceful close waits for them, so it is not awaited here.
       void Promise.allSettled([old?.requests.close(), old?.watches.close()]);
     },
     async close(): Promise<void> {
@@ -53,7 +55,7 @@ export function createConnections(credentials: Credentials): Connections {
 
 function createAgent(credentials: Credentials, tls: TlsMaterial, connections: number | null): Dispatcher {
   const connect = { ...definedOnly(tls), timeout: CONNECT_TIMEOUT_MS, keepAlive: true, keepAliveInitialDelay: 30_000 };
-  // HTTP/2 would put every watch on one connection: one stall would stall them all.
+  // HTTP/2 would put every watch on one connection, and one stall would stall all of them.
   const options = { connections, connect, allowH2: false, keepAliveTimeout: KEEP_ALIVE_MS };
   return credentials.proxyUrl === undefined
     ? new Agent(options)

@@ -1,7 +1,7 @@
 /**
- * Where the API server is and who we are. In a cluster this is a mounted service account (its token rotates); outside
- * it is a kubeconfig, read by @kubernetes/client-node. That library is loaded only when a kubeconfig is used: it costs
- * about 80 MB of memory, which the service in a cluster can do without.
+ * The address of the API server and the credentials for it. In a cluster they are a mounted service account, whose
+ * token rotates. Elsewhere they are a kubeconfig, which @kubernetes/client-node reads. That library is loaded only for
+ * a kubeconfig, because it costs about 80 MB of memory.
  */
 import { readFile } from "node:fs/promises";
 import type { KubeConfig } from "@kubernetes/client-node";
@@ -15,7 +15,7 @@ export interface TlsMaterial {
   readonly rejectUnauthorized?: boolean | undefined;
 }
 
-/** What every request carries, asked anew each time so that rotated tokens are picked up. */
+/** What every request carries. It is asked for each request, so that rotated tokens are used. */
 export interface Access {
   readonly tls: TlsMaterial;
   readonly headers: Readonly<Record<string, string>>;
@@ -30,7 +30,7 @@ export interface Credentials {
   access(): Promise<Access>;
 }
 
-/** A fixed token, as tests and development clusters use it; `ca` is PEM. */
+/** A fixed token, for tests and development clusters; `ca` is PEM. */
 export interface TokenAccess {
   readonly url: string;
   readonly token?: string | undefined;
@@ -47,7 +47,7 @@ const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 /**
  * The mounted service account. The kubelet rotates its token (hourly by default, at 80 % of its life), so the file is
  * read for every request: it is a tmpfs of a few hundred bytes.
- * @throws where this process does not run in a pod.
+ * @throws when this process does not run in a pod.
  */
 export function inClusterCredentials(
   environment: Readonly<Record<string, string | undefined>>,
@@ -87,7 +87,7 @@ export function kubeConfigCredentials(config: KubeConfig): Credentials {
 
 async function kubeConfigAccess(config: KubeConfig): Promise<Access> {
   const options: TlsMaterial & { headers: Record<string, unknown>; auth?: string } = { headers: {} };
-  // The library fills in whatever the context's user has: headers, certificates, basic authentication.
+  // The library sets what the context's user has: headers, certificates, basic authentication.
   await config.applyToHTTPSOptions(options as Parameters<KubeConfig["applyToHTTPSOptions"]>[0]);
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(options.headers)) headers[name.toLowerCase()] = String(value).trim();

@@ -2,11 +2,11 @@
 
 const NEWLINE = 0x0a;
 
-/** Longest line taken: etcd refuses objects over 1.5 MiB, so this is never met by a healthy server. */
+/** Longest line that is accepted. etcd refuses objects over 1.5 MiB, so a healthy server never reaches this. */
 const LONGEST_LINE_BYTES = 32 * 1_048_576;
 
 /**
- * Calls `onLine` for every complete line of the chunks that are pushed, without its newline; empty lines are skipped.
+ * Calls `onLine` for every complete line of the pushed chunks, without its newline. Empty lines are skipped.
  * @throws (from push) when a line grows past 32 MiB.
  */
 export function lineCutter(onLine: (line: string) => void): { push(chunk: Buffer): void } {

@@ -1,12 +1,12 @@
-/** A long list, page by page, so that nobody holds all of it who does not need it. */
+/** A long list, page by page, so that callers need not hold all of it. */
 import type { ApiClient } from "./api-client.ts";
 import type { KubeObject } from "../parse/kube-json.ts";
 
-/** Objects in a page of a list. Assumed: small enough for a pod with little memory. */
+/** Objects in a page of a list. Assumed: few enough for a process with little memory. */
 const PAGE = 500;
 
 /**
- * The objects of a collection as one listing has them.
+ * Yields the objects of a collection, all from one consistent listing.
  * @throws ApiError; 410 Gone when the reader took so long that the listing has expired
  */
 export async function* listPages(

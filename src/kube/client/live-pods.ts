@@ -1,4 +1,4 @@
 /** Which pods are listed and watched. */
 
-/** Pods that have run to their end start nothing and hold no slot; most of a batch cluster's pods are such. */
+/** Terminated pods start nothing and use no slot. In a batch cluster most pods have terminated. */
 export const LIVE_PODS = { fieldSelector: "status.phase!=Succeeded,status.phase!=Failed" };

@@ -1,9 +1,9 @@
-/** A Lease of coordination.k8s.io/v1, as leader election uses it, and what its reader may conclude. Pure. */
+/** A Lease of coordination.k8s.io/v1 as leader election uses it, and the conclusions from it. Pure. */
 import { recordOf, textOf } from "../parse/kube-json.ts";
 import type { KubeObject } from "../parse/kube-json.ts";
 
 export interface LeaseRecord {
-  /** "": nobody. */
+  /** "" if no candidate holds it. */
   readonly holder: string;
   readonly durationMs: number;
   /** As the holder wrote it; compared for equality only, because other machines' clocks are not trusted. */
@@ -13,11 +13,11 @@ export interface LeaseRecord {
   readonly resourceVersion: string;
 }
 
-/** A record, and since when (by our own clock) it has been seen unchanged. */
+/** A record, and the time on our own clock since which it is unchanged. */
 export interface Observation {
   readonly record: LeaseRecord;
   readonly sinceMs: number;
-  /** The record followed another one that we saw: somebody really renewed it while we looked. */
+  /** The record followed another one that we saw, so its holder really renewed it while we looked. */
   readonly renewalSeen: boolean;
 }
 
@@ -34,14 +34,14 @@ export function parseLease(raw: KubeObject, defaultDurationMs: number): LeaseRec
   };
 }
 
-/** What we know after having seen `record` at `nowMs`. */
+/** The observation after `record` was read at `nowMs`. */
 export function observe(before: Observation | undefined, record: LeaseRecord, nowMs: number): Observation {
   if (before === undefined) return { record, sinceMs: nowMs, renewalSeen: false };
   const same = before.record.holder === record.holder && before.record.renewTime === record.renewTime;
   return same ? { ...before, record } : { record, sinceMs: nowMs, renewalSeen: true };
 }
 
-/** Nobody holds it, or its holder has not renewed it for its whole duration while we looked. */
+/** True if the Lease has no holder, or if its holder has not renewed it for its whole duration while we looked. */
 export function isFree({ record, sinceMs }: Observation, nowMs: number): boolean {
   return record.holder === "" || nowMs >= sinceMs + record.durationMs;
 }
@@ -89,7 +89,7 @@ function leaseObject(
   return { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata, spec };
 }
 
-/** RFC 3339 with exactly six fractional digits: the API server refuses any other number of them. */
+/** RFC 3339 with exactly six fractional digits. The API server refuses any other number of digits. */
 function microTime(ms: number): string {
   return new Date(ms).toISOString().replace("Z", "000Z");
 }

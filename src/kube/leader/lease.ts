@@ -1,7 +1,8 @@
 /**
- * Leader election by Lease, by the same rules as client-go's: whoever holds the Lease renews it every 1.5 s; who has not
- * managed to for 7 s steps down; the others may take it when they have seen it unchanged for 10 s. Since a leader stops
- * 3 s before anybody else may start, and every write of the Lease is conditional, there are never two.
+ * Leader election with a Lease, by the rules of client-go. The replica that holds the Lease renews it every 1.5 s. If
+ * it has not managed to for 7 s, it steps down. Another replica may take the Lease when it has seen it unchanged for 10
+ * s. So a leader stops 3 s before another may start. Every write of the Lease is conditional, so there are never two
+ * leaders.
  */
 import type { ApiClient } from "../client/api-client.ts";
 import { isConflict, isNotFound } from "../client/api-error.ts";
@@ -13,18 +14,18 @@ import type { Observation } from "./lease-record.ts";
 import type { Log } from "../log.ts";
 
 export interface LeaseTimes {
-  /** Others may take the Lease when it was not renewed for so long. */
+  /** Others may take the Lease when it was not renewed for this long. */
   readonly durationMs: number;
-  /** The leader steps down when it could not renew for so long; below durationMs. */
+  /** The leader steps down when it could not renew for this long; less than durationMs. */
   readonly renewDeadlineMs: number;
-  /** Between attempts, to renew as to acquire. */
+  /** Time between two attempts, to renew or to acquire. */
   readonly retryMs: number;
 }
 
 /**
- * Two thirds of client-go's figures, so that a new leader has begun within 15 s whenever the old one dies: it was seen to
- * renew 1.8 s later at worst (retryMs and a fifth of jitter), its Lease ends 10 s after that, and the next look comes 1.8 s
- * later at worst, 13.6 s in all.
+ * Two thirds of client-go's figures, so that a new leader begins within 15 s after the old one died. The other replicas
+ * see the last renewal at most 1.8 s late (retryMs and a fifth of jitter). The Lease ends 10 s after that, and the next
+ * look comes at most 1.8 s later: 13.6 s in all.
  */
 export const LEASE_TIMES: LeaseTimes = { durationMs: 10_000, renewDeadlineMs: 7_000, retryMs: 1_500 };
 
@@ -38,24 +39,24 @@ export interface LeaderElectionOptions {
   readonly name: string;
   /** Unique among candidates, e.g. the pod's name. */
   readonly identity: string;
-  /** A steady one: a wall clock that jumps could make two leaders. */
+  /** A steady clock: a wall clock that jumps could make two leaders. */
   readonly clock: Clock;
   /** 0 to 1, for jitter. */
   readonly random: () => number;
   readonly log: Log;
   readonly times?: LeaseTimes | undefined;
-  /** Only looks who leads, and never stands for it. */
+  /** Only observes which replica leads, and is never a candidate. */
   readonly followOnly?: boolean | undefined;
 }
 
 export interface LeaderElection {
-  /** Whether this candidate leads at this very moment; false from the renew deadline on, even if nothing else ran. */
+  /** True if this candidate leads at this moment; false from the renew deadline on, even if nothing else ran. */
   readonly isLeader: boolean;
-  /** Whoever holds the Lease as far as seen; "" for nobody. */
+  /** The holder of the Lease as last seen; "" if there is none. */
   readonly holder: string;
-  /** Somebody was seen to renew the Lease (or we did) within its duration: what is held will be released. */
+  /** True if the Lease was renewed within its duration, by us or another replica: held pods will be released. */
   leaderAlive(): boolean;
-  /** Calls the listener at every change; the answer unsubscribes. */
+  /** Calls the listener at every change. @returns a function that unsubscribes */
   onChange(listener: (isLeader: boolean) => void): () => void;
   /** Steps down and gives the Lease back if we hold it, so that the next candidate takes over at its next look. */
   stop(): Promise<void>;
@@ -74,11 +75,11 @@ class Candidate implements LeaderElection {
   readonly #stopping = new AbortController();
   readonly #running: Promise<void>;
   #seen: Observation | undefined;
-  /** When the last successful write was begun: from then on others count. */
+  /** When the last successful write began: from then on other replicas count the duration. */
   #renewedMs: number | undefined;
-  /** What we saw last is not what the API server holds. */
+  /** The API server no longer holds the Lease as we saw it last. */
   #mustLook = false;
-  /** What the listeners were told last. */
+  /** The last value that the listeners got. */
   #announced = false;
   #cancelDeadline: () => void = () => undefined;
 
@@ -126,7 +127,7 @@ class Candidate implements LeaderElection {
       try {
         await this.#attempt();
       } catch (error) {
-        // A conflict may stem from a write of our own whose answer was lost: look who holds it, at once.
+        // A conflict may come from our own write whose answer was lost: read at once which replica holds the Lease.
         if (isConflict(error) && !this.#mustLook) {
           this.#mustLook = true;
           continue;
@@ -138,7 +139,7 @@ class Candidate implements LeaderElection {
     }
   }
 
-  /** Renews as leader by one write; otherwise looks first, and takes the Lease only where it is free. */
+  /** As leader, renews with one write. Otherwise reads first, and takes the Lease only if it is free. */
   async #attempt(): Promise<void> {
     if (this.isLeader && this.#seen !== undefined && !this.#mustLook) return this.#write(this.#seen);
     const raw = await this.#read();
@@ -176,7 +177,7 @@ class Candidate implements LeaderElection {
     this.#watchDeadline();
   }
 
-  /** Tells the listeners at the deadline, should no renewal succeed until then. */
+  /** Informs the listeners at the deadline if no renewal succeeds until then. */
   #watchDeadline(): void {
     this.#cancelDeadline();
     this.#cancelDeadline = this.#options.clock.setTimer(() => this.#announce(), this.#times.renewDeadlineMs);
@@ -222,7 +223,7 @@ class Candidate implements LeaderElection {
     return { namespace: this.#options.namespace, name: this.#options.name };
   }
 
-  /** Not aborted by stop: whether a write got through must be known to give the Lease back. */
+  /** Stop does not abort this: to give the Lease back, we must know whether the write succeeded. */
   #request(): { timeoutMs: number } {
     return { timeoutMs: ATTEMPT_TIMEOUT_MS };
   }

@@ -1,4 +1,4 @@
-/** What Paceline writes on pods, and how it reads it back. Anybody may have edited it, so reading is lenient. */
+/** Writes and reads Paceline's annotations on pods. Other clients may have edited them, so reading is lenient. */
 import { holdReasons } from "../../api/reasons.ts";
 import type { HoldReason } from "../../api/reasons.ts";
 import type { PodFacts } from "../../core/facts.ts";
@@ -9,12 +9,14 @@ import { recordOf, textOf, timeOf } from "./kube-json.ts";
 export type HoldNote = NonNullable<PodFacts["hold"]>;
 export type ReservationNote = NonNullable<PodFacts["reservation"]>;
 
-/** `{"node","reason","since"}`, the value of the hold annotation. `node` is left out where any of several would do. */
+/**
+ * `{"node","reason","since"}`, the value of the hold annotation. `node` is left out if any of several nodes would do.
+ */
 export function formatHold(hold: { node: NodeName | undefined; reason: HoldReason; sinceMs: number }): string {
   return JSON.stringify({ node: hold.node, reason: hold.reason, since: new Date(hold.sinceMs).toISOString() });
 }
 
-/** The hold that an annotation tells of; undefined where it is garbage. A reason of another version counts as awaiting. */
+/** Reads a hold annotation; undefined if it is malformed. A reason of another version counts as `AwaitingRelease`. */
 export function parseHold(text: string | undefined): HoldNote | undefined {
   const note = parseJson(text);
   const sinceMs = timeOf(note["since"]);
@@ -33,7 +35,7 @@ export function formatReservation(node: NodeName, atMs: number): string {
   return JSON.stringify({ node, at: new Date(atMs).toISOString() });
 }
 
-/** The slot that an annotation promises; undefined where it is garbage. */
+/** Reads a reservation annotation; undefined if it is malformed. */
 export function parseReservation(text: string | undefined): ReservationNote | undefined {
   const note = parseJson(text);
   const atMs = timeOf(note["at"]);

@@ -1,4 +1,4 @@
-/** The core's facts, from the API server's JSON: from caches and from admission alike. Nothing here ever throws. */
+/** Makes the core's facts from the API server's JSON, for lists, watches and admission. No function here throws. */
 import {
   FENCE_TAINT_KEY,
   FENCED_AT_ANNOTATION,
@@ -18,7 +18,7 @@ import { quantity, resources } from "./quantity.ts";
 import type { ShapeInterner } from "./shape-interner.ts";
 import { otherTaints } from "./tolerations.ts";
 
-/** What stands in for fields that a pod under admission has not got yet. */
+/** Values for fields that a pod under admission does not have yet. */
 export interface PodDefaults {
   readonly namespace?: string | undefined;
   readonly createdAtMs?: number | undefined;
@@ -52,7 +52,7 @@ export function podFacts(raw: KubeObject, interner: ShapeInterner, defaults: Pod
   };
 }
 
-/** Shared, because nearly every pod tolerates no fence. */
+/** One shared list, because nearly every pod tolerates no fence. */
 const NO_FENCES: readonly string[] = [];
 
 /** Facts of a node. */
@@ -85,7 +85,7 @@ function fenceOf(spec: Readonly<Record<string, unknown>>, annotations: Readonly<
   const taint = recordsOf(spec["taints"]).find((one) => one["key"] === FENCE_TAINT_KEY);
   if (taint === undefined) return undefined;
   const sinceMs = timeOf(annotations[FENCED_AT_ANNOTATION]) ?? timeOf(taint["timeAdded"]);
-  // With another effect it does not do its work, whatever its value: it is still to be adopted.
+  // A fence with another effect does not work, whatever its value, so the leader must still adopt it.
   return { value: taint["effect"] === "NoSchedule" ? textOf(taint["value"]) : "", sinceMs };
 }
 

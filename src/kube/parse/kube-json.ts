@@ -1,6 +1,6 @@
 /**
  * The API server's JSON as Paceline reads it. Every field is optional: admission sees objects without uid or name, and
- * what a server or an operator wrote is never trusted to be whole. Only what decisions use is named here.
+ * an object from the API server may lack any field. Only fields that decisions use are named here.
  */
 
 /** `metadata` of any object. */
@@ -31,7 +31,7 @@ export interface KubeList {
   readonly items: readonly KubeObject[];
 }
 
-/** `Status`, the API server's answer to what it refuses. */
+/** `Status`, the API server's answer to a refused request. */
 export interface KubeStatus {
   readonly kind?: string;
   readonly code?: number;
@@ -40,7 +40,7 @@ export interface KubeStatus {
   readonly details?: { readonly retryAfterSeconds?: number };
 }
 
-/** A taint, in the API server's words. */
+/** A taint as the API server writes it. */
 export interface RawTaint {
   readonly key?: string;
   readonly value?: string;
@@ -53,12 +53,12 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The value as a JSON object, or an empty one: reading on never throws. */
+/** The value as a JSON object, or an empty object, so that reading its fields never throws. */
 export function recordOf(value: unknown): Readonly<Record<string, unknown>> {
   return isRecord(value) ? value : {};
 }
 
-/** The value as a list of JSON objects; what is none is left out. */
+/** The value as a list of JSON objects; other entries are left out. */
 export function recordsOf(value: unknown): readonly Readonly<Record<string, unknown>>[] {
   return Array.isArray(value) ? value.filter(isRecord) : [];
 }
@@ -68,12 +68,12 @@ export function textOf(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
-/** The strings of a list; what is none is left out. */
+/** The strings of a list; other entries are left out. */
 export function textsOf(value: unknown): readonly string[] {
   return Array.isArray(value) ? value.filter((one) => typeof one === "string") : [];
 }
 
-/** A map of strings (labels, annotations); what is no string is left out. */
+/** A map of strings (labels, annotations); other values are left out. */
 export function textMapOf(value: unknown): Readonly<Record<string, string>> {
   return Object.fromEntries(
     Object.entries(recordOf(value)).filter((entry): entry is [string, string] => typeof entry[1] === "string"),

@@ -15,7 +15,7 @@ export interface ShapedPod {
   readonly fencesTolerated: readonly string[];
 }
 
-/** Never throws, whatever the JSON holds. `namespace` stands in where admission's object has none. */
+/** Never throws, whatever the JSON holds. `namespace` is used if the object of an admission has none. */
 export function shapePod(raw: KubeObject, namespace = ""): ShapedPod {
   const metadata = recordOf(raw.metadata);
   const spec = recordOf(raw["spec"]);
@@ -43,8 +43,8 @@ export function shapePod(raw: KubeObject, namespace = ""): ShapedPod {
 }
 
 /**
- * What the scheduler counts: the larger of (app containers + sidecars) and the hungriest init container with the
- * sidecars before it; pod-level requests override; overhead comes on top.
+ * The requests that the scheduler counts: the larger of (app containers + sidecars) and the largest init container with
+ * the sidecars before it. Pod-level requests override both; overhead is added.
  */
 function podRequests(spec: Json): Resources {
   const requestsOf = (container: Json) => resources(recordOf(container["resources"])["requests"]);
@@ -64,8 +64,8 @@ function podRequests(spec: Json): Resources {
 }
 
 /**
- * Required node affinity. Where every term demands the same one node by name (as for DaemonSet pods), that node is
- * `pinnedTo` and the demand leaves the terms, so that all pods of a DaemonSet share a shape.
+ * Required node affinity. If every term requires the same node by name (as for DaemonSet pods), that node is `pinnedTo`
+ * and the requirement is removed from the terms, so that all pods of a DaemonSet share a shape.
  */
 function requiredNodes(affinity: Json): Pick<PodShape, "affinityTerms"> & { pinnedTo: NodeName | undefined } {
   const required = recordOf(recordOf(affinity["nodeAffinity"])["requiredDuringSchedulingIgnoredDuringExecution"]);
@@ -77,12 +77,12 @@ function requiredNodes(affinity: Json): Pick<PodShape, "affinityTerms"> & { pinn
     return { pinnedTo: undefined, affinityTerms: terms };
   }
   const unpinned = terms.map((term) => ({ ...term, fields: [] }));
-  // An empty term would match no node; here it stands for "that node, whatever its labels".
+  // In Kubernetes an empty term matches no node. Here it means "that node, whatever its labels".
   const anyLabels = unpinned.some((term) => term.labels.length === 0);
   return { pinnedTo: nodeName(only), affinityTerms: anyLabels ? undefined : unpinned };
 }
 
-/** The node that a term demands by name, if its only field requirement does so. */
+/** The node that a term requires by name, if that is its only field requirement. */
 function pinOf(term: NodeSelectorTerm): string | undefined {
   const [field, ...more] = term.fields;
   if (field === undefined || more.length > 0) return undefined;
@@ -121,7 +121,7 @@ function images(spec: Json): readonly ImageName[] {
   return [...new Set(names.map(imageName))];
 }
 
-/** Rules about other pods, and volumes and devices that live on certain nodes only. */
+/** True for rules about other pods, and for volumes and devices that exist on certain nodes only. */
 function onlySchedulerJudges(spec: Json): boolean {
   const affinity = recordOf(spec["affinity"]);
   const required = (kind: string) =>

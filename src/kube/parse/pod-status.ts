@@ -1,4 +1,4 @@
-/** How far a pod has come, from `status` of the API server's JSON. */
+/** Reads a pod's progress from `status` of the API server's JSON. */
 import type { PodFacts } from "../../core/facts.ts";
 import { recordOf, recordsOf, textOf, timeOf } from "./kube-json.ts";
 
@@ -17,7 +17,7 @@ export type PodProgress = Pick<
   | "refused"
 >;
 
-/** Never throws; what is missing counts as "not yet". `generation` is the object's own. */
+/** Never throws; a missing field counts as "not yet". `generation` is that of the object. */
 export function podProgress(spec: Json, status: Json, generation?: unknown): PodProgress {
   const containers = recordsOf(status["containerStatuses"]);
   const all = [...recordsOf(status["initContainerStatuses"]), ...containers];
@@ -40,7 +40,7 @@ function condition(status: Json, type: string): Json {
   return recordsOf(status["conditions"]).find((one) => one["type"] === type) ?? {};
 }
 
-/** Every app container has started, or ran to its end already. Init containers and sidecars are not asked. */
+/** True if every app container has started or terminated. Init containers and sidecars do not count. */
 function containersStarted(spec: Json, statuses: readonly Json[]): boolean {
   const names = recordsOf(spec["containers"]).map((container) => container["name"]);
   const begun = new Set(statuses.filter(hasStarted).map((status) => status["name"]));
@@ -59,7 +59,7 @@ const STUCK: readonly string[] = [
   "CreateContainerConfigError",
 ] satisfies PodFacts["waitingOn"][];
 
-/** The waiting reason, where pacing cannot help. A pull that the kubelet's own QPS refused is one that pacing helps. */
+/** The waiting reason, if pacing cannot help. Pacing does help a pull that the kubelet's own QPS limit refused. */
 function waitingOn(status: Json): PodFacts["waitingOn"] {
   const waiting = recordOf(recordOf(status["state"])["waiting"]);
   const reason = textOf(waiting["reason"]);
@@ -67,14 +67,14 @@ function waitingOn(status: Json): PodFacts["waitingOn"] {
   return reason as PodFacts["waitingOn"];
 }
 
-/** Messages of container creation that ran into a time-out (real-node.md), and their aftermath. */
+/** Messages of container creation that ran into a time-out (docs/real-node.md), and messages that follow from it. */
 const OVERLOAD_MESSAGE =
   /context deadline exceeded|context canceled|failed to reserve container name|DeadlineExceeded|RST_STREAM|\/proc\/0\/ns/i;
 
-/** runc names the program that it could not execute: a wrong command, not an overloaded node. */
+/** Here runc names a program that it could not execute: a wrong command, not an overloaded node. */
 const WRONG_COMMAND = /exec: "[^"]*":/;
 
-/** A StartError, or a creation that timed out, visible in this container's status now. */
+/** True if this container's status shows a StartError or a creation that timed out. */
 function failedByOverload(status: Json): boolean {
   const state = recordOf(status["state"]);
   const endings = [recordOf(state["terminated"]), recordOf(recordOf(status["lastState"])["terminated"])];

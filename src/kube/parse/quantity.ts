@@ -22,7 +22,7 @@ const FACTORS: Readonly<Record<string, number>> = {
   Ei: 2 ** 60,
 };
 
-/** The number that a quantity means, or undefined where it is none. Plain JSON numbers are taken as they are. */
+/** The number that a quantity means, or undefined for other values. Plain JSON numbers stay as they are. */
 export function quantity(value: unknown): number | undefined {
   if (typeof value === "number") return Number.isFinite(value) ? value : undefined;
   const match = typeof value === "string" ? FORM.exec(value) : null;
@@ -34,7 +34,7 @@ export function quantity(value: unknown): number | undefined {
 
 /**
  * Amounts as the core counts them: cpu in millicores, everything else in its base unit, rounded up as the scheduler
- * does. What is no quantity, and what is below zero, is left out.
+ * does. Values that are no quantity or are negative are left out.
  */
 export function resources(value: unknown): Resources {
   const amounts: Record<string, number> = {};
@@ -61,7 +61,7 @@ function combine(left: Resources, right: Resources, merge: (a: number, b: number
   return merged;
 }
 
-/** Binary fractions must not turn 100.00000000000001 millicores into 101. */
+/** Rounds up, but not 100.00000000000001 millicores (a binary fraction) to 101. */
 function roundUp(amount: number): number {
   const nearest = Math.round(amount);
   return Math.abs(amount - nearest) < 1e-6 * Math.max(1, Math.abs(amount)) ? nearest : Math.ceil(amount);

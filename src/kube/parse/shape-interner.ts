@@ -1,20 +1,20 @@
 /**
  * Lets equal values share one object. Most of 150,000 pods come from a few thousand templates, so their shapes, and the
- * names of nodes and images, are kept once. Bounded: a shape that no pod refers to any more is dropped with the garbage.
+ * names of nodes and images, are kept once. Memory is bounded: the garbage collector removes shapes without pods.
  */
 import { hash } from "node:crypto";
 import type { PodShape } from "../../core/facts.ts";
 
 export interface ShapeInterner {
-  /** The shape with this content that others hold already, or this one from now on. */
+  /** The shape with this content that is in use already, or this one from now on. */
   shape(shape: PodShape): PodShape;
   /** One copy of a string that repeats (names of nodes and images). */
   text<Text extends string>(text: Text): Text;
-  /** Distinct shapes alive, roughly: it shrinks when the garbage is collected. */
+  /** About how many distinct shapes are alive; it falls with garbage collection. */
   readonly shapes: number;
 }
 
-/** Strings kept; past it the table starts afresh, which costs sharing, never correctness. 5,000 nodes with 100 names. */
+/** Most strings that are kept: 5,000 nodes with 100 names. Beyond that the table starts again, and less is shared. */
 const TEXTS = 50_000;
 
 export function createShapeInterner(): ShapeInterner {

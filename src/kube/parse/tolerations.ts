@@ -1,18 +1,18 @@
-/** Tolerations and taints, with those for the fence taken apart from all others. */
+/** Reads tolerations and taints, with those for the fence separate from all others. */
 import { FENCE_TAINT_KEY } from "../../api/names.ts";
 import type { Taint, Toleration } from "../../core/facts.ts";
 import { recordsOf, textOf } from "./kube-json.ts";
 
-/** Tolerates every fence. */
+/** Marks a pod that tolerates every fence. */
 export const ANY_FENCE = "*";
 
 export interface SortedTolerations {
   readonly tolerations: readonly Toleration[];
-  /** Values of the fences tolerated, or {@link ANY_FENCE}. */
+  /** Values of the tolerated fences, or {@link ANY_FENCE}. */
   readonly fencesTolerated: readonly string[];
 }
 
-/** Reads `spec.tolerations`. One for every key (key "", Exists) counts on both sides. */
+/** Reads `spec.tolerations`. A toleration for every key (key "", Exists) counts as both kinds. */
 export function sortTolerations(raw: unknown): SortedTolerations {
   const tolerations: Toleration[] = [];
   const fences = new Set<string>();
@@ -28,7 +28,7 @@ export function sortTolerations(raw: unknown): SortedTolerations {
 
 function parseToleration(raw: Readonly<Record<string, unknown>>): Toleration | undefined {
   const operator = textOf(raw["operator"]) || "Equal";
-  // Operators of later versions (Gt, Lt) tolerate nothing that Paceline reasons about.
+  // Operators of later versions (Gt, Lt) tolerate no taint that Paceline considers.
   if (operator !== "Exists" && operator !== "Equal") return undefined;
   return { key: textOf(raw["key"]), operator, value: textOf(raw["value"]), effect: textOf(raw["effect"]) };
 }

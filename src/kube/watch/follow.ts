@@ -1,4 +1,4 @@
-/** How a reflector lists, watches, fails and comes back. See reflector.ts for what it promises. */
+/** How a reflector lists, watches, fails and recovers. reflector.ts says what it guarantees. */
 import { ApiError, isExpired } from "../client/api-error.ts";
 import { backoffMs } from "../client/backoff.ts";
 import { pause } from "../clock.ts";
@@ -7,7 +7,7 @@ import type { KubeList, KubeObject } from "../parse/kube-json.ts";
 import type { ReflectorCounts, ReflectorLimits, ReflectorOptions } from "./reflector-options.ts";
 import { parseWatchEvent } from "./watch-event.ts";
 
-/** Everything a running reflector knows. */
+/** The state of a running reflector. */
 export interface Following<Facts> {
   readonly options: ReflectorOptions<Facts>;
   readonly limits: ReflectorLimits;
@@ -22,19 +22,19 @@ export interface Following<Facts> {
   failuresInRow: number;
   /** Failures in a row that the server itself answered (it could be reached). */
   refusalsInRow: number;
-  /** What the server asked us to wait, in ms; 0: nothing. */
+  /** How long the server asked us to wait, in ms; 0 if it did not. */
   retryAfterMs: number;
-  /** Lists in a row whose continue token expired half-way. */
+  /** Lists in a row whose continue token expired before the last page. */
   expiredPages: number;
 }
 
-/** Refusals in a row after which the position is given up: it may be of an etcd that is no more. */
+/** Refusals in a row after which the position is given up: it may belong to an etcd that no longer exists. */
 const REFUSALS_BEFORE_RELIST = 3;
 
-/** Expired page lists in a row after which the next list is asked for in one piece. */
+/** Lists in a row whose pages expired, after which the next list is asked for in one piece. */
 const EXPIRED_PAGES_BEFORE_WHOLE = 2;
 
-/** A watch that lasted so long was a good one, however it ended: back-off starts afresh. */
+/** A watch that lasted this long, in ms, resets the back-off, however it ended. */
 const GOOD_WATCH_MS = 5_000;
 
 export function newFollowing<Facts>(
@@ -80,7 +80,9 @@ function isStopped<Facts>(of: Following<Facts>): boolean {
   return of.signal.aborted;
 }
 
-/** A watch that the server ended in order. One that ends at once, again and again, must not become a busy loop. */
+/**
+ * After a watch that the server ended in order. Watches that end at once again and again must not become a busy loop.
+ */
 function succeeded<Facts>(of: Following<Facts>, startedMs: number): void {
   const wasGood = of.options.clock.now() - startedMs >= GOOD_WATCH_MS;
   of.failuresInRow = wasGood ? 0 : of.failuresInRow + 1;
@@ -102,7 +104,7 @@ function failed<Facts>(of: Following<Facts>, error: unknown, startedMs: number):
   of.options.log.warn({ path: of.options.path, err: error, failures: of.failuresInRow }, "list or watch failed");
 }
 
-/** The server was reached and said no, other than for being busy. */
+/** True if the server answered with a refusal, except when it was only busy. */
 function isRefusal(error: unknown): boolean {
   return error instanceof ApiError && error.status >= 400 && error.status !== 429 && error.status !== 503;
 }
@@ -114,7 +116,7 @@ function waitMs<Facts>(of: Following<Facts>): number {
   return wait;
 }
 
-/** Hands over every object, page by page with the next page on its way, then what is gone since the last list. */
+/** Passes on every object, page by page with the next page on its way, then the objects gone since the last list. */
 async function listAll<Facts>(of: Following<Facts>): Promise<void> {
   const before = of.known;
   const seen = new Set<string>();
@@ -129,7 +131,7 @@ async function listAll<Facts>(of: Following<Facts>): Promise<void> {
       for (const raw of page.items) seen.add(upsert(of, raw));
     }
   } catch (error) {
-    // What the pages brought so far is known from now on, else nobody would ever see it deleted.
+    // Remembers the objects of the pages so far; otherwise their deletion would never be seen.
     for (const key of seen) before.add(key);
     if (isExpired(error)) of.expiredPages++;
     throw error;
@@ -152,7 +154,7 @@ async function fetchPage<Facts>(of: Following<Facts>, token: string | undefined)
   return page;
 }
 
-/** Watches from the position until the server ends it. Rejects for everything that is not an orderly end. */
+/** Watches from the position until the server ends the watch. Rejects if the watch did not end in order. */
 async function watchOnce<Facts>(of: Following<Facts>): Promise<void> {
   const { client, path, query, clock, random } = of.options;
   const timeoutSeconds = Math.round(of.limits.watchSeconds * (1 + random()));
@@ -171,7 +173,7 @@ async function watchOnce<Facts>(of: Following<Facts>): Promise<void> {
   );
 }
 
-/** @throws when the watch must end here; it goes on from the last position. */
+/** @throws when the watch must end here; the next one goes on from the last position */
 function takeLine<Facts>(of: Following<Facts>, line: string): void {
   of.lastContactMs = of.options.clock.now();
   const event = parseWatchEvent(line);
@@ -195,7 +197,7 @@ function keyOf<Facts>(of: Following<Facts>, raw: KubeObject): string {
   return of.options.keyOf === undefined ? textOf(raw.metadata?.uid) : of.options.keyOf(raw);
 }
 
-/** Hands an object over; answers its key. */
+/** Passes an object on and returns its key. */
 function upsert<Facts>(of: Following<Facts>, raw: KubeObject): string {
   guarded(of, () => {
     const facts = of.options.parse(raw);
@@ -213,7 +215,7 @@ function remove<Facts>(of: Following<Facts>, key: string): void {
   guarded(of, () => of.options.onDelete(key));
 }
 
-/** A handler that throws must not end the stream for everybody: it is logged and counted. Silent once stopped. */
+/** Logs and counts an error of a handler, so that it does not end the stream. Does nothing once stopped. */
 function guarded<Facts>(of: Following<Facts>, handler: () => void): void {
   if (isStopped(of)) return;
   try {

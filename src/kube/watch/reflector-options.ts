@@ -1,4 +1,4 @@
-/** What a reflector is told, and what it counts. */
+/** Options and counts of a reflector. */
 import type { ApiClient, Query } from "../client/api-client.ts";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
@@ -10,7 +10,7 @@ export interface ReflectorOptions<Facts> {
   readonly path: string;
   /** Selectors, for lists and watches alike. */
   readonly query?: Query | undefined;
-  /** What to keep of an object; undefined: nothing (it is passed over). */
+  /** Returns what to keep of an object; undefined to ignore the object. */
   readonly parse: (raw: KubeObject) => Facts | undefined;
   /** Identity of an object across its life; default: `metadata.uid`. */
   readonly keyOf?: ((raw: KubeObject) => string) | undefined;
@@ -26,11 +26,11 @@ export interface ReflectorOptions<Facts> {
 export interface ReflectorLimits {
   /** Objects per page of a list. 250 pods are about 1.6 MB of JSON; while a page is parsed, webhooks wait. */
   readonly pageSize: number;
-  /** A watch without any byte for so long counts as hung; the API server sends a bookmark about every 60 s. */
+  /** A watch without any byte for this long counts as hung; the API server sends a bookmark about every 60 s. */
   readonly idleMs: number;
   /** The server is asked to end a watch after this to twice this time, so that watches spread over API servers. */
   readonly watchSeconds: number;
-  /** Back-off between attempts that fail. */
+  /** Back-off after failed attempts. */
   readonly firstRetryMs: number;
   readonly longestRetryMs: number;
 }
@@ -43,7 +43,7 @@ export const REFLECTOR_LIMITS: ReflectorLimits = {
   longestRetryMs: 15_000,
 };
 
-/** What happened so far; monotonic. */
+/** Counts since the start; they never fall. */
 export interface ReflectorCounts {
   /** Full lists that were completed. */
   lists: number;

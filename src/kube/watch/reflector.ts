@@ -1,18 +1,18 @@
 /**
- * List and watch of one resource, for ever. The library's informer has holes (it does not come back after a 500 or a
- * reset, knows no bookmarks, dies of a throwing handler), so this is the one wrapper, and the only place that watches.
- * It keeps the keys it has seen and nothing else: what `parse` does not keep of an object is garbage at once.
+ * Lists and watches one resource for ever. No other place watches. It replaces the library's informer, which does not
+ * recover after a 500 or a reset, has no bookmarks, and ends when a handler throws. A reflector keeps only the keys
+ * that it has seen: what `parse` does not keep of an object becomes garbage at once.
  */
 import { followForever, newFollowing } from "./follow.ts";
 import { REFLECTOR_LIMITS, type ReflectorCounts, type ReflectorOptions } from "./reflector-options.ts";
 
 export interface Reflector {
-  /** Resolves when the first full list has been handed over; never rejects; stays pending when stopped before that. */
+  /** Resolves when the first full list has been passed on. Never rejects; stays pending if stopped before. */
   readonly synced: Promise<void>;
   readonly isSynced: boolean;
   /** When the API server last sent anything, epoch ms; undefined before the first answer. */
   readonly lastContactMs: number | undefined;
-  /** Objects known. */
+  /** Number of known objects. */
   readonly size: number;
   readonly counts: Readonly<ReflectorCounts>;
   /** Ends the watch; resolves when nothing runs any more. No handler is called afterwards. */

@@ -10,7 +10,7 @@ export type WatchEvent =
   | { readonly kind: "error"; readonly error: ApiError }
   | { readonly kind: "unknown"; readonly type: string };
 
-/** Reads a line; undefined where it is no watch event at all (cut off, garbled). Never throws. */
+/** Reads a line; undefined if it is no watch event (cut off, garbled). Never throws. */
 export function parseWatchEvent(line: string): WatchEvent | undefined {
   const event = parse(line);
   if (event === undefined || !isRecord(event["object"])) return undefined;

@@ -1,6 +1,6 @@
 /**
- * Events (events.k8s.io/v1), for people who ask `kubectl describe pod`. They are best effort by design: emitting never
- * blocks and never throws; what exceeds the queue or the rate is dropped and counted.
+ * Events (events.k8s.io/v1), for people that run `kubectl describe pod`. They are best effort by design: emitting never
+ * blocks and never throws. Events beyond the queue or the rate are dropped and counted.
  */
 import { LRUCache } from "lru-cache";
 import { COMPONENT } from "../../api/names.ts";
@@ -23,7 +23,7 @@ export interface EventToEmit {
   readonly type: "Normal" | "Warning";
   /** CamelCase, e.g. `Held`. */
   readonly reason: string;
-  /** What was done, CamelCase, e.g. `Hold`. */
+  /** The action, CamelCase, e.g. `Hold`. */
   readonly action: string;
   /** For people; cut at 1,024 bytes, the API server's limit. */
   readonly note: string;
@@ -42,12 +42,12 @@ export interface EventCounts {
 export interface EventRecorder {
   emit(event: EventToEmit): void;
   readonly counts: Readonly<EventCounts>;
-  /** Drops what waits; resolves when nothing is being written any more. */
+  /** Drops waiting Events; resolves when nothing is being written any more. */
   stop(): Promise<void>;
 }
 
 export interface EventLimits {
-  /** Events that wait. */
+  /** Waiting Events. */
   readonly queue: number;
   readonly perSecond: number;
   readonly burst: number;
@@ -55,10 +55,10 @@ export interface EventLimits {
   readonly repeatAfterMs: number;
 }
 
-/** Assumed: a herd of 1,000 held pods tells its reasons within a minute, at a tenth of what a release loop writes. */
+/** Assumed: reasons of 1,000 held pods are written within a minute, at a tenth of what a release loop writes. */
 export const EVENT_LIMITS: EventLimits = { queue: 1_000, perSecond: 20, burst: 50, repeatAfterMs: 60_000 };
 
-/** Events that are written at the same time: enough for the rate when the API server takes 100 ms for each. */
+/** Events written at the same time: enough for the rate when the API server takes 100 ms for each. */
 const IN_FLIGHT = 4;
 
 /** Events remembered to recognise repetitions. */
@@ -68,7 +68,7 @@ const LONGEST_NOTE_BYTES = 1_024;
 
 export interface EventRecorderOptions {
   readonly client: ApiClient;
-  /** Who reports, e.g. the pod's name. */
+  /** The reporting instance, e.g. the pod's name. */
   readonly instance: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -122,7 +122,7 @@ class Recorder implements EventRecorder {
     return false;
   }
 
-  /** Writes as many as tokens and connections allow, and comes back when there is a token again. */
+  /** Writes as many as tokens and connections allow, and continues when there is a token again. */
   #pump(): void {
     this.#refill();
     while (this.#waiting.length > 0 && this.#running.size < IN_FLIGHT && this.#tokens >= 1) {
@@ -178,7 +178,7 @@ function eventObject(event: EventToEmit, namespace: string, instance: string, no
   };
 }
 
-/** The longest start of the text that takes no more than so many bytes as UTF-8. */
+/** The longest start of the text that has at most `bytes` bytes in UTF-8. */
 function cutToBytes(text: string, bytes: number): string {
   if (Buffer.byteLength(text) <= bytes) return text;
   const { written, read } = new TextEncoder().encodeInto(text, new Uint8Array(bytes - 3));

@@ -1,17 +1,19 @@
-/** JSON Patch of the few parts of an object that Paceline changes, conditional on the object being as it was read. */
+/**
+ * JSON Patch of the few parts of an object that Paceline changes, on the condition that the object is as it was read.
+ */
 import fastJsonPatch from "fast-json-patch";
 import type { Operation } from "fast-json-patch";
 import { recordOf } from "../parse/kube-json.ts";
 import type { KubeObject } from "../parse/kube-json.ts";
 
-/** The parts as they shall be; fields of `spec` that are not named stay untouched. */
+/** The wanted parts; fields of `spec` that are not named stay unchanged. */
 export interface Wanted {
   readonly annotations: Readonly<Record<string, string>>;
   readonly spec: Readonly<Record<string, readonly object[]>>;
 }
 
 /**
- * Operations from `raw` to what is wanted, guarded by tests of uid and resourceVersion; none where nothing differs.
+ * Operations from `raw` to what is wanted, with tests of uid and resourceVersion; none if nothing differs.
  * An absent list and an empty one are the same.
  */
 export function changesBetween(raw: KubeObject, wanted: Wanted): readonly Operation[] {

@@ -1,10 +1,12 @@
-/** What keeps Paceline at work besides its replicas, and how it goes: the uninstall hook's part. */
+/** Removes Paceline's webhook configurations, for the uninstall hook. */
 import { isNotFound } from "../client/api-error.ts";
 import type { ApiClient } from "../client/api-client.ts";
 
 const REGISTRATION = "/apis/admissionregistration.k8s.io/v1";
 
-/** Both configurations of this name; first of all, so that nothing new is gated or fenced. @returns paths removed */
+/**
+ * Removes both configurations of this name. Comes first, so that nothing new is gated or fenced. @returns removed paths
+ */
 export async function removeWebhooks(client: ApiClient, name: string): Promise<string[]> {
   const removed: string[] = [];
   for (const kind of ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"]) {

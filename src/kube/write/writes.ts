@@ -1,7 +1,7 @@
 /**
- * What Paceline writes on pods and nodes. Every write is conditional (on uid and resourceVersion, or on the very taint
- * it takes away) and idempotent, and says whether it changed anything. What is refused for other reasons rejects with
- * ApiError: the caller tries again later.
+ * Paceline's writes to pods and nodes. Every write is idempotent and returns whether it changed anything. It is
+ * conditional: on uid and resourceVersion, or on the taint that it removes. If the API server refuses for another
+ * reason, it rejects with ApiError, and the caller tries again later.
  */
 import type { Operation } from "fast-json-patch";
 import {
@@ -23,25 +23,25 @@ import { recordOf, recordsOf, textMapOf } from "../parse/kube-json.ts";
 import type { KubeObject } from "../parse/kube-json.ts";
 import { changesBetween } from "./patch-operations.ts";
 
-/** What came of a write. `object` is the object as the API server holds it now. */
+/** The result of a write. `object` is the object as the API server has it now. */
 export type Write =
   | { readonly kind: "changed"; readonly object: KubeObject }
-  /** It was so already; nothing was written. */
+  /** The object was as wanted already; nothing was written. */
   | { readonly kind: "unchanged"; readonly object: KubeObject }
-  /** The object (this uid) is not there any more. */
+  /** The object (this uid) no longer exists. */
   | { readonly kind: "gone" }
-  /** Others keep writing to it: look again later. */
+  /** Other clients keep writing to it: try again later. */
   | { readonly kind: "conflict" };
 
 const BY_US = { fieldManager: COMPONENT };
 
-/** Reads and writes of one object in a row before a busy object is left for later. */
+/** Attempts to read and write one object before it is left for later. */
 const ATTEMPTS = 3;
 
 /**
- * Lets a pod go: takes the gate and the hold off, and in the same write promises the slot (reservation) and adds the
- * toleration for the node's fence where the release names them. A pod that never had the gate (it waits before a fence)
- * gets the toleration and the reservation only.
+ * Releases a pod with one write. It removes the gate and the hold; if the release names a node or a fence, it also
+ * reserves the slot (annotation) and adds the toleration for the fence. A pod that never had the gate (it waits for a
+ * fenced node) gets only the toleration and the reservation.
  */
 export async function releasePod(client: ApiClient, release: Release, nowMs: number): Promise<Write> {
   if (release.pod.gated && release.fence === undefined) {
@@ -51,7 +51,7 @@ export async function releasePod(client: ApiClient, release: Release, nowMs: num
   return rewrite(client, podPath(release.pod), release.pod.uid, (raw) => releaseOperations(raw, release, nowMs));
 }
 
-/** One request, for a pod that is still as we saw it. */
+/** One request, for a pod that has not changed since we saw it. */
 function ungateAsSeen(client: ApiClient, { pod, node }: Release, nowMs: number): Promise<Write> {
   const reservation = node === undefined ? {} : { [RESERVATION_ANNOTATION]: formatReservation(node, nowMs) };
   const body = {
@@ -61,7 +61,7 @@ function ungateAsSeen(client: ApiClient, { pod, node }: Release, nowMs: number):
   return attempt(() => client.patch(podPath(pod), body, "strategic", BY_US));
 }
 
-/** The operations that release the pod as it is now; none where nothing is left to do. */
+/** The operations that release the pod as it is now; none if nothing is left to do. */
 function releaseOperations(raw: KubeObject, { node, fence }: Release, nowMs: number): readonly Operation[] {
   const spec = recordOf(raw["spec"]);
   const gates = recordsOf(spec["schedulingGates"]);
@@ -92,22 +92,22 @@ function toleratesFence(toleration: Readonly<Record<string, unknown>>, value: st
   return toleration["operator"] === "Exists" || toleration["value"] === value;
 }
 
-/** Why a pod waits now. `sinceMs` is the start of the hold and stays what it was. */
+/** Why a pod waits now. `sinceMs` is the start of the hold and never changes. */
 export interface HoldNow {
   readonly node: NodeName | undefined;
   readonly reason: HoldReason;
   readonly sinceMs: number;
 }
 
-/** Keeps the hold annotation in step; `conflict` where the pod has changed since it was seen. */
+/** Updates the hold annotation; `conflict` if the pod has changed since it was seen. */
 export async function annotateHold(client: ApiClient, pod: PodFacts, hold: HoldNow): Promise<Write> {
   const body = { metadata: { ...asSeen(pod), annotations: { [HOLD_ANNOTATION]: formatHold(hold) } } };
   return attempt(() => client.patch(podPath(pod), body, "merge", BY_US));
 }
 
 /**
- * Takes a fence that somebody else put up (a NodePool, the kubelet) for ours, with our value and effect. It came with
- * the node, so its time is the node's: that nobody led for a while must not make it last longer.
+ * Adopts a fence that another program added (a NodePool, the kubelet): gives it our value and effect. The fence came
+ * with the node, so its time is the node's creation. A time without a leader must not make it last longer.
  */
 export function adoptFence(
   client: ApiClient,
@@ -123,7 +123,7 @@ export function adoptFence(
   });
 }
 
-/** Takes the fence and its time off a node. */
+/** Removes the fence and its time from a node. */
 export function liftFence(client: ApiClient, node: { readonly name: NodeName; readonly uid: string }): Promise<Write> {
   return rewrite(client, nodePath(node.name), node.uid, (raw) => {
     const { [FENCED_AT_ANNOTATION]: _at, ...annotations } = textMapOf(raw.metadata?.annotations);
@@ -131,7 +131,9 @@ export function liftFence(client: ApiClient, node: { readonly name: NodeName; re
   });
 }
 
-/** Puts `fence` in the place of whatever taints carry its key, or nothing. A node that carries none stays as it is. */
+/**
+ * Replaces all taints with the fence's key by `fence`, or removes them. A node without such a taint stays unchanged.
+ */
 function changeFence(
   raw: KubeObject,
   annotations: Readonly<Record<string, string>>,
@@ -144,7 +146,7 @@ function changeFence(
 }
 
 /**
- * Reads the object, and writes the operations it asks for, on the condition that it has not changed in between. Tries
+ * Reads the object and writes the operations for it, on the condition that the object has not changed in between. Tries
  * again when it has.
  */
 async function rewrite(
@@ -183,7 +185,7 @@ async function readOrGone(client: ApiClient, path: string): Promise<KubeObject |
   }
 }
 
-/** In a merge patch: the write holds only for this object in this version; 409 otherwise. */
+/** In a merge patch, limits the write to this object in this version; otherwise the answer is 409. */
 function asSeen(pod: PodFacts): { uid: string; resourceVersion: string } {
   return { uid: pod.uid, resourceVersion: pod.resourceVersion };
 }

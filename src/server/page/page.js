@@ -1,10 +1,10 @@
-/** The status page: asks status.json each second, and shows it. Runs in the reader's browser; all text goes in as text. */
+/** The status page: loads status.json each second and shows it. Runs in the browser; all text is inserted as text. */
 /* global document, fetch, uPlot, setTimeout, window */
 
 const EVERY_MS = 1_000;
 /** History of the charts, in answers: ten minutes. Kept in this page only. */
 const HISTORY = 600;
-/** Rows of a table: more than a person reads, fewer than make a browser slow. */
+/** Most rows of a table: more than people read, and too few to slow a browser. */
 const MOST_ROWS = 200;
 const NONE = "–";
 

@@ -5,7 +5,7 @@ import { deepFreeze } from "../../policy/frozen.ts";
 import { messageOf } from "../../policy/messages.ts";
 import { DEFAULT_NODE_CLASS_NAME } from "../../policy/node-class.ts";
 import { parsePolicy } from "../../policy/parse.ts";
-import { type Path, pathText, type Position, positionAt, positionOf } from "../../policy/place.ts";
+import { type Path, pathText, type Position, positionAt, positionOf } from "../../policy/yaml-position.ts";
 import { type PacingPolicy, POLICY_API_VERSION, POLICY_KIND } from "../../policy/schema.ts";
 import { Scenario } from "./schema.ts";
 

@@ -1,7 +1,7 @@
-/** Where in a YAML document something stands. */
+/** Finds places in a YAML document. */
 import { type Document, isAlias, isMap, isScalar, isSeq, type LineCounter } from "yaml";
 
-/** A path as zod gives it: keys and indexes. */
+/** A path as zod gives it, of keys and indexes. */
 export type Path = readonly PropertyKey[];
 
 /** Counted from 1. */
@@ -10,7 +10,7 @@ export interface Position {
   readonly column: number;
 }
 
-/** A path as a person reads it, such as `nodeClasses[1].slots.min`. */
+/** A path as text, such as `nodeClasses[1].slots.min`. */
 export function pathText(path: Path): string {
   return path.reduce<string>((text, step) => {
     if (typeof step === "number") return `${text}[${step}]`;
@@ -20,13 +20,13 @@ export function pathText(path: Path): string {
   }, "");
 }
 
-/** The line and column of an offset in the text; the counter answers line 0 for what it has not seen. */
+/** The line and column of an offset in the text. The counter gives line 0 for offsets that it has not seen. */
 export function positionAt(lines: LineCounter, offset: number): Position | undefined {
   const { line, col } = lines.linePos(offset);
   return line === 0 ? undefined : { line, column: col };
 }
 
-/** What a node has under a step of a path: where that stands, and the node there. */
+/** One step along a path: the child's place and the child itself. */
 function stepInto(node: unknown, step: PropertyKey): { start: unknown; next: unknown } | undefined {
   if (isSeq(node)) return typeof step === "number" ? { start: node.items[step], next: node.items[step] } : undefined;
   if (!isMap(node)) return undefined;
@@ -39,7 +39,7 @@ function startOf(node: unknown): number | undefined {
   return range?.[0];
 }
 
-/** The place of what the path leads to, or of the nearest thing around it that is there. */
+/** The place of the value at the path, or of the nearest parent that exists. */
 export function positionOf(document: Document, lines: LineCounter, path: Path): Position | undefined {
   let node: unknown = document.contents;
   let offset = startOf(node);
