@@ -70,7 +70,7 @@ function feedFor(
 }
 
 const here: TelemetryTarget = { name: nodeName("a"), address: "127.0.0.1", paced: true };
-const soon = (holds: () => void) => vi.waitFor(holds, { timeout: 20_000, interval: 10 });
+const soon = (holds: () => void) => vi.waitFor(holds, { timeout: 50_000, interval: 10 });
 
 describe("a change of policy", () => {
   it("switches the source live: what the old one still has to say no longer counts", async () => {
