@@ -25,7 +25,7 @@ export async function buildBinaries(env: NodeJS.ProcessEnv = process.env): Promi
   await buildOnce(folder, env, async (unfinished, runGo) => {
     await runGo({
       name: "building the control plane",
-      detail: `${NAMES.join(", ")}; once, about 5 minutes on 2 cores`,
+      detail: `${NAMES.join(", ")}; once, 5 to 10 minutes on 2 cores`,
       module: { folder: source, main: "." },
       args: [
         "build",
@@ -51,7 +51,7 @@ function sourceHash(): string {
 function requireGo(env: NodeJS.ProcessEnv): void {
   if (hasGo(env)) return;
   throw new Error(
-    "no control plane here: it needs either Go (1.26 or later, to build it once, about 5 minutes on 2 cores) on PATH, " +
+    "no control plane here: it needs either Go (1.26 or later, to build it once, 5 to 10 minutes on 2 cores) on PATH, " +
       "or etcd, kube-apiserver, kube-scheduler and kube-controller-manager (1.36) on PATH or in the folder that " +
       "KUBEBUILDER_ASSETS names. Without it the unit tests (npx vitest run --project unit), `paceline simulate` and " +
       "`paceline diagnose` work; demo, cluster tests and benchmarks do not.",

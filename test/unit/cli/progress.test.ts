@@ -43,7 +43,7 @@ describe("where there is no terminal", () => {
     const times = step.written.map(({ atMs }) => atMs);
     expect(times.length).toBeGreaterThan(5);
     for (const [index, atMs] of times.entries()) expect(atMs - (times[index - 1] ?? 0)).toBeLessThan(MOST_SILENCE_MS);
-    expect(step.texts()[1]).toBe("building etcd, 15 s so far: package 13\n");
+    expect(step.texts()[1]).toBe("building etcd, 10 s so far: package 8\n");
     expect(step.texts().at(-1)).toMatch(/^building etcd, 2 min 0 s so far: package \d+\n$/);
   });
 
@@ -62,8 +62,8 @@ describe("where there is no terminal", () => {
     );
     expect(texts.slice(0, 3)).toEqual([
       "counting …\n",
-      "counting, 15 s so far: 15000 ms\n",
-      "counting, 30 s so far: 30000 ms\n",
+      "counting, 10 s so far: 10000 ms\n",
+      "counting, 20 s so far: 20000 ms\n",
     ]);
   });
 
@@ -86,7 +86,7 @@ describe("where there is no terminal", () => {
     await step.clock.advance(50_000);
     step.fail(new Error("no compiler"));
     await expect(step.result).rejects.toThrow("no compiler");
-    expect(step.texts().at(-1)).toContain("45 s so far");
+    expect(step.texts().at(-1)).toContain("50 s so far");
     expect(step.clock.pending()).toBe(0);
   });
 
@@ -97,7 +97,7 @@ describe("where there is no terminal", () => {
     await step.clock.advance(200);
     expect(step.texts()).toEqual(["building etcd, 2 s so far …\n"]);
     await step.clock.advance(MOST_SILENCE_MS);
-    expect(step.texts()).toHaveLength(2);
+    expect(step.texts().length).toBeGreaterThan(1);
   });
 });
 
