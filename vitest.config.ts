@@ -7,6 +7,13 @@ import { defineConfig } from "vitest/config";
  */
 export default defineConfig({
   test: {
+    // `npm run test:coverage`: what the unit tests reach of the decision core.
+    coverage: {
+      provider: "v8",
+      include: ["src/core/**"],
+      reporter: ["text", "html"],
+      thresholds: { lines: 95, branches: 85 }, // measured on 2026-11-28: 97.5 and 89.7 %
+    },
     reporters: ["default", ["json", { outputFile: "out/test-results.json" }]],
     projects: [
       {
