@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { parseArgs } from "node:util";
 import { AuditLog } from "./diagnose/audit-log.ts";
+import { withProgress } from "./progress.ts";
 
 const MAIN = join(import.meta.dirname, "../src/cli/main.ts");
 /** Of the issue: times as fast as jq, and memory, MiB. */
@@ -63,11 +64,13 @@ async function write(path: string, bytes: number): Promise<AuditLog> {
 
 async function bench(folder: string, gb: number): Promise<boolean> {
   const path = join(folder, "audit.log");
-  const log = await write(path, gb * 1e9);
+  const log = await withProgress(`writing an audit log of ${gb} GB`, () => write(path, gb * 1e9));
   const { size } = await stat(path);
   await measure("wc", ["-l", path]); // both find the file in the page cache
-  const ours = await measure(process.execPath, [MAIN, "diagnose", "--json", path]);
-  const jq = await measure("jq", ["-r", JQ, path]);
+  const ours = await withProgress("paceline diagnose", () =>
+    measure(process.execPath, [MAIN, "diagnose", "--json", path]),
+  );
+  const jq = await withProgress("jq", () => measure("jq", ["-r", JQ, path]));
   const { query, failures } = JSON.parse(ours.stdout) as { query: { total: number }; failures: { total: number } };
   const jqTotal = jq.stdout.split("\n").filter((line) => line !== "").length;
   const ratio = jq.seconds / ours.seconds;

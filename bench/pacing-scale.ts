@@ -5,7 +5,7 @@
  */
 import { parse, stringify } from "yaml";
 import { compareInParallel } from "../src/simulate/engine/parallel.ts";
-import { showProgress } from "./progress.ts";
+import { withProgress } from "./progress.ts";
 import { aligned } from "../src/simulate/report/table.ts";
 import { builtinText } from "../src/simulate/scenario/builtin.ts";
 import { parseScenario } from "../src/simulate/scenario/parse.ts";
@@ -39,9 +39,10 @@ export async function benchScale(): Promise<boolean> {
     if (!parsed.ok) throw new Error(parsed.errors.map(({ message }) => message).join("\n"));
     const beganMs = performance.now();
     const nodes = String(500 * times);
-    showProgress(`${nodes} nodes …`);
-    const { comparison } = await compareInParallel({ name: `× ${times}`, ...parsed, seed: 1 }, (done, of) =>
-      showProgress(`${nodes} nodes: ${done} of ${of} strategies have run`),
+    const { comparison } = await withProgress(`${nodes} nodes`, (tell) =>
+      compareInParallel({ name: `× ${times}`, ...parsed, seed: 1 }, (done, of) =>
+        tell(`${done} of ${of} strategies have run`),
+      ),
     );
     const took = (performance.now() - beganMs) / 1_000;
     const peak = process.resourceUsage().maxRSS / 1_024;
@@ -52,7 +53,6 @@ export async function benchScale(): Promise<boolean> {
       ...[(paceline.makespanSeconds / fixed.makespanSeconds).toFixed(3), String(paceline.startErrors)],
     ]);
   }
-  showProgress("");
   process.stdout.write(`${aligned(rows)}\n`);
   return met;
 }

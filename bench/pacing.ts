@@ -12,6 +12,7 @@ import { builtinNames, builtinText } from "../src/simulate/scenario/builtin.ts";
 import { parseScenario } from "../src/simulate/scenario/parse.ts";
 import { benchScale } from "./pacing-scale.ts";
 import { randomScenario } from "./pacing-random.ts";
+import { type Tell, withProgress } from "./progress.ts";
 import { missedTargets, targetFigures } from "./pacing-targets.ts";
 
 const { values, positionals } = parseArgs({
@@ -31,11 +32,19 @@ function* asked(): Generator<readonly [name: string, text: string]> {
   for (let seed = 1; seed <= Number(values.random ?? 0); seed += 1) yield [`random-${seed}`, randomScenario(seed)];
 }
 
-async function compareOne(
-  name: string,
-  text: string,
-  seed: number,
-): Promise<{ comparison: Comparison; telemetry: boolean; orderMatters: boolean }> {
+interface Asked {
+  readonly name: string;
+  readonly text: string;
+  readonly seed: number;
+  readonly tell: Tell;
+}
+
+async function compareOne({
+  name,
+  text,
+  seed,
+  tell,
+}: Asked): Promise<{ comparison: Comparison; telemetry: boolean; orderMatters: boolean }> {
   const parsed = parseScenario(text);
   if (!parsed.ok) throw new Error(parsed.errors.map(({ message }) => message).join("\n"));
   const { scenario, policy } = parsed;
@@ -44,7 +53,9 @@ async function compareOne(
   const pulls = scenario.nodes.some(
     ({ pods, present }) => pods > 0 && scenario.images.some((image) => !present.includes(image.name)),
   );
-  const { comparison } = await compareInParallel({ name, scenario, policy, seed });
+  const { comparison } = await compareInParallel({ name, scenario, policy, seed }, (done, of) =>
+    tell(`${done} of ${of} strategies have run`),
+  );
   return { comparison, telemetry: scenario.telemetry !== "none", orderMatters: pulls && (sizes.size > 1 || shared) };
 }
 
@@ -70,7 +81,9 @@ let missed = 0;
 for (const [name, text] of asked()) {
   for (let seed = 1; seed <= Number(values.seeds); seed += 1) {
     const beganMs = performance.now();
-    const { comparison, telemetry, orderMatters } = await compareOne(name, text, seed);
+    const { comparison, telemetry, orderMatters } = await withProgress(`${name}, seed ${seed}`, (tell) =>
+      compareOne({ name, text, seed, tell }),
+    );
     const figures = targetFigures(comparison);
     const misses = missedTargets(figures, { telemetry, orderMatters });
     const { none, paceline, "fixed:best": fixed } = comparison.strategies;

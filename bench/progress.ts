@@ -1,25 +1,26 @@
 /** Progress of what a bench repeats thousands of times. */
-import { showProgress } from "../src/cli/progress.ts";
+import { type Tell, withProgress } from "../src/cli/progress.ts";
 
-export { showProgress };
+export { type Tell, withProgress };
 
 /**
  * Runs `work` for 0 to `count` - 1 with so many at a time, and shows how far it is.
  * @throws what `work` throws, once those that have begun have ended
  */
-export async function forEachOf(
+export function forEachOf(
   what: string,
   { count, atATime }: { readonly count: number; readonly atATime: number },
   work: (index: number) => Promise<void>,
 ): Promise<void> {
-  let next = 0;
-  const lane = async () => {
-    while (next < count) {
-      const index = next++;
-      await work(index);
-      if (index % 100 === 0) showProgress(`${what}: ${index} of ${count}`);
-    }
-  };
-  await Promise.all(Array.from({ length: atATime }, lane));
-  showProgress("");
+  return withProgress(what, async (tell) => {
+    let next = 0;
+    const lane = async () => {
+      while (next < count) {
+        const index = next++;
+        await work(index);
+        if (index % 100 === 0) tell(`${index} of ${count}`);
+      }
+    };
+    await Promise.all(Array.from({ length: atATime }, lane));
+  });
 }

@@ -12,6 +12,7 @@ import { defaultPolicy } from "../src/policy/parse.ts";
 import { nodeExporterSource, type NodeExporterSettings } from "../src/telemetry/node-exporter.ts";
 import type { TelemetryRound } from "../src/telemetry/source.ts";
 import { loopbackAddress } from "./telemetry-addresses.ts";
+import { withProgress } from "./progress.ts";
 
 const NODES = Number(process.argv[2] ?? 5_000);
 /** Rounds that are measured, after one that opens the connections. */
@@ -82,6 +83,10 @@ async function measure(
   };
 }
 
+async function bench(title: string, ...measuring: Parameters<typeof measure>): Promise<void> {
+  print(title, await withProgress(title, () => measure(...measuring)));
+}
+
 function print(title: string, measured: Measured): void {
   const durations = measured.rounds.map(({ durationMs }) => durationMs / 1_000).sort((a, b) => a - b);
   const longest = durations.at(-1) ?? NaN;
@@ -104,9 +109,9 @@ console.log(
 );
 try {
   const settings = { ...telemetry, port };
-  print("as in service (1.5 s interval, spread)", await measure(settings, {}));
-  print("the same, 1,000 connections kept", await measure(settings, { maxKept: 1_000 }));
-  print("flat out (no spread)", await measure({ ...settings, intervalMs: 250, timeoutMs: 1_000 }, { spread: 0 }));
+  await bench("as in service (1.5 s interval, spread)", settings, {});
+  await bench("the same, 1,000 connections kept", settings, { maxKept: 1_000 });
+  await bench("flat out (no spread)", { ...settings, intervalMs: 250, timeoutMs: 1_000 }, { spread: 0 });
 } finally {
   child.disconnect();
 }

@@ -4,7 +4,9 @@
  */
 import { Command, InvalidArgumentError } from "commander";
 import { type ModelledNodes, startModelledNodes } from "./modelled-node/modelled-node.ts";
+import { findBinaries } from "./control-plane/binaries.ts";
 import { type ControlPlane, startControlPlane } from "./control-plane/control-plane.ts";
+import { withProgress } from "../src/cli/progress.ts";
 
 /** Each modelled node is a disk, a kubelet, a web server and a watch in this one process; 50 were run on 2 cores. */
 const MOST_NODES = 200;
@@ -22,10 +24,13 @@ async function main(): Promise<void> {
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
     .parse()
     .opts<Options>();
-  await using controlPlane = await startControlPlane();
+  await findBinaries(); // builds them the first time, and says so
+  await using controlPlane = await withProgress("starting a control plane", () => startControlPlane());
   const interrupted = untilInterrupted(); // from here on we end in order; before, startControlPlane's own handlers do
   await using nodes = await startModelledNodes(nodeOptions(controlPlane, options.nodes));
-  await Promise.race([nodes.ready, interrupted]);
+  await withProgress(`waiting until ${options.nodes} modelled nodes are Ready`, () =>
+    Promise.race([nodes.ready, interrupted]),
+  );
   process.stdout.write(options.json ? `${asJson(controlPlane, nodes)}\n` : asText(controlPlane, nodes));
   await interrupted;
 }

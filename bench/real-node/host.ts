@@ -1,8 +1,8 @@
 /** The fixed places of the benchmark on the host, so that a later run finds what a crashed one left; and how to run a program. */
 import { execFile } from "node:child_process";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { cacheFolder as builtPrograms } from "../../dev/go-build.ts";
 
 const execute = promisify(execFile);
 
@@ -25,7 +25,7 @@ export const LOCK_FILE = "/run/paceline-real-node.lock";
 
 /** Built programs and images: made once, outside git. `PACELINE_CACHE` moves it. */
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
-  return join(env["PACELINE_CACHE"] ?? join(homedir(), ".cache", "paceline"), "real-node");
+  return join(builtPrograms(env), "real-node");
 }
 
 /** Runs a program and returns what it printed. @throws with its stderr when it fails. */

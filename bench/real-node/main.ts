@@ -3,13 +3,14 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { findBinaries } from "../../dev/control-plane/binaries.ts";
+import { withProgress } from "../progress.ts";
 import { withFileLock } from "../../dev/control-plane/file-lock.ts";
 import { cleanUp } from "./clean-up.ts";
 import { LOCK_FILE } from "./host.ts";
 import { buildImages } from "./images.ts";
 import type { Outcome } from "./outcome.ts";
 import { picture } from "./picture.ts";
-import { buildPrograms } from "./programs.ts";
+import { buildPrograms, type Programs } from "./programs.ts";
 import { isProof, shortcomings, table } from "./report.ts";
 import { disturbance, missing } from "./requirements.ts";
 import { runRound } from "./round.ts";
@@ -103,17 +104,18 @@ function planOf(values: ReturnType<typeof readArguments>): Plan {
 const say = (line: string) => void process.stderr.write(`real-node: ${line}\n`);
 
 /** Makes the rounds that are missing, as many as it may. Returns the plan as it came to be. */
-async function measure(asked: Plan, signal: AbortSignal): Promise<Plan> {
-  await findBinaries();
-  const programs = await buildPrograms(say);
+async function measure(asked: Plan, programs: Programs, signal: AbortSignal): Promise<Plan> {
   if (!asked.resume) forgetRounds(asked.out);
   let plan = withFurtherHerd(asked);
   for (let made = 0; made < asked.atMost; made += 1) {
     const round = plan.rounds.find((one) => !finishedRound(plan.out, one));
     if (!round) break;
     signal.throwIfAborted();
-    say(`images of ${round.setting.name} (made once: a minute)`);
-    const images = await buildImages(round.setting, programs.pause);
+    const images = await withProgress(
+      `making the images of ${round.setting.name}`,
+      () => buildImages(round.setting, programs.pause),
+      { detail: "once, about a minute" },
+    );
     const logFolder = plan.logs ? plan.out : undefined;
     keepRound(plan.out, round, await runRound({ ...round, images, programs, signal, logFolder, say }));
     save(plan.out, finished(plan));
@@ -167,19 +169,26 @@ async function main(): Promise<number> {
   const plan = planOf(values);
   const problems = missing();
   if (problems.length > 0) throw new UsageError(problems.join("\n"));
+  // Built before anybody handles Ctrl-C: up to here it ends us, and there is nothing to put back.
+  const programs = values.clean ? undefined : await builtPrograms();
   const interrupted = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => interrupted.abort(new Interrupted(`ended by ${signal}`)));
   }
   return withFileLock(LOCK_FILE, async () => {
     await cleanUp();
-    if (values.clean) return 0;
+    if (programs === undefined) return 0;
     if (disturbance() !== "") say(disturbance());
-    const made = await measure(plan, interrupted.signal);
+    const made = await measure(plan, programs, interrupted.signal);
     const outcomes = finished(made);
     console.log(plan.json ? JSON.stringify(outcomes) : table(outcomes));
     return verdict(made, outcomes);
   });
+}
+
+async function builtPrograms(): Promise<Programs> {
+  await findBinaries();
+  return buildPrograms();
 }
 
 try {

@@ -19,7 +19,7 @@ export async function createNodes(client: ApiClient, { nodes }: HerdSize, readyS
   const lastTransitionTime = new Date(readySinceMs).toISOString();
   const resources = { cpu: "16", memory: "64Gi", "ephemeral-storage": "100Gi", pods: "110" };
   const ready = { type: "Ready", status: "True", reason: "KubeletReady", lastTransitionTime };
-  await forEachOf("nodes", { count: nodes, atATime: AT_A_TIME }, async (index) => {
+  await forEachOf("creating nodes", { count: nodes, atATime: AT_A_TIME }, async (index) => {
     const name = nameAt(index);
     const labels = { "kubernetes.io/hostname": name, "topology.kubernetes.io/zone": `zone-${index % 3}` };
     await client.create("/api/v1/nodes", { metadata: { name, labels } });
@@ -34,7 +34,7 @@ export async function createNodes(client: ApiClient, { nodes }: HerdSize, readyS
 
 /** Pods of 30 Deployments; they wait as long as there is no scheduler. */
 export async function createWaitingPods(client: ApiClient, { pods }: HerdSize): Promise<void> {
-  await forEachOf("pods", { count: pods, atATime: AT_A_TIME }, async (index) => {
+  await forEachOf("creating pods", { count: pods, atATime: AT_A_TIME }, async (index) => {
     const app = `app-${index % 30}`;
     const resources = { requests: { cpu: "100m", memory: "128Mi" } };
     const ownerReferences = [{ apiVersion: "apps/v1", kind: "ReplicaSet", name: app, uid: app, controller: true }];

@@ -1,15 +1,13 @@
 /** The extender in Go that decides nothing (no-op/main.go): built once into the cache, run on the terms of Paceline's. */
-import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
+import { readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { Agent, request } from "undici";
 import { untilReady } from "../../dev/control-plane/child.ts";
 import type { ControlPlane } from "../../dev/control-plane/control-plane.ts";
 import { freePort } from "../../dev/control-plane/ports.ts";
+import { buildOnce, cacheFolder } from "../../dev/go-build.ts";
 import { issueServerCertificate } from "../../src/certificates/certificates.ts";
 
 const source = join(import.meta.dirname, "no-op");
@@ -19,19 +17,16 @@ const READY_WITHIN_MS = 10_000;
 export async function buildNoOp(env: NodeJS.ProcessEnv = process.env): Promise<string> {
   const hash = createHash("sha256");
   for (const name of ["main.go", "go.mod"]) hash.update(readFileSync(join(source, name)));
-  const folder = join(env["PACELINE_CACHE"] ?? join(homedir(), ".cache", "paceline"), "no-op-extender");
-  const program = join(folder, hash.digest("hex").slice(0, 16));
-  if (existsSync(program)) return program;
-  await mkdir(folder, { recursive: true });
-  const unfinished = `${program}.${process.pid}.unfinished`;
-  try {
-    const args = ["build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", unfinished, "."];
-    await promisify(execFile)("go", args, { cwd: source, env: { ...env, CGO_ENABLED: "0", GOWORK: "off" } });
-    await rename(unfinished, program);
-  } finally {
-    await rm(unfinished, { force: true });
-  }
-  return program;
+  const folder = join(cacheFolder(env), `no-op-extender-${hash.digest("hex").slice(0, 16)}`);
+  await buildOnce(folder, env, (unfinished, runGo) =>
+    runGo({
+      name: "building the extender that decides nothing",
+      detail: "once; a minute when Go's build cache is cold",
+      module: { folder: source, main: "." },
+      args: ["build", "-v", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", join(unfinished, "extender"), "."],
+    }),
+  );
+  return join(folder, "extender");
 }
 
 /** Starts it beside a control plane, with which it ends; answers its address. */

@@ -5,7 +5,7 @@ import { installAccess, installWebhooks, type PolicyDraft } from "../../dev/inst
 import { extenderOf, startServiceProcess } from "../../dev/service.ts";
 import { eventually } from "../../test/support/control-plane.ts";
 import { issueClientCertificate } from "../../src/certificates/certificates.ts";
-import { showProgress } from "../progress.ts";
+import { withProgress } from "../progress.ts";
 import { createNodes, createWaitingPods, type HerdSize, obstacles, watchBindings } from "./herd.ts";
 import { startNoOp } from "./no-op.ts";
 
@@ -50,10 +50,10 @@ export async function run(arrangement: Arrangement, size: HerdSize): Promise<num
   const { gated } = await obstacles(client);
   if (gated > 0) throw new Error(`${gated} pods are gated, though every node is settled`);
   await using bindings = await watchBindings(client, size);
-  showProgress(`${arrangement}: scheduling`);
-  await plane.startScheduler({ clientQps: CLIENT_QPS, ...ready });
-  const tookMs = await bindings.last(BOUND_WITHIN_MS);
-  showProgress("");
+  const tookMs = await withProgress(`${arrangement}: scheduling`, async () => {
+    await plane.startScheduler({ clientQps: CLIENT_QPS, ...ready });
+    return bindings.last(BOUND_WITHIN_MS);
+  });
   return (size.pods - 1) / (tookMs / 1_000);
 }
 

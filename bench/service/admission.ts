@@ -7,7 +7,7 @@ import { podUID } from "../../src/core/ids.ts";
 import { podFacts } from "../../src/kube/parse/facts.ts";
 import type { PacingPolicy } from "../../src/policy/schema.ts";
 import { type Figure, percentile } from "../figures.ts";
-import { showProgress } from "../progress.ts";
+import { withProgress } from "../progress.ts";
 import type { ClientOrder, ClientOutcome } from "./admission-client.ts";
 import { benchApp, noteOf } from "./app.ts";
 import { AGES, type Age, type LoadedBooks } from "./books.ts";
@@ -35,12 +35,12 @@ async function admitAt({ app, takeTimes }: ReturnType<typeof benchApp>, books: L
   const { port } = app.server.address() as AddressInfo;
   const order = { port, perSecond: REQUESTS_PER_SECOND, daemonNodes: books.youngNodes().slice(0, 500) };
   const stopChurn = churn(books);
-  showProgress(`admission, ${age.name}`);
-  await sendFrom({ ...order, seconds: WARM_UP_SECONDS });
-  takeTimes("mutate-pods");
-  const client = await sendFrom({ ...order, seconds: SECONDS });
+  const client = await withProgress(`admission, ${age.name}`, async () => {
+    await sendFrom({ ...order, seconds: WARM_UP_SECONDS });
+    takeTimes("mutate-pods");
+    return sendFrom({ ...order, seconds: SECONDS });
+  });
   stopChurn();
-  showProgress("");
   const times = takeTimes("mutate-pods");
   const rate = times.length / SECONDS;
   const held = `${((100 * client.patched) / times.length).toFixed(0)} % held`;

@@ -7,7 +7,7 @@ import { eventually } from "../../test/support/control-plane.ts";
 import { fixedPolicy } from "../../test/support/herd.ts";
 import { createGatedHerd, createRoomyNode, witnessSlots } from "../../test/support/slot-herd.ts";
 import { type Figure, percentile } from "../figures.ts";
-import { showProgress } from "../progress.ts";
+import { withProgress } from "../progress.ts";
 import { fill, type Filled } from "./fill.ts";
 import { BUDGETS } from "./budgets.ts";
 import { residentMemory } from "./memory.ts";
@@ -39,9 +39,10 @@ export async function benchCluster(size: ClusterSize): Promise<Figure[]> {
 }
 
 async function atSize(plane: ControlPlane, size: ClusterSize, filled: Filled): Promise<Figure[]> {
-  showProgress("first sync");
   const beganMs = performance.now();
-  const service = await startServiceProcess(plane, { name: "large", readyWithinMs: SYNC_WITHIN_MS });
+  const service = await withProgress("first sync", () =>
+    startServiceProcess(plane, { name: "large", readyWithinMs: SYNC_WITHIN_MS }),
+  );
   const seconds = (performance.now() - beganMs) / 1_000;
   const synced = await residentMemory(service.process.pid);
   await delay(REST_MS); // nothing announces that garbage was collected
@@ -78,10 +79,10 @@ const peakOf = async ({ process }: RunningService) => (await residentMemory(proc
 async function releases(plane: ControlPlane, node: string, what: string): Promise<Figure> {
   await createRoomyNode(plane.client, node);
   await using witness = witnessSlots(plane.client, node, START_MS);
-  showProgress(`releases on ${node}`);
-  await createGatedHerd(plane.client, node, HERD);
-  await eventually("the whole herd has started", () => witness.started() === HERD, 120_000);
-  showProgress("");
+  await withProgress(`releasing ${HERD} pods to ${node}`, async () => {
+    await createGatedHerd(plane.client, node, HERD);
+    await eventually("the whole herd has started", () => witness.started() === HERD, 120_000);
+  });
   const { delaysMs, peak } = witness;
   const note = `p50 ${percentile(delaysMs, 0.5).toFixed(0)} ms, of ${delaysMs.length}; ${peak} of ${SLOTS} slots used`;
   return {

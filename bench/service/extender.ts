@@ -6,7 +6,7 @@ import type { PodFacts } from "../../src/core/facts.ts";
 import { nodeName } from "../../src/core/ids.ts";
 import type { PacingPolicy } from "../../src/policy/schema.ts";
 import { type Figure, percentile } from "../figures.ts";
-import { showProgress } from "../progress.ts";
+import { type Tell, withProgress } from "../progress.ts";
 import { benchApp, noteOf } from "./app.ts";
 import { AGES, type Age, type LoadedBooks } from "./books.ts";
 import { draftUnboundPod, nodeNameAt } from "./objects.ts";
@@ -30,7 +30,15 @@ export async function benchExtender(books: LoadedBooks, policy: PacingPolicy): P
   return figures;
 }
 
-async function askAbout({ app, takeTimes }: Bench, books: LoadedBooks, age: Age): Promise<Figure[]> {
+function askAbout(bench: Bench, books: LoadedBooks, age: Age): Promise<Figure[]> {
+  return withProgress(`extender, ${age.name}`, (tell) => ask(bench, books, { age, tell }));
+}
+
+async function ask(
+  { app, takeTimes }: Bench,
+  books: LoadedBooks,
+  { age, tell }: { readonly age: Age; readonly tell: Tell },
+): Promise<Figure[]> {
   books.setAge(age);
   const starting: PodFacts[] = [];
   const answerMs: number[] = [];
@@ -46,9 +54,8 @@ async function askAbout({ app, takeTimes }: Bench, books: LoadedBooks, age: Age)
     accepted += NodeNames.length;
     await app.inject({ method: "POST", url: "/scheduler/prioritize", payload });
     bind(books, pod, NodeNames, starting);
-    if (question % 100 === 0) showProgress(`extender, ${age.name}: ${question} of ${WARM_UP + QUESTIONS}`);
+    if (question % 100 === 0) tell(`${question} of ${WARM_UP + QUESTIONS} questions`);
   }
-  showProgress("");
   const whole = `${(accepted / (WARM_UP + QUESTIONS)).toFixed(0)} of ${ASKED} nodes accepted; with JSON and routing p99 ${percentile(answerMs.slice(WARM_UP), 0.99).toFixed(1)} ms`;
   return [
     figureOf(`extender filter p99, ${age.name}`, takeTimes("filter"), whole),

@@ -27,20 +27,20 @@ export async function fill(client: ApiClient, size: ClusterSize, deadlineMs: num
   const sinceMs = beganMs - DAY_MS;
   const each = (count: number) => ({ count, atATime: AT_A_TIME });
   for (const name of namespaces()) await send("POST", "/api/v1/namespaces", { metadata: { name } });
-  await forEachOf("nodes", each(size.nodes), async (index) => {
+  await forEachOf("creating nodes", each(size.nodes), async (index) => {
     const { object, status } = draftNode(index, sinceMs);
     await send("POST", "/api/v1/nodes", object);
     await send("PATCH", `/api/v1/nodes/${object.metadata.name}/status`, { status });
   });
   let pods = 0;
-  await forEachOf("pods", each(size.pods), async (index) => {
+  await forEachOf("creating pods", each(size.pods), async (index) => {
     if (Date.now() > deadlineMs) return;
     const { object } = draftPod(index, size, sinceMs);
     await send("POST", podsPath(object), object);
     pods += 1;
   });
   let running = 0;
-  await forEachOf("statuses", each(pods), async (index) => {
+  await forEachOf("writing the status of pods", each(pods), async (index) => {
     if (Date.now() > deadlineMs) return;
     const { object, status } = draftPod(index, size, sinceMs);
     await send("PATCH", `${podsPath(object)}/${object.metadata.name}/status`, { status });

@@ -12,7 +12,7 @@ import { freePort } from "../../dev/control-plane/ports.ts";
 import { MAIN, nodeFlags } from "../../dev/service.ts";
 import { eventually } from "../../test/support/control-plane.ts";
 import type { Figure } from "../figures.ts";
-import { showProgress } from "../progress.ts";
+import { withProgress } from "../progress.ts";
 import { BUDGETS } from "./budgets.ts";
 import { residentMemory } from "./memory.ts";
 import type { ClusterSize } from "./objects.ts";
@@ -25,7 +25,6 @@ const POLICY = { apiVersion: "paceline.dev/v1alpha1", kind: "PacingPolicy", tele
 /** Figures of one process that syncs once. */
 export async function benchPlayed(size: ClusterSize): Promise<Figure[]> {
   const folder = await mkdtemp(join(tmpdir(), "paceline-bench-service-"));
-  showProgress("making the pages of the lists");
   const api = fork(join(import.meta.dirname, "played-api.ts"), [size.nodes, size.pods].map(String));
   let serve: ChildProcess | undefined;
   const clean = () => {
@@ -36,19 +35,21 @@ export async function benchPlayed(size: ClusterSize): Promise<Figure[]> {
   process.once("exit", clean); // whatever ends us, nothing stays behind
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
   try {
-    const [{ port }] = (await once(api, "message")) as [{ port: number }];
-    showProgress("first sync, played");
+    const [{ port }] = (await withProgress("making the pages of the lists", () => once(api, "message"))) as [
+      { port: number },
+    ];
     const beganMs = performance.now();
     const servePort = await freePort();
     serve = await startServe(folder, `http://127.0.0.1:${port}`, servePort);
-    await eventually("serve is ready", () => isReady(servePort), SYNC_WITHIN_MS);
+    await withProgress("first sync, played", () =>
+      eventually("serve is ready", () => isReady(servePort), SYNC_WITHIN_MS),
+    );
     const seconds = (performance.now() - beganMs) / 1_000;
     const pid = serve.pid ?? Number.NaN;
     const synced = await residentMemory(pid);
     await delay(REST_MS); // nothing announces that garbage was collected
     return figures(size, seconds, synced.peakMib, await residentMemory(pid));
   } finally {
-    showProgress("");
     clean();
     process.off("exit", clean);
   }

@@ -4,19 +4,15 @@
  */
 import { execFile } from "node:child_process";
 import { accessSync, constants } from "node:fs";
-import { mkdir } from "node:fs/promises";
-import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
-import { withFileLock } from "../control-plane/file-lock.ts";
+import { buildOnce, cacheFolder } from "../go-build.ts";
 
 const run = promisify(execFile);
 
 export const CHART = join(import.meta.dirname, "../../charts/paceline");
 const VERSION = "v4.3.1";
 const MODULE = `helm.sh/helm/v4/cmd/helm@${VERSION}`;
-/** Building takes about 2 min on 2 cores (measured: 1 min 45 s). */
-const BUILD_TIMEOUT_MS = 600_000;
 const OUTPUT_BYTES = 16 * 1_048_576;
 
 /**
@@ -25,21 +21,24 @@ const OUTPUT_BYTES = 16 * 1_048_576;
  */
 export async function findHelm(env: NodeJS.ProcessEnv = process.env): Promise<string> {
   const onPath = (env["PATH"] ?? "").split(delimiter).map((folder) => join(folder, "helm"));
-  const folder = join(env["PACELINE_CACHE"] ?? join(homedir(), ".cache", "paceline"), `helm-${VERSION}`);
+  const folder = join(cacheFolder(env), `helm-${VERSION}`);
   const built = join(folder, "helm");
   const found = [...onPath, built].find(isProgram);
   if (found !== undefined) return found;
-  await mkdir(folder, { recursive: true });
-  await withFileLock(`${folder}.lock`, async () => {
-    if (!isProgram(built)) await build(folder, env);
-  });
+  await buildHelm(folder, env);
   return built;
 }
 
-async function build(folder: string, env: NodeJS.ProcessEnv): Promise<void> {
-  process.stderr.write(`building Helm ${VERSION}, once, about 2 minutes …\n`);
+async function buildHelm(folder: string, env: NodeJS.ProcessEnv): Promise<void> {
   try {
-    await run("go", ["install", MODULE], { timeout: BUILD_TIMEOUT_MS, env: { ...env, GOBIN: folder } });
+    await buildOnce(folder, env, (unfinished, runGo) =>
+      runGo({
+        name: `building Helm ${VERSION}`,
+        detail: "once, about 2 minutes on 2 cores", // measured: 1 min 45 s
+        args: ["install", "-v", MODULE],
+        env: { GOBIN: unfinished },
+      }),
+    );
   } catch (cause) {
     const why = (cause as Error).message;
     throw new Error(`no helm on PATH, and Go could not build it (Go 1.26 or later, with a module proxy): ${why}`, {

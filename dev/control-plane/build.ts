@@ -2,15 +2,11 @@
  * Builds the control plane's programs from the Go module beside this file, into a cache outside git.
  * `npm run control-plane:build` does just that; everything that needs a control plane does it when needed.
  */
-import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
-import { mkdir, rename, rm, symlink } from "node:fs/promises";
-import { homedir } from "node:os";
+import { symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { withFileLock } from "./file-lock.ts";
+import { buildOnce, cacheFolder, hasGo } from "../go-build.ts";
 
 const source = join(import.meta.dirname, "go");
 const SOURCES = ["main.go", "go.mod", "go.sum"];
@@ -19,18 +15,29 @@ const BINARY = "paceline-control-plane";
 const NAMES = ["etcd", "kube-apiserver", "kube-scheduler", "kube-controller-manager", "kubectl"];
 
 /**
- * The folder with the built programs; builds them when the cache does not hold them. Two processes that want the same
- * build wait for each other and build once. `PACELINE_CACHE` moves the cache from `~/.cache/paceline`.
+ * The folder with the built programs; builds them when the cache does not hold them, and says so on stderr.
+ * `PACELINE_CACHE` moves the cache from `~/.cache/paceline`.
  * @throws when there is no Go tool chain, or the build fails (with the compiler's last lines).
  */
 export async function buildBinaries(env: NodeJS.ProcessEnv = process.env): Promise<string> {
-  const cache = join(env["PACELINE_CACHE"] ?? join(homedir(), ".cache", "paceline"), "control-plane");
-  const folder = join(cache, sourceHash());
-  if (existsSync(folder)) return folder;
-  requireGo(env);
-  await mkdir(cache, { recursive: true });
-  await withFileLock(`${folder}.lock`, async () => {
-    if (!existsSync(folder)) await buildInto(folder, env);
+  const folder = join(cacheFolder(env), "control-plane", sourceHash());
+  if (!existsSync(folder)) requireGo(env);
+  await buildOnce(folder, env, async (unfinished, runGo) => {
+    await runGo({
+      name: "building the control plane",
+      detail: `${NAMES.join(", ")}; once, 5 to 10 minutes on 2 cores`,
+      module: { folder: source, main: "." },
+      args: [
+        "build",
+        "-v",
+        "-trimpath",
+        "-buildvcs=false",
+        `-ldflags=${versionFlags()}`,
+        "-o",
+        join(unfinished, BINARY),
+      ],
+    });
+    for (const name of NAMES) await symlink(BINARY, join(unfinished, name));
   });
   return folder;
 }
@@ -42,26 +49,13 @@ function sourceHash(): string {
 }
 
 function requireGo(env: NodeJS.ProcessEnv): void {
-  if (spawnSync("go", ["version"], { env }).status === 0) return;
+  if (hasGo(env)) return;
   throw new Error(
-    "no control plane here: it needs either Go (1.26 or later, to build it once, about 5 minutes on 2 cores) on PATH, " +
+    "no control plane here: it needs either Go (1.26 or later, to build it once, 5 to 10 minutes on 2 cores) on PATH, " +
       "or etcd, kube-apiserver, kube-scheduler and kube-controller-manager (1.36) on PATH or in the folder that " +
       "KUBEBUILDER_ASSETS names. Without it the unit tests (npx vitest run --project unit), `paceline simulate` and " +
       "`paceline diagnose` work; demo, cluster tests and benchmarks do not.",
   );
-}
-
-/** Builds beside the final folder and renames it into place, so that a folder in the cache is always complete. */
-async function buildInto(folder: string, env: NodeJS.ProcessEnv): Promise<void> {
-  const unfinished = `${folder}.${process.pid}.unfinished`;
-  await mkdir(unfinished, { recursive: true });
-  try {
-    await goBuild(join(unfinished, BINARY), env);
-    for (const name of NAMES) await symlink(BINARY, join(unfinished, name));
-    await rename(unfinished, folder);
-  } finally {
-    await rm(unfinished, { recursive: true, force: true });
-  }
 }
 
 /** Version of kubernetes as go.mod has it; the programs report it, and clients decide by it. */
@@ -78,46 +72,6 @@ function versionFlags(): string {
     set("gitCommit", "none"),
     set("gitTreeState", "clean"),
   ].join(" ");
-}
-
-async function goBuild(output: string, env: NodeJS.ProcessEnv): Promise<void> {
-  const args = ["build", "-v", "-trimpath", "-buildvcs=false", `-ldflags=${versionFlags()}`, "-o", output, "."];
-  const go = spawn("go", args, {
-    cwd: source,
-    env: { ...env, CGO_ENABLED: "0", GOWORK: "off" },
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  const ended = once(go, "close");
-  const stopWithUs = () => void go.kill();
-  process.once("exit", stopWithUs);
-  const lastLines: string[] = [];
-  const progress = startProgress();
-  for await (const line of createInterface(go.stderr)) {
-    lastLines.push(line);
-    if (lastLines.length > 20) lastLines.shift();
-    progress.built(line);
-  }
-  const [code] = (await ended) as [number | null];
-  process.off("exit", stopWithUs);
-  progress.end();
-  if (code !== 0) throw new Error(`go build of ${source} failed; its last lines:\n${lastLines.join("\n")}`);
-}
-
-/** One line that overwrites itself, on a terminal only: elsewhere it would fill the log. */
-function startProgress(): { built(packageName: string): void; end(): void } {
-  if (!process.stderr.isTTY) return { built: () => undefined, end: () => undefined };
-  const startMs = performance.now();
-  let packages = 0;
-  const show = (text: string) => process.stderr.write(`\r\x1b[2K${text}`);
-  show("building the control plane (once, about 5 minutes) …");
-  return {
-    built: (packageName) => {
-      packages++;
-      const seconds = Math.round((performance.now() - startMs) / 1000);
-      show(`building the control plane: ${seconds} s, ${packages} packages, ${packageName}`.slice(0, 118));
-    },
-    end: () => void show(""),
-  };
 }
 
 if (import.meta.main) process.stdout.write(`${await buildBinaries()}\n`);

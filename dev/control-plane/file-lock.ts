@@ -1,16 +1,33 @@
 /** A lock between processes: a file that holds the owner's process id. An owner that died does not count. */
 import { open, readFile, rm } from "node:fs/promises";
+import { withProgress } from "../../src/cli/progress.ts";
+import { startWatchdog } from "./watchdog.ts";
 
 const RETRY_MS = 500;
+/** A wait that is worth telling, ms. */
+const TOLD_AFTER_MS = 2_000;
 
-/** Runs `work` while no other process runs under the same lock file; waits for its turn. */
+/**
+ * Runs `work` while no other process runs under the same lock file; waits for its turn, and says so. The file goes with
+ * us, in whatever way this process ends.
+ */
 export async function withFileLock<T>(path: string, work: () => Promise<T>): Promise<T> {
-  while (!(await acquired(path))) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+  if (!(await acquired(path))) await untilAcquired(path);
+  const watchdog = startWatchdog(path);
   try {
     return await work();
   } finally {
+    watchdog.keep(); // from the next line on it may be somebody else's
     await rm(path, { force: true });
+    await watchdog.close();
   }
+}
+
+function untilAcquired(path: string): Promise<void> {
+  const poll = async () => {
+    while (!(await acquired(path))) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+  };
+  return withProgress(`waiting for the process that holds ${path}`, poll, { quietForMs: TOLD_AFTER_MS });
 }
 
 async function acquired(path: string): Promise<boolean> {

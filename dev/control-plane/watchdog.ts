@@ -12,6 +12,8 @@ export interface Watchdog {
   guard(pid: number): void;
   /** The process group `pid` is gone (its number may be somebody else's tomorrow). */
   forget(pid: number): void;
+  /** From now on the folder, or file, stays. */
+  keep(): void;
   /** Ends what is guarded still, removes the folder, and resolves when that is done. */
   close(): Promise<void>;
 }
@@ -19,21 +21,23 @@ export interface Watchdog {
 /** Plain POSIX (`kill -KILL -- -1` is not, and dash refuses it). `$1`: the folder to remove, or empty to keep it. A killed process may need a moment to let go of its files. */
 const script = `
 groups=" "
+folder=$1
 while read -r verb pid; do
   case "$verb" in
     guard) groups="$groups$pid " ;;
+    keep) folder= ;;
     forget) groups="\${groups%% $pid *} \${groups#* $pid }" ;;
   esac
 done
 for pid in $groups; do kill -s KILL -- "-$pid" 2>/dev/null; done
-[ -z "$1" ] && exit 0
+[ -z "$folder" ] && exit 0
 for attempt in 1 2 3 4 5 6 7 8 9 10; do
-  rm -rf -- "$1" 2>/dev/null && exit 0
+  rm -rf -- "$folder" 2>/dev/null && exit 0
   sleep 0.1
 done
 `;
 
-/** Starts the watchdog of one control plane. @param folder removed at the end, unless undefined. */
+/** Starts a watchdog. @param folder or file, removed at the end, unless undefined. */
 export function startWatchdog(folder: string | undefined): Watchdog {
   const shell = spawn("/bin/sh", ["-c", script, "paceline-watchdog", folder ?? ""], {
     detached: true, // a Ctrl-C in the terminal must not reach it
@@ -45,6 +49,7 @@ export function startWatchdog(folder: string | undefined): Watchdog {
   return {
     guard: (pid) => void shell.stdin.write(`guard ${pid}\n`),
     forget: (pid) => void shell.stdin.write(`forget ${pid}\n`),
+    keep: () => void shell.stdin.write("keep\n"),
     close: async () => {
       shell.ref();
       shell.stdin.end();

@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type ControlPlane, startControlPlane } from "../control-plane/control-plane.ts";
 import { installAccess, installWebhooks, type PolicyDraft, type WebhookLever } from "../install.ts";
 import { extenderOf, startServiceProcess } from "../service.ts";
+import { type Tell, withProgress } from "../../src/cli/progress.ts";
 import type { ModelledNode } from "../modelled-node/modelled-node.ts";
 import { startModelledNodes } from "../modelled-node/modelled-node.ts";
 import { gp3 } from "../../src/simulate/model/constants.ts";
@@ -19,9 +20,6 @@ export interface Levers {
   readonly extender: boolean;
 }
 
-/** What a run tells while it runs. */
-export type Progress = (line: string) => void;
-
 /** A herd that is not done by then is given up, so that the demo ends by itself. */
 const GIVE_UP_MS = 240_000;
 /** From the moment the nodes join until the scale-up. */
@@ -35,16 +33,24 @@ export interface HerdRun {
   readonly boundSeconds: number;
 }
 
-/** Runs the herd. @throws when it is not done in {@link GIVE_UP_MS}, with how far it came. */
-export async function runHerd(levers: Levers | undefined, progress: Progress): Promise<HerdRun> {
-  progress("starting a control plane");
-  await using cp = await startControlPlane({ scheduler: levers?.extender ? false : {} });
-  if (levers) await startPacing(cp, levers);
+/**
+ * Runs the herd, and says on stderr what it does.
+ * @param title of the run, before the name of each step
+ * @throws when it is not done in {@link GIVE_UP_MS}, with how far it came.
+ */
+export async function runHerd(title: string, levers: Levers | undefined): Promise<HerdRun> {
+  const step = <T>(name: string, work: (tell: Tell) => Promise<T>) => withProgress(`${title}: ${name}`, work);
+  await using cp = await step("starting a control plane", () =>
+    startControlPlane({ scheduler: levers?.extender ? false : {} }),
+  );
+  if (levers) await step("starting Paceline", () => startPacing(cp, levers));
   const observer = observe(cp.client, workload.NAMESPACE);
   try {
-    await workload.createWaiting(cp.client);
-    await untilWaiting(observer);
-    return await stampede(cp, observer, progress);
+    await step(`creating ${workload.WAITING_PODS} pods that wait for a node`, async (tell) => {
+      await workload.createWaiting(cp.client);
+      await untilWaiting(observer, tell);
+    });
+    return await step("starting pods", (tell) => stampede(cp, observer, tell));
   } finally {
     observer.stop();
   }
@@ -68,27 +74,31 @@ const policyFor = ({ gate, fence, extender }: Levers): PolicyDraft => ({
 });
 
 /** The scheduler has looked at every pending pod: they are the herd that waits for a node. */
-async function untilWaiting(observer: Observer): Promise<void> {
+async function untilWaiting(observer: Observer, tell: Tell): Promise<void> {
   const tried = () => [...observer.pods.values()].filter((pod) => pod.tried).length;
-  while (tried() < workload.WAITING_PODS) await delay(50);
+  for (let count = tried(); count < workload.WAITING_PODS; count = tried()) {
+    tell(`the scheduler has looked at ${count} of them`);
+    await delay(50);
+  }
 }
 
-async function stampede(cp: ControlPlane, observer: Observer, progress: Progress): Promise<HerdRun> {
+async function stampede(cp: ControlPlane, observer: Observer, tell: Tell): Promise<HerdRun> {
   const names = Array.from({ length: workload.NODES }, (_, index) => `young-${index + 1}`);
   const shape = { images: workload.images, kubelet: workload.KUBELET, ...workload.NODE };
   const fleet = await startModelledNodes(
     names.map((name, index) => ({ client: cp.client, name, seed: index, joinSeconds: JOIN_SECONDS, ...shape })),
   );
+  tell(`${workload.NODES} young nodes join`);
   await fleet.ready;
   const readyMs = Date.now();
   const ending = new AbortController();
-  const sampler = sampleAwait(fleet.nodes, ending.signal, () => progress(progressLine(observer, readyMs)));
+  const sampler = sampleAwait(fleet.nodes, ending.signal, () => tell(progressLine(observer)));
   try {
     const late = delay(SCALE_UP_AFTER_MS, undefined, { signal: ending.signal }).then(() => workload.scaleUp(cp.client));
     const done = observer
       .allReady(() => workload.ALL_PODS, AbortSignal.timeout(GIVE_UP_MS))
       .catch(() => {
-        throw new Error(`the herd was not done after ${GIVE_UP_MS / 1000} s: ${progressLine(observer, readyMs)}`);
+        throw new Error(`the herd was not done after ${GIVE_UP_MS / 1000} s: ${progressLine(observer)}`);
       });
     await Promise.all([late, done]);
     const makespanMs = Date.now() - readyMs;
@@ -118,13 +128,12 @@ async function sampleAwait(nodes: readonly ModelledNode[], signal: AbortSignal, 
   return peak;
 }
 
-function progressLine(observer: Observer, readyMs: number): string {
+function progressLine(observer: Observer): string {
   const pods = [...observer.pods.values()];
   const ready = pods.filter((pod) => pod.ready).length;
   const starting = pods.filter((pod) => pod.node !== undefined && pod.startedAtMs === undefined).length;
   const failed = Object.values(observer.failures()).reduce((sum, count) => sum + count, 0);
-  const seconds = Math.round((Date.now() - readyMs) / 1000);
-  return `${seconds} s: ${ready} of ${workload.ALL_PODS} pods Ready, ${starting} in startup, ${failed} failed starts`;
+  return `${ready} of ${workload.ALL_PODS} pods Ready, ${starting} in startup, ${failed} failed starts`;
 }
 
 interface Times {

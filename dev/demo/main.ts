@@ -1,7 +1,7 @@
 /** `npm run demo`: the herd of issue #1651 twice on a real control plane, without Paceline and with it. */
 import { parseArgs } from "node:util";
 import { findBinaries } from "../control-plane/binaries.ts";
-import { type Levers, type Progress, runHerd } from "./herd.ts";
+import { type Levers, runHerd } from "./herd.ts";
 import { type DemoResult, shortcomings, table } from "./table.ts";
 
 const USAGE = `npm run demo [-- --lever gate,extender | --lever gate,fence] [--json]
@@ -33,18 +33,10 @@ function readArguments() {
   }
 }
 
-/** One line that rewrites itself on a terminal; nothing elsewhere. */
-function progressOn(stream: NodeJS.WriteStream, title: string): Progress {
-  return (line) => {
-    if (stream.isTTY) stream.write(`\r\x1b[K${title}: ${line}`);
-  };
-}
-
 async function demo(levers: Levers): Promise<DemoResult> {
-  await findBinaries(); // builds them the first time, with progress of its own
-  const unpaced = await runHerd(undefined, progressOn(process.stderr, "without Paceline"));
-  const paced = await runHerd(levers, progressOn(process.stderr, "with Paceline"));
-  if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+  await findBinaries(); // builds them the first time, and says so
+  const unpaced = await runHerd("without Paceline", undefined);
+  const paced = await runHerd("with Paceline", levers);
   return { unpaced: unpaced.result, paced: paced.result, diskBoundSeconds: paced.boundSeconds };
 }
 

@@ -7,8 +7,11 @@ import { compareInParallel } from "../simulate/engine/parallel.ts";
 import { comparisonTable } from "../simulate/report/table.ts";
 import { builtinNames, builtinText } from "../simulate/scenario/builtin.ts";
 import { parseScenario } from "../simulate/scenario/parse.ts";
-import { showProgress } from "./progress.ts";
+import { withProgress } from "./progress.ts";
 import { UsageError } from "../api/usage-error.ts";
+
+/** Most scenarios are done by then; a script that keeps stderr sees nothing of those. */
+const QUIET_MS = 15_000;
 
 interface SimulateFlags {
   readonly scenario?: string;
@@ -50,10 +53,12 @@ async function simulate(flags: SimulateFlags): Promise<void> {
   if (!parsed.ok) throw unusable(`scenario ${flags.scenario}`, parsed.errors);
   const policy = flags.policy === undefined ? parsed.policy : await policyFrom(flags.policy);
   const { scenario } = parsed;
-  const { comparison, runs } = await compareInParallel(
-    { name, scenario, policy, seed: flags.seed, series: flags.html !== undefined },
-    (done, of) => showProgress(`${name}: ${done} of ${of} strategies have run`),
-  ).finally(() => showProgress(""));
+  const comparing = { name, scenario, policy, seed: flags.seed, series: flags.html !== undefined };
+  const { comparison, runs } = await withProgress(
+    `simulating ${name}`,
+    (tell) => compareInParallel(comparing, (done, of) => tell(`${done} of ${of} strategies have run`)),
+    { quietForMs: QUIET_MS },
+  );
   if (flags.html !== undefined) {
     const { htmlReport } = await import("../simulate/report/html.ts");
     await writeReport(flags.html, htmlReport({ comparison, runs, description: scenario.description }));

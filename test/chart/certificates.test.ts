@@ -33,8 +33,8 @@ const DAY_MS = 86_400_000;
 const SECOND_DAYS = 1 / 86_400;
 /** A year in 24 s: an authority is due after 16 s, a server certificate after 8 s; 4 s are left for a busy machine. */
 const TIMES = { authorityDays: 24 * SECOND_DAYS, serverDays: 12 * SECOND_DAYS, overlapMs: 2_000 };
-/** A whole rotation takes 25 s; the rest is for a busy machine. */
-const ROTATION_WITHIN_MS = 90_000;
+/** A whole rotation takes 25 s; a guard against hanging. */
+const ROTATION_WITHIN_MS = 150_000;
 const ADMISSIONS_PER_SECOND = 200;
 const SERVER_NAME = `paceline.${NAMESPACE}.svc`;
 const quietLog = Fastify({ logger: false }).log;
@@ -96,7 +96,7 @@ async function serve(names: readonly string[], options: { times?: typeof TIMES; 
   await Promise.all(services.map(({ ready }) => ready));
   proxy.use(services.map(portOf));
   await applyAll(cp, failingClosed(objects.filter((object) => !isNoWebhook(object))));
-  await eventually("an admission passes", () => admit(cp), 40_000);
+  await eventually("an admission passes", () => admit(cp));
   return services;
 }
 
@@ -136,7 +136,7 @@ describe("certificates of the service", () => {
     const old = await Promise.all(["old-a", "old-b"].map((name) => startReplica(cp, objects, name)));
     proxy.use(old.map(({ port }) => port));
     await applyAll(cp, failingClosed(objects.filter((object) => !isNoWebhook(object))));
-    await eventually("an admission passes", () => admit(cp), 40_000);
+    await eventually("an admission passes", () => admit(cp));
     const errors: string[] = [];
     let isOver = false;
     const load = admitSteadily(() => isOver, errors);
@@ -240,20 +240,19 @@ describe("webhooks that cannot hurt", () => {
     await expect(create("default", podWith({}))).rejects.toThrow("pods.paceline.dev");
   });
 
-  it("cost two seconds at most when the service hangs, and then the pod is there", async () => {
+  it("let the pod pass when the service hangs: the API server gives up on them", async () => {
     await applyAll(
       cp,
       objects.filter((object) => !isNoWebhook(object)),
     );
     proxy.hang();
-    const tookMs = await eventually("a webhook is waited for", async () => {
-      const startMs = performance.now();
-      await create("default", podWith({}));
-      const ms = performance.now() - startMs;
-      return ms > 1_000 && ms;
+    // 2 s is what webhook-config and chart say; test/server/webhook-config.test.ts sees to it.
+    const made = await eventually("a webhook is called, and the pod is there all the same", async () => {
+      const before = proxy.hung();
+      const pod = await create("default", podWith({}));
+      return proxy.hung() > before && pod;
     });
-    console.log(`a webhook that hangs costs ${tookMs.toFixed(0)} ms`);
-    expect(tookMs).toBeLessThan(10_000); // the API server waits 2 s; the rest is for a busy machine
+    expect(made.metadata?.uid).toBeDefined();
   });
 });
 

@@ -7,7 +7,7 @@ import { drifted } from "../../dev/chart/manifests.ts";
 import { observe } from "../../dev/demo/observer.ts";
 import { startControlPlane, type ControlPlane } from "../../dev/control-plane/control-plane.ts";
 import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
-import { eventually } from "../support/control-plane.ts";
+import { eventually, HANG_MS } from "../support/control-plane.ts";
 import {
   applyAll,
   chartObjects,
@@ -92,16 +92,12 @@ describe("charts/paceline", () => {
     ]);
     proxy.use(replicas.map(({ port }) => port));
     await eventually("the leader wrote the CA bundle", async () => (await bundles(cp)).every((one) => one !== ""));
-    await eventually(
-      "both see the leader",
-      async () => (await Promise.all(replicas.map(seesLeader))).every(Boolean),
-      30_000,
-    );
+    await eventually("both see the leader", async () => (await Promise.all(replicas.map(seesLeader))).every(Boolean));
     const observer = observe(cp.client, "default");
     await createHerd(cp.client, "herd", 16);
     const fleet = await joinNodes(cp.client, "young-1");
     await fleet.ready;
-    await observer.allReady(() => 17, AbortSignal.timeout(90_000));
+    await observer.allReady(() => 17, AbortSignal.timeout(HANG_MS));
     const failed = Object.values(observer.failures()).reduce((sum, count) => sum + count, 0);
     console.log(`herd: 17 pods Ready, at most ${observer.peakInStartup()} in startup, ${failed} failed starts`);
     expect(failed).toBe(0);
@@ -109,7 +105,7 @@ describe("charts/paceline", () => {
     expect(observer.peakInStartup()).toBeLessThan(17);
     // Pods that find a young node: gated, and released by the leader.
     await createHerd(cp.client, "late", 6);
-    await observer.allReady(() => 24, AbortSignal.timeout(60_000));
+    await observer.allReady(() => 24, AbortSignal.timeout(HANG_MS));
     await eventually("nothing is held", async () => {
       const left = await traces(cp.client);
       return left.gated + left.fences === 0;
@@ -259,5 +255,5 @@ async function installCertManagerKinds(cp: ControlPlane): Promise<void> {
       },
     });
   }
-  await kubectl(cp, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s");
+  await kubectl(cp, "wait", "--for=condition=Established", "crd", "--all", "--timeout=120s");
 }

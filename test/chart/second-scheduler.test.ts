@@ -99,7 +99,7 @@ async function schedulerGiven(namespace: string, spec: object = {}): Promise<str
 
 describe("the second scheduler", () => {
   it("gets the pods of the selected namespaces as soon as it is alive, and no others", async () => {
-    await eventually("it leads", async () => (await schedulerGiven("selected")) === "paced", 40_000);
+    await eventually("it leads", async () => (await schedulerGiven("selected")) === "paced");
     expect(await schedulerGiven("default")).toBe("default-scheduler");
     expect(await schedulerGiven("selected", { schedulerName: "my-own" })).toBe("my-own");
     expect(await schedulerGiven("selected", { nodeName: "somewhere" })).toBe("default-scheduler");
@@ -122,10 +122,6 @@ describe("the second scheduler", () => {
 
   it("gets none any more when it has died: they stay with the cluster's own scheduler", async () => {
     await scheduler.kill();
-    await eventually(
-      "its Lease is stale",
-      async () => (await schedulerGiven("selected")) === "default-scheduler",
-      60_000,
-    );
+    await eventually("its Lease is stale", async () => (await schedulerGiven("selected")) === "default-scheduler");
   });
 });

@@ -13,6 +13,7 @@ import type { ReflectorLimits } from "../../src/kube/watch/reflector-options.ts"
 import { createShapeInterner } from "../../src/kube/parse/shape-interner.ts";
 import type { PodFacts } from "../../src/core/facts.ts";
 import { startCutProxy } from "../support/cut-proxy.ts";
+import { HANG_MS } from "../support/control-plane.ts";
 
 let plane: ControlPlane;
 let admin: ApiClient;
@@ -76,7 +77,7 @@ function startCache(url = plane.url, limits: Partial<ReflectorLimits> = {}): Cac
   };
 }
 
-const within = { timeout: 30_000, interval: 20 };
+const within = { timeout: HANG_MS, interval: 20 };
 
 describe("the cluster cache", () => {
   it("lists in pages and follows every change", async () => {

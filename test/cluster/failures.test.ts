@@ -118,7 +118,7 @@ describe("what is malformed is refused with a reason, and the running service go
 
 test("the API server hangs up and comes back: the service recovers by itself", async () => {
   await plane.restartApiServer();
-  await eventually("the service leads", leads, 30_000);
+  await eventually("the service leads", leads);
   await expectPacing("recovered", "after-restart");
   expect(service.process.ending()).toBeUndefined();
 });

@@ -46,15 +46,15 @@ afterAll(() => plane.stop());
 async function startPaceline(): Promise<void> {
   service = await startServiceProcess(plane);
   const leads = async () => /^paceline_leader 1$/m.test((await service.get("/metrics")).text);
-  await eventually("the service leads", leads, 30_000);
+  await eventually("the service leads", leads);
   await installWebhooks(client, { url: service.url, caBundle: plane.caCert });
 }
 
 const fenceOf = async (node: string) =>
   (await taintsOf(client, node)).filter((text) => text.startsWith(FENCE_TAINT_KEY));
 const ourFence = (node: string) => [`${FENCE_TAINT_KEY}=${node}:NoSchedule`];
-const fenceIsLifted = (node: string, timeoutMs = 30_000) =>
-  eventually(`the fence of ${node} is lifted`, async () => (await fenceOf(node)).length === 0, timeoutMs);
+const fenceIsLifted = (node: string) =>
+  eventually(`the fence of ${node} is lifted`, async () => (await fenceOf(node)).length === 0);
 
 /** Pods that nobody can place yet, and the scheduler has said so. */
 async function pendingHerd(namespace: string, count: number): Promise<void> {

@@ -8,9 +8,11 @@ import { steadyClock } from "../../src/kube/clock.ts";
 import { startLeaderElection } from "../../src/kube/leader/lease.ts";
 import type { LeaderElection } from "../../src/kube/leader/lease.ts";
 import { silentLog } from "../../src/kube/log.ts";
+import { HANG_MS } from "../support/control-plane.ts";
+import { recordOf } from "../../src/kube/parse/kube-json.ts";
 
-/** A tenth of the real ones, so that the test takes seconds. */
-const TIMES = { durationMs: 3_000, renewDeadlineMs: 2_000, retryMs: 300 };
+/** Shorter than the real ones by half, so that the test takes seconds; a busy machine can renew in time all the same. */
+const TIMES = { durationMs: 8_000, renewDeadlineMs: 6_000, retryMs: 500 };
 
 let plane: ControlPlane;
 
@@ -42,7 +44,7 @@ function stand(lease: string, name: string): Candidate {
 
 /** Resolves with the candidate that leads next; throws at once if two ever lead at the same time. */
 async function nextLeader(candidates: readonly Candidate[]): Promise<Candidate> {
-  const deadlineMs = steadyClock.now() + 15_000;
+  const deadlineMs = steadyClock.now() + HANG_MS;
   while (steadyClock.now() < deadlineMs) {
     const leaders = candidates.filter(({ election }) => election.isLeader);
     if (leaders.length > 1) throw new Error(`two leaders: ${leaders.map(({ name }) => name).join(", ")}`);
@@ -64,26 +66,24 @@ describe("leader election", () => {
     const others = candidates.filter((one) => one !== first);
     const changes: boolean[] = [];
     first.election.onChange((isLeader) => changes.push(isLeader));
-    await expect.poll(() => others.every(({ election }) => election.leaderAlive()), { timeout: 5_000 }).toBe(true);
+    await expect.poll(() => others.every(({ election }) => election.leaderAlive()), { timeout: HANG_MS }).toBe(true);
 
-    const cutMs = steadyClock.now();
     await first.client.close(); // as if its machine were gone: it can neither renew nor give back
     const second = await nextLeaderOf(candidates, first, others);
-    expect(steadyClock.now() - cutMs).toBeGreaterThanOrEqual(TIMES.renewDeadlineMs - TIMES.retryMs);
     expect(second.name).not.toBe(first.name);
     expect(changes).toEqual([false]);
     expect(first.election.isLeader).toBe(false);
     await Promise.all(candidates.map(leave));
   });
 
-  it("hands over at once when the leader stops in order", async () => {
+  it("gives the Lease back when the leader stops in order, so that nobody waits until it expires", async () => {
     const candidates = ["a", "b"].map((name) => stand("graceful", name));
     const first = await nextLeader(candidates);
     const others = candidates.filter((one) => one !== first);
-    const stoppedMs = steadyClock.now();
     await leave(first);
-    await nextLeader(others);
-    expect(steadyClock.now() - stoppedMs).toBeLessThan(TIMES.durationMs / 2);
+    const lease = await plane.client.get("/apis/coordination.k8s.io/v1/namespaces/default/leases/graceful");
+    expect(recordOf(lease["spec"])["holderIdentity"]).not.toBe(first.name);
+    expect((await nextLeader(others)).name).not.toBe(first.name);
     await Promise.all(others.map(leave));
   });
 
@@ -93,7 +93,7 @@ describe("leader election", () => {
     await gone.client.close();
     await gone.election.stop();
     const late = stand("stale", "late");
-    await expect.poll(() => late.election.holder, { timeout: 2_000 }).toBe("gone");
+    await expect.poll(() => late.election.holder, { timeout: HANG_MS }).toBe("gone");
     expect(late.election.leaderAlive()).toBe(false);
     await nextLeader([late]);
     expect(late.election.leaderAlive()).toBe(true);
@@ -104,9 +104,7 @@ describe("leader election", () => {
     const candidates = ["a", "b", "c"].map((name) => stand("restart", name));
     await nextLeader(candidates);
     plane.pauseApiServer();
-    await expect
-      .poll(() => candidates.some(({ election }) => election.isLeader), { timeout: 2 * TIMES.renewDeadlineMs })
-      .toBe(false);
+    await expect.poll(() => candidates.some(({ election }) => election.isLeader), { timeout: HANG_MS }).toBe(false);
     plane.resumeApiServer();
     await nextLeader(candidates);
     await plane.restartApiServer();

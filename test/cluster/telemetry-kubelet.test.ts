@@ -37,8 +37,6 @@ beforeAll(async () => {
 afterAll(() => controlPlane.stop());
 
 const usual = { intervalMs: 250, timeoutMs: 250 };
-/** For effects that take seconds on an idle machine. */
-const LONG_MS = 90_000;
 
 function feedOf(node: string, telemetry: NonNullable<PacingPolicyInput["telemetry"]>) {
   const samples: NodeSample[] = [];
@@ -80,17 +78,15 @@ describe.skipIf(outside === undefined)("a kubelet behind the API server's proxy"
     });
     await createNode("proxied", host, (kubelet.address() as AddressInfo).port);
     const { samples, failures } = feedOf("proxied", { source: "kubelet", ...usual });
-    const sample = await eventually(
-      "growth of images",
-      () => samples.find((one) => one.writeBytesPerSecond !== undefined),
-      LONG_MS,
+    const sample = await eventually("growth of images", () =>
+      samples.find((one) => one.writeBytesPerSecond !== undefined),
     );
     expect(sample).toMatchObject({ ioPressure: 0.25, cpuPressure: 0.5, memoryBytes: 8e9 });
     expect(paths[0]).toBe("/stats/summary");
 
     kubelet.closeAllConnections();
     await new Promise((resolve) => kubelet.close(resolve));
-    const failure = await eventually("the failure", () => failures[0], LONG_MS);
+    const failure = await eventually("the failure", () => failures[0]);
     expect(failure).toMatch(/^(BadStatus|TimedOut|Unreachable): /);
   });
 });
@@ -122,7 +118,7 @@ describe.skipIf(outside === undefined || !hasProgram("prometheus-node-exporter")
         ports,
         endpoints,
       });
-      await eventually("figures", () => samples.length > 0, LONG_MS);
+      await eventually("figures", () => samples.length > 0);
       const told = failures.length;
       await controlPlane.client.patch(`${path}/s`, { endpoints: [] }, "merge");
       await eventually("it is gone", () => failures.slice(told).some((failure) => failure.startsWith("NoAddress")));

@@ -89,15 +89,8 @@ async function loadShows(samples: readonly NodeSample[]): Promise<void> {
   if (disk === undefined) return;
   const load = await startDiskLoad(folder.path);
   onTestFinished(() => load.stop());
-  await eventually(
-    "the load shows",
-    () => samples.some(({ writeBytesPerSecond = 0 }) => writeBytesPerSecond > 65_536),
-    LONG_MS,
-  );
+  await eventually("the load shows", () => samples.some(({ writeBytesPerSecond = 0 }) => writeBytesPerSecond > 65_536));
 }
-
-/** For effects that take seconds on an idle machine. */
-const LONG_MS = 90_000;
 
 describe.skipIf(!hasExporter)("node_exporter of this machine", () => {
   test.skipIf(!hasIostat)("our await is iostat's of the same intervals, within 10 %", async ({ skip }) => {
@@ -118,7 +111,7 @@ describe.skipIf(!hasExporter)("node_exporter of this machine", () => {
     onTestFinished(() => exporter.kill());
     const { samples } = feedOf(exporterOf(exporter.port, { staleSeconds: 30 }));
     const rates = () => samples.find(({ awaitMs }) => awaitMs !== undefined);
-    const whole = await eventually("a sample with rates", rates, LONG_MS);
+    const whole = await eventually("a sample with rates", rates);
     expect(whole.utilisation).toBeGreaterThanOrEqual(0);
     expect(whole.utilisation).toBeLessThanOrEqual(1);
     for (const figure of ["dirtyBytes", "writebackBytes", "memoryBytes", "load1", "cores"] as const) {
@@ -132,7 +125,7 @@ describe.skipIf(!hasExporter)("node_exporter of this machine", () => {
     onTestFinished(() => exporter.kill());
     const ages = { staleSeconds: 2, absentSeconds: 5 };
     const { feed, pacer, failures, node, shown, statesByAge } = feedOf(exporterOf(exporter.port, ages));
-    await eventually("fresh with await", () => shown()?.sample === "fresh" && shown()?.awaitMs !== undefined, LONG_MS);
+    await eventually("fresh with await", () => shown()?.sample === "fresh" && shown()?.awaitMs !== undefined);
 
     const pods = ["a", "b", "c", "d"].map((name) => aDaemonPod(name, "here", { createdAtMs: Date.now() }));
     for (const pod of pods) pacer.upsertPod(pod, Date.now());
@@ -155,7 +148,7 @@ describe.skipIf(!hasExporter)("node_exporter of this machine", () => {
 
     const again = await startNodeExporter({ port: exporter.port });
     onTestFinished(() => again.kill());
-    await eventually("fresh again", () => shown()?.sample === "fresh", LONG_MS);
+    await eventually("fresh again", () => shown()?.sample === "fresh");
   });
 
   test("over TLS, with its own authority and server name", async () => {
@@ -173,9 +166,9 @@ describe.skipIf(!hasExporter)("node_exporter of this machine", () => {
     const caFile = join(folder.path, "ca.crt");
     const settings = exporterOf(exporter.port, { scheme: "https", tls: { caFile, serverName: "node-exporter" } });
     const { samples } = feedOf(settings);
-    await eventually("a sample over TLS", () => samples.length > 0, LONG_MS);
+    await eventually("a sample over TLS", () => samples.length > 0);
     const { failures } = feedOf({ ...settings, tls: { caFile, serverName: "somebody-else" } });
-    const failure = await eventually("the wrong name is refused", () => failures[0], LONG_MS);
+    const failure = await eventually("the wrong name is refused", () => failures[0]);
     expect(failure.kind).toBe("Unreachable");
     expect(failure.message).toContain("node-exporter");
   });
@@ -200,7 +193,7 @@ describe.skipIf(!hasExporter || !hasPrometheus)("Prometheus of this machine", ()
     const { exporter, prometheus } = await prometheusAndExporter(MORE_COLLECTORS);
     const { samples, failures, shown } = feedOf(promOf(prometheus.port, { selector: 'job="node-exporter"' }));
     const rates = () => samples.find(({ awaitMs }) => awaitMs !== undefined);
-    const whole = await eventually("a sample with rates", rates, LONG_MS);
+    const whole = await eventually("a sample with rates", rates);
     for (const figure of [
       ...(["utilisation", "writeBytesPerSecond", "dirtyBytes", "writebackBytes", "memoryBytes", "load1"] as const),
       "cores" as const,
@@ -211,7 +204,7 @@ describe.skipIf(!hasExporter || !hasPrometheus)("Prometheus of this machine", ()
     expect(shown()?.sample).toBe("fresh");
 
     await exporter.kill();
-    await eventually("its series end", () => failures.some(({ kind }) => kind === "NoSeries"), LONG_MS);
+    await eventually("its series end", () => failures.some(({ kind }) => kind === "NoSeries"));
     // One sample for each scrape of Prometheus, not for each question of ours.
     const query = new URLSearchParams({ query: "sum(sum_over_time(up[10m]))" });
     const answer = await fetch(`http://127.0.0.1:${prometheus.port}/api/v1/query`, { method: "POST", body: query });
@@ -230,16 +223,16 @@ describe.skipIf(!hasExporter || !hasPrometheus)("Prometheus of this machine", ()
     const { prometheus } = await prometheusAndExporter([], [web]);
     const basicAuth = { username: "paceline", passwordFile: join(folder.path, "password") };
     const { samples } = feedOf(promOf(prometheus.port, { basicAuth }));
-    await eventually("a sample", () => samples.length > 0, LONG_MS);
+    await eventually("a sample", () => samples.length > 0);
     const { failures } = feedOf(promOf(prometheus.port));
-    const failure = await eventually("refused", () => failures[0], LONG_MS);
+    const failure = await eventually("refused", () => failures[0]);
     expect([failure.kind, failure.message]).toEqual(["BadStatus", expect.stringContaining("401")]);
   });
 
   test("killed mid-run, it turns every node stale, then absent", async () => {
     const { prometheus } = await prometheusAndExporter();
     const { failures, shown, statesByAge } = feedOf(promOf(prometheus.port, { staleSeconds: 5, absentSeconds: 7 }));
-    await eventually("fresh", () => shown()?.sample === "fresh", LONG_MS);
+    await eventually("fresh", () => shown()?.sample === "fresh");
     const failedBefore = failures.length;
     await prometheus.kill();
     await eventually("a failure", () => failures.slice(failedBefore).some(({ kind }) => kind === "Unreachable"));

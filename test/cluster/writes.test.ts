@@ -17,6 +17,7 @@ import type { Write } from "../../src/kube/write/writes.ts";
 import type { PodFacts } from "../../src/core/facts.ts";
 import { nodeName } from "../../src/core/ids.ts";
 import type { Release } from "../../src/core/verdict.ts";
+import { HANG_MS } from "../support/control-plane.ts";
 
 const NOW_MS = Date.parse("2026-01-01T00:01:00Z");
 const SINCE_MS = Date.parse("2026-01-01T00:00:00Z");
@@ -179,7 +180,7 @@ describe("Events", () => {
     events.emit(event);
     events.emit({ ...event, regarding: { ...regarding, namespace: "no-such-namespace", uid: "other" } });
     await expect
-      .poll(() => events.counts, { timeout: 5_000 })
+      .poll(() => events.counts, { timeout: HANG_MS })
       .toEqual({ written: 1, repeated: 1, dropped: 0, failed: 1 });
     const list = await client.list("/apis/events.k8s.io/v1/namespaces/default/events");
     const own = list.items.find((item) => (item["regarding"] as { name?: string }).name === name);

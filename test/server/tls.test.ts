@@ -9,7 +9,7 @@ import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
 import { text } from "node:stream/consumers";
 import { pino } from "pino";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { issueClientCertificate, issueServerCertificate, makeAuthority } from "../../src/certificates/certificates.ts";
 import type { Authority, KeyPairPem } from "../../src/certificates/certificates.ts";
 import { closeApp, untilUnused } from "../../src/server/app.ts";
@@ -69,9 +69,7 @@ it("takes up a renewed certificate without a restart", async () => {
   const { url } = await serve();
   const before = await ask(`${url}/healthz`);
   await writePair(await newServerPair());
-  await vi.waitFor(async () => {
-    expect((await ask(`${url}/healthz`)).serialNumber).not.toBe(before.serialNumber);
-  });
+  await expect.poll(async () => (await ask(`${url}/healthz`)).serialNumber).not.toBe(before.serialNumber);
 });
 
 it("keeps the old certificate while the files do not belong together", async () => {

@@ -3,6 +3,9 @@ import { execFileSync } from "node:child_process";
 import type { ApiClient } from "../../src/kube/client/api-client.ts";
 import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
 
+/** How long a test waits for what must happen, ms: a guard against hanging. How fast it happens is nothing to test. */
+export const HANG_MS = 180_000;
+
 /**
  * Asks `probe` every 50 ms until it returns something other than undefined or false, and returns that.
  * @throws when `timeoutMs` is over, with what `probe` last threw, if it did.
@@ -10,7 +13,7 @@ import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
 export async function eventually<T>(
   what: string,
   probe: () => Promise<T | undefined | false> | T | undefined | false,
-  timeoutMs = 20_000,
+  timeoutMs = HANG_MS,
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   let cause: unknown;

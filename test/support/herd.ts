@@ -120,15 +120,11 @@ export async function listPods(client: ApiClient, namespace: string): Promise<Po
 }
 
 /** Resolves with the pods of the namespace when there are `count` and all are Ready. */
-export function allReady(client: ApiClient, namespace: string, count: number, timeoutMs = 90_000) {
-  return eventually(
-    `${count} pods of ${namespace} are Ready`,
-    async () => {
-      const pods = await listPods(client, namespace);
-      return pods.length === count && pods.every(({ ready }) => ready) ? pods : undefined;
-    },
-    timeoutMs,
-  );
+export function allReady(client: ApiClient, namespace: string, count: number) {
+  return eventually(`${count} pods of ${namespace} are Ready`, async () => {
+    const pods = await listPods(client, namespace);
+    return pods.length === count && pods.every(({ ready }) => ready) ? pods : undefined;
+  });
 }
 
 /** The taints of a node, as `key=value:effect`. */

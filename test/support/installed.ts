@@ -13,6 +13,7 @@ import type { ControlPlane } from "../../dev/control-plane/control-plane.ts";
 import { freePort } from "../../dev/control-plane/ports.ts";
 import { MAIN } from "../../dev/service.ts";
 import type { ApiClient } from "../../src/kube/client/api-client.ts";
+import { HANG_MS } from "./control-plane.ts";
 import { issueServerCertificate } from "../../src/certificates/certificates.ts";
 import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
 
@@ -171,7 +172,7 @@ export function containerArgs(
 }
 
 async function untilReady(port: number, child: Child): Promise<void> {
-  const deadlineMs = Date.now() + 40_000;
+  const deadlineMs = Date.now() + HANG_MS;
   while (Date.now() < deadlineMs && child.ending() === undefined) {
     if ((await statusOf(port)) === 200) return;
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -152,15 +152,11 @@ export function startErrors(pod: KubeObject): number {
 }
 
 /** Resolves when every pod is Ready, with the pods. */
-export function allReady(cluster: PacedCluster, count: number, timeoutMs = 90_000): Promise<readonly KubeObject[]> {
-  return eventually(
-    `${count} pods are Ready`,
-    async () => {
-      const pods = await cluster.pods();
-      return pods.length === count && pods.every(isReady) ? pods : undefined;
-    },
-    timeoutMs,
-  );
+export function allReady(cluster: PacedCluster, count: number): Promise<readonly KubeObject[]> {
+  return eventually(`${count} pods are Ready`, async () => {
+    const pods = await cluster.pods();
+    return pods.length === count && pods.every(isReady) ? pods : undefined;
+  });
 }
 
 /** The fence of a node, if it is up. */

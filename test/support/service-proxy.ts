@@ -18,12 +18,14 @@ export interface ServiceProxy extends AsyncDisposable {
   use(ports: readonly number[]): void;
   /** Connections to a Service from now on are taken, and nothing ever answers. */
   hang(): void;
+  /** Connections that hang or have hung. */
+  hung(): number;
 }
 
 export async function startServiceProxy(): Promise<ServiceProxy> {
   const folder = await mkdtemp(join(tmpdir(), "paceline-proxy-"));
   const socket = join(folder, "proxy.sock");
-  const state = { ports: [] as readonly number[], hangs: false, turn: 0 };
+  const state = { ports: [] as readonly number[], hangs: false, hung: 0, turn: 0 };
   const sockets = new Set<Socket>();
   const track = (one: Socket, onClose: () => void) => {
     sockets.add(one);
@@ -42,7 +44,10 @@ export async function startServiceProxy(): Promise<ServiceProxy> {
       const isService = SERVICE_ADDRESS.test(host);
       const target = isService ? state.ports[state.turn++ % Math.max(1, state.ports.length)] : Number(port);
       if (target === undefined) return void incoming.destroy();
-      if (isService && state.hangs) return void incoming.write("HTTP/1.1 200 OK\r\n\r\n");
+      if (isService && state.hangs) {
+        state.hung += 1;
+        return void incoming.write("HTTP/1.1 200 OK\r\n\r\n");
+      }
       const onward = connect(target, isService ? "127.0.0.1" : host, () => {
         incoming.write("HTTP/1.1 200 OK\r\n\r\n");
         incoming.pipe(onward).pipe(incoming);
@@ -62,6 +67,7 @@ export async function startServiceProxy(): Promise<ServiceProxy> {
       state.ports = [0];
       state.hangs = true;
     },
+    hung: () => state.hung,
     [Symbol.asyncDispose]: async () => {
       for (const one of sockets) one.destroy();
       server.close();

@@ -9,7 +9,7 @@ import { onFreePort } from "../../dev/control-plane/ports.ts";
 import { eventually } from "./control-plane.ts";
 
 /** Longest that a program may take until it listens, in ms; seconds on an idle machine. */
-const START_TIMEOUT_MS = 90_000;
+const START_TIMEOUT_MS = 120_000;
 
 /** Whether a program can be started; says so loudly, by name, when not. */
 export function hasProgram(program: string): boolean {

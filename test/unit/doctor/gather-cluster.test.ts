@@ -91,7 +91,7 @@ describe("a closed cluster", () => {
 });
 
 // Looking up a name where there is no resolver takes its time.
-describe("webhooks behind a Service that cannot be dialled from here", { timeout: 20_000 }, () => {
+describe("webhooks behind a Service that cannot be dialled from here", () => {
   const configured = { [MUTATING]: listed([{ metadata: { name: "p" }, webhooks: [webhook("pods.paceline.dev")] }]) };
 
   it("are called through the API server's proxy; the certificate stays unseen; the namespace is the Service's", async () => {

@@ -15,7 +15,7 @@ import { createSource } from "../../../src/telemetry/create-source.ts";
 import { temporaryFolder } from "../../support/telemetry-programs.ts";
 import { answerExporter, answerPrometheus } from "./source-answers.ts";
 
-const soon = (holds: () => void) => vi.waitFor(holds, { timeout: 20_000, interval: 10 });
+const soon = (holds: () => void) => vi.waitFor(holds, { timeout: 50_000, interval: 10 });
 const usual = { intervalMs: 250, timeoutMs: 250 };
 
 async function serve(listener: RequestListener, tls?: { cert: string; key: string }): Promise<number> {

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { NodeSample } from "../../../src/core/facts.ts";
 import { nodeName } from "../../../src/core/ids.ts";
-import { LONGEST_WAIT_MS, threadCpuMs } from "../../support/thread-cpu.ts";
+import { longestWaitMs, threadCpuMs } from "../../support/thread-cpu.ts";
 import type {
   TelemetryFailure,
   TelemetrySink,
@@ -80,8 +80,12 @@ async function serve(of: SourceCase) {
   return { state, port: (server.address() as AddressInfo).port };
 }
 
+/** Behaviours that only a bound ends. */
+const withoutEnd: readonly Behaviour[] = ["hangs", "endless", "drips"];
+const timeoutOf = (behaviour: Behaviour) => (withoutEnd.includes(behaviour) ? TIMEOUT_MS : PATIENT_MS);
+
 /** A running source of one node `a`, and all that it told. */
-async function running(of: SourceCase, behaviour: Behaviour = "well") {
+async function running(of: SourceCase, behaviour: Behaviour = "well", timeoutMs = timeoutOf(behaviour)) {
   const { state, port } = await serve(of);
   state.behaviour = behaviour;
   const samples: { node: string; sample: NodeSample; atMs: number }[] = [];
@@ -94,16 +98,13 @@ async function running(of: SourceCase, behaviour: Behaviour = "well") {
     sample: (node, sample) => void samples.push({ node, sample, atMs: Date.now() }),
     failure: (_node, failure) => void failures.push(failure),
   };
-  const source = of.create(port, sink, withoutEnd.includes(behaviour) ? TIMEOUT_MS : PATIENT_MS);
+  const source = of.create(port, sink, timeoutMs);
   source.start();
   onTestFinished(() => source.stop());
   return { state, source, samples, failures, cluster };
 }
 
-const soon = (holds: () => void) => vi.waitFor(holds, { timeout: 20_000, interval: 10 });
-
-/** Behaviours that only a bound ends. */
-const withoutEnd: readonly Behaviour[] = ["hangs", "endless", "drips"];
+const soon = (holds: () => void) => vi.waitFor(holds, { timeout: 50_000, interval: 10 });
 
 /** Which failures each behaviour may end in; whichever bound is met first. */
 const failuresOf: Record<Exclude<Behaviour, "well">, readonly string[]> = {
@@ -159,7 +160,7 @@ export function describeSource(of: SourceCase): void {
         await new Promise((resolve) => setTimeout(resolve, 5));
         waits.push(threadCpuMs() - asked);
       }
-      expect(Math.max(...waits)).toBeLessThan(LONGEST_WAIT_MS);
+      expect(Math.max(...waits)).toBeLessThan(longestWaitMs());
       expect(process.memoryUsage.rss() - before).toBeLessThan(300 * MIB);
     });
 
@@ -173,7 +174,7 @@ export function describeSource(of: SourceCase): void {
     });
 
     it("asks once although it was started twice", async () => {
-      const { state, source } = await running(of, "hangs");
+      const { state, source } = await running(of, "hangs", PATIENT_MS);
       source.start();
       await soon(() => expect(state.requests).toBeGreaterThan(0));
       expect(state.requests).toBe(1);
