@@ -40,7 +40,9 @@ function ratio(of: Arrangement, to: Arrangement, budget: boolean): Figure {
   const [above, below] = [perSecond.get(of) ?? [], perSecond.get(to) ?? []];
   const each = above.map((figure, round) => (figure / (below[round] ?? Number.NaN)).toFixed(2));
   return {
-    ...{ what: `${of} ÷ ${to}`, unit: "", measured: mean(above) / mean(below) },
+    what: `${of} ÷ ${to}`,
+    unit: "",
+    measured: mean(above) / mean(below),
     ...(budget && { budget: { kind: "at least", value: AT_LEAST } as const }),
     note: `by round ${each.join(", ")}`,
   };

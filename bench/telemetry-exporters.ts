@@ -14,9 +14,15 @@ const startMs = performance.now();
 function page(): string {
   const seconds = (performance.now() - startMs) / 1_000;
   const disk = {
-    ...{ readsCompleted: 0, readBytes: 0, readMs: 0, ioNow: 3 },
-    ...{ writesCompleted: Math.floor(seconds * 100), writtenBytes: seconds * 25e6, writeMs: seconds * 2_000 },
-    ...{ ioMs: seconds * 900, ioWeightedMs: seconds * 2_000 },
+    readsCompleted: 0,
+    readBytes: 0,
+    readMs: 0,
+    ioNow: 3,
+    writesCompleted: Math.floor(seconds * 100),
+    writtenBytes: seconds * 25e6,
+    writeMs: seconds * 2_000,
+    ioMs: seconds * 900,
+    ioWeightedMs: seconds * 2_000,
   };
   const pressure = {
     cpuWaitingMs: 0,

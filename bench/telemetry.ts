@@ -43,7 +43,9 @@ async function measure(
   bounds: { spread?: number; maxKept?: number },
 ): Promise<Measured> {
   const targets = Array.from({ length: NODES }, (_, index) => ({
-    ...{ name: nodeName(`node-${index}`), address: loopbackAddress(index), paced: true },
+    name: nodeName(`node-${index}`),
+    address: loopbackAddress(index),
+    paced: true,
   }));
   const rounds: TelemetryRound[] = [];
   let [failures, samples] = [0, 0];
@@ -77,8 +79,13 @@ async function measure(
   await source.stop();
   const cpuSeconds = (user + system) / 1e6;
   return {
-    ...{ firstMs: rounds[0]?.durationMs ?? NaN, rounds: rounds.slice(1), failures, samples, rssMib },
-    ...{ cpuSecondsPerRound: cpuSeconds / ROUNDS, coresUsed: cpuSeconds / seconds },
+    firstMs: rounds[0]?.durationMs ?? NaN,
+    rounds: rounds.slice(1),
+    failures,
+    samples,
+    rssMib,
+    cpuSecondsPerRound: cpuSeconds / ROUNDS,
+    coresUsed: cpuSeconds / seconds,
     loopP99Ms: delay.percentile(99) / 1e6,
   };
 }

@@ -69,7 +69,9 @@ export class AuditLog {
     const node = `ip-10-1-0-${this.#block}.ec2.internal`;
     const created = new Date(this.#nowMs).toISOString();
     this.#event({
-      ...{ verb: "create", uri: "/api/v1/nodes", user: `system:node:${node}` },
+      verb: "create",
+      uri: "/api/v1/nodes",
+      user: `system:node:${node}`,
       ref: { resource: "nodes", name: node },
       response: JSON.stringify({ kind: "Node", metadata: { name: node, creationTimestamp: created } }),
     });
@@ -123,7 +125,9 @@ export class AuditLog {
     const status = `{"conditions":[{"lastProbeTime":null,"status":"True","type":"Ready"}],"containerStatuses":[${container}],"startTime":"${new Date(startTime).toISOString().replace(/\.\d+Z/, "Z")}"}`;
     const metadata = `{"name":"${name}","namespace":"shop","uid":"${uid(name)}","managedFields":[{"manager":"kubelet","fieldsV1":${MANAGED}}]}`;
     this.#event({
-      ...{ verb: "patch", uri: `/api/v1/namespaces/shop/pods/${name}/status`, user: `system:node:${node}` },
+      verb: "patch",
+      uri: `/api/v1/namespaces/shop/pods/${name}/status`,
+      user: `system:node:${node}`,
       ref: { resource: "pods", namespace: "shop", name, subresource: "status" },
       request: `{"metadata":{"uid":"${uid(name)}"},"status":${status}}`,
       response: `{"kind":"Pod","apiVersion":"v1","metadata":${metadata},"spec":{"nodeName":"${node}","containers":[{"name":"main","image":"registry.example/app:1"}]},"status":${status}}`,

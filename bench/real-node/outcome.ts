@@ -81,7 +81,14 @@ export function outcomeOf(observed: Observed): Outcome {
   const awaits = looks.flatMap(({ awaitMs }) => (awaitMs === undefined ? [] : [awaitMs]));
   const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
   return {
-    ...{ setting, strategy, round, byFingerprint, pullQpsExceeded, restarts, peakInStartup, looks },
+    setting,
+    strategy,
+    round,
+    byFingerprint,
+    pullQpsExceeded,
+    restarts,
+    peakInStartup,
+    looks,
     readyPods: readySeconds.length,
     firstReady: Math.min(...all),
     halfReady: percentile(all, 0.5),

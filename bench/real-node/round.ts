@@ -117,7 +117,10 @@ async function stampede(cp: ControlPlane, stage: Stage, options: RoundOptions): 
     keepLogs(stage, options, timeline(sampler.looks, decisions.seen));
   }
   return outcomeOf({
-    ...{ setting: setting.name, strategy, round, pods: PODS },
+    setting: setting.name,
+    strategy,
+    round,
+    pods: PODS,
     readySeconds: readySeconds(observer, readyMs),
     byFingerprint: observer.failures(),
     containerdLog: node.containerdLog(),

@@ -68,7 +68,11 @@ export async function watchBindings(client: ApiClient, { pods }: HerdSize): Prom
   let [firstMs, lastMs] = [0, 0];
   const done = Promise.withResolvers<number>();
   const reflector = startReflector({
-    ...{ client, path: PODS, query: { fieldSelector: "spec.nodeName!=" }, clock: systemClock, log: silentLog },
+    client,
+    path: PODS,
+    query: { fieldSelector: "spec.nodeName!=" },
+    clock: systemClock,
+    log: silentLog,
     random: Math.random,
     parse: ({ metadata }) => metadata?.uid,
     onUpsert(uid) {

@@ -58,13 +58,20 @@ function review(object: ReturnType<typeof draftUnboundPod>, index: number) {
     apiVersion: "admission.k8s.io/v1",
     request: {
       uid: `20000000-0000-4000-8000-${index.toString(16).padStart(12, "0")}`,
-      ...{ kind, resource: pods, requestKind: kind, requestResource: pods, namespace, operation: "CREATE" },
+      kind,
+      resource: pods,
+      requestKind: kind,
+      requestResource: pods,
+      namespace,
+      operation: "CREATE",
       userInfo: {
         username: "system:serviceaccount:kube-system:replicaset-controller",
         groups: ["system:authenticated"],
       },
       object: { ...object, metadata: { ...metadata, namespace } },
-      ...{ oldObject: null, dryRun: false, options: { kind: "CreateOptions", apiVersion: "meta.k8s.io/v1" } },
+      oldObject: null,
+      dryRun: false,
+      options: { kind: "CreateOptions", apiVersion: "meta.k8s.io/v1" },
     },
   };
 }

@@ -47,7 +47,9 @@ async function admitAt({ app, takeTimes }: ReturnType<typeof benchApp>, books: L
   const seen = `${noteOf(times)}, ${rate.toFixed(0)} requests/s, ${held}, ${client.failed} failed; seen by the client p99 ${client.p99Ms.toFixed(1)} ms`;
   const complete = client.failed === 0 && rate >= 0.98 * REQUESTS_PER_SECOND;
   return {
-    ...{ what: `pod admission p99, ${age.name}`, unit: "ms", note: seen },
+    what: `pod admission p99, ${age.name}`,
+    unit: "ms",
+    note: seen,
     // A service that does not keep up has not met the budget, however quick the answers it gave.
     measured: complete ? percentile(times, 0.99) : Number.POSITIVE_INFINITY,
     budget: { kind: "at most", value: P99_MS },

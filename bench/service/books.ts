@@ -96,6 +96,15 @@ const scheduledOnly = (atMs: number) => ({
 
 /** A disk that works and still has something to give. */
 const busySample = (atMs: number) => ({
-  ...{ atMs, awaitMs: 20, utilisation: 0.6, writeBytesPerSecond: 80 * MIB, readBytesPerSecond: 2 * MIB },
-  ...{ dirtyBytes: 200 * MIB, writebackBytes: 8 * MIB, ioPressure: 0.3, cpuPressure: 0.2, load1: 4, cores: 32 },
+  atMs,
+  awaitMs: 20,
+  utilisation: 0.6,
+  writeBytesPerSecond: 80 * MIB,
+  readBytesPerSecond: 2 * MIB,
+  dirtyBytes: 200 * MIB,
+  writebackBytes: 8 * MIB,
+  ioPressure: 0.3,
+  cpuPressure: 0.2,
+  load1: 4,
+  cores: 32,
 });

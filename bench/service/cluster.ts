@@ -66,7 +66,9 @@ async function atSize(plane: ControlPlane, size: ClusterSize, filled: Filled): P
       budget: { kind: "at most", value: BUDGETS.syncSeconds },
     },
     {
-      ...{ what: `memory of serve, peak, ${where}`, unit: "MiB", measured: end },
+      what: `memory of serve, peak, ${where}`,
+      unit: "MiB",
+      measured: end,
       budget: { kind: "at most", value: BUDGETS.rssMib },
       note: `RSS; peak of the sync ${synced.peakMib.toFixed(0)}, ${REST_MS / 1_000} s after it ${resting.nowMib.toFixed(0)}`,
     },

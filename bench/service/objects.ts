@@ -71,13 +71,18 @@ export function draftNode(index: number, readySinceMs: number): Drafted {
       conditions: nodeConditions(readySinceMs),
       images: Array.from({ length: IMAGES_PER_NODE }, (_, at) => nodeImage(index * 7 + at)),
       nodeInfo: {
-        ...{ machineID: hex(index, 32), systemUUID: uuid(index), bootID: uuid(index + 1), architecture: "amd64" },
+        machineID: hex(index, 32),
+        systemUUID: uuid(index),
+        bootID: uuid(index + 1),
+        architecture: "amd64",
         ...{
           operatingSystem: "linux",
           osImage: "Amazon Linux 2023.9.20261012",
           kernelVersion: "6.12.40-63.amzn2023.x86_64",
         },
-        ...{ containerRuntimeVersion: "containerd://2.1.5", kubeletVersion: "v1.36.3", kubeProxyVersion: "" },
+        containerRuntimeVersion: "containerd://2.1.5",
+        kubeletVersion: "v1.36.3",
+        kubeProxyVersion: "",
       },
     },
   };
@@ -85,9 +90,13 @@ export function draftNode(index: number, readySinceMs: number): Drafted {
 
 function nodeLabels(name: string, zone: string): Record<string, string> {
   return {
-    ...{ "kubernetes.io/hostname": name, "kubernetes.io/arch": "amd64", "kubernetes.io/os": "linux" },
-    ...{ "topology.kubernetes.io/region": "eu-central-1", "topology.kubernetes.io/zone": zone },
-    ...{ "topology.ebs.csi.aws.com/zone": zone, "node.kubernetes.io/instance-type": "m7i.8xlarge" },
+    "kubernetes.io/hostname": name,
+    "kubernetes.io/arch": "amd64",
+    "kubernetes.io/os": "linux",
+    "topology.kubernetes.io/region": "eu-central-1",
+    "topology.kubernetes.io/zone": zone,
+    "topology.ebs.csi.aws.com/zone": zone,
+    "node.kubernetes.io/instance-type": "m7i.8xlarge",
     ...{
       "karpenter.sh/nodepool": "general",
       "karpenter.sh/capacity-type": "on-demand",
@@ -98,7 +107,9 @@ function nodeLabels(name: string, zone: string): Record<string, string> {
       "karpenter.k8s.aws/instance-family": "m7i",
       "k8s.io/cloud-provider-aws": "x",
     },
-    ...{ "karpenter.k8s.aws/instance-cpu": "32", "karpenter.k8s.aws/instance-memory": "131072", team: "platform" },
+    "karpenter.k8s.aws/instance-cpu": "32",
+    "karpenter.k8s.aws/instance-memory": "131072",
+    team: "platform",
   };
 }
 
@@ -184,8 +195,12 @@ function workloadTemplate(workload: number, index: number) {
   const owner = `service-${workload}-${hex(workload, 10)}`;
   const app = `service-${workload}`;
   const labels = {
-    ...{ app, "app.kubernetes.io/name": app, "app.kubernetes.io/version": `v1.${workload % 90}.0`, tier: "backend" },
-    ...{ "app.kubernetes.io/part-of": `product-${workload % 30}`, "pod-template-hash": hex(workload, 10) },
+    app,
+    "app.kubernetes.io/name": app,
+    "app.kubernetes.io/version": `v1.${workload % 90}.0`,
+    tier: "backend",
+    "app.kubernetes.io/part-of": `product-${workload % 30}`,
+    "pod-template-hash": hex(workload, 10),
   };
   const containers = [
     container("app", appImage(workload), workload, "250m"),
@@ -209,7 +224,10 @@ function daemonTemplate(name: string, index: number) {
     },
     spec: {
       ...podSpec([container(name, daemonImage(name), 9_000, "25m")], index),
-      ...{ hostNetwork: true, priorityClassName: "system-node-critical", serviceAccountName: name, tolerations },
+      hostNetwork: true,
+      priorityClassName: "system-node-critical",
+      serviceAccountName: name,
+      tolerations,
     },
   };
 }
@@ -244,7 +262,9 @@ function podSpec(containers: readonly Container[], index: number) {
       { name: "tmp", emptyDir: {} },
       { name: `kube-api-access-${hex(index, 5)}`, projected: { defaultMode: 420, sources } },
     ],
-    ...{ restartPolicy: "Always", terminationGracePeriodSeconds: 30, dnsPolicy: "ClusterFirst" },
+    restartPolicy: "Always",
+    terminationGracePeriodSeconds: 30,
+    dnsPolicy: "ClusterFirst",
     ...{
       securityContext: { runAsNonRoot: true, runAsUser: 1_000, fsGroup: 1_000 },
       schedulerName: "default-scheduler",
@@ -262,7 +282,9 @@ function container(name: string, image: string, workload: number, cpu: string) {
   });
   const fieldRef = (fieldPath: string) => ({ valueFrom: { fieldRef: { apiVersion: "v1", fieldPath } } });
   return {
-    ...{ name, image, imagePullPolicy: "IfNotPresent" },
+    name,
+    image,
+    imagePullPolicy: "IfNotPresent",
     args: ["--listen=:8080", "--metrics=:9090", `--shard=${workload}`],
     ports: [{ name: "http", containerPort: 8_080, protocol: "TCP" }],
     env: [
@@ -278,7 +300,8 @@ function container(name: string, image: string, workload: number, cpu: string) {
       { name: "config", mountPath: "/etc/app", readOnly: true },
       { name: "tmp", mountPath: "/tmp" },
     ],
-    ...{ readinessProbe: probe("/readyz"), livenessProbe: probe("/healthz") },
+    readinessProbe: probe("/readyz"),
+    livenessProbe: probe("/healthz"),
     securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ["ALL"] } },
   };
 }
@@ -295,10 +318,20 @@ function podStatus(index: number, containers: readonly Container[], nowMs: numbe
   });
   const podIP = `10.${100 + (index >> 16)}.${(index >> 8) & 255}.${index & 255}`;
   return {
-    ...{ phase: "Running", qosClass: "Burstable", startTime: at, hostIP: "10.0.0.1", podIP, podIPs: [{ ip: podIP }] },
+    phase: "Running",
+    qosClass: "Burstable",
+    startTime: at,
+    hostIP: "10.0.0.1",
+    podIP,
+    podIPs: [{ ip: podIP }],
     conditions: ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"].map(fine),
     containerStatuses: containers.map(({ name, image }, place) => ({
-      ...{ name, image, ready: true, started: true, restartCount: 0, lastState: {} },
+      name,
+      image,
+      ready: true,
+      started: true,
+      restartCount: 0,
+      lastState: {},
       imageID: `${image.slice(0, image.lastIndexOf(":"))}@sha256:${hex(place, 64)}`,
       containerID: `containerd://${hex(index * 3 + place, 64)}`,
       state: { running: { startedAt: at } },

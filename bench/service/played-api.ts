@@ -16,7 +16,11 @@ const sinceMs = Date.now() - DAY_MS;
 
 /** As two managers (a controller and the kubelet) leave it; about as long as a real pod's. */
 const managedFields = ["kube-controller-manager", "kubelet"].map((manager) => ({
-  ...{ manager, operation: "Update", apiVersion: "v1", time: new Date(sinceMs).toISOString(), fieldsType: "FieldsV1" },
+  manager,
+  operation: "Update",
+  apiVersion: "v1",
+  time: new Date(sinceMs).toISOString(),
+  fieldsType: "FieldsV1",
   fieldsV1: Object.fromEntries(
     Array.from({ length: 16 }, (_, at) => [
       `f:field-${at}`,

@@ -76,7 +76,10 @@ async function startServe(folder: string, server: string, port: number): Promise
     return path;
   };
   const kubeconfig = await write("kubeconfig.yaml", {
-    ...{ apiVersion: "v1", kind: "Config", "current-context": "played", users: [{ name: "played", user: {} }] },
+    apiVersion: "v1",
+    kind: "Config",
+    "current-context": "played",
+    users: [{ name: "played", user: {} }],
     clusters: [{ name: "played", cluster: { server, "insecure-skip-tls-verify": true } }],
     contexts: [{ name: "played", context: { cluster: "played", user: "played" } }],
   });

@@ -93,8 +93,13 @@ function newRecord(raw: KubeObject, nowMs: number): PodRecord {
     name: raw.metadata?.name ?? "",
     images: containers.map((container) => textOf(container["image"])),
     createdAtMs: timeOf(raw.metadata?.creationTimestamp) ?? nowMs,
-    ...{ node: undefined, boundAtMs: undefined, startedAtMs: undefined, readyAtMs: undefined },
-    ...{ ready: false, tried: false, restarts: 0 },
+    node: undefined,
+    boundAtMs: undefined,
+    startedAtMs: undefined,
+    readyAtMs: undefined,
+    ready: false,
+    tried: false,
+    restarts: 0,
   };
 }
 

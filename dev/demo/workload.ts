@@ -33,11 +33,15 @@ interface Workload {
 }
 
 const waiting: readonly Workload[] = WAITING.map((image, index) => ({
-  ...{ kind: "Deployment", name: `app-${index + 1}`, replicas: NODES },
+  kind: "Deployment",
+  name: `app-${index + 1}`,
+  replicas: NODES,
   ...image,
 }));
 const daemons: readonly Workload[] = DAEMONS.map((image, index) => ({
-  ...{ kind: "DaemonSet", name: `agent-${index + 1}`, replicas: NODES },
+  kind: "DaemonSet",
+  name: `agent-${index + 1}`,
+  replicas: NODES,
   ...image,
 }));
 const late: readonly Workload[] = [{ kind: "Deployment", name: "checkout", replicas: LATE_REPLICAS, ...SMALL }];
@@ -46,7 +50,9 @@ const imageOf = ({ name }: Workload) => `registry.example/${name}:1`;
 
 /** What the modelled nodes need to know of the images. */
 export const images: readonly ImageSpec[] = [...waiting, ...daemons, ...late].map((workload) => ({
-  ...{ name: imageOf(workload), mib: workload.mib, layers: workload.layers },
+  name: imageOf(workload),
+  mib: workload.mib,
+  layers: workload.layers,
 }));
 
 const count = (workloads: readonly Workload[]) => workloads.reduce((sum, { replicas }) => sum + replicas, 0);

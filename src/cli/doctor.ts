@@ -3,19 +3,16 @@
  */
 import { Command, InvalidArgumentError } from "commander";
 import { DEFAULT_NAMESPACE } from "../api/names.ts";
-import { createApiClient } from "../kube/client/api-client.ts";
 import { ApiError } from "../kube/client/api-error.ts";
 import { systemClock } from "../kube/clock.ts";
-import { loadCredentials } from "../kube/client/credentials.ts";
 import type { ClusterFacts } from "../doctor/facts.ts";
 import { gatherCluster } from "../doctor/gather/gather.ts";
-import { judge } from "../doctor/judge/judge.ts";
+import { findingsOf } from "../doctor/rules/rules.ts";
 import { doctorJson, doctorText } from "../doctor/report.ts";
 import { UsageError } from "../api/usage-error.ts";
+import { type ClusterFlags, withCluster } from "./connect.ts";
 
-interface DoctorFlags {
-  readonly kubeconfig?: string;
-  readonly context?: string;
+interface DoctorFlags extends ClusterFlags {
   readonly namespace?: string;
   readonly sample: number;
   readonly json?: true;
@@ -59,7 +56,7 @@ export function doctorCommand(): Command {
 
 async function doctor(flags: DoctorFlags): Promise<void> {
   const facts = await look(flags);
-  const findings = judge(facts);
+  const findings = findingsOf(facts);
   process.stdout.write(
     flags.json ? `${JSON.stringify(doctorJson(facts, findings), undefined, 2)}\n` : doctorText(facts, findings),
   );
@@ -67,22 +64,16 @@ async function doctor(flags: DoctorFlags): Promise<void> {
 }
 
 /** @throws UsageError when there is no cluster, or when doctor may read nothing in it */
-async function look({ kubeconfig, context, namespace, sample }: DoctorFlags): Promise<ClusterFacts> {
-  const access = await loadCredentials({ kubeconfig, context }, process.env).catch((cause: unknown) => {
-    throw new UsageError(`cannot tell how to reach the cluster: ${(cause as Error).message}`, { cause });
-  });
-  const client = createApiClient(access);
-  try {
+function look({ namespace, sample, ...cluster }: DoctorFlags): Promise<ClusterFacts> {
+  return withCluster(cluster, async (client) => {
     const options = { namespace, defaultNamespace: DEFAULT_NAMESPACE, sample, clock: systemClock };
-    const facts = await gatherCluster(client, options);
+    const facts = await gatherCluster(client, options).catch((cause: unknown) => {
+      if (!(cause instanceof ApiError)) throw cause;
+      throw new UsageError(`no cluster at ${client.url}: ${cause.message}`, { cause });
+    });
     if (facts.nodes === undefined && facts.pods === undefined) {
       throw new UsageError(`neither nodes nor pods may be read: ${facts.notes.join("; ")}`);
     }
     return facts;
-  } catch (cause) {
-    if (!(cause instanceof ApiError)) throw cause;
-    throw new UsageError(`no cluster at ${client.url}: ${cause.message}`, { cause });
-  } finally {
-    await client.close();
-  }
+  });
 }

@@ -2,22 +2,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Command } from "commander";
 import { DEFAULT_NAMESPACE, POLICY_CONFIG_MAP } from "../api/names.ts";
-import { createApiClient, type ApiClient } from "../kube/client/api-client.ts";
-import { loadCredentials } from "../kube/client/credentials.ts";
+import type { ApiClient } from "../kube/client/api-client.ts";
 import { removeWebhooks } from "../kube/write/remove-webhooks.ts";
 import { parsePolicyConfigMap } from "../policy/parse.ts";
-import {
-  planSweep,
-  sweep,
-  type SweepCaps,
-  type SweepPlan,
-  type SweepResult,
-  type SweepScope,
-} from "../release/sweep.ts";
+import { planSweep, sweep, type SweepPlan, type SweepResult, type SweepScope } from "../release/sweep.ts";
 import { UsageError } from "../api/usage-error.ts";
-
-/** If no policy can be read: the longest hold that any policy allows, and the default of `fence.maxSeconds`, in s. */
-const CAPS_WITHOUT_POLICY: SweepCaps = { holdSeconds: 540, fenceSeconds: 600 };
+import { type Caps, CAPS_WITHOUT_POLICY } from "../policy/caps.ts";
+import { type ClusterFlags, withCluster } from "./connect.ts";
 
 /**
  * An uninstall looks again after this long, in ms. After the webhooks are gone an admission may still be on its way:
@@ -27,7 +18,7 @@ const SETTLE_MS = 3_000;
 /** Rounds of an uninstall before it gives up on pods that other programs keep writing to. */
 const MAX_ROUNDS = 10;
 
-interface ReleaseFlags {
+interface ReleaseFlags extends ClusterFlags {
   readonly all?: true;
   readonly expired?: true;
   readonly dryRun?: true;
@@ -36,8 +27,6 @@ interface ReleaseFlags {
   readonly uninstall?: true;
   readonly pacelineNamespace: string;
   readonly webhookConfiguration: string;
-  readonly kubeconfig?: string;
-  readonly context?: string;
   readonly json?: true;
 }
 
@@ -78,27 +67,20 @@ function scopeOf({ all, expired, namespace, node, uninstall, dryRun }: ReleaseFl
 
 async function release(flags: ReleaseFlags): Promise<void> {
   const scope = scopeOf(flags);
-  const { kubeconfig, context, pacelineNamespace: namespace } = flags;
-  const access = await loadCredentials({ kubeconfig, context }, process.env).catch((cause: unknown) => {
-    throw new UsageError(`cannot tell how to reach the cluster: ${(cause as Error).message}`, { cause });
-  });
-  const client = createApiClient(access);
-  try {
+  await withCluster(flags, async (client) => {
     if (flags.uninstall) {
       report(flags, await uninstall(client, flags));
       return;
     }
-    const caps = scope.which === "all" ? CAPS_WITHOUT_POLICY : await capsInForce(client, namespace);
+    const caps = scope.which === "all" ? CAPS_WITHOUT_POLICY : await capsInForce(client, flags.pacelineNamespace);
     const plan = await planSweep(client, scope, caps, Date.now());
     if (flags.dryRun) preview(flags, plan);
     else report(flags, await sweep(client, plan, Date.now()));
-  } finally {
-    await client.close();
-  }
+  });
 }
 
 /** The policy's caps. If the policy cannot be read, the longest possible ones, so that no pod is released too early. */
-export async function capsInForce(client: ApiClient, namespace: string): Promise<SweepCaps> {
+export async function capsInForce(client: ApiClient, namespace: string): Promise<Caps> {
   const path = `/api/v1/namespaces/${namespace}/configmaps/${POLICY_CONFIG_MAP}`;
   const raw = await client.get(path).catch((error: unknown) => {
     process.stderr.write(`paceline: the policy cannot be read (${(error as Error).message}); using the longest caps\n`);

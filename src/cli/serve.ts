@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { pino, type Logger } from "pino";
 import { DEFAULT_NAMESPACE } from "../api/names.ts";
-import { loadCredentials } from "../kube/client/credentials.ts";
+import { clusterAccess, type ClusterFlags } from "./connect.ts";
 import { startService, type Service } from "../service/service.ts";
 import type { AutomaticCertificates } from "../service/tls-feed.ts";
 import { UsageError } from "../api/usage-error.ts";
@@ -25,9 +25,7 @@ const LEAVE_MS = 1_000;
 const LOOPBACK = /^(localhost|127\..*|::1)$/;
 
 /** The flags as commander passes them. */
-interface ServeFlags {
-  readonly kubeconfig?: string;
-  readonly context?: string;
+interface ServeFlags extends ClusterFlags {
   readonly namespace: string;
   readonly host: string;
   readonly port: number;
@@ -155,15 +153,6 @@ function serviceNames(service: string, namespace: string): string[] {
   return [name, `${service}.${namespace}`, `${name}.cluster.local`];
 }
 
-/** Credentials of the cluster. @throws UsageError when the kubeconfig is unusable */
-async function accessOf({ kubeconfig, context }: ServeFlags) {
-  try {
-    return await loadCredentials({ kubeconfig, context }, process.env);
-  } catch (cause) {
-    throw new UsageError(`cannot tell how to reach the cluster: ${(cause as Error).message}`, { cause });
-  }
-}
-
 /** Runs until SIGTERM or SIGINT, then ends gracefully; a second signal ends it at once. */
 async function serve(flags: ServeFlags): Promise<void> {
   checkWebhookClients(flags);
@@ -172,7 +161,7 @@ async function serve(flags: ServeFlags): Promise<void> {
   const secondScheduler = secondSchedulerOf(flags);
   const log = pino({ name: "paceline", level: flags.logLevel });
   const { namespace, host, port, identity, policy: policyFile, webhookClients } = flags;
-  const access = await accessOf(flags);
+  const access = await clusterAccess(flags);
   const where = { access, namespace, host, port, identity, followOnly: flags.followOnly };
   const service = await startService({
     ...where,

@@ -6,22 +6,19 @@ import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import { Agent, request } from "undici";
 import { DEFAULT_NAMESPACE } from "../api/names.ts";
-import { createApiClient } from "../kube/client/api-client.ts";
 import { systemClock } from "../kube/clock.ts";
-import { loadCredentials } from "../kube/client/credentials.ts";
 import type { StatusAnswer } from "../server/operations.ts";
 import { readClusterStatus } from "../status/read-cluster.ts";
 import { statusProblems, statusText } from "../status/text.ts";
 import { UsageError } from "../api/usage-error.ts";
+import { type ClusterFlags, withCluster } from "./connect.ts";
 
-interface StatusFlags {
+interface StatusFlags extends ClusterFlags {
   readonly namespace?: string;
   readonly node?: string;
   readonly url?: string;
   readonly caFile?: string;
   readonly pacelineNamespace: string;
-  readonly kubeconfig?: string;
-  readonly context?: string;
   readonly json?: true;
 }
 
@@ -70,18 +67,12 @@ function narrowed<Answer extends StatusAnswer>(answer: Answer, { namespace, node
   return { ...answer, nodes, held };
 }
 
-async function fromCluster({ kubeconfig, context, pacelineNamespace }: StatusFlags): Promise<StatusAnswer> {
-  const access = await loadCredentials({ kubeconfig, context }, process.env).catch((cause: unknown) => {
-    throw new UsageError(`cannot tell how to reach the cluster: ${(cause as Error).message}`, { cause });
-  });
-  const client = createApiClient(access);
-  try {
-    return await readClusterStatus(client, pacelineNamespace, systemClock.now());
-  } catch (cause) {
-    throw new UsageError(`the cluster cannot be read: ${(cause as Error).message}`, { cause });
-  } finally {
-    await client.close();
-  }
+function fromCluster({ pacelineNamespace, ...cluster }: StatusFlags): Promise<StatusAnswer> {
+  return withCluster(cluster, (client) =>
+    readClusterStatus(client, pacelineNamespace, systemClock.now()).catch((cause: unknown) => {
+      throw new UsageError(`the cluster cannot be read: ${(cause as Error).message}`, { cause });
+    }),
+  );
 }
 
 /** @throws UsageError when the address does not answer with a status */

@@ -3,6 +3,7 @@
  * Units are in the names; every default gives its reason.
  */
 import * as z from "zod";
+import { DEFAULT_FENCE_SECONDS, LONGEST_HOLD_SECONDS } from "./caps.ts";
 import type { DeepReadonly } from "./frozen.ts";
 import { LabelSelector, selectsEverything } from "./label-selector.ts";
 import { NodeClasses } from "./node-class.ts";
@@ -64,7 +65,7 @@ const Fence = section({
     .int()
     .min(1)
     .max(3600)
-    .default(600)
+    .default(DEFAULT_FENCE_SECONDS)
     .describe("A fence is lifted after this long at the latest; the default is the default of youngForSeconds."),
   bindSeconds: z
     .int()
@@ -158,7 +159,7 @@ export const PacingPolicy = section({
   maxHoldSeconds: z
     .int()
     .min(1)
-    .max(540)
+    .max(LONGEST_HOLD_SECONDS)
     .default(300)
     .describe("No pod is held longer; the cap stays below the 600 s of a Deployment's progressDeadlineSeconds."),
   startup: Startup.prefault({}).describe("When a pod counts as started, and when as stuck."),

@@ -2,6 +2,7 @@
  * `paceline release`: removes gates and fences without a leader, for the janitor, the uninstall hook and people. It
  * needs only the API server, so it works while every replica is dead.
  */
+import type { Caps } from "../policy/caps.ts";
 import { GATE } from "../api/names.ts";
 import type { ApiClient } from "../kube/client/api-client.ts";
 import { nodeFacts, podFacts } from "../kube/parse/facts.ts";
@@ -23,12 +24,6 @@ export interface SweepScope {
   readonly node?: string | undefined;
 }
 
-/** Caps, in s; from the policy in force. */
-export interface SweepCaps {
-  readonly holdSeconds: number;
-  readonly fenceSeconds: number;
-}
-
 export interface SweepPlan {
   readonly pods: readonly PodFacts[];
   readonly nodes: readonly NodeFacts[];
@@ -47,12 +42,7 @@ export interface SweepResult {
 const PARALLEL = 16;
 
 /** Reads every gated pod and every fenced node in the scope that is past its cap, or all of them with `all`. */
-export async function planSweep(
-  client: ApiClient,
-  scope: SweepScope,
-  caps: SweepCaps,
-  nowMs: number,
-): Promise<SweepPlan> {
+export async function planSweep(client: ApiClient, scope: SweepScope, caps: Caps, nowMs: number): Promise<SweepPlan> {
   const interner = createShapeInterner();
   const [pods, nodes] = await Promise.all([
     listAll(client, podsPath(scope.namespace), { fieldSelector: "spec.nodeName=" }, isGated),
@@ -70,13 +60,13 @@ const podsPath = (namespace: string | undefined) =>
 const isGated = (raw: KubeObject) =>
   recordsOf(recordOf(raw["spec"])["schedulingGates"]).some(({ name }) => name === GATE);
 
-function coversPod({ which, node }: SweepScope, { holdSeconds }: SweepCaps, pod: PodFacts, nowMs: number): boolean {
+function coversPod({ which, node }: SweepScope, { holdSeconds }: Caps, pod: PodFacts, nowMs: number): boolean {
   if (!pod.gated) return false;
   if (node !== undefined && pod.pinnedTo !== node && pod.hold?.node !== node) return false;
   return which === "all" || nowMs >= heldSinceMs(pod) + holdSeconds * SECOND_MS;
 }
 
-function coversNode({ which, node }: SweepScope, { fenceSeconds }: SweepCaps, facts: NodeFacts, nowMs: number) {
+function coversNode({ which, node }: SweepScope, { fenceSeconds }: Caps, facts: NodeFacts, nowMs: number) {
   if (facts.fence === undefined || (node !== undefined && facts.name !== node)) return false;
   return which === "all" || nowMs >= (facts.fence.sinceMs ?? facts.createdAtMs) + fenceSeconds * SECOND_MS;
 }

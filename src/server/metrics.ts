@@ -1,4 +1,5 @@
 /** Every metric of Paceline, in its own registry; docs/metrics.md lists the same ones (a test keeps both equal). */
+import { LONGEST_HOLD_SECONDS } from "../policy/caps.ts";
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
 import type { ReleaseReason } from "../api/reasons.ts";
 import type { LimitMove, Verdict } from "../core/verdict.ts";
@@ -12,8 +13,8 @@ export type Handler = "mutate-pods" | "mutate-nodes" | "mutate-scheduler" | "val
 
 /** Upper bounds in s: handlers have budgets of 2 and 5 ms, webhooks a time-out of 2 s. */
 const HANDLER_BUCKETS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2];
-/** Upper bounds in s: a hold may last an instant, and at most 540 s. */
-const HOLD_BUCKETS = [0.1, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 180, 300, 540];
+/** Upper bounds in s: a hold may last an instant, or as long as any policy allows. */
+const HOLD_BUCKETS = [0.1, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 180, 300, LONGEST_HOLD_SECONDS];
 
 /** Upper bounds in s: a plan should stay well under the 100 ms from a free slot to a release. */
 const PLAN_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];

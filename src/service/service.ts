@@ -206,7 +206,10 @@ function startTelemetry(
 ): TelemetryFeed {
   const now = () => clock.now();
   return createTelemetryFeed({
-    ...{ clock, log, client, random },
+    clock,
+    log,
+    client,
+    random,
     targets() {
       const paced = new Set(pacer.pacedNodes(now()));
       return [...addresses()].map(([name, address]) => ({ name, address, paced: paced.has(name) }));

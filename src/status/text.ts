@@ -1,12 +1,11 @@
 /** The status in words and columns. */
 import type { NodeStatus } from "../core/verdict.ts";
+import { LONGEST_HOLD_SECONDS } from "../policy/caps.ts";
 import type { StatusAnswer } from "../server/operations.ts";
-
-/** The longest hold that any policy allows, s: a pod that waits longer has been forgotten. */
-const LONGEST_HOLD_SECONDS = 540;
 
 /** The problems, each with its cure. */
 export function statusProblems({ mode, leader, policyValid, held }: StatusAnswer): string[] {
+  // No policy allows a longer hold, so such a pod has been forgotten.
   const forgotten = held.filter(({ heldSeconds }) => heldSeconds > LONGEST_HOLD_SECONDS).length;
   return [
     ...(leader.alive || mode === "off"
@@ -21,7 +20,7 @@ export function statusProblems({ mode, leader, policyValid, held }: StatusAnswer
 
 const NONE = "-";
 const seconds = (value: number | undefined) => (value === undefined ? NONE : `${Math.round(value)}s`);
-const slotsHeld = ({ inStartup, reserved, offered }: NodeStatus) => inStartup + reserved + offered;
+const slotsInUse = ({ inStartup, reserved, offered }: NodeStatus) => inStartup + reserved + offered;
 
 /** Everything, one line for each node and each held pod. */
 export function statusText(answer: StatusAnswer, problems: readonly string[]): string {
@@ -37,7 +36,7 @@ export function statusText(answer: StatusAnswer, problems: readonly string[]): s
 
 function summary({ mode, leader, nodes, settledNodes, held }: StatusAnswer): string {
   const slots = nodes.reduce((total, { limit }) => total + limit, 0);
-  const taken = nodes.reduce((total, node) => total + slotsHeld(node), 0);
+  const taken = nodes.reduce((total, node) => total + slotsInUse(node), 0);
   const longest = Math.max(0, ...held.map(({ heldSeconds }) => heldSeconds));
   const wait = held.length > 0 ? `${held.length} pods wait, the longest for ${seconds(longest)}` : "no pod waits";
   return (
@@ -52,7 +51,7 @@ const nodeRow = (node: NodeStatus) => [
   node.name,
   node.state,
   node.nodeClass,
-  `${slotsHeld(node)}/${node.limit}`,
+  `${slotsInUse(node)}/${node.limit}`,
   String(node.stuck),
   seconds(node.drainSeconds),
   node.awaitMs === undefined ? NONE : `${Math.round(node.awaitMs)}ms`,

@@ -84,9 +84,13 @@ export function kubeletSource(options: KubeletOptions): TelemetrySource {
     name: "kubelet",
     start() {
       endRounds ??= startRounds({
-        ...{ intervalMs: settings.intervalMs, rotationMs: ROTATION_MS, maxInFlight: MAX_IN_FLIGHT },
+        intervalMs: settings.intervalMs,
+        rotationMs: ROTATION_MS,
+        maxInFlight: MAX_IN_FLIGHT,
         targets: () => sink.targets(),
-        ...{ ask, beforeRound: forget, steadyNow },
+        ask,
+        beforeRound: forget,
+        steadyNow,
         onRound: (round) => sink.round?.(round),
       });
     },

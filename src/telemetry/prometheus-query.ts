@@ -119,8 +119,10 @@ export function addSeries<Node>(
 }
 
 const noFigures = (): NodeFigures => ({
-  ...{ disks: new Map<string, Partial<Record<DiskPart, number>>>(), node: {} },
-  ...{ scrapedSeconds: -Infinity, mounts: new Map<string, string>() },
+  disks: new Map<string, Partial<Record<DiskPart, number>>>(),
+  node: {},
+  scrapedSeconds: -Infinity,
+  mounts: new Map<string, string>(),
 });
 
 function addLarger<Part extends string>(figures: Partial<Record<Part, number>>, part: Part, figure: number): void {

@@ -84,10 +84,19 @@ async function serve(names: readonly string[], options: { times?: typeof TIMES; 
     names.map(async (identity) =>
       startService({
         access: { url: cp.url, token: await accountToken(cp.client, "paceline"), ca: cp.caCert },
-        ...{ namespace: NAMESPACE, host: "127.0.0.1", port: 0, identity, log: quietLog, webhookClients },
+        namespace: NAMESPACE,
+        host: "127.0.0.1",
+        port: 0,
+        identity,
+        log: quietLog,
+        webhookClients,
         certificates: {
-          ...{ secret: "paceline-tls", names: [SERVER_NAME], webhookConfiguration: "paceline" },
-          ...{ times, intervalMs: 300, clientCaFile },
+          secret: "paceline-tls",
+          names: [SERVER_NAME],
+          webhookConfiguration: "paceline",
+          times,
+          intervalMs: 300,
+          clientCaFile,
         },
       }),
     ),

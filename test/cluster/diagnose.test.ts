@@ -56,7 +56,11 @@ function diagnose(file: string): Promise<{ code: number | null; report: Report }
 async function joinNodes(...names: string[]) {
   const nodes = await startModelledNodes(
     names.map((name) => ({
-      ...{ client: cp.client, name, speed: 8, memoryBytes: 100 * MIB, disk: { mibPerSecond: 4, iops: 3_000 } },
+      client: cp.client,
+      name,
+      speed: 8,
+      memoryBytes: 100 * MIB,
+      disk: { mibPerSecond: 4, iops: 3_000 },
       images: [{ name: BIG, mib: BIG_MIB, layers: 1, compressedRatio: 0.01 }],
       presentImages: [SMALL],
       assumptions: { shimIoMib: 16, sandboxSyncOps: 1 },

@@ -158,7 +158,8 @@ describe("bad settings, then mended", () => {
         kubeletConfigurations: [
           { registryPullQPS: 10, serializeImagePulls: false, runtimeRequestTimeoutSeconds: 120, nodes: 1 },
         ],
-        ...{ cgroups: { v2: 1 }, pressureFigures: { present: 1 } },
+        cgroups: { v2: 1 },
+        pressureFigures: { present: 1 },
       });
     }
     const { stdout } = await doctor("--kubeconfig", kubeconfig, "--context", "paceline-dev");
@@ -239,7 +240,8 @@ const schedulerMap = (extender: object) => ({
   metadata: { name: "second-scheduler" },
   data: {
     "config.yaml": JSON.stringify({
-      ...{ apiVersion: "kubescheduler.config.k8s.io/v1", kind: "KubeSchedulerConfiguration" },
+      apiVersion: "kubescheduler.config.k8s.io/v1",
+      kind: "KubeSchedulerConfiguration",
       extenders: [{ urlPrefix: "https://paceline.paceline.svc/scheduler", filterVerb: "filter", ...extender }],
       profiles: [{ schedulerName: "paced" }],
     }),
@@ -292,7 +294,9 @@ async function mendSurroundings(): Promise<void> {
 }
 
 const nodePool = (consolidateAfter: string, startupTaints: object[]) => ({
-  ...{ apiVersion: "karpenter.sh/v1", kind: "NodePool", metadata: { name: "default" } },
+  apiVersion: "karpenter.sh/v1",
+  kind: "NodePool",
+  metadata: { name: "default" },
   spec: { disruption: { consolidateAfter }, template: { spec: { startupTaints } } },
 });
 
@@ -305,7 +309,9 @@ const nodePoolDefinition = {
     names: { kind: "NodePool", listKind: "NodePoolList", plural: "nodepools", singular: "nodepool" },
     versions: [
       {
-        ...{ name: "v1", served: true, storage: true },
+        name: "v1",
+        served: true,
+        storage: true,
         schema: { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } },
       },
     ],

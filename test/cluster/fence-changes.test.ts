@@ -79,7 +79,9 @@ test("a herd before a node whose kubelet brought the startup taint is paced; tol
   await createPods(plane.client, herd, { count: 10, prefix: "herd", spec });
   // What docs/autoscalers.md asks of DaemonSets that are to start first.
   const tolerations = [FENCE_TAINT_KEY, "node.kubernetes.io/not-ready"].map((key) => ({
-    ...{ key, operator: "Exists", effect: "NoSchedule" },
+    key,
+    operator: "Exists",
+    effect: "NoSchedule",
   }));
   await createWorkload(plane.client, herd, "DaemonSet", { name: "agent", spec: { ...spec, tolerations } });
   // Longer than a promise lasts (15 s): who is let go before the node takes pods would come with all the others.

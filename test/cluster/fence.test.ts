@@ -69,7 +69,12 @@ async function pendingHerd(namespace: string, count: number): Promise<void> {
 const joinNodes = (namespace: string, names: readonly string[]) =>
   startModelledNodes(
     names.map((name) => ({
-      ...{ client, name, labels: { herd: namespace }, cores: 32, presentImages: [IMAGE], joinSeconds: 1 },
+      client,
+      name,
+      labels: { herd: namespace },
+      cores: 32,
+      presentImages: [IMAGE],
+      joinSeconds: 1,
     })),
   );
 

@@ -42,7 +42,10 @@ function feedOf(node: string, telemetry: NonNullable<PacingPolicyInput["telemetr
   const samples: NodeSample[] = [];
   const failures: string[] = [];
   const feed = createTelemetryFeed({
-    ...{ client: controlPlane.client, clock: systemClock, random: Math.random, log: silentLog },
+    client: controlPlane.client,
+    clock: systemClock,
+    random: Math.random,
+    log: silentLog,
     targets: () => [{ name: nodeName(node), address: undefined, paced: true }],
     onSample: (_node, sample) => samples.push(sample),
     onFailure: ({ kind, message }) => failures.push(`${kind}: ${message}`),

@@ -55,7 +55,10 @@ function feedOf(telemetry: NonNullable<PacingPolicyInput["telemetry"]>) {
   const failures: TelemetryFailure[] = [];
   const client = createApiClient({ url: "http://127.0.0.1:9" });
   const feed = createTelemetryFeed({
-    ...{ client, clock: systemClock, random: Math.random, log: silentLog },
+    client,
+    clock: systemClock,
+    random: Math.random,
+    log: silentLog,
     targets: () => [{ name: node.name, address: "127.0.0.1", paced: true }],
     onSample(name, sample) {
       samples.push(sample);
@@ -71,7 +74,12 @@ function feedOf(telemetry: NonNullable<PacingPolicyInput["telemetry"]>) {
   const { staleSeconds, absentSeconds } = policy.telemetry;
   const shown = (nowMs = Date.now()) => pacer.status(nowMs).nodes[0];
   return {
-    ...{ feed, pacer, samples, failures, node, shown },
+    feed,
+    pacer,
+    samples,
+    failures,
+    node,
+    shown,
     /** What the node's last figures are taken for, just before and at each of the two ages. */
     statesByAge: () => {
       const lastMs = samples.at(-1)?.atMs ?? NaN;

@@ -7,7 +7,11 @@ import { DEFAULT_NAMESPACE } from "../../src/api/names.ts";
 const [, , kubeconfig = "", identity = ""] = process.argv;
 const access = await loadCredentials({ kubeconfig }, {});
 await startService({
-  ...{ access, namespace: DEFAULT_NAMESPACE, host: "127.0.0.1", port: 0, identity },
+  access,
+  namespace: DEFAULT_NAMESPACE,
+  host: "127.0.0.1",
+  port: 0,
+  identity,
   log: pino({ level: "info" }),
   leaseTimes: { durationMs: 2_000, renewDeadlineMs: 1_500, retryMs: 250 },
 });

@@ -38,7 +38,12 @@ function podsOf(app: string, image: string, tolerations: object[]) {
 export function joinNodes(client: ApiClient, ...names: string[]): Promise<ModelledNodes> {
   return startModelledNodes(
     names.map((name, index) => ({
-      ...{ client, name, seed: index, joinSeconds: 1, cores: 4, memoryBytes: 4 * GIB },
+      client,
+      name,
+      seed: index,
+      joinSeconds: 1,
+      cores: 4,
+      memoryBytes: 4 * GIB,
       images: IMAGES.map((image) => ({ name: image, mib: IMAGE_MIB, layers: 1 })),
       kubelet: { serializeImagePulls: false },
     })),

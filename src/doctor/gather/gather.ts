@@ -39,7 +39,11 @@ export async function gatherCluster(client: ApiClient, options: GatherOptions): 
   const nodes = nodesSeen.nodes ?? [];
   const { pods, schedulerConfigs } = await gatherPods(look, tally, nodesSeen, policy.youngForSeconds * 1_000);
   return {
-    ...{ nowMs, ours, pods, notes, nodes: nodesSeen.nodes },
+    nowMs,
+    ours,
+    pods,
+    notes,
+    nodes: nodesSeen.nodes,
     kubelets: await gatherKubelets(look, nodes, options.sample),
     schedulers: await gatherSchedulers(look, ours?.namespace, schedulerConfigs),
     daemonSets: await gatherDaemonSets(look),

@@ -36,7 +36,10 @@ export async function gatherOurs(look: Look, options: OursOptions): Promise<Ours
   if (webhooks.length === 0 && !hasPolicy && (lease === undefined || lease === "missing")) return undefined;
   const account = `system:serviceaccount:${namespace}:${await accountName(look, namespace)}`;
   return {
-    ...{ namespace, webhooks, policy, account },
+    namespace,
+    webhooks,
+    policy,
+    account,
     leader: lease === undefined ? undefined : await leaderOf(look, namespace, lease, options.clock),
     missingRights: await rightsMissing(look, account, namespace),
   };

@@ -164,7 +164,10 @@ export class SimPod {
 function progressOf(view: PodView): PodProgress {
   const containers = view.containers.map(({ name }) => ({ name }));
   const containerStatuses = view.containers.map(({ name, started, ready, restartCount, state, lastTerminated }) => ({
-    ...{ name, started, ready, restartCount },
+    name,
+    started,
+    ready,
+    restartCount,
     state:
       state.kind === "waiting"
         ? { waiting: state }

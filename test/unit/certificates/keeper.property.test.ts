@@ -87,8 +87,15 @@ function startReplica(objects: Objects, clock: FakeClock, isLeader: () => boolea
   const replica = { served: undefined as X509Certificate | undefined, stop: () => Promise.resolve() };
   const keeper = startCertificateKeeper({
     client: client as ApiClient,
-    ...{ namespace: "paceline", secret: "tls", names: ["paceline.paceline.svc"], webhookConfiguration: "paceline" },
-    ...{ isLeader, clock, log: silentLog, times: TIMES, intervalMs: LOOK_MS },
+    namespace: "paceline",
+    secret: "tls",
+    names: ["paceline.paceline.svc"],
+    webhookConfiguration: "paceline",
+    isLeader,
+    clock,
+    log: silentLog,
+    times: TIMES,
+    intervalMs: LOOK_MS,
     onCertificate: ({ cert }) => void (replica.served = new X509Certificate(cert)),
   });
   replica.stop = () => keeper.stop();

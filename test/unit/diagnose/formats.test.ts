@@ -115,7 +115,9 @@ describe("counting", () => {
 
   it("out of memory and the program's own exit are kept apart", () => {
     const end = (name: string, reason: string, exitCode: number) => ({
-      ...{ name, restartCount: 1, state: { running: {} } },
+      name,
+      restartCount: 1,
+      state: { running: {} },
       lastState: { terminated: { reason, exitCode, finishedAt: "2026-11-24T08:00:00Z" } },
     });
     const { failures, verdict } = diagnosed(
@@ -153,7 +155,8 @@ describe("counting", () => {
     const event = (message: string, name: string) => ({
       ...kubeletEvent,
       involvedObject: { kind: "Pod", namespace: "shop", name },
-      ...{ reason: "FailedCreatePodSandBox", message },
+      reason: "FailedCreatePodSandBox",
+      message,
     });
     const late = event(
       "Failed to create pod sandbox: rpc error: code = DeadlineExceeded desc = context deadline exceeded",
@@ -179,7 +182,8 @@ describe("herds", () => {
           requestURI: "/api/v1/nodes",
           objectRef: { resource: "nodes", name: "young-1" },
         },
-        ...{ requestObject: { kind: "Node", metadata: { name: "young-1" } }, requestReceivedTimestamp: at(-30) },
+        requestObject: { kind: "Node", metadata: { name: "young-1" } },
+        requestReceivedTimestamp: at(-30),
       },
     );
     const bindings = Array.from({ length: 12 }, (_, index) => {
@@ -187,7 +191,9 @@ describe("herds", () => {
       return auditEvent(
         {},
         {
-          ...{ auditID: `b${index}`, verb: "create", requestURI: `/api/v1/namespaces/shop/pods/${name}/binding` },
+          auditID: `b${index}`,
+          verb: "create",
+          requestURI: `/api/v1/namespaces/shop/pods/${name}/binding`,
           objectRef: { resource: "pods", namespace: "shop", name, subresource: "binding" },
           ...{
             requestObject: { kind: "Binding", target: { kind: "Node", name: "young-1" } },
@@ -285,7 +291,8 @@ describe("damage is counted and named, never fatal", () => {
 
   it("a document over 4 MiB is read element by element", () => {
     const events = Array.from({ length: 5_000 }, (_, index) => ({
-      ...{ timestamp: Date.parse("2026-11-24T08:08:17Z"), eventId: String(index) },
+      timestamp: Date.parse("2026-11-24T08:08:17Z"),
+      eventId: String(index),
       message: JSON.stringify(auditEvent(undefined, { auditID: `id-${index}` })),
     }));
     const { query, failures, skipped } = diagnosed(JSON.stringify({ events }, undefined, 2));

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { createApiClient } from "../../../src/kube/client/api-client.ts";
 import { systemClock } from "../../../src/kube/clock.ts";
 import { gatherCluster } from "../../../src/doctor/gather/gather.ts";
-import { judge } from "../../../src/doctor/judge/judge.ts";
+import { findingsOf } from "../../../src/doctor/rules/rules.ts";
 import { rawNode, rawPod } from "../../support/raw-objects.ts";
 import { type Answer, json, refusal, type ScriptedRequest, startScriptedApi } from "../../support/scripted-api.ts";
 
@@ -81,7 +81,7 @@ describe("a closed cluster", () => {
     expect(facts.notes.join("\n")).toMatch(
       /kubelet configuration: not seen \(it takes the right to get nodes\/proxy\)/,
     );
-    expect(judge(facts)).toEqual([]);
+    expect(findingsOf(facts)).toEqual([]);
   });
 
   it("kubelets that do not answer are told of once", async () => {
@@ -104,7 +104,7 @@ describe("webhooks behind a Service that cannot be dialled from here", () => {
       ...configured,
       [PROXY]: () => refusal(503, "ServiceUnavailable", "no endpoints"),
     });
-    const codes = judge(facts).map(({ code }) => code);
+    const codes = findingsOf(facts).map(({ code }) => code);
     expect(codes).toEqual(["PolicyMissing", "NoLeader", "WebhookUnreachable"]);
   });
 });

@@ -66,7 +66,8 @@ const sources = [
     at: (port: number) => ({ source: "node-exporter", port }) as const,
   },
   {
-    ...{ source: "prometheus", answer: answerPrometheus },
+    source: "prometheus",
+    answer: answerPrometheus,
     at: (port: number) => ({ source: "prometheus", url: `http://127.0.0.1:${port}/base/` }) as const,
   },
 ];

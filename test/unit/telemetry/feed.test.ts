@@ -53,7 +53,10 @@ function feedFor(
   const failures: string[] = [];
   const rounds: number[] = [];
   const feed = createTelemetryFeed({
-    ...{ client, clock: systemClock, random: Math.random, log },
+    client,
+    clock: systemClock,
+    random: Math.random,
+    log,
     targets: typeof targets === "function" ? targets : () => targets,
     onSample(node, sample) {
       samples.push({ node, sample });
@@ -167,7 +170,9 @@ function sendAGigabyte(response: ServerResponse, sent = 0): void {
 
 describe("Prometheus never blocks a decision", () => {
   const manyNodes = Array.from({ length: 5_000 }, (_, index) => ({
-    ...{ name: nodeName(`node-${index}`), address: `10.0.${index >> 8}.${index & 255}`, paced: index < 500 },
+    name: nodeName(`node-${index}`),
+    address: `10.0.${index >> 8}.${index & 255}`,
+    paced: index < 500,
   }));
   const largeAnswer = Buffer.from(promAnswer(manyNodes.flatMap(({ address }) => promNode(1, `${address}:9100`))));
 
@@ -247,7 +252,9 @@ it("an old node whose disk is hot is found in rotation, and watched closely from
   const targets = () => {
     const paced = new Set(pacer.pacedNodes(Date.now()));
     return names.map((name) => ({
-      ...{ name, address: name === "a" ? "127.0.0.1" : "127.0.0.2", paced: paced.has(name) },
+      name,
+      address: name === "a" ? "127.0.0.1" : "127.0.0.2",
+      paced: paced.has(name),
     }));
   };
   const { feed } = feedFor(port, targets, (sample, node) => pacer.observeSample(node, sample, Date.now()));

@@ -117,7 +117,11 @@ describe("node_exporter", () => {
       { timeoutMs: 3_000 },
     );
     const kinds = {
-      ...{ hung: "TimedOut", huge: "TooLarge", ill: "BadStatus", blank: "NoDisk", gone: "Unreachable" },
+      hung: "TimedOut",
+      huge: "TooLarge",
+      ill: "BadStatus",
+      blank: "NoDisk",
+      gone: "Unreachable",
       new: "NoAddress",
     };
     for (const [name, kind] of Object.entries(kinds)) {

@@ -39,7 +39,11 @@ describe("the image file system's device", () => {
   ])("of mounts %j is %s", (mounts, device) => expect(found(mounts as Record<string, string>)).toBe(device));
 
   const figures = (device: string, utilisation: number) => ({
-    ...{ device, utilisation, awaitMs: 1, writeBytesPerSecond: 0, readBytesPerSecond: 0 },
+    device,
+    utilisation,
+    awaitMs: 1,
+    writeBytesPerSecond: 0,
+    readBytesPerSecond: 0,
   });
   it("goes before the busiest one, unless the policy names another", () => {
     const all = [figures("nvme0n1", 0.2), figures("nvme1n1", 0.9)];
@@ -190,7 +194,8 @@ describe("Prometheus' answer", () => {
 
 describe("exporters behind a Service", () => {
   const endpoint = (node: string | undefined, address: string, ready?: boolean) => ({
-    ...{ addresses: [address], conditions: { ready } },
+    addresses: [address],
+    conditions: { ready },
     ...(node !== undefined && { nodeName: node }),
   });
 
@@ -236,7 +241,11 @@ describe("a kubelet's summary", () => {
   it("gives pressure, memory, and the growth of images as the least that was written", () => {
     const [before, now] = [reading(10_000), reading(20_000)];
     expect(summarySample(now, before, 7)).toEqual({
-      ...{ atMs: 7, ioPressure: 0.25, cpuPressure: 0.5, memoryBytes: 8e9, writeBytesPerSecond: 5e6 },
+      atMs: 7,
+      ioPressure: 0.25,
+      cpuPressure: 0.5,
+      memoryBytes: 8e9,
+      writeBytesPerSecond: 5e6,
     });
   });
   it("leaves unknown what a kubelet without PSI does not tell, and images that were removed", () => {

@@ -15,7 +15,9 @@ afterEach(async () => {
 
 const nodes = (count: number, prefix = "n"): TelemetryTarget[] =>
   Array.from({ length: count }, (_, index) => ({
-    ...{ name: nodeName(`${prefix}${index}`), address: undefined, paced: true },
+    name: nodeName(`${prefix}${index}`),
+    address: undefined,
+    paced: true,
   }));
 const after = <T>(ms: number, answer: T) => new Promise<T>((resolve) => setTimeout(resolve, ms, answer));
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);

@@ -47,8 +47,12 @@ const byTurns = (large: number, small: number): ImageShape[] =>
 /** The harsh setting as it was then. */
 const harshThen: Setting = {
   ...settings.harsh,
-  ...{ diskMibPerSecond: 64, iops: 1_500, memoryGib: 8 },
-  ...{ runtimeRequestTimeoutSeconds: 25, drainSeconds: 12, images: byTurns(500, 50) },
+  diskMibPerSecond: 64,
+  iops: 1_500,
+  memoryGib: 8,
+  runtimeRequestTimeoutSeconds: 25,
+  drainSeconds: 12,
+  images: byTurns(500, 50),
 };
 /** …and as it was next. */
 const harshNext: Setting = { ...settings.harsh, images: byTurns(250, 60) };
@@ -158,12 +162,16 @@ const singleRounds: readonly SingleRound[] = [
   { images: "500/50", change: first, allReady: 120.7, meanReady: 108.0 },
   { images: "400/50", change: smaller, allReady: 95.7, meanReady: 84.8 },
   {
-    ...{ images: "230/50", change: { ...slower, images: byTurns(230, 50) } },
-    ...{ allReady: 88.4, meanReady: 79.3 },
+    images: "230/50",
+    change: { ...slower, images: byTurns(230, 50) },
+    allReady: 88.4,
+    meanReady: 79.3,
   },
   {
-    ...{ images: "230/120", change: { ...slower, images: byTurns(230, 120) } },
-    ...{ allReady: 94.1, meanReady: 88.3 },
+    images: "230/120",
+    change: { ...slower, images: byTurns(230, 120) },
+    allReady: 94.1,
+    meanReady: 88.3,
   },
 ];
 /** Equal rounds differed by as much as 15 %, and others used the machine: cores that were not there are not in the model. */

@@ -5,8 +5,16 @@ import { shortcomings, table } from "../../../../bench/real-node/report.ts";
 import type { Strategy } from "../../../../bench/real-node/settings.ts";
 
 const observed = (strategy: Strategy, change: Partial<Observed> = {}): Observed => ({
-  ...{ setting: "harsh", strategy, round: 1, readySeconds: [10, 20, 30, 40], pods: 4, byFingerprint: {} },
-  ...{ containerdLog: "", restarts: 0, peakInStartup: 4, looks: [] },
+  setting: "harsh",
+  strategy,
+  round: 1,
+  readySeconds: [10, 20, 30, 40],
+  pods: 4,
+  byFingerprint: {},
+  containerdLog: "",
+  restarts: 0,
+  peakInStartup: 4,
+  looks: [],
   ...change,
 });
 

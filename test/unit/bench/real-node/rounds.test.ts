@@ -10,8 +10,16 @@ import { timeline } from "../../../../bench/real-node/timeline.ts";
 
 const harsh: Round = { setting: settings.harsh, strategy: "paceline", round: 1 };
 const outcome = outcomeOf({
-  ...{ setting: "harsh", strategy: "paceline", round: 1, readySeconds: [3, 5], pods: 3, byFingerprint: {} },
-  ...{ containerdLog: "", restarts: 0, peakInStartup: 2, looks: [] },
+  setting: "harsh",
+  strategy: "paceline",
+  round: 1,
+  readySeconds: [3, 5],
+  pods: 3,
+  byFingerprint: {},
+  containerdLog: "",
+  restarts: 0,
+  peakInStartup: 2,
+  looks: [],
 });
 
 describe("rounds", () => {

@@ -42,7 +42,9 @@ const stepArb: fc.Arbitrary<Step> = fc.oneof(
     weight: 4,
     arbitrary: fc.record({
       do: fc.constant("create" as const),
-      ...{ image: fc.nat(6), onlyOn: fc.nat(5), rules: fc.boolean() },
+      image: fc.nat(6),
+      onlyOn: fc.nat(5),
+      rules: fc.boolean(),
     }),
   },
   { weight: 6, arbitrary: fc.record({ do: fc.constantFrom("hear" as const, "hear twice" as const), which }) },

@@ -32,7 +32,9 @@ test("whatever comes and goes in whatever order, groups hold what is there, olde
           continue;
         }
         const pod = aPod(`p${name}`, {
-          ...{ shape, unschedulable, createdAtMs: START_MS + 1_000 * ageSeconds },
+          shape,
+          unschedulable,
+          createdAtMs: START_MS + 1_000 * ageSeconds,
           pinnedTo: pinned ? nodeName("n1") : undefined,
           reservation: promised ? { node: nodeName("n1"), atMs: START_MS } : undefined,
         });

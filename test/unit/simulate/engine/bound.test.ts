@@ -5,8 +5,14 @@ import { parseScenario } from "../../../../src/simulate/scenario/parse.ts";
 
 /** Nothing small takes any time, so that only what a case sets is left. */
 const nothingSmall = {
-  ...{ resolveMs: 0, sandboxCpuSeconds: 0, createCpuSeconds: 0, startCpuSeconds: 0, noticeMs: 0 },
-  ...{ downloadMibPerSecond: 10_000, unpackMibPerSecondPerCore: 10_000, requestKib: 1_024 },
+  resolveMs: 0,
+  sandboxCpuSeconds: 0,
+  createCpuSeconds: 0,
+  startCpuSeconds: 0,
+  noticeMs: 0,
+  downloadMibPerSecond: 10_000,
+  unpackMibPerSecondPerCore: 10_000,
+  requestKib: 1_024,
 };
 
 function boundOf(yaml: string, pods: readonly (readonly [workload: number, releasedSeconds: number])[], more = {}) {

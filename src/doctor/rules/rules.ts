@@ -1,16 +1,20 @@
 /** All rules, in the order in which findings are told. Pure: what was gathered goes in, findings come out. */
 import type { ClusterFacts } from "../facts.ts";
 import type { Finding } from "../finding-codes.ts";
-import { judgeNodes } from "./nodes.ts";
-import { judgeService } from "./service.ts";
-import { judgeStarts } from "./starts.ts";
-import { judgeSurroundings } from "./surroundings.ts";
-import { judgeWebhooks } from "./webhooks.ts";
+import { findNodesProblems } from "./nodes.ts";
+import { findServiceProblems } from "./service.ts";
+import { findStartsProblems } from "./starts.ts";
+import { findSurroundingsProblems } from "./surroundings.ts";
+import { findWebhooksProblems } from "./webhooks.ts";
 
-export function judge(facts: ClusterFacts): Finding[] {
-  const all = [judgeService, judgeWebhooks, judgeStarts, judgeNodes, judgeSurroundings].flatMap((rules) =>
-    rules(facts),
-  );
+export function findingsOf(facts: ClusterFacts): Finding[] {
+  const all = [
+    findServiceProblems,
+    findWebhooksProblems,
+    findStartsProblems,
+    findNodesProblems,
+    findSurroundingsProblems,
+  ].flatMap((rules) => rules(facts));
   const same = Map.groupBy(all, ({ code, seen, change }) => JSON.stringify([code, seen, change]));
   return [...same.values()].flatMap(merged);
 }

@@ -8,7 +8,7 @@ const SHARE_LEFT = 1 / 6;
 const LONG_TIMEOUT_SECONDS = 5;
 const LEVERS = { gate: "pods.paceline.dev", fence: "nodes.paceline.dev" } as const;
 
-export function judgeWebhooks(facts: ClusterFacts): Finding[] {
+export function findWebhooksProblems(facts: ClusterFacts): Finding[] {
   const { ours, nowMs } = facts;
   if (ours === undefined) return [];
   return [

@@ -9,7 +9,7 @@ const LONG_TIMEOUT_MS = 2_000;
 const KNOWS_PREFIX = 29;
 const TOLERATION = `{ key: ${FENCE_TAINT_KEY}, operator: Exists, effect: NoSchedule }`;
 
-export function judgeSurroundings(facts: ClusterFacts): Finding[] {
+export function findSurroundingsProblems(facts: ClusterFacts): Finding[] {
   return [
     ...schedulers(facts),
     ...(isFencing(facts) ? [...daemonSets(facts), ...nodePools(facts), ...autoscalers(facts)] : []),
@@ -23,7 +23,8 @@ function schedulers(facts: ClusterFacts): Finding[] {
       const found = extenderFindings(where, extender);
       if (policy !== undefined && !policy.extender.enabled) {
         found.push({
-          ...{ code: "ExtenderOffInPolicy", about: [where] },
+          code: "ExtenderOffInPolicy",
+          about: [where],
           seen: `${names.join(", ")} calls ${extender.urlPrefix}, and the policy has extender.enabled: false.`,
           change: "Policy: extender: { enabled: true }; or take the extender out of the scheduler's configuration.",
         });
@@ -38,7 +39,8 @@ function extenderFindings(
   { urlPrefix, ignorable, nodeCacheCapable, timeoutMs }: ExtenderSeen,
 ): Finding[] {
   const found = (code: FindingCode, seen: string, change: string): Finding => ({
-    ...{ code, about: [where] },
+    code,
+    about: [where],
     seen: `The extender ${urlPrefix} has ${seen}.`,
     change: `In its entry under extenders: ${change}.`,
   });
@@ -64,7 +66,8 @@ function daemonSets({ daemonSets: all }: ClusterFacts): Finding[] {
   if (waiting.length === 0) return [];
   return [
     {
-      ...{ code: "DaemonSetWaitsForFence", about: someOf("DaemonSet", waiting) },
+      code: "DaemonSetWaitsForFence",
+      about: someOf("DaemonSet", waiting),
       seen: `${waiting.length} of ${many(all.length, "DaemonSet")} do not tolerate the fence.`,
       change: `For those that others need: spec.template.spec.tolerations: [${TOLERATION}].`,
     },
@@ -79,7 +82,8 @@ function nodePools(facts: ClusterFacts): Finding[] {
   const found: Finding[] = [];
   if (open.length > 0) {
     found.push({
-      ...{ code: "NodePoolWithoutStartupTaint", about: someOf("NodePool", open) },
+      code: "NodePoolWithoutStartupTaint",
+      about: someOf("NodePool", open),
       seen: `${open.length} of ${many(pools.length, "NodePool")} do not have the fence among their startupTaints.`,
       change: `spec.template.spec.startupTaints: [{ key: ${FENCE_TAINT_KEY}, effect: NoSchedule }].`,
     });
@@ -108,14 +112,16 @@ function autoscalers(facts: ClusterFacts): Finding[] {
     const found: Finding[] = [];
     if (minor !== undefined && minor < KNOWS_PREFIX && !knowsFence) {
       found.push({
-        ...{ code: "AutoscalerIgnoresFence", about },
+        code: "AutoscalerIgnoresFence",
+        about,
         seen: `Cluster Autoscaler 1.${minor} without --ignore-taint for the fence.`,
         change: `Add --ignore-taint=${FENCE_TAINT_KEY}, or upgrade to 1.29 or later.`,
       });
     }
     if (delayAfterAddMs < fenceSeconds * 1_000) {
       found.push({
-        ...{ code: "AutoscalerScalesDownEarly", about },
+        code: "AutoscalerScalesDownEarly",
+        about,
         seen: `--scale-down-delay-after-add is ${delayAfterAddMs / 1_000} s, below fence.maxSeconds (${fenceSeconds} s).`,
         change: `--scale-down-delay-after-add=${Math.ceil(fenceSeconds / 60)}m.`,
       });

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { ClusterFacts, KubeletSeen, OursSeen, WebhookSeen } from "../../../src/doctor/facts.ts";
 import { findingCodes } from "../../../src/doctor/finding-codes.ts";
-import { judge } from "../../../src/doctor/judge/judge.ts";
+import { findingsOf } from "../../../src/doctor/rules/rules.ts";
 import { doctorText } from "../../../src/doctor/report.ts";
 import { podObject } from "../diagnose/inputs.ts";
 import { clusterFacts, kubelet, NOW_MS, ours, podsSeen, policyResult } from "./cluster-facts.ts";
 
-const codes = (over: Partial<ClusterFacts>) => judge(clusterFacts(over)).map(({ code }) => code);
+const codes = (over: Partial<ClusterFacts>) => findingsOf(clusterFacts(over)).map(({ code }) => code);
 const withOurs = (over: Partial<OursSeen>) => ({ ours: { ...ours, ...over } });
 const withWebhook = (over: Partial<WebhookSeen>) =>
   withOurs({ webhooks: ours.webhooks.map((webhook) => ({ ...webhook, ...over })) });
@@ -82,7 +82,7 @@ function herdOf(pods: number): object[] {
 
 describe("rules", () => {
   it("find nothing in a cluster that is as it should be", () => {
-    expect(judge(clusterFacts())).toEqual([]);
+    expect(findingsOf(clusterFacts())).toEqual([]);
   });
 
   it.each(Object.entries(spoilt))("%s is found where it is so, and nothing else", (code, over) => {
@@ -116,14 +116,14 @@ describe("rules", () => {
   });
 
   it("name a shared cause once, with all that it is about", () => {
-    const [finding] = judge(clusterFacts(withWebhook({ failurePolicy: "Fail" })));
+    const [finding] = findingsOf(clusterFacts(withWebhook({ failurePolicy: "Fail" })));
     expect(finding?.about).toHaveLength(2);
   });
 
   it("say of each finding what was seen, why it matters and what to change", () => {
     for (const over of Object.values(spoilt)) {
       const facts = clusterFacts(over);
-      expect(doctorText(facts, judge(facts))).toMatch(
+      expect(doctorText(facts, findingsOf(facts))).toMatch(
         /1\. \w+: .+\n {3}Seen: {4}.+\n {3}Matters: .+\n {3}Change: {2}.+/,
       );
     }

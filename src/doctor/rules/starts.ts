@@ -10,7 +10,7 @@ const RUNTIME_TIMEOUT_SECONDS = 120;
 /** Default of the policy's youngForSeconds. */
 const YOUNG_SECONDS = 600;
 
-export function judgeStarts(facts: ClusterFacts): Finding[] {
+export function findStartsProblems(facts: ClusterFacts): Finding[] {
   const { pods } = facts;
   return pods === undefined ? [] : [...recentFailures(pods), ...youngHerds(facts, pods), ...largeImages(pods)];
 }

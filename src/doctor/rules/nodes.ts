@@ -25,7 +25,7 @@ interface KubeletRule {
 }
 
 /** Judges what kubelets are set to. */
-export function judgeNodes(facts: ClusterFacts): Finding[] {
+export function findNodesProblems(facts: ClusterFacts): Finding[] {
   const policy = policyOf(facts);
   const rules = [
     ...always,
@@ -33,10 +33,10 @@ export function judgeNodes(facts: ClusterFacts): Finding[] {
     ...(policy?.telemetry.source === "kubelet" ? [pressureUnknown] : []),
     ...(policy === undefined ? [] : againstPolicy(facts, policy)),
   ];
-  return rules.flatMap((rule) => judgeKubelets(facts.kubelets, rule));
+  return rules.flatMap((rule) => kubeletFindings(facts.kubelets, rule));
 }
 
-function judgeKubelets(kubelets: readonly KubeletSeen[], { code, isBad, seen, change }: KubeletRule): Finding[] {
+function kubeletFindings(kubelets: readonly KubeletSeen[], { code, isBad, seen, change }: KubeletRule): Finding[] {
   const bad = kubelets.filter(isBad);
   const [first] = bad;
   if (first === undefined) return [];

@@ -1,14 +1,13 @@
 /** Rules about Paceline's leader, policy, rights, and what it holds. */
+import { CAPS_WITHOUT_POLICY } from "../../policy/caps.ts";
 import { DEFAULT_NAMESPACE, POLICY_CONFIG_MAP } from "../../api/names.ts";
 import { type ClusterFacts, type OursSeen, policyOf } from "../facts.ts";
 import { type Finding, many, someOf } from "../finding-codes.ts";
 
-/** Where no policy can be read: the longest hold that any policy allows, and the default of fence.maxSeconds. */
-const CAPS = { holdSeconds: 540, fenceSeconds: 600 } as const;
 /** The janitor runs every minute; within two a cap is kept. Assumed, ms. */
 const GRACE_MS = 120_000;
 
-export function judgeService(facts: ClusterFacts): Finding[] {
+export function findServiceProblems(facts: ClusterFacts): Finding[] {
   const { ours } = facts;
   return [
     ...(ours === undefined ? [] : [...policyFindings(ours), ...leaderFindings(ours), ...rightFindings(ours)]),
@@ -22,7 +21,8 @@ function policyFindings({ policy, namespace }: OursSeen): Finding[] {
   if (policy === "missing") {
     return [
       {
-        ...{ code: "PolicyMissing", about },
+        code: "PolicyMissing",
+        about,
         seen: `There is no ConfigMap ${POLICY_CONFIG_MAP} in namespace ${namespace}.`,
         change: `kubectl apply -f webhook-config/policy.yaml (or helm upgrade); Paceline elsewhere: doctor --namespace NAME.`,
       },
@@ -32,7 +32,8 @@ function policyFindings({ policy, namespace }: OursSeen): Finding[] {
   const errors = policy.errors.map(({ message }) => message);
   return [
     {
-      ...{ code: "PolicyInvalid", about },
+      code: "PolicyInvalid",
+      about,
       seen: `${many(errors.length, "error")}: ${errors.join("; ")}.`,
       change: `kubectl -n ${namespace} edit configmap ${POLICY_CONFIG_MAP}, and correct these places (docs/policy.md).`,
     },
@@ -49,7 +50,8 @@ function leaderFindings({ leader, namespace }: OursSeen): Finding[] {
         : `${leader.holder} renewed the Lease paceline-leader last at ${leader.renewed}`;
   return [
     {
-      ...{ code: "NoLeader", about: [`Lease/${namespace}/paceline-leader`] },
+      code: "NoLeader",
+      about: [`Lease/${namespace}/paceline-leader`],
       seen: `${told}.`,
       change: `kubectl -n ${namespace} get pods -l paceline.dev/component=serve; kubectl -n ${namespace} logs -l paceline.dev/component=serve: bring a replica back, or paceline release --all.`,
     },
@@ -60,7 +62,8 @@ function rightFindings({ missingRights, account }: OursSeen): Finding[] {
   if (missingRights === undefined || missingRights.length === 0) return [];
   return [
     {
-      ...{ code: "MissingRight", about: [account] },
+      code: "MissingRight",
+      about: [account],
       seen: `${account} may not: ${missingRights.join(", ")}.`,
       change: "kubectl apply -f webhook-config/rbac.yaml, or helm upgrade (docs/security.md lists all its rights).",
     },
@@ -90,8 +93,8 @@ function heldWithoutLeader({ pods, ours, nowMs }: ClusterFacts): Finding[] {
 function pastCaps(facts: ClusterFacts): Finding[] {
   const { nowMs, pods, nodes, ours } = facts;
   const policy = policyOf(facts);
-  const holdMs = (policy?.maxHoldSeconds ?? CAPS.holdSeconds) * 1_000;
-  const fenceMs = (policy?.fence.maxSeconds ?? CAPS.fenceSeconds) * 1_000;
+  const holdMs = (policy?.maxHoldSeconds ?? CAPS_WITHOUT_POLICY.holdSeconds) * 1_000;
+  const fenceMs = (policy?.fence.maxSeconds ?? CAPS_WITHOUT_POLICY.fenceSeconds) * 1_000;
   const held = (pods?.held ?? []).filter(({ sinceMs }) => nowMs - sinceMs > holdMs + GRACE_MS);
   const fenced = (nodes ?? []).filter(
     ({ fence, createdAtMs }) => fence !== undefined && nowMs - (fence.sinceMs ?? createdAtMs) > fenceMs + GRACE_MS,
