@@ -13,9 +13,9 @@ import { parseArgs } from "node:util";
 import { AuditLog } from "./diagnose/audit-log.ts";
 
 const MAIN = join(import.meta.dirname, "../src/cli/main.ts");
-/** Of the issue: times as fast as jq, and memory, MiB. */
+/** Budgets: times as fast as jq, and memory in MiB. */
 const BUDGET = { ratio: 10, rssMib: 200 } as const;
-/** The thread's query, per hour, in jq's words. */
+/** The query of the issue's thread, by hour, for jq. */
 const JQ =
   'select(.requestObject.status.containerStatuses[0]?.lastState.terminated.reason? == "StartError") | .requestReceivedTimestamp[0:13]';
 
@@ -25,7 +25,7 @@ interface Run {
   readonly rssMib: number;
 }
 
-/** Runs a program; GNU time's place is taken by the kernel's own record of the peak, read while it runs. */
+/** Runs a program and reads its peak memory from the kernel while it runs (in place of GNU time). */
 async function measure(command: string, args: readonly string[]): Promise<Run> {
   const began = performance.now();
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
@@ -65,7 +65,7 @@ async function bench(folder: string, gb: number): Promise<boolean> {
   const path = join(folder, "audit.log");
   const log = await write(path, gb * 1e9);
   const { size } = await stat(path);
-  await measure("wc", ["-l", path]); // both find the file in the page cache
+  await measure("wc", ["-l", path]); // both runs then find the file in the page cache
   const ours = await measure(process.execPath, [MAIN, "diagnose", "--json", path]);
   const jq = await measure("jq", ["-r", JQ, path]);
   const { query, failures } = JSON.parse(ours.stdout) as { query: { total: number }; failures: { total: number } };

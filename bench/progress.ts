@@ -1,11 +1,11 @@
-/** Progress of what a bench repeats thousands of times. */
+/** Shows the progress of work that a bench repeats thousands of times. */
 import { showProgress } from "../src/cli/progress.ts";
 
 export { showProgress };
 
 /**
- * Runs `work` for 0 to `count` - 1 with so many at a time, and shows how far it is.
- * @throws what `work` throws, once those that have begun have ended
+ * Runs `work` for 0 to `count` - 1, at most `atATime` at the same time, and shows the progress.
+ * @throws the error of `work`, after all that have begun have ended
  */
 export async function forEachOf(
   what: string,

@@ -1,6 +1,6 @@
 /**
- * `npm run cluster -- --nodes 5`: a real control plane with modelled nodes, for people to play with. Prints its KUBECONFIG
- * and stays until Ctrl-C, which leaves nothing behind.
+ * `npm run cluster -- --nodes 5`: runs a real control plane with modelled nodes to try things on. It prints a
+ * KUBECONFIG and runs until Ctrl-C, which leaves nothing behind.
  */
 import { Command, InvalidArgumentError } from "commander";
 import { type ModelledNodes, startModelledNodes } from "./modelled-node/modelled-node.ts";
@@ -23,7 +23,7 @@ async function main(): Promise<void> {
     .parse()
     .opts<Options>();
   await using controlPlane = await startControlPlane();
-  const interrupted = untilInterrupted(); // from here on we end in order; before, startControlPlane's own handlers do
+  const interrupted = untilInterrupted(); // from here on we end in order; before that, the handlers of startControlPlane do
   await using nodes = await startModelledNodes(nodeOptions(controlPlane, options.nodes));
   await Promise.race([nodes.ready, interrupted]);
   process.stdout.write(options.json ? `${asJson(controlPlane, nodes)}\n` : asText(controlPlane, nodes));

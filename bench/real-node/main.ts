@@ -30,7 +30,7 @@ Exit 0: the targets are met, or rounds are left. Exit 1: they are not. Exit 2: w
 Exit 130: ended by Ctrl-C.`;
 
 class UsageError extends Error {}
-/** Somebody ended the run; by then everything is put back. */
+/** The run was interrupted; by then everything is undone. */
 class Interrupted extends Error {}
 /** As a shell reports a program that Ctrl-C has ended. */
 const INTERRUPTED_CODE = 130;
@@ -102,7 +102,7 @@ function planOf(values: ReturnType<typeof readArguments>): Plan {
 
 const say = (line: string) => void process.stderr.write(`real-node: ${line}\n`);
 
-/** Makes the rounds that are missing, as many as it may. Returns the plan as it came to be. */
+/** Runs missing rounds, at most `atMost`. Returns the plan with the rounds that were added. */
 async function measure(asked: Plan, signal: AbortSignal): Promise<Plan> {
   await findBinaries();
   const programs = await buildPrograms(say);
@@ -122,10 +122,10 @@ async function measure(asked: Plan, signal: AbortSignal): Promise<Plan> {
   return plan;
 }
 
-/** All at once is tried so often until a start fails. */
+/** Most tries of all at once until a start fails. */
 const MOST_HERDS = 3;
 
-/** With another round of all at once where all of them are made and none came to harm: whether one does is chance. */
+/** Adds a round of all at once if all rounds are done and no start failed: whether one fails is chance. */
 function withFurtherHerd(plan: Plan): Plan {
   const herds = plan.rounds.filter(({ setting, strategy }) => isProof(setting.name, strategy));
   const outcomes = herds.map((round) => finishedRound(plan.out, round));
@@ -138,7 +138,7 @@ function finished({ out, rounds }: Plan): Outcome[] {
   return rounds.map((round) => finishedRound(out, round)).filter((outcome) => outcome !== undefined);
 }
 
-/** After every round: a run that is ended early has something to show. */
+/** Saves after every round, so that a run that ends early has a result. */
 function save(out: string, outcomes: readonly Outcome[]): void {
   mkdirSync(out, { recursive: true });
   writeFileSync(join(out, "result.json"), JSON.stringify(outcomes));
@@ -146,7 +146,7 @@ function save(out: string, outcomes: readonly Outcome[]): void {
   writeFileSync(join(out, "picture.html"), picture(outcomes));
 }
 
-/** 0 when the targets are met, or when that cannot be told yet. */
+/** Exit code 0 when the targets are met, or when that is not known yet. */
 function verdict(plan: Plan, outcomes: readonly Outcome[]): number {
   const left = plan.rounds.length - outcomes.length;
   if (left > 0) {

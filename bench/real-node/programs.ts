@@ -15,7 +15,7 @@ export interface Programs {
   readonly pause: string;
 }
 
-/** @throws when Go is missing or the build fails, with the compiler's words. */
+/** @throws when Go is missing, or with the compiler's output when the build fails */
 export async function buildPrograms(say: (line: string) => void): Promise<Programs> {
   const hash = createHash("sha256");
   for (const name of SOURCES) hash.update(readFileSync(join(source, name)));

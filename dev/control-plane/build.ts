@@ -1,6 +1,6 @@
 /**
  * Builds the control plane's programs from the Go module beside this file, into a cache outside git.
- * `npm run control-plane:build` does just that; everything that needs a control plane does it when needed.
+ * `npm run control-plane:build` does only that; every program that needs a control plane does it, too.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -51,7 +51,7 @@ function requireGo(env: NodeJS.ProcessEnv): void {
   );
 }
 
-/** Builds beside the final folder and renames it into place, so that a folder in the cache is always complete. */
+/** Builds beside the final folder and renames, so that a folder in the cache is always complete. */
 async function buildInto(folder: string, env: NodeJS.ProcessEnv): Promise<void> {
   const unfinished = `${folder}.${process.pid}.unfinished`;
   await mkdir(unfinished, { recursive: true });
@@ -64,7 +64,7 @@ async function buildInto(folder: string, env: NodeJS.ProcessEnv): Promise<void> 
   }
 }
 
-/** Version of kubernetes as go.mod has it; the programs report it, and clients decide by it. */
+/** Flags with the version of Kubernetes in go.mod. The programs report it, and clients depend on it. */
 function versionFlags(): string {
   const version = /k8s\.io\/kubernetes v(\d+)\.(\d+)\.\d+/.exec(readFileSync(join(source, "go.mod"), "utf8"));
   if (version === null) throw new Error(`${join(source, "go.mod")} requires no k8s.io/kubernetes`);
@@ -103,7 +103,7 @@ async function goBuild(output: string, env: NodeJS.ProcessEnv): Promise<void> {
   if (code !== 0) throw new Error(`go build of ${source} failed; its last lines:\n${lastLines.join("\n")}`);
 }
 
-/** One line that overwrites itself, on a terminal only: elsewhere it would fill the log. */
+/** One line that overwrites itself. On a terminal only: in a file it would fill the log. */
 function startProgress(): { built(packageName: string): void; end(): void } {
   if (!process.stderr.isTTY) return { built: () => undefined, end: () => undefined };
   const startMs = performance.now();

@@ -1,4 +1,4 @@
-/** One run of the herd on a control plane and nodes of its own, with or without Paceline. */
+/** One run of the herd on its own control plane and nodes, with or without Paceline. */
 import { setTimeout as delay } from "node:timers/promises";
 import { type ControlPlane, startControlPlane } from "../control-plane/control-plane.ts";
 import { installAccess, installWebhooks, type PolicyDraft, type WebhookLever } from "../install.ts";
@@ -19,10 +19,10 @@ export interface Levers {
   readonly extender: boolean;
 }
 
-/** What a run tells while it runs. */
+/** Reports of a run while it runs. */
 export type Progress = (line: string) => void;
 
-/** A herd that is not done by then is given up, so that the demo ends by itself. */
+/** A herd that takes longer is given up, ms, so that the demo ends by itself. */
 const GIVE_UP_MS = 240_000;
 /** From the moment the nodes join until the scale-up. */
 const SCALE_UP_AFTER_MS = 15_000;
@@ -35,7 +35,7 @@ export interface HerdRun {
   readonly boundSeconds: number;
 }
 
-/** Runs the herd. @throws when it is not done in {@link GIVE_UP_MS}, with how far it came. */
+/** Runs the herd. @throws when it is not done in {@link GIVE_UP_MS}; the message has its progress */
 export async function runHerd(levers: Levers | undefined, progress: Progress): Promise<HerdRun> {
   progress("starting a control plane");
   await using cp = await startControlPlane({ scheduler: levers?.extender ? false : {} });
@@ -60,14 +60,14 @@ async function startPacing(cp: ControlPlane, levers: Levers): Promise<void> {
   if (levers.extender) await cp.startScheduler(await extenderOf(cp, service));
 }
 
-/** Every figure at its default: what the demo shows is what a user gets. */
+/** Every figure has its default, so the demo shows what a user gets. */
 const policyFor = ({ gate, fence, extender }: Levers): PolicyDraft => ({
   gate: { enabled: gate },
   fence: { enabled: fence },
   extender: { enabled: extender },
 });
 
-/** The scheduler has looked at every pending pod: they are the herd that waits for a node. */
+/** Waits until the scheduler has tried every pending pod: they are the herd that waits for a node. */
 async function untilWaiting(observer: Observer): Promise<void> {
   const tried = () => [...observer.pods.values()].filter((pod) => pod.tried).length;
   while (tried() < workload.WAITING_PODS) await delay(50);
@@ -154,7 +154,7 @@ function summary(observer: Observer, nodes: readonly ModelledNode[], times: Time
   return { result, boundSeconds };
 }
 
-/** What the last pod's own start takes: on an idle node of the kind that has its image. */
+/** How long the last pod's own start takes on an idle node that has its image. */
 function ownStartSeconds(): number {
   const image = "present";
   const model = new NodeModel({ startMs: 0, random: seededRandom(1), disk: gp3, present: [image], ...workload.NODE });

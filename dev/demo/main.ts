@@ -33,7 +33,7 @@ function readArguments() {
   }
 }
 
-/** One line that rewrites itself on a terminal; nothing elsewhere. */
+/** One line that rewrites itself, on a terminal only. */
 function progressOn(stream: NodeJS.WriteStream, title: string): Progress {
   return (line) => {
     if (stream.isTTY) stream.write(`\r\x1b[K${title}: ${line}`);
@@ -41,7 +41,7 @@ function progressOn(stream: NodeJS.WriteStream, title: string): Progress {
 }
 
 async function demo(levers: Levers): Promise<DemoResult> {
-  await findBinaries(); // builds them the first time, with progress of its own
+  await findBinaries(); // builds them the first time, and shows its own progress
   const unpaced = await runHerd(undefined, progressOn(process.stderr, "without Paceline"));
   const paced = await runHerd(levers, progressOn(process.stderr, "with Paceline"));
   if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
