@@ -14,9 +14,9 @@ import { AuditLog } from "./diagnose/audit-log.ts";
 import { withProgress } from "./progress.ts";
 
 const MAIN = join(import.meta.dirname, "../src/cli/main.ts");
-/** Of the issue: times as fast as jq, and memory, MiB. */
+/** Budgets: times as fast as jq, and memory in MiB. */
 const BUDGET = { ratio: 10, rssMib: 200 } as const;
-/** The thread's query, per hour, in jq's words. */
+/** The query of the issue's thread, by hour, for jq. */
 const JQ =
   'select(.requestObject.status.containerStatuses[0]?.lastState.terminated.reason? == "StartError") | .requestReceivedTimestamp[0:13]';
 
@@ -26,7 +26,7 @@ interface Run {
   readonly rssMib: number;
 }
 
-/** Runs a program; GNU time's place is taken by the kernel's own record of the peak, read while it runs. */
+/** Runs a program and reads its peak memory from the kernel while it runs (in place of GNU time). */
 async function measure(command: string, args: readonly string[]): Promise<Run> {
   const began = performance.now();
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });

@@ -1,21 +1,21 @@
-/** What a bench has measured beside what it may be: one table, and whether every budget is met. */
+/** Shows measured figures and their budgets in one table, and whether every budget is met. */
 
 /** The bound of a figure, in the figure's own unit. */
 export type Budget =
   { readonly kind: "at most"; readonly value: number } | { readonly kind: "at least"; readonly value: number };
 
-/** One measured figure. Without a budget it is told and not judged. */
+/** One measured figure. Without a budget it is only shown. */
 export interface Figure {
   readonly what: string;
   readonly measured: number;
   /** Such as "ms"; "" for a ratio. */
   readonly unit: string;
   readonly budget?: Budget;
-  /** What else was seen, in a few words. */
+  /** A short note. */
   readonly note?: string;
 }
 
-/** A figure that is not a number is no figure, so it meets no budget. */
+/** True if the figure meets its budget. NaN meets no budget. */
 export function isMet({ measured, budget }: Figure): boolean {
   if (budget === undefined) return true;
   return budget.kind === "at most" ? measured <= budget.value : measured >= budget.value;
@@ -48,7 +48,7 @@ export function figureTable(figures: readonly Figure[]): string {
   return lines.map((line) => padded(line).join("  ").trimEnd()).join("\n");
 }
 
-/** Prints the table and what it means. @returns the exit code: 1 when a budget is missed. */
+/** Prints the table and a verdict. @returns the exit code: 1 when a budget is missed */
 export function printVerdict(figures: readonly Figure[]): 0 | 1 {
   const missed = figures.filter((figure) => !isMet(figure));
   console.log(figureTable(figures));

@@ -1,5 +1,5 @@
 /**
- * Herds that nobody has tuned anything to: nodes, disks, images and workloads by chance, equal for equal seeds. Ranges are
+ * Herds to which no rule was tuned: nodes, disks, images and workloads by chance, equal for equal seeds. The ranges are
  * assumed: what clusters of 10 to 5,000 nodes may bring to one to three new nodes.
  */
 import { stringify } from "yaml";
@@ -25,7 +25,7 @@ const SIDECAR = "sidecar";
 /** A scenario as YAML. */
 export function randomScenario(seed: number): string {
   const random = seededRandom(seed);
-  for (let warm = 0; warm < 5; warm += 1) random(); // close seeds begin alike
+  for (let warm = 0; warm < 5; warm += 1) random(); // close seeds give similar first numbers
   const images = Array.from({ length: between(random, 4, 30) }, (_, index) => image(random, index));
   const workloads = images.map(({ name }) => workload(random, name));
   const shared =
@@ -48,7 +48,7 @@ export function randomScenario(seed: number): string {
 }
 
 function image(random: Random, index: number) {
-  const bell = random() + random() + random() - 1.5; // about normal
+  const bell = random() + random() + random() - 1.5; // roughly normal
   const mib = Math.round(Math.min(4_000, Math.max(15, 150 * Math.exp(1.8 * bell))));
   return { name: `image-${index}`, mib, layers: between(random, 1, 12) };
 }

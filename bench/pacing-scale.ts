@@ -1,7 +1,7 @@
 /**
- * `npm run bench:pacing -- --scale`: does the simulator carry large clusters? 500 nodes with 20,000 pods (the built-in
- * scenario nodes-500), and 5,000 nodes with 200,000 pods (the same, ten of each), every strategy. Prints time and memory
- * of the whole process, threads included. Exit code 1 when a target is missed.
+ * `npm run bench:pacing -- --scale`: measures the simulator on large clusters. 500 nodes with 20,000 pods (the built-in
+ * scenario nodes-500), and 5,000 nodes with 200,000 pods (the same, ten of each), every strategy. Prints time and
+ * memory of the whole process, threads included. Exit code 1 when a target is missed.
  */
 import { parse, stringify } from "yaml";
 import { compareInParallel } from "../src/simulate/engine/parallel.ts";
@@ -22,7 +22,7 @@ interface Counted {
   pods?: number;
 }
 
-/** The scenario with so many times the nodes and replicas; the node that only shows images stays one. */
+/** The scenario with `times` as many nodes and replicas. The node that only lists images stays single. */
 function multiplied(text: string, times: number): string {
   const scenario = parse(text) as { nodes: Counted[]; workloads: Counted[] };
   for (const nodes of scenario.nodes) if (nodes.pods !== 0) nodes.count = times * (nodes.count ?? 1);

@@ -1,4 +1,4 @@
-/** The targets of pacing, in figures of one comparison. */
+/** The targets of pacing for one comparison. */
 import type { Comparison } from "../src/simulate/engine/compare.ts";
 
 export interface TargetFigures {
@@ -27,11 +27,11 @@ export function targetFigures({ strategies }: Comparison): TargetFigures {
 
 export interface ScenarioKind {
   readonly telemetry: boolean;
-  /** Images that must be pulled differ in size or are shared. */
+  /** True if images that must be pulled differ in size or are shared. */
   readonly orderMatters: boolean;
 }
 
-/** What is missed, in words; empty when everything is met. */
+/** The missed targets, in words; empty when all are met. */
 export function missedTargets(figures: TargetFigures, { telemetry, orderMatters }: ScenarioKind): readonly string[] {
   const targets: readonly (readonly [met: boolean, words: string])[] = [
     [figures.startErrors === 0, "failed starts"],

@@ -1,8 +1,8 @@
 /**
  * `npm run bench:pacing`: every built-in scenario under every strategy, and whether each target of docs/simulate.md is
  * met. Exit code 1 when one is not. Names as arguments choose scenarios; `--seeds N` repeats each with seeds 1 to N;
- * `--random N` adds N herds by chance (pacing-random.ts); `--scale` measures the simulator itself on up to 5,000 nodes instead
- * (pacing-scale.ts).
+ * `--random N` adds N herds by chance (pacing-random.ts); `--scale` measures the simulator itself on up to 5,000 nodes
+ * instead (pacing-scale.ts).
  */
 import { parseArgs } from "node:util";
 import type { Comparison } from "../src/simulate/engine/compare.ts";
@@ -25,7 +25,7 @@ const { values, positionals } = parseArgs({
 });
 if (values.scale) process.exit((await benchScale()) ? 0 : 1);
 
-/** Name and text of every scenario that is asked for. */
+/** Name and text of every chosen scenario. */
 function* asked(): Generator<readonly [name: string, text: string]> {
   const names = positionals.length > 0 || values.random !== undefined ? positionals : builtinNames();
   for (const name of names) yield [name, builtinText(name) ?? ""];

@@ -4,8 +4,8 @@ import { type Tell, withProgress } from "../src/cli/progress.ts";
 export { type Tell, withProgress };
 
 /**
- * Runs `work` for 0 to `count` - 1 with so many at a time, and shows how far it is.
- * @throws what `work` throws, once those that have begun have ended
+ * Runs `work` for 0 to `count` - 1, at most `atATime` at the same time, and shows the progress.
+ * @throws the error of `work`, after all that have begun have ended
  */
 export function forEachOf(
   what: string,

@@ -1,7 +1,7 @@
 /**
- * `npm run bench:scheduler`: what Paceline costs kube-scheduler, as ratios of one run. Every arrangement in turn, and
- * that several times over, each on a fresh control plane. Exit 1 when a budget is missed, 2 for wrong flags. See
- * docs/budgets.md.
+ * `npm run bench:scheduler`: measures what Paceline costs kube-scheduler, as ratios of one run. It runs every
+ * arrangement in turn, several times, each on a fresh control plane. Exit 1 when a budget is missed, 2 for wrong flags.
+ * See docs/budgets.md.
  */
 import { parseArgs } from "node:util";
 import { type Figure, printVerdict } from "./figures.ts";
@@ -35,7 +35,7 @@ for (let round = 1; round <= rounds; round += 1) {
   }
 }
 
-/** Throughput of one ÷ of another, of all rounds; the note has each round's. */
+/** Throughput of one arrangement ÷ another over all rounds; the note has each round's ratio. */
 function ratio(of: Arrangement, to: Arrangement, budget: boolean): Figure {
   const [above, below] = [perSecond.get(of) ?? [], perSecond.get(to) ?? []];
   const each = above.map((figure, round) => (figure / (below[round] ?? Number.NaN)).toFixed(2));

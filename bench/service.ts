@@ -1,6 +1,6 @@
 /**
- * `npm run bench:service`: the service's own budgets (docs/design.md), at 5,000 nodes and 150,000 pods. Prints one table;
- * exit 1 when a budget is missed, 2 for wrong flags. See docs/budgets.md.
+ * `npm run bench:service`: the service's own budgets (docs/budgets.md), at 5,000 nodes and 150,000 pods. Prints one
+ * table; exit 1 when a budget is missed, 2 for wrong flags. See docs/budgets.md.
  */
 import { parseArgs } from "node:util";
 import { defaultPolicy } from "../src/policy/parse.ts";
@@ -32,7 +32,7 @@ function readFlags(): { size: ClusterSize; parts: ReadonlySet<Part> } {
   return process.exit(2);
 }
 
-/** Books are made once for both, and are garbage before the cluster's part begins. */
+/** The state is made once for both parts, and is garbage before the cluster's part begins. */
 async function inProcess(size: ClusterSize, parts: ReadonlySet<Part>): Promise<Figure[]> {
   if (!parts.has("extender") && !parts.has("admission")) return [];
   const policy = defaultPolicy({ extender: { enabled: true } });

@@ -1,7 +1,7 @@
 /**
- * Child process of bench/telemetry.ts: modelled exporters on addresses of 127/8, one server for each, on one port. As
- * plain as a server can be, so that what is measured is the scraper and not its peer.
- * Arguments: how many, port (0: any). Sends `{ port }` to its parent when all listen.
+ * Child process of bench/telemetry.ts: modelled exporters on addresses of 127/8, one server for each, on one port. The
+ * servers are very simple, so that the bench measures the scraper and not them. Arguments: how many, port (0: any).
+ * Sends `{ port }` to its parent when all listen.
  */
 import { createServer, type AddressInfo, type Server } from "node:net";
 import { exposition } from "../dev/modelled-node/exposition.ts";

@@ -1,7 +1,7 @@
 /**
- * What it costs to scrape 5,000 young nodes: `npm run bench:telemetry [-- nodes]`. The modelled exporters run in a child
- * process, so that CPU and memory are the scraper's own. Two runs: as the service does it (spread over the interval),
- * and flat out (no spread), which shows what a round takes at least.
+ * `npm run bench:telemetry [-- nodes]`: measures what it costs to scrape 5,000 young nodes. The modelled exporters run
+ * in a child process, so that CPU and memory are the scraper's own. Two runs: as the service does it (spread over the
+ * interval), and flat out (no spread), which shows what a round takes at least.
  */
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -17,7 +17,7 @@ import { withProgress } from "./progress.ts";
 const NODES = Number(process.argv[2] ?? 5_000);
 /** Rounds that are measured, after one that opens the connections. */
 const ROUNDS = 6;
-/** Longest round that is good enough, in s (issue 4 of 7). */
+/** Longest acceptable round, in s. */
 const TARGET_SECONDS = 2;
 const MIB = 1_048_576;
 

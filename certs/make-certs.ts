@@ -1,4 +1,4 @@
-/** Makes the certificates that a person installs by hand: `npx node certs/make-certs.ts --help`. See README.md. */
+/** Makes the certificates for installation by hand: `npx node certs/make-certs.ts --help`. See README.md. */
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,11 +10,11 @@ import {
   makeAuthority,
 } from "../src/certificates/certificates.ts";
 
-/** Days; the authority is the anchor that webhook configuration and scheduler name, so it outlives what it signs. */
+/** Days. Webhook configuration and scheduler name the authority, so it is valid longer than what it signs. */
 const AUTHORITY_DAYS = 3650;
 
 export interface CertificatePlan {
-  /** Where the files go; made when it is not there. */
+  /** Folder of the files; created if it does not exist. */
   readonly folder: string;
   /** Every name by which API server and kube-scheduler call Paceline. */
   readonly names: readonly string[];
@@ -25,7 +25,7 @@ export interface CertificatePlan {
 
 /**
  * Writes ca.crt, ca.key, tls.crt, tls.key, client.crt and client.key. An authority that is in the folder already signs
- * the new ones, so that renewal changes nothing for those who trust it.
+ * the new ones, so that clients that trust it need no change.
  * @returns the files written. @throws when only one half of an authority is there.
  */
 export async function makeCerts({ folder, names, days, nowMs }: CertificatePlan): Promise<string[]> {

@@ -1,6 +1,6 @@
 /**
- * `npm run cluster -- --nodes 5`: a real control plane with modelled nodes, for people to play with. Prints its KUBECONFIG
- * and stays until Ctrl-C, which leaves nothing behind.
+ * `npm run cluster -- --nodes 5`: runs a real control plane with modelled nodes to try things on. It prints a
+ * KUBECONFIG and runs until Ctrl-C, which leaves nothing behind.
  */
 import { Command, InvalidArgumentError } from "commander";
 import { type ModelledNodes, startModelledNodes } from "./modelled-node/modelled-node.ts";

@@ -1,6 +1,6 @@
 /**
- * Installs Paceline into a cluster for demo, tests and benchmarks: by the very files of webhook-config/ that a person
- * applies by hand, so that they cannot rot.
+ * Installs Paceline into a cluster for demo, tests and benchmarks. It uses the files of webhook-config/ that operators
+ * apply by hand, so tests cover these files.
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ export const webhookNames = {
 } as const;
 export type WebhookLever = keyof typeof webhookNames;
 
-/** A policy as a person writes it; apiVersion and kind are added. */
+/** A policy as users write it, without apiVersion and kind, which are added. */
 export type PolicyDraft = Omit<PacingPolicyInput, "apiVersion" | "kind">;
 
 export interface WebhookAddress {
@@ -80,7 +80,7 @@ export function policyConfigMap(policy: PolicyDraft): KubeObject {
   };
 }
 
-/** Where each kind of the files lives. */
+/** The API path of each kind in the files. */
 const resources: Readonly<Record<string, string>> = {
   Namespace: "namespaces",
   ServiceAccount: "serviceaccounts",
@@ -124,7 +124,7 @@ export async function installAccess(client: ApiClient, policy?: PolicyDraft): Pr
   for (const object of policies) await applyObject(client, object);
 }
 
-/** Applies the webhooks: what may come only once the service listens. */
+/** Applies the webhooks, which may come only once the service listens. */
 export async function installWebhooks(client: ApiClient, address: WebhookAddress): Promise<void> {
   for (const object of await renderWebhookConfig(address)) await applyObject(client, object);
 }
@@ -140,7 +140,7 @@ export async function applyPolicy(client: ApiClient, policy: PolicyDraft): Promi
   await applyObject(client, policyConfigMap(policy));
 }
 
-/** Takes the webhooks away again. */
+/** Removes the webhooks. */
 export async function uninstallWebhooks(client: ApiClient): Promise<void> {
   for (const object of await configDocuments("webhooks.yaml")) {
     await client.raw("DELETE", pathOf(object));
@@ -150,7 +150,7 @@ export async function uninstallWebhooks(client: ApiClient): Promise<void> {
 /** How long a token of {@link serviceToken} is valid, in s: longer than any demo or test. */
 const TOKEN_SECONDS = 86_400;
 
-/** A token of the service's own account, so that what runs is held to the roles of webhook-config/rbac.yaml. */
+/** A token of the service's own account, so that the roles of webhook-config/rbac.yaml apply. */
 export async function serviceToken(client: ApiClient): Promise<string> {
   const path = `/api/v1/namespaces/${DEFAULT_NAMESPACE}/serviceaccounts/${COMPONENT}/token`;
   const body = {

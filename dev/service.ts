@@ -1,4 +1,4 @@
-/** Runs `paceline serve` beside a control plane, as operators run it: own process, own account, own certificate. */
+/** Runs `paceline serve` beside a control plane as operators do: with its own process, account and certificate. */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -24,14 +24,14 @@ export interface RunningService {
 }
 
 export interface ServiceOptions {
-  /** Tells replicas apart; default `serve`. */
+  /** Name of the replica; default `serve`. */
   readonly name?: string;
   readonly args?: readonly string[];
-  /** How long it may take until it is ready, ms; default {@link READY_WITHIN_MS}. */
+  /** Longest time until it is ready, ms; default {@link READY_WITHIN_MS}. */
   readonly readyWithinMs?: number;
 }
 
-/** Starts one replica; resolves when `/readyz` says so. Policy and roles are installed before (dev/install.ts). */
+/** Starts one replica; resolves when `/readyz` succeeds. Install policy and roles before (dev/install.ts). */
 export async function startServiceProcess(cp: ControlPlane, options: ServiceOptions = {}): Promise<RunningService> {
   return startOn(cp, await freePort(), { name: "serve", args: [], readyWithinMs: READY_WITHIN_MS, ...options });
 }
@@ -61,7 +61,7 @@ async function startOn(cp: ControlPlane, port: number, options: Required<Service
   return service;
 }
 
-/** Node's flags in the image's entry point: what runs here runs as it does in a cluster. */
+/** Node's flags in the image's entry point, so that the service runs here as in a cluster. */
 export async function nodeFlags(): Promise<string[]> {
   const dockerfile = await readFile(join(import.meta.dirname, "../Dockerfile"), "utf8");
   const [, entryPoint] = /^ENTRYPOINT (\[.*\])$/m.exec(dockerfile) ?? [];
@@ -96,7 +96,7 @@ async function untilReady(service: RunningService, withinMs: number): Promise<vo
       await service.stop();
       throw new Error(`paceline serve did not start: ${why}\n${service.process.logTail()}`);
     }
-    await delay(50); // a program's start is no event that one could await from outside
+    await delay(50); // the start of a program cannot be awaited from outside
   }
 }
 

@@ -1,4 +1,4 @@
-/** A made-up audit log in the real API server's words: heartbeats, reads, pods that start well, and now and then a herd. */
+/** Makes an audit log like a real API server's: heartbeats, reads, pods that start well, and now and then a herd. */
 import { createHash } from "node:crypto";
 
 const START_MS = Date.UTC(2026, 10, 23);
@@ -8,10 +8,10 @@ const PROC0 =
 /** Lines between two blocks' herds, and pods of a herd. */
 const HERD_EVERY_BLOCKS = 40;
 const HERD_PODS = 30;
-/** Every sixth pod of a herd fails once, and is told of three times. */
+/** Every sixth pod of a herd fails once, and the log reports it three times. */
 const FAILS_EVERY = 6;
 const BACKGROUND_LINES = 250;
-/** What a kubelet writes besides: labels, annotations, volumes and fields of real pods make most of a line's length. */
+/** Other fields that a kubelet writes: labels, annotations, volumes and fields of real pods are most of a line. */
 const MANAGED = JSON.stringify({
   "f:status": Object.fromEntries(
     Array.from({ length: 24 }, (_, index) => [

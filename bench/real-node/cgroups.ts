@@ -1,7 +1,7 @@
 /**
- * cgroups of either version: the node's programs and pods live in one of a fixed name, and the disk is throttled.
- * Version 1 throttles the root cgroup. Version 2 has no `io.max` there, so containerd and kubelet run inside of ours, and
- * what they, their pods and their writeback write is held to its rate.
+ * cgroups of both versions. The node's programs and pods are in one cgroup with a fixed name, and the disk is
+ * throttled. Version 1 throttles the root cgroup. Version 2 has no `io.max` there, so containerd and kubelet run inside
+ * of our cgroup. It limits the writes of these programs, their pods and their writeback.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,13 +11,13 @@ export const CGROUPS = "/sys/fs/cgroup";
 
 export type CgroupVersion = 1 | 2;
 
-/** What controls I/O on this machine: blkio of version 1 where it is mounted, else version 2; undefined: neither. */
+/** The cgroup version that controls I/O here: 1 if its blkio is mounted, otherwise 2; undefined if neither does. */
 export function cgroupVersion(root = CGROUPS): CgroupVersion | undefined {
   if (existsSync(join(root, "blkio/blkio.throttle.write_bps_device"))) return 1;
   return existsSync(join(root, "cgroup.controllers")) ? 2 : undefined;
 }
 
-/** What is missing for a throttle, with what to do; empty when it can be set. */
+/** What is missing for a throttle, and what to do; empty when it can be set. */
 export function missingCgroups(root = CGROUPS): string[] {
   const version = cgroupVersion(root);
   if (version === undefined) {
@@ -41,7 +41,7 @@ export interface Throttle {
   readonly iops: number;
 }
 
-/** A file of the kernel's and what to write into it. */
+/** A file of the kernel and the text to write to it. */
 export interface KernelWrite {
   readonly path: string;
   readonly text: string;
@@ -67,13 +67,13 @@ export function setThrottle(numbers: string, throttle: Throttle): void {
   for (const { path, text } of throttleWrites(cgroupVersion() ?? 1, numbers, throttle)) writeFileSync(path, text);
 }
 
-/** Lifts it; where our cgroup of version 2 is gone, it is gone with it. */
+/** Removes the throttle. If our cgroup of version 2 is gone, so is the throttle. */
 export function liftThrottleOf(numbers: string): void {
   const writes = throttleWrites(cgroupVersion() ?? 1, numbers, { bytesPerSecond: 0, iops: 0 });
   for (const { path, text } of writes) if (existsSync(path)) writeFileSync(path, text);
 }
 
-/** Makes ours: one for each controller of version 1; with version 2 one, with a leaf for the programs. */
+/** Makes our cgroups: one for each controller in version 1; in version 2 one, with a leaf for the programs. */
 export function makeCgroups(): void {
   if (cgroupVersion() === 2) makeUnified();
   else makeForEachController();
@@ -82,12 +82,12 @@ export function makeCgroups(): void {
 function makeForEachController(): void {
   for (const controller of readdirSync(CGROUPS)) mkdirSync(join(CGROUPS, controller, CGROUP), { recursive: true });
   for (const file of ["cpuset.cpus", "cpuset.mems"]) {
-    const value = readFileSync(join(CGROUPS, "cpuset", file), "utf8").trim(); // empty until it is told its processors
+    const value = readFileSync(join(CGROUPS, "cpuset", file), "utf8").trim(); // empty until its processors are set
     writeFileSync(join(CGROUPS, "cpuset", CGROUP, file), value);
   }
 }
 
-/** Those that a kubelet asks for, and io. */
+/** The controllers that a kubelet needs, and io. */
 const CONTROLLERS = ["cpu", "cpuset", "io", "memory", "pids", "hugetlb"];
 const PROGRAMS = join(CGROUPS, CGROUP, "programs");
 
@@ -108,18 +108,18 @@ function setControllers(folder: string, changes: readonly string[]): void {
 /** Controllers that the machine's root gives to its children; none with version 1. */
 export const rootControllers = (): string[] => (cgroupVersion() === 2 ? wordsOf(controlFile(CGROUPS)) : []);
 
-/** Takes back those that the root did not give before. Others may have come to use one: then it stays. */
+/** Removes controllers that the root did not give before. One that another cgroup uses by now stays. */
 export function restoreRootControllers(before: readonly string[]): void {
   for (const name of rootControllers().filter((controller) => !before.includes(controller))) {
     try {
       setControllers(CGROUPS, [`-${name}`]);
     } catch {
-      // In use by another cgroup by now.
+      // Another cgroup uses it by now.
     }
   }
 }
 
-/** The command that runs a program where the throttle reaches it. */
+/** The command that runs a program inside of the throttled cgroup. */
 export function throttled(version: CgroupVersion, command: string, args: readonly string[]): [string, string[]] {
   if (version === 1) return [command, [...args]];
   return ["sh", ["-c", 'echo $$ > "$0" && exec "$@"', join(PROGRAMS, "cgroup.procs"), command, ...args]];

@@ -1,5 +1,5 @@
 /**
- * Undoes everything, also what a crashed run left: it looks for our fixed names and paths, never for what this process
+ * Undoes everything, also what a crashed run left. It looks for our fixed names and paths, not for what this process
  * remembers. It touches nothing else.
  */
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
@@ -18,20 +18,20 @@ const SYSCTLS = [
   "kernel/keys/root_maxbytes",
   "net/ipv4/ip_forward",
 ];
-/** Folders that a kubelet or containerd makes whatever its flags say; removed when they were not there before. */
+/** Folders that a kubelet or containerd makes whatever its flags say. They are removed if they did not exist before. */
 const FOLDERS = ["/var/lib/kubelet", "/var/log/containers", "/var/log/pods", "/opt/containerd", "/etc/cni", "/opt/cni"];
-/** ms; a killed process needs a moment to let go of its files. */
+/** ms; a killed process needs a moment to close its files. */
 const PATIENCE_MS = 15_000;
 
 interface State {
   readonly sysctls: Readonly<Record<string, string>>;
-  /** Those of FOLDERS that were not there. */
+  /** Those of FOLDERS that did not exist. */
   readonly absent: readonly string[];
   /** What the root of cgroup v2 gives to its children. */
   readonly controllers: readonly string[];
 }
 
-/** Writes down how the machine was, before it is changed. A file that is there already tells of a run that crashed. */
+/** Saves the machine's settings before they are changed. An existing file is of a run that crashed, so it stays. */
 export function rememberHost(): void {
   if (existsSync(STATE_FILE)) return;
   const readable = SYSCTLS.filter((name) => existsSync(`/proc/sys/${name}`));
@@ -41,7 +41,7 @@ export function rememberHost(): void {
   writeFileSync(STATE_FILE, JSON.stringify(state));
 }
 
-/** Removes every trace. @throws with what is left when something does not go. */
+/** Removes everything. @throws an error that names what is left */
 export async function cleanUp(): Promise<void> {
   await liftThrottle();
   await until("our processes end", PATIENCE_MS, () => endProcesses() === 0);
@@ -54,7 +54,10 @@ export async function cleanUp(): Promise<void> {
   restoreHost();
 }
 
-/** Kills our processes: those in our cgroups, and those whose command line names our folder. Returns how many there were. */
+/**
+ * Kills our processes: those in our cgroups, and those whose command line names our folder. Returns how many there
+ * were.
+ */
 function endProcesses(): number {
   const ours = new Set([...ourCgroups().flatMap(processesIn), ...processesNaming(RUN)]);
   ours.delete(process.pid);
@@ -62,7 +65,7 @@ function endProcesses(): number {
     try {
       process.kill(pid, "SIGKILL");
     } catch {
-      // It ended between the look and the signal.
+      // It ended before the signal.
     }
   }
   return ours.size;
@@ -81,7 +84,7 @@ function processesNaming(text: string): number[] {
     .map(Number);
 }
 
-/** A person's shell or editor may name our folder too. */
+/** True for our programs: a shell or an editor may name our folder, too. */
 function isOurProgram(pid: string): boolean {
   const comm = readOr(`/proc/${pid}/comm`).trim();
   return /^(containerd|containerd-shim|kubelet|registry|docker-registry|runc|ctr|prometheus-node|pause)/.test(comm);

@@ -19,7 +19,7 @@ export interface Disk {
 /** KiB; the size of the largest request that EBS counts as one I/O. */
 const MAX_REQUEST_KIB = "256";
 
-/** Makes and mounts it. What a failure leaves is removed by `cleanUp`. */
+/** Makes and mounts the disk. `cleanUp` removes what a failure leaves. */
 export async function makeDisk({ memoryGib }: Pick<Setting, "memoryGib">): Promise<Disk> {
   await run("truncate", "-s", String(BACKING_BYTES), BACKING);
   const a = await run("losetup", "--find", "--show", BACKING);
@@ -39,8 +39,9 @@ export async function makeDisk({ memoryGib }: Pick<Setting, "memoryGib">): Promi
 }
 
 /**
- * As much of this file system may be dirty in the page cache as the kernel's default of 20 % allows a node of that memory: else
- * the failing point would depend on this machine's (Documentation/ABI/testing/sysfs-class-bdi).
+ * Share of the node's memory that this file system may have dirty in the page cache: the kernel's default of 20 %.
+ * Otherwise the point at which starts fail would depend on this machine's memory
+ * (Documentation/ABI/testing/sysfs-class-bdi).
  */
 const DIRTY_SHARE = 0.2;
 
@@ -59,7 +60,7 @@ export async function ourLoops(): Promise<string[]> {
   return on(BACKING).flatMap(({ name }) => [...on(name).map((upper) => upper.name), name]);
 }
 
-/** Lifts the throttle of our devices: before anything is unmounted, or that takes minutes. */
+/** Removes the throttle of our devices. Must come before unmounting, which otherwise takes minutes. */
 export async function liftThrottle(): Promise<void> {
   for (const name of await ourLoops()) {
     const numbers = readFileSync(`/sys/block/${basename(name)}/dev`, "utf8").trim();

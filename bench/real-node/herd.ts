@@ -1,4 +1,6 @@
-/** The herd: 40 pods of 20 images, created while there is no node for them; and the fixed batches that some rounds use. */
+/**
+ * The herd: 40 pods of 20 images, created while there is no node for them; and the fixed batches that some rounds use.
+ */
 import type { ApiClient } from "../../src/kube/client/api-client.ts";
 import type { Observer } from "../../dev/demo/observer.ts";
 import { imageName, PODS, IMAGES, type Setting } from "./settings.ts";
@@ -37,8 +39,8 @@ function pod(setting: Setting, index: number, gated: boolean): object {
 }
 
 /**
- * The cluster's other node: full, and with all images, as in a cluster that runs these programs already. Its image list
- * is where Paceline learns their sizes.
+ * The cluster's other node: full, and with all images, as in a cluster that runs these programs already. Paceline
+ * learns the sizes of images from its image list.
  */
 export async function createOldNode(client: ApiClient, setting: Setting, { sizes }: BuiltImages): Promise<void> {
   const name = "old-1";
@@ -65,7 +67,7 @@ export async function nodeIsReady(client: ApiClient): Promise<boolean> {
   return status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") ?? false;
 }
 
-/** Takes the gate off the oldest pods so that at most `size` are in startup; returns when all are let go. */
+/** Takes the gate off the oldest pods so that at most `size` are in startup; returns when all are released. */
 export async function releaseInBatches(
   client: ApiClient,
   observer: Observer,

@@ -1,4 +1,7 @@
-/** The fixed places of the benchmark on the host, so that a later run finds what a crashed one left; and how to run a program. */
+/**
+ * The fixed paths and names of the benchmark on the host, so that a later run finds what a crashed one left. Also runs
+ * programs.
+ */
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -6,7 +9,7 @@ import { cacheFolder as builtPrograms } from "../../dev/go-build.ts";
 
 const execute = promisify(execFile);
 
-/** Everything that lives as long as a round. No other program's command line holds this path. */
+/** Folder of everything that lasts one round. No other program's command line has this path. */
 export const RUN = "/run/paceline-real-node";
 /** The throttled file system: containerd's root, the kubelet's root, pod logs. */
 export const DISK = join(RUN, "disk");
@@ -15,7 +18,10 @@ export const BACKING = "/dev/shm/paceline-real-node.img";
 /** 12 GiB: 7.5 GB of images at most, and their blobs while they are unpacked. */
 export const BACKING_BYTES = 12 * 1024 ** 3;
 export const BRIDGE = "plbench0";
-/** The node's address: on the bridge, so it is no loopback address (the kubelet refuses these) and reaches nobody. */
+/**
+ * The node's address: on the bridge, so it is no loopback address (the kubelet refuses these) and reaches no other
+ * host.
+ */
 export const NODE_IP = "10.231.0.1";
 export const CGROUP = "paceline-real-node";
 export const NODE_NAME = "young-1";

@@ -7,7 +7,7 @@ import { cacheFolder, run } from "./host.ts";
 import { type Layer, filesLayer, randomLayer, writeLayer } from "./layer.ts";
 import { COMPRESSIBILITY, type Setting } from "./settings.ts";
 
-/** Raised when the same setting would give other bytes, so that no stale cache is used. */
+/** Increase it when the same setting gives other bytes, so that no stale cache is used. */
 const FORMAT = 1;
 const MANIFEST = "application/vnd.docker.distribution.manifest.v2+json";
 

@@ -31,7 +31,7 @@ Exit 0: the targets are met, or rounds are left. Exit 1: they are not. Exit 2: w
 Exit 130: ended by Ctrl-C.`;
 
 class UsageError extends Error {}
-/** Somebody ended the run; by then everything is put back. */
+/** The run was interrupted; by then everything is undone. */
 class Interrupted extends Error {}
 /** As a shell reports a program that Ctrl-C has ended. */
 const INTERRUPTED_CODE = 130;
@@ -124,10 +124,10 @@ async function measure(asked: Plan, programs: Programs, signal: AbortSignal): Pr
   return plan;
 }
 
-/** All at once is tried so often until a start fails. */
+/** Most tries of all at once until a start fails. */
 const MOST_HERDS = 3;
 
-/** With another round of all at once where all of them are made and none came to harm: whether one does is chance. */
+/** Adds a round of all at once if all rounds are done and no start failed: whether one fails is chance. */
 function withFurtherHerd(plan: Plan): Plan {
   const herds = plan.rounds.filter(({ setting, strategy }) => isProof(setting.name, strategy));
   const outcomes = herds.map((round) => finishedRound(plan.out, round));
@@ -140,7 +140,7 @@ function finished({ out, rounds }: Plan): Outcome[] {
   return rounds.map((round) => finishedRound(out, round)).filter((outcome) => outcome !== undefined);
 }
 
-/** After every round: a run that is ended early has something to show. */
+/** Saves after every round, so that a run that ends early has a result. */
 function save(out: string, outcomes: readonly Outcome[]): void {
   mkdirSync(out, { recursive: true });
   writeFileSync(join(out, "result.json"), JSON.stringify(outcomes));
@@ -148,7 +148,7 @@ function save(out: string, outcomes: readonly Outcome[]): void {
   writeFileSync(join(out, "picture.html"), picture(outcomes));
 }
 
-/** 0 when the targets are met, or when that cannot be told yet. */
+/** Exit code 0 when the targets are met, or when that is not known yet. */
 function verdict(plan: Plan, outcomes: readonly Outcome[]): number {
   const left = plan.rounds.length - outcomes.length;
   if (left > 0) {

@@ -1,4 +1,6 @@
-/** The real node: registry, node_exporter, containerd and kubelet, all with their files in our folder or on our disk. */
+/**
+ * The real node: registry, node_exporter, containerd and kubelet, all with their files in our folder or on our disk.
+ */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createConnection } from "node:net";
 import { join } from "node:path";
@@ -85,7 +87,7 @@ async function startRegistry(cp: ControlPlane, images: BuiltImages): Promise<voi
   write(`certs.d/${REGISTRY}/hosts.toml`, hosts);
 }
 
-/** Debian's exporter leaves loop devices out unless it is told not to. */
+/** By default, Debian's exporter leaves out loop devices. */
 async function startExporter(cp: ControlPlane): Promise<number> {
   const port = await freePort();
   const only = ["cpu", "diskstats", "loadavg", "meminfo", "pressure"].map((name) => `--collector.${name}`);
@@ -94,7 +96,7 @@ async function startExporter(cp: ControlPlane): Promise<number> {
     "--collector.disable-defaults",
     ...only,
     "--collector.diskstats.device-exclude=^$",
-    `--collector.textfile.directory=${RUN}`, // unused; names our folder, by which a later run knows the process
+    `--collector.textfile.directory=${RUN}`, // unused; it names our folder, so that a later run recognises the process
   ];
   await startAndListen(cp, "node-exporter", ["prometheus-node-exporter", ...args], NODE_IP, port);
   return port;
@@ -136,14 +138,14 @@ function startThrottled(cp: ControlPlane, name: string, command: string, args: r
   return cp.startProgram(name, ...throttled(cgroupVersion() ?? 1, command, args));
 }
 
-/** No gateway and no masquerade: pods reach nobody, and neither iptables nor ip_forward is touched. */
+/** No gateway and no masquerade: pods reach no other host, and iptables and ip_forward stay unchanged. */
 function cniConfiguration(): string {
   const ipam = { type: "host-local", dataDir: join(RUN, "ipam"), ranges: [[{ subnet: "10.231.64.0/20" }]] };
   const bridge = { type: "bridge", bridge: BRIDGE, isGateway: false, ipMasq: false, ipam };
   return JSON.stringify({ cniVersion: "0.4.0", name: "bench", plugins: [bridge] });
 }
 
-/** As on EKS: blobs are thrown away once they are unpacked. `restrict_oom_score_adj`: sandboxes fail without it here. */
+/** As on EKS, blobs are discarded once they are unpacked. Without `restrict_oom_score_adj` sandboxes fail here. */
 function containerdConfiguration(): string {
   const cri = 'plugins."io.containerd.grpc.v1.cri"';
   return `version = 2

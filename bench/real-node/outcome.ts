@@ -1,4 +1,4 @@
-/** What a round came to: pure, from what was observed. */
+/** Computes the outcome of a round from what was observed. Pure. */
 import type { FailureKind } from "../../dev/demo/failures.ts";
 import type { DiskLook } from "./sampler.ts";
 import type { Strategy } from "./settings.ts";
@@ -7,7 +7,7 @@ export interface Outcome {
   readonly setting: string;
   readonly strategy: Strategy;
   readonly round: number;
-  /** Pods that were Ready in time; the rest of the figures is only fair when it is all of them. */
+  /** Pods that were Ready in time. The other figures are fair only if all were. */
   readonly readyPods: number;
   /** Seconds from when the node was Ready. */
   readonly firstReady: number;
@@ -19,7 +19,7 @@ export interface Outcome {
   readonly failedStarts: number;
   readonly pullQpsExceeded: number;
   readonly byFingerprint: Readonly<Partial<Record<FailureKind, number>>>;
-  /** Lines of containerd's log that tell of a start given up. */
+  /** Lines of containerd's log about starts that were given up. */
   readonly containerdErrors: Readonly<Record<string, number>>;
   readonly restarts: number;
   readonly awaitP50Ms: number;
@@ -52,7 +52,7 @@ const PHRASES = {
   "PullImage failed": /level=error.*PullImage.*failed/,
 } as const;
 
-/** How often each phrase occurs; those that do not are left out. */
+/** How often each phrase occurs; others are left out. */
 export function containerdErrors(log: string): Record<string, number> {
   const lines = log.split("\n");
   const counts = Object.entries(PHRASES).map(([name, phrase]) => [name, lines.filter((l) => phrase.test(l)).length]);

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import type { Outcome } from "./outcome.ts";
 import type { DiskLook } from "./sampler.ts";
 
-/** Colours that people with colour blindness tell apart (Okabe and Ito's palette). */
+/** Colours for people with colour blindness, too (Okabe and Ito's palette). */
 const COLOURS: Readonly<Record<string, string>> = {
   "all-at-once": "#d55e00",
   "fixed-3": "#999999",
@@ -18,7 +18,7 @@ const CHARTS: readonly { title: string; figure: (look: DiskLook) => number | nul
   { title: "Dirty page cache, MB", figure: ({ dirtyBytes }) => Math.round(dirtyBytes / 1e6) },
 ];
 
-/** The first round of each strategy is drawn: medians of curves would be curves that nobody saw. */
+/** Draws the first round of each strategy, because a median of curves is no measured curve. */
 export function picture(outcomes: readonly Outcome[]): string {
   const first = outcomes.filter(({ round }) => round === 1);
   const charts = [...Map.groupBy(first, ({ setting }) => setting)].flatMap(([setting, group]) =>

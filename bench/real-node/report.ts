@@ -1,4 +1,4 @@
-/** The outcome for people and machines: medians, a table, and what the acceptance asks. */
+/** The outcome for people and machines: medians, a table, and the acceptance criteria. */
 import { median, type Outcome } from "./outcome.ts";
 
 type Figure = { [K in keyof Outcome]: Outcome[K] extends number ? K : never }[keyof Outcome];
@@ -59,10 +59,10 @@ function settingTable(setting: string, outcomes: readonly Outcome[]): string {
 const MEAN_RATIO = 0.7;
 const ALL_RATIO = 1.05;
 
-/** Rounds in which starts must fail, or the run proves nothing. */
+/** True for rounds in which starts must fail; otherwise the run proves nothing. */
 export const isProof = (setting: string, strategy: string) => setting === "harsh" && strategy === "all-at-once";
 
-/** What the harsh setting must show; each line names what was not met. Empty: accepted. */
+/** What the harsh setting did not achieve, one line each. Empty: accepted. */
 export function shortcomings(outcomes: readonly Outcome[]): string[] {
   const herd = outcomes.filter(({ strategy, setting }) => isProof(setting, strategy));
   const paced = outcomes.filter(({ strategy, setting }) => setting === "harsh" && strategy === "paceline");

@@ -1,4 +1,4 @@
-/** What the benchmark needs of the machine, and what to do about what is missing. */
+/** What the benchmark needs of the machine, and what to do if it is missing. */
 import { accessSync, constants, existsSync, readFileSync, statfsSync } from "node:fs";
 import { freemem } from "node:os";
 import { delimiter, join } from "node:path";
@@ -72,10 +72,10 @@ function missingMemory(): string[] {
   return problems;
 }
 
-/** Share of the last minute in which some task waited for a core, above which the figures would show it. Assumed. */
+/** Share of the last minute in which some task waited for a core; above this it changes the figures. Assumed. */
 const BUSY_CPU = 0.2;
 
-/** What other programs do to the figures, in a sentence; empty when they leave the cores alone, or nobody knows. */
+/** A sentence about other programs that use the cores; empty if they do not, or if it is unknown. */
 export function disturbance(pressure = "/proc/pressure/cpu"): string {
   const text = existsSync(pressure) ? readFileSync(pressure, "utf8") : "";
   const share = Number(/^some .*avg60=([\d.]+)/m.exec(text)?.[1] ?? 0) / 100;

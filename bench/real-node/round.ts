@@ -1,4 +1,4 @@
-/** One round: a fresh control plane, a fresh disk, a fresh node; the herd waits; the node joins; and everything goes again. */
+/** One round: a fresh control plane, disk and node. The herd waits, the node joins, and everything is removed again. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type ControlPlane, startControlPlane } from "../../dev/control-plane/control-plane.ts";
@@ -29,7 +29,7 @@ export interface RoundOptions extends Round {
 }
 
 const JOIN_MS = 60_000;
-/** Paceline's status is asked for this often, in ms, where logs are kept. */
+/** Time between two requests for Paceline's status, in ms, if logs are kept. */
 const STATUS_MS = 1_000;
 
 export async function runRound(options: RoundOptions): Promise<Outcome> {
@@ -49,7 +49,7 @@ export async function runRound(options: RoundOptions): Promise<Outcome> {
 async function onControlPlane(cp: ControlPlane, options: RoundOptions): Promise<Outcome> {
   const { setting, strategy, images, signal } = options;
   await warm(images);
-  await run("sync"); // what was dirty before, the images when they have just been made, is none of the node's
+  await run("sync"); // pages that were dirty before (new images) must not count as the node's
   signal.throwIfAborted();
   const disk = await makeDisk(setting);
   const node = await prepareNode({ cp, disk, ...options });
@@ -107,7 +107,7 @@ async function stampede(cp: ControlPlane, stage: Stage, options: RoundOptions): 
   try {
     const size = batchSize(strategy);
     const released = size === undefined ? undefined : releaseInBatches(cp.client, observer, size, ending);
-    options.signal.throwIfAborted(); // the observer hears of an end only while it listens
+    options.signal.throwIfAborted(); // the observer notices an end only while it listens
     await observer.allReady(() => PODS, ending).catch(() => options.signal.throwIfAborted());
     await released;
   } finally {
@@ -147,7 +147,7 @@ interface Decisions {
   stop(): void;
 }
 
-/** Paceline's own view over time, where logs are kept. */
+/** Records Paceline's own view over time, if logs are kept. */
 function watchDecisions(service: RunningService | undefined, folder: string | undefined, readyMs: number): Decisions {
   if (!service || folder === undefined) return { seen: [], stop: () => undefined };
   const seen: Decision[] = [];

@@ -1,4 +1,4 @@
-/** The rounds of a run, and each finished one as a file: a long run can be made in pieces and goes on where it ended. */
+/** The rounds of a run. Each finished round is a file, so a long run can be made in pieces. */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Outcome } from "./outcome.ts";
@@ -11,7 +11,7 @@ export interface Round {
   readonly round: number;
 }
 
-/** Rounds alternate between the strategies, so that whatever drifts touches all of them. */
+/** Rounds alternate between the strategies, so that drift affects all of them. */
 export function roundsOf(settings: readonly Setting[], strategies: readonly Strategy[], rounds: number): Round[] {
   const numbers = Array.from({ length: rounds }, (_, index) => index + 1);
   return settings.flatMap((setting) =>
@@ -33,7 +33,7 @@ export function keepRound(out: string, round: Round, outcome: Outcome): void {
   writeFileSync(fileOf(out, round), JSON.stringify({ setting: round.setting, outcome }));
 }
 
-/** The outcome of a round that is finished; one that was made with other settings does not count. */
+/** The outcome of a finished round. One that was made with other settings does not count. */
 export function finishedRound(out: string, round: Round): Outcome | undefined {
   const file = fileOf(out, round);
   if (!existsSync(file)) return undefined;

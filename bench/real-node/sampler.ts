@@ -1,11 +1,11 @@
-/** Looks at the disk from outside, every second: the bench's own figures, whatever Paceline sees. */
+/** Reads the disk's figures every second, independent of Paceline. */
 import { readFileSync } from "node:fs";
 
 /** Figures of one second. */
 export interface DiskLook {
   /** Seconds since the node was Ready. */
   readonly second: number;
-  /** Mean wait of the requests that ended in it; undefined when none did. */
+  /** Mean wait of the requests that ended in this second; undefined if none did. */
   readonly awaitMs: number | undefined;
   /** 0 to 1. */
   readonly utilisation: number;

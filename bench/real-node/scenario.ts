@@ -1,4 +1,6 @@
-/** The same herd for `paceline simulate` (docs/simulate.md): what the model predicts is compared with what was measured. */
+/**
+ * The same herd for `paceline simulate` (docs/simulate.md): what the model predicts is compared with what was measured.
+ */
 import { stringify } from "yaml";
 import { COMPRESSIBILITY, IMAGES, NODE_CPUS, nodeClassOf, type Setting } from "./settings.ts";
 

@@ -12,11 +12,13 @@ export interface Setting {
   readonly diskMibPerSecond: number;
   /** I/O operations per second, reads and writes each. gp3 has 3,000. */
   readonly iops: number;
-  /** Memory of the node that is imitated: it decides how much may be dirty. */
+  /** Memory of the imitated node; it decides how much may be dirty. */
   readonly memoryGib: number;
   /** The kubelet's own default is 120. */
   readonly runtimeRequestTimeoutSeconds: number;
-  /** Paceline's `drainSeconds` for this node class: under half of the time-out, since up to twice as much may be owed. */
+  /**
+   * Paceline's `drainSeconds` for this node class: under half of the time-out, since up to twice as much may be owed.
+   */
   readonly drainSeconds: number;
   /** One entry per image; each image serves two pods. */
   readonly images: readonly ImageShape[];
@@ -73,7 +75,7 @@ export type SettingName = keyof typeof settings;
 export type Strategy = "all-at-once" | "fixed-3" | "fixed-6" | "paceline";
 export const strategies: readonly Strategy[] = ["all-at-once", "fixed-3", "fixed-6", "paceline"];
 
-/** How many pods may be in startup; undefined where nobody counts, or Paceline does. */
+/** How many pods may be in startup; undefined if there is no limit, or if Paceline sets it. */
 export function batchSize(strategy: Strategy): number | undefined {
   return strategy === "fixed-3" ? 3 : strategy === "fixed-6" ? 6 : undefined;
 }

@@ -1,4 +1,4 @@
-/** Just enough of the tar format (POSIX ustar) to write layers whose bytes are the same on every machine. */
+/** The part of the tar format (POSIX ustar) that writes layers with the same bytes on every machine. */
 
 const BLOCK = 512;
 

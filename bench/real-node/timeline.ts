@@ -1,4 +1,4 @@
-/** What Paceline saw and decided, beside what the disk did: one line a second, for whoever wants to know why. */
+/** One line a second: what the disk did, and what Paceline saw and decided. */
 import type { DiskLook } from "./sampler.ts";
 
 /** Of `/status.json`, the node's entry. */
@@ -17,7 +17,7 @@ const HEAD = [
   ...["limit", "reserved", "in flight MB", "drain s", "limit's last move"],
 ];
 
-/** Tab-separated; the last five columns are empty where Paceline does not run. */
+/** Tab-separated; the last five columns are empty if Paceline does not run. */
 export function timeline(looks: readonly DiskLook[], decisions: readonly Decision[]): string {
   return [HEAD, ...looks.map((look) => [...diskCells(look), ...decisionCells(look.second, decisions)])]
     .map((cells) => `${cells.join("\t")}\n`)

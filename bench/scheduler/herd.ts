@@ -1,4 +1,4 @@
-/** 1,000 bare nodes and 3,000 waiting pods, and a watch that tells when the scheduler has bound them all. */
+/** 1,000 bare nodes and 3,000 waiting pods, and a watch for the moment when the scheduler has bound them all. */
 import type { ApiClient } from "../../src/kube/client/api-client.ts";
 import { systemClock } from "../../src/kube/clock.ts";
 import { silentLog } from "../../src/kube/log.ts";
@@ -32,7 +32,7 @@ export async function createNodes(client: ApiClient, { nodes }: HerdSize, readyS
   });
 }
 
-/** Pods of 30 Deployments; they wait as long as there is no scheduler. */
+/** Pods of 30 Deployments. They wait while there is no scheduler. */
 export async function createWaitingPods(client: ApiClient, { pods }: HerdSize): Promise<void> {
   await forEachOf("creating pods", { count: pods, atATime: AT_A_TIME }, async (index) => {
     const app = `app-${index % 30}`;
@@ -45,7 +45,7 @@ export async function createWaitingPods(client: ApiClient, { pods }: HerdSize): 
   });
 }
 
-/** How many nodes carry a taint, and how many pods a gate: both must be none before the scheduler is measured. */
+/** How many nodes have a taint, and how many pods a gate: both must be 0 before the scheduler is measured. */
 export async function obstacles(client: ApiClient): Promise<{ readonly tainted: number; readonly gated: number }> {
   const nodes = await client.list("/api/v1/nodes");
   const pods = await client.list(PODS);
@@ -60,8 +60,8 @@ export interface Bindings extends AsyncDisposable {
 }
 
 /**
- * Watches for pods that are bound. By a reflector, since a busy API server ends the watch of whoever it thinks is slow: then it
- * goes on from where it was.
+ * Watches for bound pods. It uses a reflector, because a busy API server ends the watch of a slow client: a reflector
+ * continues from its last position.
  */
 export async function watchBindings(client: ApiClient, { pods }: HerdSize): Promise<Bindings> {
   const bound = new Set<string>();

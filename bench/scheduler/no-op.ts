@@ -13,7 +13,7 @@ import { issueServerCertificate } from "../../src/certificates/certificates.ts";
 const source = join(import.meta.dirname, "no-op");
 const READY_WITHIN_MS = 10_000;
 
-/** Path of the program. @throws with the compiler's words when it cannot be built */
+/** Path of the program. @throws with the compiler's output when it cannot be built */
 export async function buildNoOp(env: NodeJS.ProcessEnv = process.env): Promise<string> {
   const hash = createHash("sha256");
   for (const name of ["main.go", "go.mod"]) hash.update(readFileSync(join(source, name)));
@@ -29,7 +29,7 @@ export async function buildNoOp(env: NodeJS.ProcessEnv = process.env): Promise<s
   return join(folder, "extender");
 }
 
-/** Starts it beside a control plane, with which it ends; answers its address. */
+/** Starts it beside a control plane, and it ends with that. @returns its address */
 export async function startNoOp(plane: ControlPlane): Promise<string> {
   const { cert, key } = await issueServerCertificate(plane.authority, {
     names: ["127.0.0.1"],

@@ -9,7 +9,7 @@ import { withProgress } from "../progress.ts";
 import { createNodes, createWaitingPods, type HerdSize, obstacles, watchBindings } from "./herd.ts";
 import { startNoOp } from "./no-op.ts";
 
-/** What stands beside the scheduler. */
+/** The arrangements: what runs beside the scheduler. */
 export const ARRANGEMENTS = [
   "without",
   "no-op extender in Go",
@@ -20,10 +20,10 @@ export const ARRANGEMENTS = [
 export type Arrangement = (typeof ARRANGEMENTS)[number];
 
 const DAY_MS = 86_400_000;
-/** kube-scheduler's own 50 requests/s would be all that is measured. */
+/** With kube-scheduler's own limit of 50 requests/s, only that limit would be measured. */
 const CLIENT_QPS = 5_000;
 const BOUND_WITHIN_MS = 180_000;
-/** Telemetry has nobody to ask here: the nodes are bare. */
+/** No telemetry: the nodes are bare and have no exporters. */
 const quiet = { telemetry: { source: "none" } } as const satisfies PolicyDraft;
 const extenderOnly: PolicyDraft = {
   ...quiet,
@@ -31,7 +31,7 @@ const extenderOnly: PolicyDraft = {
   fence: { enabled: false },
   extender: { enabled: true },
 };
-/** Young for the whole run; a slot for every pod that the scheduler may want to put there, since none ever starts. */
+/** Nodes are young for the whole run and have a slot for every pod, because no pod ever starts. */
 const youngPolicy: PolicyDraft = {
   ...extenderOnly,
   youngForSeconds: 3_600,
@@ -57,7 +57,7 @@ export async function run(arrangement: Arrangement, size: HerdSize): Promise<num
   return (size.pods - 1) / (tookMs / 1_000);
 }
 
-/** Starts what stands beside the scheduler; answers how that is to be configured. */
+/** Starts what runs beside the scheduler. @returns the scheduler's configuration */
 async function arrange(plane: ControlPlane, arrangement: Arrangement): Promise<SchedulerOptions> {
   switch (arrangement) {
     case "without":

@@ -1,6 +1,6 @@
 /**
- * Child process of bench/service/admission.ts: plays the API server. Sends pod creations at a fixed rate, whether or not
- * earlier ones were answered, and tells what it saw.
+ * Child process of bench/service/admission.ts in the role of the API server. It sends pod creations at a fixed rate,
+ * without waiting for answers, and reports the results.
  */
 import { once } from "node:events";
 import { Pool } from "undici";
@@ -11,7 +11,7 @@ export interface ClientOrder {
   readonly port: number;
   readonly perSecond: number;
   readonly seconds: number;
-  /** Nodes for which DaemonSet pods are created, beside pods that may go anywhere. */
+  /** Nodes for which DaemonSet pods are created, besides pods that may go anywhere. */
   readonly daemonNodes: readonly string[];
 }
 
@@ -27,7 +27,7 @@ export interface ClientOutcome {
 /** The API server's time-out of the webhook. */
 const TIMEOUT_MS = 2_000;
 const BODIES = 2_000;
-/** Of ten pods: four of DaemonSets, where there are young nodes; one that no node has room for. */
+/** Of ten pods, four are DaemonSet pods if there are young nodes, and one fits no node. */
 const DAEMON_PODS_OF_TEN = 4;
 
 function bodies({ daemonNodes }: ClientOrder): string[] {
@@ -99,7 +99,7 @@ async function run(order: ClientOrder): Promise<ClientOutcome> {
   return { ...seen, p99Ms: percentile(tookMs, 0.99) };
 }
 
-/** Sends what is due each millisecond; resolves when all is answered. */
+/** Sends the requests that are due each millisecond; resolves when all are answered. */
 async function atRate(
   { perSecond, seconds }: ClientOrder,
   texts: readonly string[],

@@ -1,4 +1,4 @@
-/** What pod admission costs in the handler at 1,000 requests/s, over real HTTP from another process. */
+/** Measures pod admission in the handler at 1,000 requests/s, over real HTTP from another process. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
@@ -17,7 +17,7 @@ const REQUESTS_PER_SECOND = 1_000;
 const WARM_UP_SECONDS = 2;
 const SECONDS = 10;
 const P99_MS = 5;
-/** A pod comes, and one goes, so often: room appears, and what was remembered of it must be found out anew. */
+/** Time between two pods that come and two that go, ms: room changes, so remembered results become invalid. */
 const CHURN_EVERY_MS = 10;
 
 /** Figures for settled nodes, a mixture, and young nodes. */
@@ -56,7 +56,7 @@ async function admitAt({ app, takeTimes }: ReturnType<typeof benchApp>, books: L
   };
 }
 
-/** One process that sends, and tells what it saw. @throws when it ends without a word */
+/** Runs the sending process and returns its results. @throws when it ends without a result */
 async function sendFrom(order: ClientOrder): Promise<ClientOutcome> {
   const child = fork(join(import.meta.dirname, "admission-client.ts"), {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
@@ -74,7 +74,7 @@ async function sendFrom(order: ClientOrder): Promise<ClientOutcome> {
   }
 }
 
-/** What a watch brings meanwhile. */
+/** Changes that a watch would bring meanwhile. */
 function churn(books: LoadedBooks): () => void {
   let serial = 0;
   const timer = setInterval(() => {

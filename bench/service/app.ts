@@ -1,4 +1,4 @@
-/** The service's HTTP app around loaded books, with every handler's time recorded: what the budgets call "in the handler". */
+/** The service's HTTP app with a loaded pacer. It records every handler's time ("in the handler" in the budgets). */
 import { pino } from "pino";
 import { formatHold } from "../../src/kube/parse/annotations.ts";
 import { podFacts } from "../../src/kube/parse/facts.ts";
@@ -9,10 +9,10 @@ import { createMetrics, type Handler } from "../../src/server/metrics.ts";
 import { percentile } from "../figures.ts";
 import type { LoadedBooks } from "./books.ts";
 
-/** Takes the times of a handler's calls since it was last asked, in ms. */
+/** Takes the times of a handler's calls since the last call of this, in ms. */
 export type TakeTimes = (handler: Handler) => readonly number[];
 
-/** As the composition root builds it (src/service/service.ts), synced and led; nothing listens yet. */
+/** Builds the app as src/service/service.ts does, synced and with a leader. It does not listen yet. */
 export function benchApp({ pacer, interner }: LoadedBooks, policy: PacingPolicy) {
   const metrics = createMetrics();
   const times = new Map<string, number[]>();
@@ -40,7 +40,7 @@ export function benchApp({ pacer, interner }: LoadedBooks, policy: PacingPolicy)
       telemetryAgesMs: () => new Map(),
       eventsDropped: () => 0,
     },
-    // Held pods are logged at info, as in service; the lines go nowhere.
+    // Held pods are logged at info, as in service; the lines are discarded.
     log: pino({ level: "info" }, { write: () => undefined }),
   });
   const takeTimes: TakeTimes = (handler) => {

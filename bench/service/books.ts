@@ -1,4 +1,4 @@
-/** The books of a large cluster in this process, by the same way that `serve` comes to them: from the API server's JSON. */
+/** Loads the state of a large cluster into this process as `serve` does: from the API server's JSON. */
 import { nodeFacts, podFacts } from "../../src/kube/parse/facts.ts";
 import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
 import { createShapeInterner, type ShapeInterner } from "../../src/kube/parse/shape-interner.ts";
@@ -10,7 +10,7 @@ import type { PacingPolicy } from "../../src/policy/schema.ts";
 import { type ClusterSize, type Drafted, draftNode, draftPod, nodeNameAt } from "./objects.ts";
 
 const DAY_MS = 86_400_000;
-/** Pods in startup on each young node, of 6 slots: so that the judge has something to judge. */
+/** Pods in startup on each young node, which has 6 slots: enough that every start check runs. */
 const STARTING = 3;
 
 /** How many of the nodes are young. */
@@ -39,13 +39,13 @@ export interface LoadedBooks {
   upsert(pod: PodFacts): void;
 }
 
-/** Books with `size` nodes and pods, every pod started. Takes seconds at full size. */
+/** The state with `size` nodes and pods, every pod started. Takes seconds at full size. */
 export function loadBooks(size: ClusterSize, policy: PacingPolicy): LoadedBooks {
   const pacer = createPacer(policy);
   const interner = createShapeInterner();
   let version = 0;
   const stored = ({ object, status }: Drafted, atMs: number): KubeObject =>
-    // Through JSON, so that strings are as separate as after a list.
+    // Through JSON, so that strings are not shared, as after a list.
     JSON.parse(JSON.stringify(asStored(object, status, (version += 1), atMs))) as KubeObject;
   const settledSinceMs = Date.now() - DAY_MS;
   const setNode = (index: number, readySinceMs: number) =>
@@ -94,7 +94,7 @@ const scheduledOnly = (atMs: number) => ({
   conditions: [{ type: "PodScheduled", status: "True", lastTransitionTime: new Date(atMs).toISOString() }],
 });
 
-/** A disk that works and still has something to give. */
+/** A disk that works but is not busy all the time. */
 const busySample = (atMs: number) => ({
   atMs,
   awaitMs: 20,

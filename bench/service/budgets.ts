@@ -1,4 +1,4 @@
-/** Budgets of docs/design.md that more than one part of this bench measures. */
+/** Budgets (docs/budgets.md) that several parts of this bench measure. */
 export const BUDGETS = {
   /** From a slot coming free to the next pod's release. */
   releaseP99Ms: 100,

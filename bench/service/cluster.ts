@@ -1,4 +1,6 @@
-/** What needs a real control plane: from a free slot to the next release, memory, and the first sync at full size. */
+/**
+ * Measurements with a real control plane: from a free slot to the next release, memory, and first sync at full size.
+ */
 import { setTimeout as delay } from "node:timers/promises";
 import { type ControlPlane, startControlPlane } from "../../dev/control-plane/control-plane.ts";
 import { installAccess } from "../../dev/install.ts";
@@ -15,25 +17,25 @@ import type { ClusterSize } from "./objects.ts";
 
 const SLOTS = 10;
 const HERD = 300;
-/** How long a pod of the herd takes to start: slots come free one by one, and not all in one moment. */
+/** How long a pod of the herd takes to start, ms, so that slots come free one by one. */
 const START_MS = 200;
 
-/** Writing ends so long after the beginning, so that the whole run stays within 10 minutes. */
+/** Writing ends this long after the start, ms, so that the whole run takes at most 10 minutes. */
 const FILL_MS = 420_000;
 /** A first sync that takes longer is given up. */
 const SYNC_WITHIN_MS = 180_000;
-/** Memory is looked at so long after the sync, when its garbage could have been collected. */
+/** Memory is read this long after the sync, ms, so that garbage can have been collected. */
 const REST_MS = 10_000;
 
 /** Figures of one control plane: empty first, then at `size`. */
 export async function benchCluster(size: ClusterSize): Promise<Figure[]> {
   await using plane = await startControlPlane({ controllerManager: false, auditLog: false });
-  // What scraping 5,000 exporters costs is bench:telemetry's to say; here there are none.
+  // bench:telemetry measures what scraping 5,000 exporters costs; here there are none.
   await installAccess(plane.client, fixedPolicy(SLOTS, { telemetry: { source: "none" } }));
   const small = await startServiceProcess(plane, { name: "small" });
   const released = await releases(plane, "small-cluster", "slot freed → next pod ungated p99");
   await small.stop();
-  await plane.stopScheduler(); // its caches would only take memory and cores
+  await plane.stopScheduler(); // its caches would take memory and cores
   const filled = await fill(plane.client, size, Date.now() + FILL_MS);
   return [released, ...(await atSize(plane, size, filled))];
 }
@@ -77,7 +79,7 @@ async function atSize(plane: ControlPlane, size: ClusterSize, filled: Filled): P
 
 const peakOf = async ({ process }: RunningService) => (await residentMemory(process.pid)).peakMib;
 
-/** A gated herd for one young node, released slot by slot; seen from outside, the API server's part included. */
+/** A gated herd for one young node, released slot by slot. Measured from outside, with the API server's part. */
 async function releases(plane: ControlPlane, node: string, what: string): Promise<Figure> {
   await createRoomyNode(plane.client, node);
   await using witness = witnessSlots(plane.client, node, START_MS);

@@ -1,4 +1,4 @@
-/** What a kube-scheduler's questions cost in the handler: filter and prioritize over 500 of 5,000 nodes. */
+/** Measures kube-scheduler's questions in the handler: filter and prioritize over 500 of 5,000 nodes. */
 import { podUID } from "../../src/core/ids.ts";
 import { podFacts } from "../../src/kube/parse/facts.ts";
 import type { ExtenderFilterResult } from "../../src/api/extender.ts";
@@ -16,7 +16,7 @@ const ASKED = 500;
 const WARM_UP = 300;
 const QUESTIONS = 2_000;
 const P99_MS = 2;
-/** A pod that was let through is bound at once, and has started this many questions later. */
+/** An allowed pod is bound at once, and has started this many questions later. */
 const STARTED_AFTER = 60;
 
 type Bench = ReturnType<typeof benchApp>;
@@ -74,7 +74,7 @@ function figureOf(what: string, times: readonly number[], more: string): Figure 
   };
 }
 
-/** A pod that nobody has seen yet, and the next nodes on the scheduler's way round. */
+/** A new pod, and the next nodes in the scheduler's order. */
 function newQuestion(question: number, { interner, size }: LoadedBooks) {
   const uid = `10000000-0000-4000-8000-${question.toString(16).padStart(12, "0")}`;
   const draft = draftUnboundPod(question * 17);

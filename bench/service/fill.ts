@@ -1,4 +1,7 @@
-/** Fills a control plane through its API: nodes and pods as controllers create them, then their status as kubelets write it. */
+/**
+ * Fills a control plane through its API: nodes and pods as controllers create them, then their status as kubelets write
+ * it.
+ */
 import type { ApiClient } from "../../src/kube/client/api-client.ts";
 import { errorFromAnswer } from "../../src/kube/client/api-error.ts";
 import { forEachOf } from "../progress.ts";
@@ -8,18 +11,18 @@ import { type ClusterSize, type Drafted, draftNode, draftPod, namespaces } from 
 const AT_A_TIME = 48;
 const DAY_MS = 86_400_000;
 
-/** What came of it. */
+/** The result. */
 export interface Filled {
   readonly seconds: number;
-  /** Pods that there are. */
+  /** Pods that exist. */
   readonly pods: number;
   /** Pods whose status says that they run; the others are bound and have not started. */
   readonly running: number;
 }
 
 /**
- * Creates everything. Nodes have been Ready for a day. Pods are created, and then their statuses written, until `deadlineMs`
- * (epoch): on a slow machine some are missing, or stay without a status.
+ * Creates everything. Nodes have been Ready for a day. Pods are created, and then their statuses written, until
+ * `deadlineMs` (epoch): on a slow machine some are missing, or stay without a status.
  */
 export async function fill(client: ApiClient, size: ClusterSize, deadlineMs: number): Promise<Filled> {
   const beganMs = Date.now();

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 
 export interface Memory {
   readonly nowMib: number;
-  /** The most since the process began: what a container's memory limit meets. */
+  /** The maximum since the process began: it counts against a container's memory limit. */
   readonly peakMib: number;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Pods and nodes of a large cluster, as a controller, a kubelet and a cloud provider write them: about as much JSON as
- * real ones, nearly all of which Paceline reads past. Pods come from Deployments and from five DaemonSets per node.
+ * Pods and nodes of a large cluster, as a controller, a kubelet and a cloud provider write them. They have about as
+ * much JSON as real ones, and Paceline ignores nearly all of it. Pods come from Deployments and from five DaemonSets
+ * per node.
  */
 import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
 
@@ -9,7 +10,7 @@ export interface ClusterSize {
   readonly pods: number;
 }
 
-/** An object as it is created, and what its status becomes. */
+/** An object as it is created, and its later status. */
 export interface Drafted {
   readonly object: KubeObject & { readonly metadata: { readonly name: string; readonly namespace?: string } };
   readonly status: Readonly<Record<string, unknown>>;
@@ -169,7 +170,9 @@ export function draftUnboundPod(index: number): Drafted["object"] {
   return { apiVersion: "v1", kind: "Pod", ...workloadTemplate(index % WORKLOADS, index) };
 }
 
-/** A DaemonSet's pod for one node as it comes to admission. Named apart from kube-system's, which are exempt. */
+/**
+ * A DaemonSet pod for one node as it comes to admission. Its name differs from kube-system's pods, which are exempt.
+ */
 export function draftDaemonPod(index: number, node: string): Drafted["object"] {
   const { metadata, spec } = daemonTemplate("log-shipper", index);
   return {

@@ -1,7 +1,7 @@
 /**
- * Child process of bench/service/played.ts: answers `serve` as an API server of a large cluster would, from pages that are made
- * before it listens. For what a real one on the same two cores cannot hold in ten minutes; watches stay open and silent.
- * Arguments: nodes, pods. Sends `{ port }` when it listens.
+ * Child process of bench/service/played.ts: answers `serve` like the API server of a large cluster, from pages that are
+ * made before it listens. A real one on the same two cores cannot be filled in ten minutes. Watches stay open and
+ * silent. Arguments: nodes, pods. Sends `{ port }` when it listens.
  */
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -75,7 +75,7 @@ const server = createServer((request, response) => {
   } else if (request.method === "GET") {
     answer(response, 404, JSON.stringify({ kind: "Status", code: 404, reason: "NotFound" }));
   } else {
-    // The Lease and Events: whatever is written is so.
+    // The Lease and Events: every write succeeds.
     void text(request).then((body) => answer(response, 201, body));
   }
 });

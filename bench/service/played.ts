@@ -18,7 +18,7 @@ import { residentMemory } from "./memory.ts";
 import type { ClusterSize } from "./objects.ts";
 
 const SYNC_WITHIN_MS = 180_000;
-/** Memory is looked at again so long after the sync, when its garbage could have been collected. */
+/** Memory is read again this long after the sync, ms, so that garbage can have been collected. */
 const REST_MS = 10_000;
 const POLICY = { apiVersion: "paceline.dev/v1alpha1", kind: "PacingPolicy", telemetry: { source: "none" } };
 
@@ -32,7 +32,7 @@ export async function benchPlayed(size: ClusterSize): Promise<Figure[]> {
     api.kill();
     rmSync(folder, { recursive: true, force: true });
   };
-  process.once("exit", clean); // whatever ends us, nothing stays behind
+  process.once("exit", clean); // however this process ends, nothing stays behind
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
   try {
     const [{ port }] = (await withProgress("making the pages of the lists", () => once(api, "message"))) as [

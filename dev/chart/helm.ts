@@ -1,6 +1,6 @@
 /**
  * Runs Helm on charts/paceline: the one on PATH, or one that Go builds once into the cache beside the control plane's
- * programs. `node dev/chart/helm.ts` only sees to it that there is one, and prints where.
+ * programs. `node dev/chart/helm.ts` makes sure that there is one, and prints its path.
  */
 import { execFile } from "node:child_process";
 import { accessSync, constants } from "node:fs";
@@ -16,7 +16,7 @@ const MODULE = `helm.sh/helm/v4/cmd/helm@${VERSION}`;
 const OUTPUT_BYTES = 16 * 1_048_576;
 
 /**
- * Path of a Helm; builds it where there is none. `PACELINE_CACHE` moves the cache from `~/.cache/paceline`.
+ * Path of a Helm; builds it if there is none. `PACELINE_CACHE` moves the cache from `~/.cache/paceline`.
  * @throws when there is neither a Helm nor a Go that builds it
  */
 export async function findHelm(env: NodeJS.ProcessEnv = process.env): Promise<string> {
@@ -66,13 +66,13 @@ export interface RenderOptions {
   readonly args?: readonly string[];
 }
 
-/** `helm template`: the manifests as one YAML text. @throws with Helm's own words */
+/** `helm template`: the manifests as one YAML text. @throws with Helm's error output */
 export async function helmTemplate(options: RenderOptions): Promise<string> {
   const { helm, release = "paceline", namespace = "paceline", args = [] } = options;
   return helmText(helm, ["template", release, CHART, "--namespace", namespace, ...args]);
 }
 
-/** Runs Helm. @returns what it printed @throws with what it printed as error */
+/** Runs Helm. @returns its output @throws with its error output */
 export async function helmText(helm: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
   const { stdout } = await run(helm, args, { maxBuffer: OUTPUT_BYTES, env: { ...process.env, ...env } });
   return stdout;

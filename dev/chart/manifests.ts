@@ -1,6 +1,6 @@
 /**
- * `npm run manifests`: renders the plain manifests from the chart, so that there is one truth. `--check` only compares and
- * ends 1 when a committed file differs.
+ * `npm run manifests`: renders the plain manifests from the chart, so that both are always equal. `--check` only
+ * compares, and exits with 1 when a committed file differs.
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -18,16 +18,16 @@ metadata:
 interface Manifest {
   /** Path from the root. */
   readonly file: string;
-  /** Templates of the chart that it consists of. */
+  /** Templates of the chart that make up the file. */
   readonly templates: readonly string[];
-  /** Comment at its head; lines without "#". */
+  /** Comment at its top; lines without "#". */
   readonly head: string;
   /** Documents before the rendered ones. */
   readonly before?: string;
   readonly args: readonly string[];
 }
 
-/** Plain manifests mount certificates that a person made (certs/README.md). */
+/** Plain manifests mount certificates that were made by hand (certs/README.md). */
 const FILES = ["--set", "certificates.mode=files,certificates.caBundle=CA_BUNDLE"];
 
 const manifests: readonly Manifest[] = [
@@ -88,7 +88,7 @@ async function renderOne(helm: string, { templates, head, before, args }: Manife
   );
 }
 
-/** Without what only Helm needs. */
+/** Removes what only Helm needs. */
 function plain(text: string): string {
   return text
     .split("\n")

@@ -1,4 +1,4 @@
-/** `npm run sbom`: the software bill of materials of what the image holds (production dependencies), CycloneDX, to stdout. */
+/** `npm run sbom`: prints the image's bill of materials (production dependencies) as CycloneDX. */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 

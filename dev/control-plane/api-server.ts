@@ -1,4 +1,4 @@
-/** etcd and kube-apiserver: started, and afterwards killed, restarted, or stopped in mid-air, for tests that need that. */
+/** Starts etcd and kube-apiserver. Tests can kill, restart or pause the API server. */
 import { existsSync } from "node:fs";
 import { type ApiClient, createApiClient } from "../../src/kube/client/api-client.ts";
 import type { Binaries } from "./binaries.ts";
@@ -11,7 +11,7 @@ import type { Watchdog } from "./watchdog.ts";
 /** Milliseconds; 2 to 5 s were seen on 2 idle cores, the rest is for a busy machine. */
 const READY_TIMEOUT_MS = 60_000;
 
-/** What every program of one control plane is started with. */
+/** What every program of one control plane needs to start. */
 export interface Surroundings {
   readonly binaries: Binaries;
   readonly folder: ControlPlaneFolder;
@@ -31,7 +31,7 @@ export interface ApiServer {
   kill(): Promise<void>;
   /** Starts it again after `kill`, at the same address, and waits until it is ready. */
   start(): Promise<void>;
-  /** SIGSTOP: connections stay open and nothing answers, as from a machine that hangs. */
+  /** SIGSTOP: connections stay open and nothing answers, like a machine that hangs. */
   pause(): void;
   /** SIGCONT, after `pause`. */
   resume(): void;
@@ -84,7 +84,7 @@ async function startOn(port: number, around: Surroundings, options: ApiServerOpt
   return child;
 }
 
-/** The namespaces that the API server makes for itself, a moment after `/readyz` is content. */
+/** The namespaces that the API server makes itself, a moment after `/readyz` succeeds. */
 const NAMESPACES = ["default", "kube-system", "kube-node-lease"].map((name) => `/api/v1/namespaces/${name}`);
 
 async function isReady(client: ApiClient): Promise<boolean> {
@@ -92,7 +92,7 @@ async function isReady(client: ApiClient): Promise<boolean> {
   return true;
 }
 
-/** True when a GET of `path` answers 200; no answer is no. */
+/** True when a GET of `path` answers 200; false without an answer. */
 export async function answersOk(client: ApiClient, path: string): Promise<boolean> {
   return client.raw("GET", path).then(
     ({ status }) => status === 200,

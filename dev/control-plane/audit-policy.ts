@@ -1,6 +1,6 @@
 /**
- * What the API server writes into its audit log: the shape that Amazon EKS writes to CloudWatch for kubelets, so that the
- * query of awslabs/amazon-eks-ami#1651 (`requestObject.status.containerStatuses.0.lastState.terminated.reason`) and
+ * The policy of the API server's audit log. It has the shape that Amazon EKS writes to CloudWatch for kubelets, so that
+ * the query of awslabs/amazon-eks-ami#1651 (`requestObject.status.containerStatuses.0.lastState.terminated.reason`) and
  * `paceline diagnose` can be run on it. First match wins.
  */
 import { stringify } from "yaml";
@@ -18,12 +18,12 @@ const policy = {
   kind: "Policy",
   omitStages: ["RequestReceived"],
   rules: [
-    // Heartbeats and Events are most of a cluster's requests and tell nothing that is not told elsewhere.
+    // Heartbeats and Events are most of a cluster's requests and add no information.
     { level: "None", resources: [{ group: "coordination.k8s.io", resources: ["leases"] }] },
     { level: "None", resources: [{ group: "", resources: ["events"] }, { group: "events.k8s.io" }] },
     { level: "None", verbs: READS },
     { level: "None", nonResourceURLs: ["*"] },
-    // A node's status carries its whole image list in every answer: the request alone is enough.
+    // A node's status has its whole image list in every answer, so the request alone is logged.
     { level: "Request", resources: [{ group: "", resources: ["nodes/status"] }] },
     {
       level: "RequestResponse",

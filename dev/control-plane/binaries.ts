@@ -1,4 +1,4 @@
-/** Where the control plane's programs are: where the user says, on PATH, or built from source (build.ts). */
+/** Finds the control plane's programs: where the user says, on PATH, or built from source (build.ts). */
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { buildBinaries } from "./build.ts";
@@ -10,8 +10,8 @@ export type Program = (typeof REQUIRED)[number];
 export type Binaries = Readonly<Record<Program, string>> & { readonly kubectl?: string };
 
 /**
- * Finds the four programs: in the folder `KUBEBUILDER_ASSETS`, else on `PATH`, else builds them (minutes the first time,
- * then from a cache).
+ * Finds the four programs: in the folder `KUBEBUILDER_ASSETS`, else on `PATH`, else builds them (minutes the first
+ * time, then from a cache).
  * @throws when KUBEBUILDER_ASSETS lacks one of them, or when there is neither a program nor a Go tool chain.
  */
 export async function findBinaries(env: NodeJS.ProcessEnv = process.env): Promise<Binaries> {

@@ -1,6 +1,6 @@
 /**
  * Builds the control plane's programs from the Go module beside this file, into a cache outside git.
- * `npm run control-plane:build` does just that; everything that needs a control plane does it when needed.
+ * `npm run control-plane:build` does only that; every program that needs a control plane does it, too.
  */
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";

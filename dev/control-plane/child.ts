@@ -1,4 +1,4 @@
-/** One program of the control plane: its own process group, its output in a log file, guarded by the watchdog. */
+/** One program of the control plane. It has its own process group and a log file, and the watchdog guards it. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
@@ -13,12 +13,12 @@ export interface Child {
   readonly exited: Promise<string>;
   /** How it ended; undefined while it runs. */
   ending(): string | undefined;
-  /** From now on, says so on stderr when it ends without having been asked to. */
+  /** From now on, reports on stderr when it ends unexpectedly. */
   announceUnexpectedEnd(): void;
   signal(signal: NodeJS.Signals): void;
   /**
-   * Ends it at once and waits until it is gone. SIGKILL on purpose: all state here is thrown away, it works on a stopped
-   * process as well, and a kube-apiserver that is asked politely waits for its watchers.
+   * Ends it at once and waits until it is gone. It uses SIGKILL: all state is discarded, SIGKILL also ends a stopped
+   * process, and with SIGTERM a kube-apiserver waits for its watchers.
    */
   kill(): Promise<void>;
   /** The last lines of its log, for an error message. */
@@ -34,7 +34,7 @@ export interface ChildOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Children that run now, with their folder: ended when this process exits, whoever forgot to. */
+/** Running children, with their folder. They are ended when this process exits. */
 const running = new Map<Child, string>();
 
 /** Ends every child that was started with this folder, and waits until they are gone. */
@@ -44,8 +44,8 @@ export async function killChildrenOf(folder: string): Promise<void> {
 }
 
 /**
- * Starts a program. @throws when it cannot be started at all (not there, not executable); that it ends early shows
- * in `exited`.
+ * Starts a program. `exited` shows if it ends early.
+ * @throws when it cannot be started (missing, not executable)
  */
 export async function startChild(options: ChildOptions): Promise<Child> {
   const logPath = join(options.folder, `${options.name}.log`);
@@ -58,7 +58,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   });
   closeSync(log);
   if (process_.pid !== undefined) options.watchdog.guard(process_.pid);
-  await once(process_, "spawn"); // or rejects with why it cannot be started
+  await once(process_, "spawn"); // or rejects with the reason why it cannot be started
   const pid = process_.pid ?? Number.NaN;
 
   let ending: string | undefined;
@@ -94,8 +94,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
 }
 
 /**
- * Waits until `ready` says so, asking every 50 ms: these programs announce their readiness to those who ask, and to
- * nobody else.
+ * Waits until `ready` returns true. It polls every 50 ms, because these programs do not announce that they are ready.
  * @throws when the program ends or `timeoutMs` is over, with the last lines of its log.
  */
 export async function untilReady(child: Child, ready: () => Promise<boolean>, timeoutMs: number): Promise<void> {
@@ -113,17 +112,17 @@ function startError(child: Child, what: string): Error {
 
 let installed = false;
 
-/** Exit and the common signals end the children at once; whatever these handlers miss, the watchdog ends. */
+/** Ends the children at exit and on common signals. The watchdog ends what these handlers miss. */
 function installExitHandlers(): void {
   if (installed) return;
   installed = true;
   process.on("exit", () => running.forEach((_, child) => child.signal("SIGKILL")));
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     const handler = () => {
-      if (process.listenerCount(signal) > 1) return; // the program has a handler of its own: it decides
+      if (process.listenerCount(signal) > 1) return; // the program has its own handler, which decides
       running.forEach((_, child) => child.signal("SIGKILL"));
       process.removeListener(signal, handler);
-      process.kill(process.pid, signal); // now as if nobody had handled it
+      process.kill(process.pid, signal); // now with the default action
     };
     process.on(signal, handler);
   }

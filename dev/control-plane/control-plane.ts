@@ -1,7 +1,7 @@
 /**
- * A real control plane for demo, tests and benchmarks: etcd, kube-apiserver, kube-scheduler, kube-controller-manager, on
- * 127.0.0.1, in a temporary folder of its own. Nothing is left of it when it is stopped, or when this process ends in
- * whatever way. Several can run side by side.
+ * A real control plane for demo, tests and benchmarks: etcd, kube-apiserver, kube-scheduler, kube-controller-manager,
+ * on 127.0.0.1, in its own temporary folder. It leaves nothing behind when it is stopped, or when this process ends in
+ * any way. Several can run side by side.
  */
 import type { Authority } from "../../src/certificates/certificates.ts";
 import type { ApiClient } from "../../src/kube/client/api-client.ts";
@@ -19,7 +19,9 @@ import { startWatchdog } from "./watchdog.ts";
 export interface ControlPlaneOptions extends CallsOut {
   /** The first scheduler: unmodified by default; `false` for none. */
   readonly scheduler?: SchedulerOptions | false;
-  /** Default true: DaemonSet, Deployment, ReplicaSet, Job, namespace, node-lifecycle controllers and garbage collector. */
+  /**
+   * Default true: DaemonSet, Deployment, ReplicaSet, Job, namespace, node-lifecycle controllers and garbage collector.
+   */
   readonly controllerManager?: boolean;
   /** More controllers by kube-controller-manager's names, such as `taint-eviction-controller`. */
   readonly controllers?: readonly string[];
@@ -45,7 +47,7 @@ export interface ControlPlane extends AsyncDisposable {
   readonly folder: string;
   /** JSON lines of audit.k8s.io/v1 Events; the file is not there with `auditLog: false`. */
   readonly auditLogPath: string;
-  /** A kubectl to run, when there is one. */
+  /** Path of a kubectl, if there is one. */
   readonly kubectlPath: string | undefined;
   /** The administrator's client; closed by `stop`. */
   readonly client: ApiClient;
@@ -96,7 +98,7 @@ async function end({ folder, watchdog }: Surroundings, apiServer: ApiServer | un
   await watchdog.close();
 }
 
-/** The rest, once there is an API server to talk to. */
+/** Starts the rest, once the API server is ready. */
 async function startAround(
   around: Surroundings,
   apiServer: ApiServer,

@@ -1,20 +1,20 @@
 /**
- * What the API server needs beyond flags when it is to call Services and to show webhooks a client certificate. Here are no
- * Service addresses that route anywhere: its calls into the cluster go through a proxy of the caller's (HTTP CONNECT).
+ * Files for an API server that calls Services and shows webhooks a client certificate. Service addresses have no routes
+ * here, so its calls into the cluster go through the caller's proxy (HTTP CONNECT).
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { KeyPairPem } from "../../src/certificates/certificates.ts";
 import type { ControlPlaneFolder } from "./folder.ts";
 
-/** The files that operators mount; rendering them here is what keeps them from rotting. */
+/** The files that operators mount. They are rendered here, so that tests cover them. */
 const SHIPPED = join(import.meta.dirname, "../../webhook-config/api-server");
 const MOUNTED_AT = "/etc/kubernetes/paceline/";
 
 export interface CallsOut {
   /** A socket where an HTTP CONNECT proxy listens, for everything that the API server calls inside the cluster. */
   readonly clusterProxy?: string | undefined;
-  /** What it shows to webhooks that ask for a client certificate. */
+  /** The certificate that it shows to webhooks that ask for one. */
   readonly webhookClient?: KeyPairPem | undefined;
 }
 

@@ -43,7 +43,10 @@ async function acquired(path: string): Promise<boolean> {
   }
 }
 
-/** An empty file is an owner between two system calls, unless it stays so; the next look will tell. */
+/**
+ * An empty file belongs to an owner between two system calls. If it stays empty, its owner died: the next look shows
+ * it.
+ */
 async function ownerDied(path: string): Promise<boolean> {
   const pid = Number((await readFile(path, "utf8").catch(() => "")).trim());
   if (!pid) return false;

@@ -1,9 +1,9 @@
-/** The command lines of the four programs. What differs from upstream's defaults says why. */
+/** The command lines of the four programs, with a reason for each difference from upstream's defaults. */
 import type { ControlPlaneFolder } from "./folder.ts";
 
-/** etcd listens on a socket in the folder: no port to find, and nobody else can reach it. */
+/** etcd listens on a socket in the folder. It needs no port, and no other user can reach it. */
 export function etcdFlags(folder: ControlPlaneFolder): string[] {
-  const nobody = "http://127.0.0.1:1"; // must look like host:port; a single member is never asked for it
+  const nobody = "http://127.0.0.1:1"; // must look like host:port; a single member is never called there
   return [
     "--name=default",
     `--data-dir=${folder.file("etcd")}`,
@@ -25,7 +25,7 @@ export function apiServerFlags(folder: ControlPlaneFolder, options: { port: numb
     `--secure-port=${options.port}`,
     "--bind-address=127.0.0.1",
     "--advertise-address=127.0.0.1",
-    "--endpoint-reconciler-type=none", // would publish the advertised address, which must not be a loopback one
+    "--endpoint-reconciler-type=none", // the default publishes the advertised address, which must not be loopback
     `--tls-cert-file=${folder.file("server.crt")}`,
     `--tls-private-key-file=${folder.file("server.key")}`,
     `--client-ca-file=${folder.file("ca.crt")}`,
@@ -34,15 +34,15 @@ export function apiServerFlags(folder: ControlPlaneFolder, options: { port: numb
     `--service-account-signing-key-file=${folder.file("service-account.key")}`,
     "--service-account-issuer=https://kubernetes.default.svc",
     "--authorization-mode=RBAC",
-    "--disable-admission-plugins=ServiceAccount", // no controller makes service accounts: pods need none
-    "--allow-privileged=true", // system DaemonSets are
+    "--disable-admission-plugins=ServiceAccount", // no controller makes service accounts, so pods must not need them
+    "--allow-privileged=true", // system DaemonSets are privileged
     "--service-cluster-ip-range=10.96.0.0/16",
-    // Modelled nodes' names resolve nowhere, and their InternalIP is a loopback one, to which it does not proxy.
+    // Names of modelled nodes do not resolve, and their InternalIP is a loopback address, to which it does not proxy.
     "--kubelet-preferred-address-types=ExternalIP,InternalIP",
     `--kubelet-client-certificate=${folder.file("kubelet-client.crt")}`,
     `--kubelet-client-key=${folder.file("kubelet-client.key")}`,
-    // A herd on 2 cores, in one process with its observers: never the queue of the API server itself, which production
-    // scales with the cluster. Defaults 400 and 200.
+    // A herd and its observers run on 2 cores in one process. The API server's own queue, which production scales with
+    // the cluster, must not limit them. Defaults 400 and 200.
     "--max-requests-inflight=3000",
     "--max-mutating-requests-inflight=1000",
     "--profiling=false",
@@ -54,11 +54,11 @@ function auditFlags(folder: ControlPlaneFolder): string[] {
   return [
     `--audit-policy-file=${folder.file("audit-policy.yaml")}`,
     `--audit-log-path=${folder.file("audit.log")}`,
-    "--audit-log-maxsize=0", // one file, never rotated: whoever reads it wants all of the run
+    "--audit-log-maxsize=0", // one file, never rotated: readers need the whole run
   ];
 }
 
-/** What the issue's herds need, and no more: an idle controller still lists and watches. */
+/** Only the controllers that the herds need: an idle controller still lists and watches. */
 const CONTROLLERS = [
   "daemonset-controller",
   "deployment-controller",
@@ -71,16 +71,16 @@ const CONTROLLERS = [
 ];
 
 /**
- * node-lifecycle runs with its defaults: a node without a renewed Lease for 50 s becomes Unknown, gets the unreachable
- * taints (NoSchedule and NoExecute), and its pods are marked not ready. It evicts nothing by itself: that is
- * `taint-eviction-controller`, off here, so that a test machine that stalls for a minute loses no pods. Ask for it
- * with `controllers`, like any other.
+ * node-lifecycle runs with its defaults. A node whose Lease is not renewed for 50 s becomes Unknown and gets the
+ * unreachable taints (NoSchedule and NoExecute), and its pods are marked not ready. It evicts nothing by itself.
+ * `taint-eviction-controller` does that. It is off here, so that a test machine that stalls for a minute loses no pods;
+ * `controllers` can switch it on.
  */
 export function controllerManagerFlags(kubeconfigPath: string, extraControllers: readonly string[]): string[] {
   return [
     `--kubeconfig=${kubeconfigPath}`,
     `--controllers=${[...CONTROLLERS, ...extraControllers].join(",")}`,
-    "--use-service-account-credentials=true", // each controller under its own account, so that its own RBAC role applies
+    "--use-service-account-credentials=true", // each controller has its own account, so that its own RBAC role applies
     "--leader-elect=false",
     "--secure-port=0",
     // The default (20, burst 30) would feed a herd to the scheduler one by one; managed control planes allow more.
@@ -89,7 +89,7 @@ export function controllerManagerFlags(kubeconfigPath: string, extraControllers:
   ];
 }
 
-/** Served on `port`, so that its readiness can be asked for, and its metrics read by the administrator. */
+/** kube-scheduler serves readiness and metrics (for the administrator) on `port`. */
 export function schedulerFlags(
   folder: ControlPlaneFolder,
   options: { configPath: string; adminKubeconfigPath: string; port: number },

@@ -25,7 +25,10 @@ export interface ControlPlaneFolder {
   readonly users: ReturnType<typeof standardUsers>;
 }
 
-/** Makes the folder with everything in it that the API server reads. @param extraUsers known to it besides the standard ones. */
+/**
+ * Makes the folder with everything in it that the API server reads. @param extraUsers known to it besides the standard
+ * ones.
+ */
 export async function makeFolder(extraUsers: readonly TokenUser[], nowMs: number): Promise<ControlPlaneFolder> {
   const path = await mkdtemp(shortEnough(join(tmpdir(), "paceline-cp-")));
   const file = (name: string) => join(path, name);

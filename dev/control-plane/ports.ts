@@ -1,18 +1,18 @@
-/** Free ports on 127.0.0.1 for programs that cannot be told "port 0" and asked afterwards which one they got. */
+/** Free ports on 127.0.0.1, for programs that cannot report which port they got for "port 0". */
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:net";
 
 /**
- * Ports are taken from here: below Linux' ephemeral range (32768 and up), so that no outgoing connection can sit on the
- * API server's port in the moment between its end and its restart, and above the ports that services commonly use.
+ * The lowest port that is used. Ports are above those of common services, and below Linux' ephemeral range (32768 and
+ * up), so that no outgoing connection can take the API server's port between its end and its restart.
  */
 const LOWEST_PORT = 20_000;
 const HIGHEST_PORT = 32_000;
 const ATTEMPTS = 100;
 
 /**
- * A port on 127.0.0.1 that was free a moment ago. Somebody else may take it first: start the program with `onFreePort`.
+ * A port on 127.0.0.1 that was free a moment ago. Another program may take it first: start programs with `onFreePort`.
  * @throws when 100 random ports in a row are taken.
  */
 export async function freePort(): Promise<number> {
@@ -24,8 +24,8 @@ export async function freePort(): Promise<number> {
 }
 
 /**
- * Runs `start` on a free port, and again on another one when the port was lost to somebody else meanwhile, which the
- * program says itself ("address already in use", in its log or its error).
+ * Runs `start` on a free port. If another program took the port meanwhile ("address already in use" in the log or the
+ * error), it tries again on another port.
  */
 export async function onFreePort<T>(start: (port: number) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {

@@ -1,22 +1,25 @@
-/** Renders kube-scheduler's configuration: the one that operators apply (scheduler-config/), or one of the caller's. */
+/** Renders kube-scheduler's configuration: that of scheduler-config/, which operators apply, or the caller's. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseDocument } from "yaml";
 import type { KeyPairPem } from "../../src/certificates/certificates.ts";
 
-/** The file that operators apply; rendering it here is what keeps it from rotting. */
+/** The file that operators apply. It is rendered here, so that tests cover it. */
 export const schedulerConfigFile = join(import.meta.dirname, "../../scheduler-config/kube-scheduler-config.yaml");
 
-/** How a kube-scheduler is to be configured. Neither `extenderUrl` nor `config`: unmodified, without an extender. */
+/** Configuration of a kube-scheduler. Without `extenderUrl` and `config` it is unmodified and has no extender. */
 export interface SchedulerOptions {
   /**
    * Base address of an extender, `https://127.0.0.1:1234`: uses scheduler-config/kube-scheduler-config.yaml with it. A
    * path, if there is one, replaces the file's own (`/scheduler`); with `http:` the file's TLS settings are left out.
    */
   readonly extenderUrl?: string;
-  /** PEM: whom to trust, and what to show. Required for `https:`, where the extender asks for client certificates. */
+  /**
+   * PEM: the CA to trust and the certificate to show. Required for `https:`, if the extender demands client
+   * certificates.
+   */
   readonly extenderTls?: { readonly ca: string; readonly client?: KeyPairPem };
-  /** A whole KubeSchedulerConfiguration as YAML, instead; its kubeconfig and leader election are set for it. */
+  /** A whole KubeSchedulerConfiguration as YAML, instead. Its kubeconfig and leader election are set here. */
   readonly config?: string;
   /** The name that pods ask for in `spec.schedulerName`; default `default-scheduler`. */
   readonly schedulerName?: string;

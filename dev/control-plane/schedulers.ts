@@ -10,13 +10,13 @@ import { renderSchedulerConfig, type SchedulerOptions } from "./scheduler-config
 const READY_TIMEOUT_MS = 60_000;
 
 export interface Scheduler {
-  /** Its own HTTPS address (`/metrics` with the administrator's token, `/readyz` for anybody). */
+  /** Its own HTTPS address (`/metrics` with the administrator's token, `/readyz` for every client). */
   readonly url: string;
   readonly logPath: string;
   stop(): Promise<void>;
 }
 
-/** Which kubeconfigs a scheduler uses: its own for its work, the administrator's to check who asks for its metrics. */
+/** The kubeconfigs of a scheduler: its own for its work, the administrator's to authorize requests for its metrics. */
 export interface SchedulerKubeconfigs {
   readonly kubeconfigPath: string;
   readonly adminKubeconfigPath: string;

@@ -1,4 +1,4 @@
-/** Who may call the API server, by static bearer token (`--token-auth-file`), and the kubeconfig that goes with a token. */
+/** Users of the API server with static bearer tokens (`--token-auth-file`), and their kubeconfigs. */
 import { randomBytes } from "node:crypto";
 import { stringify } from "yaml";
 
@@ -8,11 +8,13 @@ export interface TokenUser {
   readonly groups?: readonly string[];
   readonly uid?: string;
   readonly token: string;
-  /** Puts what it reads into the audit log, too; other users' reads are left out. */
+  /** True if the audit log has this user's reads, too; other users' reads are left out. */
   readonly auditReads?: boolean;
 }
 
-/** The users every control plane has: an administrator, and the scheduler and controller manager under their real names. */
+/**
+ * The users every control plane has: an administrator, and the scheduler and controller manager under their real names.
+ */
 export function standardUsers(): { admin: TokenUser; scheduler: TokenUser; controllerManager: TokenUser } {
   return {
     admin: { name: "admin", groups: ["system:masters"], token: newToken() },
@@ -21,12 +23,14 @@ export function standardUsers(): { admin: TokenUser; scheduler: TokenUser; contr
   };
 }
 
-/** A token that nobody can guess. */
+/** A random token that cannot be guessed. */
 export function newToken(): string {
   return randomBytes(24).toString("base64url");
 }
 
-/** The content of a `--token-auth-file`: CSV with token, name, uid, groups. @throws on a quote or line break in a field. */
+/**
+ * The content of a `--token-auth-file`: CSV with token, name, uid, groups. @throws on a quote or line break in a field.
+ */
 export function tokenFile(users: readonly TokenUser[]): string {
   return users
     .map(({ token, name, uid, groups }) => [token, name, uid ?? name, (groups ?? []).join(",")].map(quoted).join(","))

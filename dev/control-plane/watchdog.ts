@@ -1,7 +1,8 @@
 /**
- * A shell that outlives us by a moment: it learns every child's process group over a pipe, and when the pipe closes, for
- * whatever reason (exit, crash, SIGKILL), it ends the groups that are left and removes the folder. A handler in this
- * process could not promise that: nobody handles SIGKILL. It works for any program, ours or one found on PATH.
+ * A shell that outlives this process for a moment. It gets every child's process group over a pipe. When the pipe
+ * closes for any reason (exit, crash, SIGKILL), it ends the remaining groups and removes the folder. A handler in this
+ * process could not guarantee that, because SIGKILL cannot be handled. It works for any program, ours or one found on
+ * PATH.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -10,7 +11,7 @@ import { Socket } from "node:net";
 export interface Watchdog {
   /** From now on the process group `pid` ends with us. */
   guard(pid: number): void;
-  /** The process group `pid` is gone (its number may be somebody else's tomorrow). */
+  /** The process group `pid` is gone, and another program may get its number. */
   forget(pid: number): void;
   /** From now on the folder, or file, stays. */
   keep(): void;
@@ -18,7 +19,10 @@ export interface Watchdog {
   close(): Promise<void>;
 }
 
-/** Plain POSIX (`kill -KILL -- -1` is not, and dash refuses it). `$1`: the folder to remove, or empty to keep it. A killed process may need a moment to let go of its files. */
+/**
+ * Plain POSIX (`kill -KILL -- -1` is not, and dash refuses it). `$1`: the folder to remove, or empty to keep it. A
+ * killed process may need a moment to close its files.
+ */
 const script = `
 groups=" "
 folder=$1
@@ -43,7 +47,7 @@ export function startWatchdog(folder: string | undefined): Watchdog {
     detached: true, // a Ctrl-C in the terminal must not reach it
     stdio: ["pipe", "ignore", "ignore"],
   });
-  shell.stdin.on("error", () => undefined); // it is gone already: then there is nobody to tell
+  shell.stdin.on("error", () => undefined); // the shell has ended already, so nothing needs to be sent
   const ended = once(shell, "exit");
   letUsExit(shell);
   return {
@@ -61,5 +65,5 @@ export function startWatchdog(folder: string | undefined): Watchdog {
 /** The watchdog must not keep this process alive: it waits for us, not we for it. */
 function letUsExit(shell: ChildProcess): void {
   shell.unref();
-  if (shell.stdin instanceof Socket) shell.stdin.unref(); // which a pipe to a child is
+  if (shell.stdin instanceof Socket) shell.stdin.unref(); // a pipe to a child is a Socket
 }

@@ -1,4 +1,4 @@
-/** Failed starts, by the fingerprints of the herd (shared/problem.md): from container statuses and kubelet Events. */
+/** Finds failed starts and their fingerprints in container statuses and kubelet Events. */
 import { type KubeObject, recordOf, recordsOf, textOf } from "../../src/kube/parse/kube-json.ts";
 
 export type FailureKind =
@@ -10,7 +10,7 @@ export type FailureKind =
   | "SandboxDeadline"
   | "PullQPSExceeded";
 
-/** StartErrors in a pod's status; the key tells one failure from the next however often it is reported. */
+/** StartErrors in a pod's status. The key identifies a failure, however often it is reported. */
 export function startFailures(raw: KubeObject): { key: string; kind: FailureKind }[] {
   return recordsOf(recordOf(raw["status"])["containerStatuses"]).flatMap((status) => {
     const ends = [recordOf(status["state"])["terminated"], recordOf(status["lastState"])["terminated"]].map(recordOf);
@@ -28,7 +28,7 @@ function startErrorKind(message: string): FailureKind {
   return message.includes("shim task: context canceled") ? "ShimTaskContextCanceled" : "OtherStartError";
 }
 
-/** A kubelet Event that reports a failed start which no container status shows, with how often it was seen. */
+/** A failed start that only a kubelet Event reports, with its count. */
 export function eventFailure(raw: KubeObject): { key: string; kind: FailureKind; count: number } | undefined {
   const kind = eventKind(textOf(raw["reason"]), textOf(raw["message"]));
   if (!kind) return undefined;

@@ -1,4 +1,4 @@
-/** One run of the herd on a control plane and nodes of its own, with or without Paceline. */
+/** One run of the herd on its own control plane and nodes, with or without Paceline. */
 import { setTimeout as delay } from "node:timers/promises";
 import { type ControlPlane, startControlPlane } from "../control-plane/control-plane.ts";
 import { installAccess, installWebhooks, type PolicyDraft, type WebhookLever } from "../install.ts";
@@ -66,7 +66,7 @@ async function startPacing(cp: ControlPlane, levers: Levers): Promise<void> {
   if (levers.extender) await cp.startScheduler(await extenderOf(cp, service));
 }
 
-/** Every figure at its default: what the demo shows is what a user gets. */
+/** Every figure has its default, so the demo shows what a user gets. */
 const policyFor = ({ gate, fence, extender }: Levers): PolicyDraft => ({
   gate: { enabled: gate },
   fence: { enabled: fence },
@@ -163,7 +163,7 @@ function summary(observer: Observer, nodes: readonly ModelledNode[], times: Time
   return { result, boundSeconds };
 }
 
-/** What the last pod's own start takes: on an idle node of the kind that has its image. */
+/** How long the last pod's own start takes on an idle node that has its image. */
 function ownStartSeconds(): number {
   const image = "present";
   const model = new NodeModel({ startMs: 0, random: seededRandom(1), disk: gp3, present: [image], ...workload.NODE });

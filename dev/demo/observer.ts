@@ -1,6 +1,6 @@
 /**
- * Looks at a herd from outside: what the API server says of its pods and Events, never what Paceline says of itself.
- * The same eyes watch the paced and the unpaced run.
+ * Observes a herd from outside, by its pods and Events in the API server and not by Paceline's own reports. The paced
+ * and the unpaced run are observed in the same way.
  */
 import type { ApiClient } from "../../src/kube/client/api-client.ts";
 import { systemClock } from "../../src/kube/clock.ts";
@@ -8,7 +8,7 @@ import { type KubeObject, recordOf, recordsOf, textOf, timeOf } from "../../src/
 import { type Reflector, startReflector } from "../../src/kube/watch/reflector.ts";
 import { eventFailure, type FailureKind, startFailures } from "./failures.ts";
 
-/** What became of one pod; times in epoch ms. */
+/** The course of one pod; times in epoch ms. */
 export interface PodRecord {
   readonly name: string;
   readonly images: readonly string[];
@@ -18,7 +18,7 @@ export interface PodRecord {
   startedAtMs: number | undefined;
   readyAtMs: number | undefined;
   ready: boolean;
-  /** The scheduler has found no node for it, at some time. */
+  /** True if the scheduler once found no node for it. */
   tried: boolean;
   restarts: number;
 }

@@ -1,7 +1,7 @@
 /** The demo's result, as a table for people and as JSON for machines. */
 import type { FailureKind } from "./failures.ts";
 
-/** What one run of the herd came to. */
+/** The result of one run of the herd. */
 export interface HerdResult {
   /** All failed starts: the sum of `byFingerprint`. */
   readonly startErrors: number;
@@ -24,7 +24,7 @@ export interface HerdResult {
 export interface DemoResult {
   readonly unpaced: HerdResult;
   readonly paced: HerdResult;
-  /** What the disk that has most to write needs in the paced run, plus the last pod's own start. */
+  /** Time of the disk that has most to write in the paced run, plus the last pod's own start. */
   readonly diskBoundSeconds: number;
 }
 
@@ -59,7 +59,7 @@ export function table({ unpaced, paced, diskBoundSeconds }: DemoResult): string 
   return [...text, "", `the disks alone need ${diskBoundSeconds.toFixed(1)} s`].join("\n");
 }
 
-/** What pacing must achieve for the demo to end well; each line names a promise that was not kept. */
+/** What pacing did not achieve, one line each. Empty: the demo succeeds. */
 export function shortcomings({ unpaced, paced }: DemoResult): string[] {
   const checks: [boolean, string][] = [
     [unpaced.startErrors > 0, "the herd did no harm without Paceline, so this run proves nothing"],

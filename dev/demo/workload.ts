@@ -1,6 +1,7 @@
 /**
- * The herd of issue #1651, in all its three kinds: Deployments that wait for room before the nodes join, DaemonSets that
- * meet the joining nodes, and a Deployment that is scaled up while they are young. Images differ in size and share nothing.
+ * The herd of issue #1651, with its three kinds of pods: Deployments that wait for room before the nodes join,
+ * DaemonSets that meet the joining nodes, and a Deployment that is scaled up while they are young. Images differ in
+ * size and share nothing.
  */
 import type { ApiClient } from "../../src/kube/client/api-client.ts";
 import { GIB } from "../../src/simulate/model/constants.ts";
@@ -11,17 +12,19 @@ export const NAMESPACE = "shop";
 export const NODES = 3;
 /** A small, common instance: a t3.medium has 4 GiB, of which a fifth may be dirty page cache; its disk is a gp3. */
 export const NODE = { cores: 4, memoryBytes: 4 * GIB } as const;
-/** Parallel pulls, as clusters in a hurry set them; pull QPS and burst stay at their defaults of 5 and 10. */
+/** Parallel pulls, as many clusters set them. Pull QPS and burst have their defaults of 5 and 10. */
 export const KUBELET = { serializeImagePulls: false } as const;
 
-/** Unpacked MiB and layers of the images of the pending Deployments: every third is large. One replica for each node. */
+/**
+ * Unpacked MiB and layers of the images of the pending Deployments: every third is large. One replica for each node.
+ */
 const LARGE = { mib: 280, layers: 2 } as const;
 const SMALL = { mib: 70, layers: 1 } as const;
 const WAITING = Array.from({ length: 38 }, (_, index) => (index % 3 === 0 ? LARGE : SMALL));
 const DAEMONS = [SMALL, SMALL, SMALL];
 const LATE_REPLICAS = 12;
 
-/** What every pod does from the start of its container until it is Ready. */
+/** The work of every pod from the start of its container until it is Ready. */
 export const START = { startCpuSeconds: 0.5, readySeconds: 0.5 } as const;
 
 interface Workload {
@@ -48,7 +51,7 @@ const late: readonly Workload[] = [{ kind: "Deployment", name: "checkout", repli
 
 const imageOf = ({ name }: Workload) => `registry.example/${name}:1`;
 
-/** What the modelled nodes need to know of the images. */
+/** The images, for the modelled nodes. */
 export const images: readonly ImageSpec[] = [...waiting, ...daemons, ...late].map((workload) => ({
   name: imageOf(workload),
   mib: workload.mib,
@@ -59,13 +62,13 @@ const count = (workloads: readonly Workload[]) => workloads.reduce((sum, { repli
 export const WAITING_PODS = count(waiting);
 export const ALL_PODS = count([...waiting, ...daemons, ...late]);
 
-/** Before the nodes join: everything that waits for room, and the DaemonSets. */
+/** Created before the nodes join: all pods that wait for room, and the DaemonSets. */
 export async function createWaiting(client: ApiClient): Promise<void> {
   await client.create("/api/v1/namespaces", { metadata: { name: NAMESPACE } });
   await Promise.all([...waiting, ...daemons].map((workload) => create(client, workload)));
 }
 
-/** While the nodes are young. */
+/** Created while the nodes are young. */
 export async function scaleUp(client: ApiClient): Promise<void> {
   await Promise.all(late.map((workload) => create(client, workload)));
 }

@@ -1,4 +1,6 @@
-/** Writes docs/policy.md from the schema: `npm run docs`. A unit test fails when the page is not what this would write. */
+/**
+ * Writes docs/policy.md from the schema: `npm run docs`. A unit test fails when the page is not what this would write.
+ */
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import prettier from "prettier";

@@ -1,9 +1,9 @@
-/** From the policy's JSON Schema to rows of the reference: one row for each key that a person may write. */
+/** Makes rows of the reference from the policy's JSON Schema: one row for each key. */
 import * as z from "zod";
 import { LabelSelector } from "../../src/policy/label-selector.ts";
 import { PacingPolicy } from "../../src/policy/schema.ts";
 
-/** What this generator reads of JSON Schema. */
+/** The part of JSON Schema that this generator reads. */
 export interface JsonSchema {
   readonly type?: string;
   readonly description?: string;
@@ -25,7 +25,7 @@ export interface JsonSchema {
 export interface Row {
   readonly path: string;
   readonly type: string;
-  /** "required", "none", or the value as YAML would have it. */
+  /** "required", "none", or the value in YAML. */
   readonly default: string;
   readonly meaning: string;
 }
@@ -34,7 +34,7 @@ const jsonSchema = (schema: z.ZodType) => z.toJSONSchema(schema, { io: "input" }
 export const policySchema = jsonSchema(PacingPolicy);
 export const selectorSchema = resolved(jsonSchema(LabelSelector));
 
-/** A schema with an id comes as a reference into its own $defs. */
+/** Resolves a schema with an id, which is a reference into its own $defs. */
 function resolved(schema: JsonSchema & { readonly $defs?: Readonly<Record<string, JsonSchema>> }): JsonSchema {
   return schema.$ref === undefined ? schema : (schema.$defs?.["LabelSelector"] ?? schema);
 }
@@ -54,7 +54,7 @@ function rowsOfKey(path: string, schema: JsonSchema, required: boolean): readonl
   return [row, ...rowsOf(schema, path), ...rowsOf(schema.items ?? {}, `${path}[]`)];
 }
 
-/** The rows of alternatives: keys that several have appear once, the choices of the telling key merged. */
+/** The rows of alternatives. A shared key appears once, and the values of the discriminating key are merged. */
 function alternativeRows(path: string, alternatives: readonly JsonSchema[]): readonly Row[] {
   const rows = alternatives.flatMap((alternative) => rowsOf(alternative, path));
   const paths = [...new Set(rows.map((row) => row.path))];
@@ -100,7 +100,7 @@ function numberType({ type, minimum, maximum, exclusiveMaximum }: JsonSchema): s
   return `${kind}, ${minimum ?? "any"} ${upper}`;
 }
 
-/** Maps show no default of their own: their keys do. */
+/** The default in words. Maps have none of their own: their keys do. */
 function defaultOf(schema: JsonSchema, required: boolean): string {
   if (required) return "required";
   const isSection = schema.properties !== undefined || schema.oneOf !== undefined;

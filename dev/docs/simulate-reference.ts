@@ -1,6 +1,6 @@
 /**
- * Writes docs/simulate.md from the scenario schema and the built-in scenarios. A unit test fails when the page is not what
- * this would write.
+ * Writes docs/simulate.md from the scenario schema and the built-in scenarios. A unit test fails when the page is not
+ * what this would write.
  */
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";

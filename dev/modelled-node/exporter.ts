@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import type { Random } from "../../src/simulate/model/random.ts";
 import { close, listen } from "./listening.ts";
 
-/** Addresses that are tried before giving up; 127/8 has 16 million, so even the second try is rare. */
+/** Addresses to try before giving up. 127/8 has 16 million, so even a second try is rare. */
 const ADDRESS_TRIES = 20;
 
 export interface Exporter {
@@ -16,7 +16,7 @@ export interface Exporter {
 }
 
 /**
- * Listens on an address of 127/8 that nobody else uses at this port, so that runs can go side by side.
+ * Listens on an address of 127/8 that no other program uses at this port, so that runs can go side by side.
  * @param page makes the text that `GET /metrics` answers
  * @param random chooses the address
  * @throws when no address is free

@@ -64,7 +64,7 @@ function loadAndPressure({ load, pressure }: NodeCounters): string[] {
   ];
 }
 
-/** Busy time is spread evenly over the cores: readers count the cores, and sum the rest. */
+/** Spreads busy time evenly over the cores: readers count the cores and sum the rest. */
 function cpu({ cpuMs, upMs, cores }: NodeCounters): string[] {
   const busy = cpuMs / 1_000 / cores;
   const samples = Array.from({ length: cores }, (_, at): Sample[] => [

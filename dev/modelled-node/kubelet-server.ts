@@ -1,6 +1,6 @@
 /**
- * The part of a kubelet's own server that others read through the API server's proxy: its configuration, its cgroup
- * version and its node's pressure. Nobody but this machine is answered.
+ * The part of a kubelet's server that clients read through the API server's proxy: its configuration, its cgroup
+ * version and its node's pressure. It answers only this machine.
  */
 import type { IncomingMessage } from "node:http";
 import { createServer } from "node:https";
@@ -12,7 +12,7 @@ import { close, listen } from "./listening.ts";
 import { outsideAddress } from "./outside-address.ts";
 
 export interface KubeletServerOptions {
-  /** What differs from the kubelet's defaults. */
+  /** Settings that differ from the kubelet's defaults. */
   readonly kubelet: Partial<KubeletSpec> | undefined;
   readonly maxPods: number;
   /** 2 has pressure figures, 1 has none. */
@@ -32,7 +32,7 @@ export interface KubeletServer {
 
 /** Days; far beyond any run. */
 const CERTIFICATE_DAYS = 30;
-/** A kubelet signs its own serving certificate, and kube-apiserver does not check it by default: one for all nodes will do. */
+/** One certificate for all nodes: a kubelet signs its own, and kube-apiserver does not check it by default. */
 let certificate: Promise<KeyPairPem> | undefined;
 
 /** Listens on a free port. @throws when no port is free */
@@ -70,7 +70,7 @@ function pagesOf(options: KubeletServerOptions): Readonly<Record<string, () => s
   };
 }
 
-/** In KubeletConfiguration's words (kubelet.config.k8s.io/v1beta1): what the model knows of it. */
+/** The part of KubeletConfiguration (kubelet.config.k8s.io/v1beta1) that the model has. */
 function configuration({ kubelet, maxPods }: KubeletServerOptions): object {
   const spec: KubeletSpec = { ...kubeletDefaults, ...kubelet };
   return {
@@ -89,7 +89,7 @@ function goDuration(seconds: number): string {
   return minutes === 0 ? `${seconds}s` : `${minutes}m${seconds % 60}s`;
 }
 
-/** Averages are those since the last time somebody asked: the model keeps no windows of its own. */
+/** Averages are since the last request: the model keeps no windows. */
 function summaryPage({ cgroupVersion, counters, nowMs }: KubeletServerOptions): () => string {
   let before = { atMs: nowMs(), pressure: counters().pressure };
   return () => {

@@ -6,7 +6,10 @@ export interface ModelClock {
   nowMs(): number;
   /** Wall time of a time of the model, epoch ms. */
   wallMs(modelMs: number): number;
-  /** Calls `fn` when the model's time is `modelMs`, but not before `leastMs` of wall time; the answer cancels it. */
+  /**
+   * Calls `fn` when the model's time is `modelMs`, but not before `leastMs` of wall time. @returns a function that
+   * cancels it
+   */
   setTimer(fn: () => void, modelMs: number, leastMs?: number): () => void;
 }
 

@@ -1,7 +1,7 @@
 /**
  * A node of the model that takes part in a real cluster: it registers, becomes Ready, runs the pods bound to it through
- * the modelled disk and kubelet, and serves node_exporter's metrics and the kubelet's configuration. The one place of the
- * model with I/O.
+ * the modelled disk and kubelet, and serves node_exporter's metrics and the kubelet's configuration. It is the only
+ * part of the model with I/O.
  */
 import type { ApiClient } from "../../src/kube/client/api-client.ts";
 import { isNotFound } from "../../src/kube/client/api-error.ts";
@@ -36,14 +36,14 @@ import { createWriter } from "./writer.ts";
 /** node_exporter's port. */
 const METRICS_PORT = 9_100;
 
-/** What a modelled node is; only client and name have no default. */
+/** Options of a modelled node; only client and name have no default. */
 export interface ModelledNodeOptions {
   /** Stays the caller's: `stop` does not close it. */
   readonly client: ApiClient;
   readonly name: string;
   /** Besides arch, os and `kubernetes.io/hostname`. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
-  /** That the kubelet registers itself with (startup taints). */
+  /** Taints with which the kubelet registers (startup taints). */
   readonly taints?: readonly RawTaint[] | undefined;
   /** From registration to Ready, in seconds of the model; default 0. */
   readonly joinSeconds?: number | undefined;
@@ -56,15 +56,15 @@ export interface ModelledNodeOptions {
   /** Default 110. */
   readonly maxPods?: number | undefined;
   readonly kubelet?: Partial<KubeletSpec> | undefined;
-  /** What the kubelet says its host has; default 2. With 1 it tells of no pressure. */
+  /** The host's cgroup version, as the kubelet reports it; default 2. With 1 it reports no pressure. */
   readonly cgroupVersion?: 1 | 2 | undefined;
   /**
-   * Where the kubelet's pages are served: on loopback (the default), or where kube-apiserver proxies to, which is an address
-   * of this machine that is none. There, too, nobody but this machine is answered.
+   * Where the kubelet's pages are served: on loopback (the default), or on another address of this machine, because
+   * kube-apiserver does not proxy to loopback. In both cases only this machine is answered.
    */
   readonly kubeletReach?: "loopback" | "proxy" | undefined;
   readonly registryMibPerSecond?: number | undefined;
-  /** What images weigh; others get the assumptions' size. Names as the pods write them. */
+  /** Sizes of images; others get the assumed size. Names as in the pods. */
   readonly images?: readonly ImageSpec[] | undefined;
   /** Names of images that the node has from the start. */
   readonly presentImages?: readonly string[] | undefined;
@@ -73,9 +73,9 @@ export interface ModelledNodeOptions {
   readonly speed?: number | undefined;
   /** Default 9100, on the node's own address. */
   readonly metricsPort?: number | undefined;
-  /** Of the model's chance; default: made of the name. */
+  /** Seed of the model's chance; default: made from the name. */
   readonly seed?: number | undefined;
-  /** Chance of what is not the model: the address, jitter of retries. */
+  /** Chance outside of the model: the address, jitter of retries. */
   readonly random?: Random | undefined;
   /** Default true: Events of type Normal (Pulling, Pulled, Created, Started), too. */
   readonly normalEvents?: boolean | undefined;
@@ -90,7 +90,7 @@ export interface ModelledNode extends AsyncDisposable {
   readonly metricsUrl: string;
   /** Resolves when the node has been reported Ready (never, if it is stopped before). */
   readonly ready: Promise<void>;
-  /** What the modelled kernel counts now. */
+  /** Present counters of the modelled kernel. */
   readonly counters: () => NodeCounters;
   readonly report: () => ModelledNodeReport;
   /** Ends everything: no socket, timer or renewal is left. With `deregister` the Node object is deleted, too. */
@@ -98,7 +98,7 @@ export interface ModelledNode extends AsyncDisposable {
 }
 
 export interface ModelledNodeReport extends RunnerReport {
-  /** What the disk alone needs for the images that the node had not: blobs and unpacked layers ÷ device rate. */
+  /** Time that the disk alone needs for images that the node did not have: blobs and unpacked layers ÷ device rate. */
   readonly diskBoundSeconds: number;
 }
 
@@ -287,7 +287,7 @@ function identity(options: ModelledNodeOptions, model: NodeModel, { exporter, ku
   };
 }
 
-/** What the disk alone needs for the images that were used and not there from the start. */
+/** Time that the disk alone needs for images that were used and not present from the start. */
 function diskBoundSeconds(options: ModelledNodeOptions, imagesUsed: ReadonlySet<string>): number {
   const assumptions = { ...assumedDefaults, ...options.assumptions };
   const catalogue = new Map((options.images ?? []).map((image) => [image.name, image]));
@@ -297,7 +297,7 @@ function diskBoundSeconds(options: ModelledNodeOptions, imagesUsed: ReadonlySet<
   return bytes / deviceBytesPerSecond(options.disk ?? defaultDisk, assumptions);
 }
 
-/** A seed made of a name (FNV-1a), so that nodes differ and runs repeat. */
+/** A seed from a name (FNV-1a), so that nodes differ and runs repeat. */
 function seedOf(name: string): number {
   let hash = 0x811c9dc5;
   for (const char of name) hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193);

@@ -1,20 +1,22 @@
-/** The Node and its Lease in the API's words, as a kubelet writes them. */
+/** The Node and its Lease as a kubelet writes them. */
 import { imageName } from "../../src/core/ids.ts";
 import type { RawTaint } from "../../src/kube/parse/kube-json.ts";
 import type { PresentImage } from "../../src/simulate/model/types.ts";
 import { apiTime, imageId } from "./pod-status.ts";
 
-/** Version that modelled kubelets say they are. */
+/** Version that modelled kubelets report. */
 export const KUBELET_VERSION = "v1.36.3";
 
-/** What a Node says of itself. */
+/** The identity of a Node. */
 export interface NodeIdentity {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly taints: readonly RawTaint[];
   /** InternalIP, a loopback one. */
   readonly address: string;
-  /** Where kube-apiserver finds the kubelet: it proxies to no loopback address, so this is another one where there is any. */
+  /**
+   * Where kube-apiserver finds the kubelet. It does not proxy to loopback, so this is another address if there is one.
+   */
   readonly kubelet: { readonly address: string; readonly port: number };
   readonly cores: number;
   readonly memoryBytes: number;
@@ -44,7 +46,7 @@ export function nodeObject(node: NodeIdentity, nowMs: number): object {
   };
 }
 
-/** What of a Node's status changes. */
+/** The changing part of a Node's status. */
 export interface NodeState {
   readonly ready: boolean;
   /** When `ready` last changed, epoch ms. */
@@ -52,7 +54,7 @@ export interface NodeState {
   readonly images: readonly PresentImage[];
 }
 
-/** The status, whole: body of a strategic merge patch of nodes/status (`conditions` and `addresses` merge by type). */
+/** The whole status: body of a strategic merge patch of nodes/status (`conditions` and `addresses` merge by type). */
 export function nodeStatus(node: NodeIdentity, state: NodeState, nowMs: number): object {
   const resources = {
     cpu: String(node.cores),
@@ -112,7 +114,7 @@ function nodeInfo(node: NodeIdentity): object {
   };
 }
 
-/** The Lease by which node-lifecycle sees that the node lives. `nodeUid` makes it go with the Node. */
+/** The Lease that shows node-lifecycle that the node is alive. Because of `nodeUid` it is deleted with the Node. */
 export function leaseObject(name: string, nodeUid: string, nowMs: number): object {
   return {
     apiVersion: "coordination.k8s.io/v1",

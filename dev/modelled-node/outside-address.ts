@@ -2,8 +2,8 @@
 import { networkInterfaces } from "node:os";
 
 /**
- * The first address that is neither loopback nor link-local, IPv4 before IPv6: kube-apiserver refuses to proxy to any
- * other. Undefined where the machine has none.
+ * The first address that is neither loopback nor link-local, IPv4 before IPv6: kube-apiserver refuses to proxy to
+ * others. Undefined if the machine has none.
  */
 export function outsideAddress(): string | undefined {
   const global = Object.values(networkInterfaces())

@@ -5,7 +5,7 @@ import { apiTime } from "./pod-status.ts";
 /** An Event of the model that goes to the API server. */
 export type ModelEvent = Extract<NodeEvent, { kind: "event" }>;
 
-/** What makes two Events the same, so that the second one counts up the first. */
+/** The identity of an Event: a second one with the same key increases the count of the first. */
 export function eventKey(event: ModelEvent): string {
   return [event.uid, event.container ?? "", event.reason, event.message].join("\n");
 }

@@ -1,22 +1,22 @@
-/** Reads what the API server says of a pod into what the model wants to know of it. */
+/** Reads a pod of the API server into the model's form. */
 import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
 import { recordOf, recordsOf, textMapOf, textOf } from "../../src/kube/parse/kube-json.ts";
 import { podDefaults } from "../../src/simulate/model/constants.ts";
 import type { ModelContainer, ModelPod } from "../../src/simulate/model/types.ts";
 
-/** Annotations by which a pod says how it starts; numbers of seconds, of all its containers. */
+/** Annotations that say how a pod starts, in seconds, for all its containers. */
 export const modelAnnotations = {
   /** Work until it can be ready, in core-seconds. */
   startCpuSeconds: "model.paceline.dev/start-cpu-seconds",
   /** From the end of that work until it is ready. */
   readySeconds: "model.paceline.dev/ready-seconds",
-  /** A startup probe that kills it when its work is not done after so long. */
+  /** A startup probe that kills it if its work takes longer. */
   startupDeadlineSeconds: "model.paceline.dev/startup-deadline-seconds",
-  /** It exits with 1 so long after every start. */
+  /** It exits with 1 this long after every start. */
   crashAfterSeconds: "model.paceline.dev/crash-after-seconds",
 } as const;
 
-/** The model's pod. An annotation that is no number of 0 or more counts as absent. */
+/** The model's pod. An annotation that is not a number of 0 or more counts as absent. */
 export function modelPod(raw: KubeObject): ModelPod {
   const annotations = textMapOf(raw.metadata?.annotations);
   const seconds = (name: string) => secondsOf(annotations[name]);
@@ -32,7 +32,7 @@ export function modelPod(raw: KubeObject): ModelPod {
   };
 }
 
-/** Whether the pod is over: Succeeded or Failed. */
+/** True if the pod has terminated: Succeeded or Failed. */
 export function isOver(raw: KubeObject): boolean {
   const phase = textOf(recordOf(raw["status"])["phase"]);
   return phase === "Succeeded" || phase === "Failed";

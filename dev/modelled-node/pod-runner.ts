@@ -1,4 +1,4 @@
-/** Runs the pods that are bound to one node in its model, and tells the API server what becomes of them. */
+/** Runs the pods that are bound to one node in its model, and writes their progress to the API server. */
 import type { ApiClient } from "../../src/kube/client/api-client.ts";
 import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
 import type { NodeModel } from "../../src/simulate/model/node-model.ts";
@@ -11,7 +11,7 @@ import { apiTime, podStatusPatch } from "./pod-status.ts";
 import type { ConditionTimes, PodPlace } from "./pod-status.ts";
 import type { Writer } from "./writer.ts";
 
-/** The model is not asked more often than this, in ms of wall time: a burst of events costs one turn. */
+/** Shortest time between two turns of the model, in ms of wall time, so that a burst of events costs one turn. */
 const LEAST_TURN_MS = 10;
 
 export interface PodRunnerOptions {
@@ -36,7 +36,7 @@ export interface RunnerReport {
   /** Most pods at a time that were bound and not Ready. */
   readonly peakUnready: number;
   readonly peakAwaitMs: number;
-  /** Images of all pods that were ever here. */
+  /** Images of all pods that were ever on the node. */
   readonly imagesUsed: ReadonlySet<string>;
 }
 
@@ -108,7 +108,7 @@ export class PodRunner {
     };
   }
 
-  /** Nothing happens any more. */
+  /** Stops everything. */
   stop(): void {
     this.#stopped = true;
     this.#cancelTurn?.();
@@ -139,7 +139,7 @@ export class PodRunner {
     return `10.${second}.${third}.${2 + (this.#addresses++ % 250)}`;
   }
 
-  /** Works off what the model did until now, then sleeps until its next event. */
+  /** Processes what the model did until now, then sleeps until its next event. */
   #turn(): void {
     if (this.#stopped) return;
     const { model, clock } = this.#options;
@@ -209,7 +209,7 @@ export class PodRunner {
     writer.put(`event/${before.name}/count`, () => client.patch(`${path}/${before.name}`, patch, "merge"));
   }
 
-  /** The pod is to go: its containers stop at once, then the object is taken away, once. */
+  /** Terminates a pod: its containers stop at once, then the object is deleted, once. */
   #terminate(raw: KubeObject): void {
     const { uid = "", name = "", namespace = "" } = raw.metadata ?? {};
     this.#drop(uid);

@@ -1,4 +1,4 @@
-/** A pod's status in the API's words, as a kubelet writes it. */
+/** A pod's status as a kubelet writes it. */
 import { createHash } from "node:crypto";
 import type { ContainerView, PodView, TerminatedView } from "../../src/simulate/model/types.ts";
 
@@ -7,7 +7,7 @@ export function apiTime(ms: number): string {
   return new Date(Math.floor(ms / 1_000) * 1_000).toISOString().replace(".000Z", "Z");
 }
 
-/** What a pod's status says besides what the model knows. */
+/** The part of a pod's status that the model does not have. */
 export interface PodPlace {
   readonly hostIP: string;
   readonly podIP: string;
@@ -20,7 +20,7 @@ export interface PodPlace {
 const conditionTypes = ["PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready"] as const;
 type ConditionType = (typeof conditionTypes)[number];
 
-/** Since when each condition has been as it is; kept per pod over its life. */
+/** The time since which each condition is unchanged; kept for each pod over its life. */
 export type ConditionTimes = Map<ConditionType, { readonly status: boolean; readonly sinceMs: number }>;
 
 /** Body of a strategic merge patch of pods/status (`conditions` merge by type, `containerStatuses` replace). */
@@ -58,7 +58,7 @@ function condition(type: ConditionType, view: PodView, times: ConditionTimes, no
     status: status ? "True" : "False",
     lastProbeTime: null,
     lastTransitionTime: apiTime(since.sinceMs),
-    // Explicit nulls: a strategic merge must take back what an earlier patch said.
+    // Explicit nulls: a strategic merge must remove what an earlier patch set.
     reason: needsContainers && !status ? "ContainersNotReady" : null,
     message: needsContainers && !status ? `containers with unready status: [${unready(view)}]` : null,
   };
@@ -110,7 +110,7 @@ function terminated(view: TerminatedView, place: PodPlace): object {
   };
 }
 
-/** A reference by digest, as containerd resolves it; the digest is made of the name. */
+/** A reference by digest, as containerd resolves it; the digest is made from the name. */
 export function imageId(image: string): string {
   return `${withoutTag(image)}@sha256:${createHash("sha256").update(image).digest("hex")}`;
 }

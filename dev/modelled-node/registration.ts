@@ -18,7 +18,7 @@ export interface RegistrationOptions {
   readonly writer: Writer;
   readonly node: NodeIdentity;
   readonly images: () => readonly PresentImage[];
-  /** Model seconds per wall second. The Lease is renewed in wall time, since node-lifecycle judges it so. */
+  /** Model seconds per wall second. The Lease is renewed in wall time, because node-lifecycle uses wall time. */
   readonly speed: number;
 }
 
@@ -32,7 +32,7 @@ export interface Registration {
 }
 
 /**
- * Creates the Node (or takes over the one that is there), not Ready yet, and begins to renew its Lease.
+ * Creates the Node (or takes over the existing one), not Ready yet, and begins to renew its Lease.
  * @throws ApiError when the API server refuses the Node
  */
 export async function register(options: RegistrationOptions): Promise<Registration> {
@@ -78,7 +78,7 @@ function keep(options: RegistrationOptions, uid: string): Registration {
   const endUpdates = every(clock, STATUS_UPDATE_MS / speed, () => {
     if (changed) writeStatus();
   });
-  // Right after the API server's start the Lease's namespace may be missing: then the next renewal creates it.
+  // Right after the API server's start the namespace of Leases may be missing. Then the next renewal creates the Lease.
   writer.put("lease", renew);
   writeStatus();
   return {
@@ -97,7 +97,7 @@ function keep(options: RegistrationOptions, uid: string): Registration {
   };
 }
 
-/** Calls `fn` every `ms` until the answer is called. */
+/** Calls `fn` every `ms`. @returns a function that ends it */
 function every(clock: Clock, ms: number, fn: () => void): () => void {
   let cancel = clock.setTimer(again, ms);
   function again(): void {

@@ -1,6 +1,6 @@
 /**
- * Writes of one node to the API server: few at a time, one at a time per key, and of a key only the newest. So a burst
- * of changes costs what the API server can take, and nobody waits behind states that are over.
+ * Writes of one node to the API server: few at a time, one at a time for each key, and only the newest of a key. So a
+ * burst of changes costs only what the API server can take, and no write waits behind an outdated one.
  */
 import { ApiError } from "../../src/kube/client/api-error.ts";
 import { backoffMs } from "../../src/kube/client/backoff.ts";
@@ -9,7 +9,7 @@ import { pause } from "../../src/kube/clock.ts";
 
 /** Writes in flight per node. Assumed: a kubelet's client has QPS 50; a local API server answers in milliseconds. */
 const IN_FLIGHT = 4;
-/** Between attempts of a write that the server could not take, in ms. */
+/** Time between attempts of a write that the server could not take, in ms. */
 const RETRY = { firstMs: 200, longestMs: 5_000 } as const;
 
 export interface Writer {
@@ -68,7 +68,7 @@ export function createWriter(clock: Clock, random: () => number): Writer {
   };
 }
 
-/** The server could not be reached or was busy; other refusals (gone, another uid, forbidden) stay what they are. */
+/** True if the server could not be reached or was busy. Other refusals (gone, another uid, forbidden) are final. */
 function isWorthRetrying(error: unknown): boolean {
   return error instanceof ApiError && (error.status === 0 || error.status === 429 || error.status >= 500);
 }

@@ -9,7 +9,7 @@ const perNode: readonly (readonly [name: string, help: string, value: (node: Nod
     "Pods that are bound to the node and have not started yet.",
     (node) => node.inStartup,
   ],
-  ["paceline_node_reserved_slots", "Slots promised to pods whose binding is not seen yet.", (node) => node.reserved],
+  ["paceline_node_reserved_slots", "Slots reserved for pods whose binding is not seen yet.", (node) => node.reserved],
   ["paceline_node_offered_slots", "Slots offered to the scheduler and not resolved yet.", (node) => node.offered],
   [
     "paceline_node_stuck_pods",
