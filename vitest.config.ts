@@ -21,6 +21,7 @@ export default defineConfig({
           name: "unit",
           include: ["test/unit/**/*.test.ts", "test/server/**/*.test.ts"],
           testTimeout: 240_000,
+          hookTimeout: 240_000,
           expect: { poll: { timeout: 60_000 } },
           sequence: { groupOrder: 0 },
         },

@@ -9,6 +9,7 @@ import { compare } from "../../src/simulate/engine/compare.ts";
 import { htmlReport } from "../../src/simulate/report/html.ts";
 import { parseScenario } from "../../src/simulate/scenario/parse.ts";
 import { hasBrowser, launchBrowser } from "../support/browser.ts";
+import { HANG_MS } from "../support/control-plane.ts";
 
 const text = `
 description: "small </script><b>herd</b>"
@@ -36,6 +37,7 @@ describe.skipIf(!hasBrowser("the report of paceline simulate"))("the report in C
     await writeFile(join(folder, "report.html"), html);
     browser = await launchBrowser();
     page = await browser.newPage({ viewport: { width: 1200, height: 900 } });
+    page.setDefaultTimeout(HANG_MS);
     page.on("pageerror", (error) => errors.push(error.message));
     page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
     page.on("request", (request) => requests.push(request.url()));

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Pacer } from "../../src/core/pacer.ts";
 import { testApp } from "../support/app.ts";
 import { hasBrowser, launchBrowser } from "../support/browser.ts";
+import { HANG_MS } from "../support/control-plane.ts";
 import { aGatedPod, aNode, anOldNode, aPod, bound, START_MS, started } from "../support/core-facts.ts";
 
 describe.skipIf(!hasBrowser("the status page"))("the status page in Chromium", () => {
@@ -23,6 +24,7 @@ describe.skipIf(!hasBrowser("the status page"))("the status page in Chromium", (
     url = await app.listen({ host: "127.0.0.1", port: 0 });
     browser = await launchBrowser();
     page = await browser.newPage({ viewport: { width: 1280, height: 1000 } });
+    page.setDefaultTimeout(HANG_MS);
     page.on("pageerror", (error) => errors.push(error.message));
     page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
     page.on("request", (request) => requests.push(request.url()));

