@@ -5,11 +5,12 @@
 
 /** Reasons for which a pod is held back from a node. */
 export const holdReasons = {
-  AwaitingRelease: "Gated on arrival: the leader has not judged it yet, and does so within moments.",
+  AwaitingRelease: "Gated on arrival: the leader has not looked at it yet, and does so within moments.",
   NodeJoining: "The node is still joining: a taint that it loses by itself keeps the pod out.",
   StartupSlotsFull: "As many pods are starting on the node as it can carry now.",
   PullConcurrencyLimit: "As many pods fetch images on the node as it takes to keep its disk busy.",
-  DiskBacklog: "What the node's disk must still write would take longer to drain than the class's drainSeconds.",
+  DiskBacklog:
+    "With this pod's images the node's disk would have more left to write than the class's drainSeconds allows.",
   PullQPSLimit: "Another image pull now would exceed the kubelet's registryPullQPS.",
   CPUPressure: "The node's cores are overloaded by pods that are starting there already.",
   WaitingForImage: "Another pod is already fetching the same image to the node; this one follows it for free.",
@@ -59,12 +60,12 @@ export const allowReasons = {
   Exempt: "The pod is exempt: its namespace, priority or labels.",
   AlreadyBound: "The pod names its node already; the API server refuses gates on such pods.",
   AlreadyGated: "The pod carries the gate already.",
-  InterPodRules: "Required pod affinity or spreading decides where it fits, which only the scheduler can judge.",
+  InterPodRules: "Required pod affinity or spreading decides where it fits, and only the scheduler can tell.",
   NoNodeFits: "No node that exists has room for it: an autoscaler must see it.",
   SettledNodeFits: "A node that needs no pacing has room for it.",
   NodeSettled: "The node is neither young nor hot.",
   SlotFree: "The node has a slot free.",
-  SlotReserved: "The leader promised this pod a slot on the node.",
+  SlotReserved: "The leader reserved a slot on the node for this pod.",
   NodeUnknown: "This replica does not know the node (fails open).",
 } as const;
 

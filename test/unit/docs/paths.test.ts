@@ -1,0 +1,45 @@
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { expect, test } from "vitest";
+
+const ROOT = join(import.meta.dirname, "../../..");
+const pages = globSync(["*.md", "{docs,dev,test,certs,scheduler-config,charts}/**/*.md"], { cwd: ROOT });
+
+const read = (page: string) => readFileSync(join(ROOT, page), "utf8");
+
+/** Links of a page to files of the repository, relative to it, without their anchors. */
+function linkedFiles(page: string): string[] {
+  const targets = [...read(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = ""]) => target.split("#")[0] ?? "");
+  return targets.filter((target) => target !== "" && !/^[a-z]+:/.test(target));
+}
+
+/** Files of the code that a page names in backticks; names with a placeholder are left out. */
+const namedFiles = (page: string) =>
+  [...read(page).matchAll(/`((?:src|dev|bench|test)\/[\w./-]+\.\w+)`/g)].map(([, file = ""]) => file);
+
+test("every link of the pages leads to a file", () => {
+  expect(pages).toContain("docs/design.md");
+  const broken = pages.flatMap((page) =>
+    linkedFiles(page)
+      .filter((target) => !existsSync(join(ROOT, dirname(page), target)))
+      .map((target) => `${page}: ${target}`),
+  );
+  expect(broken).toEqual([]);
+});
+
+test("every file that the pages name exists", () => {
+  const missing = pages.flatMap((page) =>
+    namedFiles(page)
+      .filter((file) => !existsSync(join(ROOT, file)))
+      .map((file) => `${page}: ${file}`),
+  );
+  expect(missing).toEqual([]);
+});
+
+test("the design names at most ten files from a pod's admission to its release, and one for each of the five questions", () => {
+  const [, way = ""] = /## The way of one pod\n([\s\S]*?)\n## /.exec(read("docs/design.md")) ?? [];
+  expect(way.match(/^\d+\. \[src\//gm)?.length).toBeLessThanOrEqual(10);
+  const questions = way.split("\n- ").slice(1);
+  expect(questions).toHaveLength(5);
+  for (const question of questions) expect(question.match(/\]\(\.\.\/src\//g), question).toHaveLength(1);
+});
