@@ -7,7 +7,7 @@ import { defaultPolicy } from "../src/policy/parse.ts";
 import { type Figure, printVerdict } from "./figures.ts";
 import { benchAdmission } from "./service/admission.ts";
 import { benchCluster } from "./service/cluster.ts";
-import { loadBooks } from "./service/books.ts";
+import { loadPacer } from "./service/loaded-pacer.ts";
 import { benchExtender } from "./service/extender.ts";
 import { benchPlayed } from "./service/played.ts";
 import type { ClusterSize } from "./service/objects.ts";
@@ -36,10 +36,10 @@ function readFlags(): { size: ClusterSize; parts: ReadonlySet<Part> } {
 async function inProcess(size: ClusterSize, parts: ReadonlySet<Part>): Promise<Figure[]> {
   if (!parts.has("extender") && !parts.has("admission")) return [];
   const policy = defaultPolicy({ extender: { enabled: true } });
-  const books = loadBooks(size, policy);
+  const loaded = loadPacer(size, policy);
   return [
-    ...(parts.has("extender") ? await benchExtender(books, policy) : []),
-    ...(parts.has("admission") ? await benchAdmission(books, policy) : []),
+    ...(parts.has("extender") ? await benchExtender(loaded, policy) : []),
+    ...(parts.has("admission") ? await benchAdmission(loaded, policy) : []),
   ];
 }
 

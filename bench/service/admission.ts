@@ -10,7 +10,7 @@ import { type Figure, percentile } from "../figures.ts";
 import { withProgress } from "../progress.ts";
 import type { ClientOrder, ClientOutcome } from "./admission-client.ts";
 import { benchApp, noteOf } from "./app.ts";
-import { AGES, type Age, type LoadedBooks } from "./books.ts";
+import { AGES, type Age, type LoadedPacer } from "./loaded-pacer.ts";
 import { draftPod } from "./objects.ts";
 
 const REQUESTS_PER_SECOND = 1_000;
@@ -21,20 +21,24 @@ const P99_MS = 5;
 const CHURN_EVERY_MS = 10;
 
 /** Figures for settled nodes, a mixture, and young nodes. */
-export async function benchAdmission(books: LoadedBooks, policy: PacingPolicy): Promise<Figure[]> {
-  const bench = benchApp(books, policy);
+export async function benchAdmission(loaded: LoadedPacer, policy: PacingPolicy): Promise<Figure[]> {
+  const bench = benchApp(loaded, policy);
   await bench.app.listen({ host: "127.0.0.1", port: 0 });
   const figures: Figure[] = [];
-  for (const age of AGES) figures.push(await admitAt(bench, books, age));
+  for (const age of AGES) figures.push(await admitAt(bench, loaded, age));
   await bench.app.close();
   return figures;
 }
 
-async function admitAt({ app, takeTimes }: ReturnType<typeof benchApp>, books: LoadedBooks, age: Age): Promise<Figure> {
-  books.setAge(age);
+async function admitAt(
+  { app, takeTimes }: ReturnType<typeof benchApp>,
+  loaded: LoadedPacer,
+  age: Age,
+): Promise<Figure> {
+  loaded.setAge(age);
   const { port } = app.server.address() as AddressInfo;
-  const order = { port, perSecond: REQUESTS_PER_SECOND, daemonNodes: books.youngNodes().slice(0, 500) };
-  const stopChurn = churn(books);
+  const order = { port, perSecond: REQUESTS_PER_SECOND, daemonNodes: loaded.youngNodes().slice(0, 500) };
+  const stopChurn = churn(loaded);
   const client = await withProgress(`admission, ${age.name}`, async () => {
     await sendFrom({ ...order, seconds: WARM_UP_SECONDS });
     takeTimes("mutate-pods");
@@ -75,14 +79,14 @@ async function sendFrom(order: ClientOrder): Promise<ClientOutcome> {
 }
 
 /** Changes that a watch would bring meanwhile. */
-function churn(books: LoadedBooks): () => void {
+function churn(loaded: LoadedPacer): () => void {
   let serial = 0;
   const timer = setInterval(() => {
     serial += 1;
-    const { object } = draftPod(serial, books.size, Date.now());
-    const facts = podFacts(object, books.interner, { createdAtMs: Date.now() });
-    books.upsert({ ...facts, uid: podUID(`churn-${serial}`), containersStarted: true, ready: true });
-    books.pacer.deletePod(podUID(`churn-${serial - 10}`), Date.now());
+    const { object } = draftPod(serial, loaded.size, Date.now());
+    const facts = podFacts(object, loaded.interner, { createdAtMs: Date.now() });
+    loaded.upsert({ ...facts, uid: podUID(`churn-${serial}`), containersStarted: true, ready: true });
+    loaded.pacer.deletePod(podUID(`churn-${serial - 10}`), Date.now());
   }, CHURN_EVERY_MS);
   return () => clearInterval(timer);
 }

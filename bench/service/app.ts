@@ -7,13 +7,13 @@ import type { PacingPolicy } from "../../src/policy/schema.ts";
 import { buildApp } from "../../src/server/app.ts";
 import { createMetrics, type Handler } from "../../src/server/metrics.ts";
 import { percentile } from "../figures.ts";
-import type { LoadedBooks } from "./books.ts";
+import type { LoadedPacer } from "./loaded-pacer.ts";
 
 /** Takes the times of a handler's calls since the last call of this, in ms. */
 export type TakeTimes = (handler: Handler) => readonly number[];
 
 /** Builds the app as src/service/service.ts does, synced and with a leader. It does not listen yet. */
-export function benchApp({ pacer, interner }: LoadedBooks, policy: PacingPolicy) {
+export function benchApp({ pacer, interner }: LoadedPacer, policy: PacingPolicy) {
   const metrics = createMetrics();
   const times = new Map<string, number[]>();
   // The same span that paceline_handler_duration_seconds measures, each value instead of buckets.

@@ -8,7 +8,7 @@ import type { PacingPolicy } from "../../src/policy/schema.ts";
 import { type Figure, percentile } from "../figures.ts";
 import { type Tell, withProgress } from "../progress.ts";
 import { benchApp, noteOf } from "./app.ts";
-import { AGES, type Age, type LoadedBooks } from "./books.ts";
+import { AGES, type Age, type LoadedPacer } from "./loaded-pacer.ts";
 import { draftUnboundPod, nodeNameAt } from "./objects.ts";
 
 /** kube-scheduler looks at 10 % of 5,000 nodes, going round. */
@@ -22,38 +22,38 @@ const STARTED_AFTER = 60;
 type Bench = ReturnType<typeof benchApp>;
 
 /** Figures for settled nodes, a mixture, and young nodes. */
-export async function benchExtender(books: LoadedBooks, policy: PacingPolicy): Promise<Figure[]> {
-  const bench = benchApp(books, policy);
+export async function benchExtender(loaded: LoadedPacer, policy: PacingPolicy): Promise<Figure[]> {
+  const bench = benchApp(loaded, policy);
   const figures: Figure[] = [];
-  for (const age of AGES) figures.push(...(await askAbout(bench, books, age)));
+  for (const age of AGES) figures.push(...(await askAbout(bench, loaded, age)));
   await bench.app.close();
   return figures;
 }
 
-function askAbout(bench: Bench, books: LoadedBooks, age: Age): Promise<Figure[]> {
-  return withProgress(`extender, ${age.name}`, (tell) => ask(bench, books, { age, tell }));
+function askAbout(bench: Bench, loaded: LoadedPacer, age: Age): Promise<Figure[]> {
+  return withProgress(`extender, ${age.name}`, (tell) => ask(bench, loaded, { age, tell }));
 }
 
 async function ask(
   { app, takeTimes }: Bench,
-  books: LoadedBooks,
+  loaded: LoadedPacer,
   { age, tell }: { readonly age: Age; readonly tell: Tell },
 ): Promise<Figure[]> {
-  books.setAge(age);
+  loaded.setAge(age);
   const starting: PodFacts[] = [];
   const answerMs: number[] = [];
   let accepted = 0;
   for (let question = 0; question < WARM_UP + QUESTIONS; question += 1) {
-    if (question % 200 === 0) books.sampleYoung();
+    if (question % 200 === 0) loaded.sampleYoung();
     if (question === WARM_UP) for (const verb of ["filter", "prioritize"] as const) takeTimes(verb);
-    const { pod, payload } = newQuestion(question, books);
+    const { pod, payload } = newQuestion(question, loaded);
     const beganMs = performance.now();
     const answer = await app.inject({ method: "POST", url: "/scheduler/filter", payload });
     answerMs.push(performance.now() - beganMs);
     const { NodeNames } = answer.json<ExtenderFilterResult>();
     accepted += NodeNames.length;
     await app.inject({ method: "POST", url: "/scheduler/prioritize", payload });
-    bind(books, pod, NodeNames, starting);
+    bind(loaded, pod, NodeNames, starting);
     if (question % 100 === 0) tell(`${question} of ${WARM_UP + QUESTIONS} questions`);
   }
   const whole = `${(accepted / (WARM_UP + QUESTIONS)).toFixed(0)} of ${ASKED} nodes accepted; with JSON and routing p99 ${percentile(answerMs.slice(WARM_UP), 0.99).toFixed(1)} ms`;
@@ -75,7 +75,7 @@ function figureOf(what: string, times: readonly number[], more: string): Figure 
 }
 
 /** A new pod, and the next nodes in the scheduler's order. */
-function newQuestion(question: number, { interner, size }: LoadedBooks) {
+function newQuestion(question: number, { interner, size }: LoadedPacer) {
   const uid = `10000000-0000-4000-8000-${question.toString(16).padStart(12, "0")}`;
   const draft = draftUnboundPod(question * 17);
   const object = { ...draft, metadata: { ...draft.metadata, uid: `${uid}-${Date.now()}` } };
@@ -87,12 +87,12 @@ function newQuestion(question: number, { interner, size }: LoadedBooks) {
 }
 
 /** What the watch would bring next: the pod bound to one of the nodes, and an earlier one started. */
-function bind(books: LoadedBooks, pod: PodFacts, accepted: readonly string[], starting: PodFacts[]): void {
+function bind(loaded: LoadedPacer, pod: PodFacts, accepted: readonly string[], starting: PodFacts[]): void {
   const [node] = accepted;
   if (node === undefined) return;
   const bound = { ...pod, node: nodeName(node), scheduledAtMs: Date.now() };
-  books.upsert(bound);
+  loaded.upsert(bound);
   starting.push(bound);
   const earlier = starting.length > STARTED_AFTER ? starting.shift() : undefined;
-  if (earlier) books.upsert({ ...earlier, containersStarted: true, ready: true });
+  if (earlier) loaded.upsert({ ...earlier, containersStarted: true, ready: true });
 }

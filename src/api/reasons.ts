@@ -1,5 +1,5 @@
 /**
- * Why a pod waits, and why it was let go. One constant, one sentence each; docs/reasons.md lists the same ones (a test
+ * Why a pod waits, and why it was released. One constant, one sentence each; docs/reasons.md lists the same ones (a test
  * keeps both equal). The same words appear in the Event, the annotation, the metric, the log and the status page.
  */
 
@@ -23,7 +23,7 @@ export const holdReasons = {
 /** Why a pod is held. */
 export type HoldReason = keyof typeof holdReasons;
 
-/** Reasons for which a held pod is let go. */
+/** Reasons for which a held pod is released. */
 export const releaseReasons = {
   SlotFree: "The node has a slot free; the slot is reserved for this pod.",
   NodeSettled: "A node that needs no pacing has room for the pod.",
@@ -34,7 +34,7 @@ export const releaseReasons = {
   Requested: "An operator asked for it (paceline release).",
 } as const;
 
-/** Why a held pod was let go. */
+/** Why a held pod was released. */
 export type ReleaseReason = keyof typeof releaseReasons;
 
 /** Reasons for which a fence is taken down. */

@@ -1,6 +1,6 @@
 /**
  * Says what a long piece of work does, on stderr, whatever that is. On a terminal it is one line that overwrites itself;
- * elsewhere a line when the work begins and one every {@link LINE_EVERY_MS}, so that nobody takes it for dead.
+ * elsewhere a line when the work begins and one every {@link LINE_EVERY_MS}, so that it does not look dead.
  */
 import { type Clock, steadyClock } from "../kube/clock.ts";
 

@@ -64,7 +64,7 @@ export interface PodShape {
   readonly priority: number;
   readonly priorityClassName: string;
   readonly schedulerName: string;
-  /** Required pod (anti-)affinity or DoNotSchedule spreading: only the scheduler can judge where it fits. */
+  /** Required pod (anti-)affinity or DoNotSchedule spreading: only the scheduler can tell where it fits. */
   readonly interPodRules: boolean;
   /** Static or mirror pod: the kubelet runs it whatever anybody says. */
   readonly mirror: boolean;

@@ -23,7 +23,7 @@ export interface Hold {
 
 export type Verdict = Allow | Hold;
 
-/** A held pod that is let go now. */
+/** A held pod that is released now. */
 export interface Release {
   readonly pod: PodFacts;
   /** Node whose slot is reserved for it; undefined when it needs none. */

@@ -60,13 +60,13 @@ function verdictMetrics(registers: Registry[]) {
     }),
     releases: new Counter({
       name: "paceline_releases_total",
-      help: "Held pods let go by this replica, by reason.",
+      help: "Held pods that this replica released, by reason.",
       labelNames: ["reason"] as const,
       registers,
     }),
     holdSeconds: new Histogram({
       name: "paceline_hold_duration_seconds",
-      help: "How long pods had been held when this replica let them go.",
+      help: "How long pods had been held when this replica released them.",
       buckets: HOLD_BUCKETS,
       registers,
     }),

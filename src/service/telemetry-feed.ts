@@ -52,7 +52,7 @@ interface InUse {
 /** Makes the feed. It is idle until `use`. */
 export function createTelemetryFeed(options: TelemetryFeedOptions): TelemetryFeed {
   const { log } = options;
-  const books = new FeedBooks(options);
+  const records = new FeedRecords(options);
   let inUse: InUse | undefined;
   let ending: Promise<unknown> = Promise.resolve();
 
@@ -68,12 +68,12 @@ export function createTelemetryFeed(options: TelemetryFeedOptions): TelemetryFee
       const key = JSON.stringify(settings);
       if (inUse?.key === key) return;
       end();
-      books.newSource();
-      inUse = beginUse(settings, key, options, books);
+      records.newSource();
+      inUse = beginUse(settings, key, options, records);
       log.info({ source: settings.source }, "source of telemetry in use");
       inUse.source.start();
     },
-    agesMs: (nowMs) => books.agesMs(nowMs),
+    agesMs: (nowMs) => records.agesMs(nowMs),
     async stop() {
       end();
       await ending;
@@ -81,7 +81,7 @@ export function createTelemetryFeed(options: TelemetryFeedOptions): TelemetryFee
   };
 }
 
-function beginUse(settings: Telemetry, key: string, options: TelemetryFeedOptions, books: FeedBooks): InUse {
+function beginUse(settings: Telemetry, key: string, options: TelemetryFeedOptions, records: FeedRecords): InUse {
   const { client, clock } = options;
   const endpoints =
     settings.source === "node-exporter" && settings.address.type === "Endpoints"
@@ -89,14 +89,14 @@ function beginUse(settings: Telemetry, key: string, options: TelemetryFeedOption
       : undefined;
   const sink: TelemetrySink = {
     targets() {
-      const all = books.targets();
+      const all = records.targets();
       return endpoints ? all.map((target) => ({ ...target, address: endpoints.addressOf(target.name) })) : all;
     },
     sample(node, sample) {
-      if (use.counts) books.sample(node, sample);
+      if (use.counts) records.sample(node, sample);
     },
     failure(node, failure) {
-      if (use.counts) books.failure(node, failure);
+      if (use.counts) records.failure(node, failure);
     },
     round(round) {
       if (use.counts) options.onRound?.(round);
@@ -115,7 +115,7 @@ function cures({ utilisation, ioPressure, cpuPressure }: NodeSample, failure: Te
 }
 
 /** What each node last answered, and which failures the log has already. */
-class FeedBooks {
+class FeedRecords {
   readonly #options: TelemetryFeedOptions;
   readonly #lastSampleMs = new Map<NodeName, number>();
   /**

@@ -25,7 +25,7 @@ export const AGES: readonly Age[] = [
   { name: "all young", youngShare: 1 },
 ];
 
-export interface LoadedBooks {
+export interface LoadedPacer {
   readonly pacer: Pacer;
   readonly interner: ShapeInterner;
   readonly size: ClusterSize;
@@ -40,7 +40,7 @@ export interface LoadedBooks {
 }
 
 /** The state with `size` nodes and pods, every pod started. Takes seconds at full size. */
-export function loadBooks(size: ClusterSize, policy: PacingPolicy): LoadedBooks {
+export function loadPacer(size: ClusterSize, policy: PacingPolicy): LoadedPacer {
   const pacer = createPacer(policy);
   const interner = createShapeInterner();
   let version = 0;
