@@ -21,6 +21,8 @@ export interface CounterSnapshot {
   readonly steadyMs: number;
   /** The disk that holds the images, if the exporter's file systems show it. */
   readonly imageDevice: string | undefined;
+  /** Disks on which a whole file system of other data is mounted. They are no part of a volume that holds the images. */
+  readonly dataDisks: ReadonlySet<string>;
   readonly disks: ReadonlyMap<string, DiskCounters>;
   readonly dirtyBytes: number | undefined;
   readonly writebackBytes: number | undefined;
@@ -58,12 +60,16 @@ const CPU_FAMILY = "node_cpu_seconds_total";
 /** It has one series for each file system, and so names the device of the images. */
 const MOUNT_FAMILY = "node_filesystem_size_bytes";
 
+/** It has one series for each device-mapper volume, with its device and its name under /dev/mapper (since 1.4). */
+const MAPPER_FAMILY = "node_disk_device_mapper_info";
+
 /** Every family that is read; all others are skipped. */
 export const wantedFamilies: ReadonlySet<string> = new Set([
   ...Object.keys(diskFamilies),
   ...Object.keys(nodeFamilies),
   CPU_FAMILY,
   MOUNT_FAMILY,
+  MAPPER_FAMILY,
 ]);
 
 const isImageMount = (mount: string) => (imageMounts as readonly string[]).includes(mount);
@@ -92,11 +98,17 @@ export function counterBook(): CounterBook {
   const disks = new Map<string, Partial<Record<keyof DiskCounters, number>>>();
   const node: Partial<Record<(typeof nodeFamilies)[keyof typeof nodeFamilies], number>> = {};
   const mounts = new Map<string, string>();
+  const mounted = new Set<string>();
+  const mapped = new Map<string, string>();
   let [cores, count] = [0, 0];
   const addDisk = (field: keyof DiskCounters, device: string, value: number) => {
     const disk = disks.get(device) ?? {};
     disk[field] = value;
     if (disks.size < MAX_DISKS || disks.has(device)) disks.set(device, disk);
+  };
+  const addMount = (mountpoint: string, device: string) => {
+    if (isImageMount(mountpoint)) mounts.set(mountpoint, device);
+    else if (device.startsWith("/dev/") && mounted.size < MAX_DISKS) mounted.add(device.slice("/dev/".length));
   };
   const add = ({ name, labels, value }: Series) => {
     count += 1;
@@ -105,9 +117,8 @@ export function counterBook(): CounterBook {
       if (Number.isFinite(value)) node[nodeFamilies[name]] = value;
     } else if (name === CPU_FAMILY && labels.mode === "idle") {
       cores += 1;
-    } else if (name === MOUNT_FAMILY && isImageMount(labels.mountpoint ?? "")) {
-      mounts.set(labels.mountpoint ?? "", labels.device ?? "");
-    }
+    } else if (name === MOUNT_FAMILY) addMount(labels.mountpoint ?? "", labels.device ?? "");
+    else if (name === MAPPER_FAMILY && mapped.size < MAX_DISKS) mapped.set(labels.name ?? "", labels.device ?? "");
   };
   return {
     add,
@@ -116,8 +127,9 @@ export function counterBook(): CounterBook {
     },
     snapshot(atMs, steadyMs) {
       const whole = [...disks].flatMap(([device, disk]) => (isWhole(disk) ? [[device, disk] as const] : []));
-      const imageDevice = imageDeviceOf(mounts, (device) => disks.has(device));
-      const rest = { atMs, steadyMs, imageDevice, cores: cores > 0 ? cores : undefined };
+      const imageDevice = imageDeviceOf(mounts, (device) => disks.has(device), mapped);
+      const dataDisks = new Set([...mounted].filter((device) => disks.has(device) && device !== imageDevice));
+      const rest = { atMs, steadyMs, imageDevice, dataDisks, cores: cores > 0 ? cores : undefined };
       return { ...noFigures, ...node, ...rest, disks: new Map(whole) };
     },
   };

@@ -14,17 +14,26 @@ export const imageMounts = [
 /** Partition numbers: nvme0n1p3 and mmcblk0p1 (after a digit, behind a p), sda1 and vda1. */
 const PARTITION = /^(?:(.*\d)p\d+|(\D+)\d+)$/;
 
+/** Where device mapper (LVM, LUKS) shows its volumes by name. */
+const MAPPER = "/dev/mapper/";
+
 /**
  * The disk under the image file system, by its name in diskstats; undefined when the mounts do not show it.
  * @param mounts device, such as /dev/nvme0n1p1, by mount point
  * @param isDisk whether diskstats lists a device of that name
+ * @param mapped device, such as dm-3, by its name under /dev/mapper
  */
 export function imageDeviceOf(
   mounts: ReadonlyMap<string, string>,
   isDisk: (name: string) => boolean,
+  mapped: ReadonlyMap<string, string> = new Map(),
 ): string | undefined {
   const device = imageMounts.map((mount) => mounts.get(mount)).find((found) => found !== undefined);
   if (device === undefined || !device.startsWith("/dev/")) return undefined;
+  if (device.startsWith(MAPPER)) {
+    const volume = mapped.get(device.slice(MAPPER.length));
+    return volume !== undefined && isDisk(volume) ? volume : undefined;
+  }
   const name = device.slice(device.lastIndexOf("/") + 1);
   const [, numbered, lettered] = PARTITION.exec(name) ?? [];
   return [name, numbered, lettered].find((found) => found !== undefined && isDisk(found));

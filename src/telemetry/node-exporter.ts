@@ -80,7 +80,8 @@ export function nodeExporterSource(options: NodeExporterOptions): TelemetrySourc
     const windowMs = snapshot.steadyMs - (before?.steadyMs ?? -Infinity);
     const recent = windowMs <= longestWindowMs(settings, paced) ? before : undefined;
     sink.sample(name, sampleOf(snapshot, recent, counts));
-    if (![...snapshot.disks.keys()].some(counts)) throw new TelemetryFailure("NoDisk", noDisk(settings, address));
+    if (![...snapshot.disks.keys()].some((device) => counts(device)))
+      throw new TelemetryFailure("NoDisk", noDisk(settings, address));
   };
   const ask = async (target: TelemetryTarget) => {
     try {

@@ -72,6 +72,7 @@ export function figuresQuery({ nodeLabel, selector, staleSeconds }: QuerySetting
     ...diskParts.map((part) => marked(part, `max by (${nodeLabel},device) (${disks[part]})`)),
     ...nodeParts.map((part) => marked(part, nodes[part])),
     marked("mount", `max by (${nodeLabel},device,mountpoint) (${mounts})`),
+    marked("mapped", `max by (${nodeLabel},device,name) (${series("node_disk_device_mapper_info")})`),
   ].join(" or ");
 }
 
@@ -87,6 +88,8 @@ export interface NodeFigures {
   scrapedSeconds: number;
   /** Device by mount point. */
   readonly mounts: Map<string, string>;
+  /** Device by its name under /dev/mapper. */
+  readonly mapped: Map<string, string>;
 }
 
 const isPart = <Part extends string>(parts: readonly Part[], word: string): word is Part =>
@@ -116,6 +119,7 @@ export function addSeries<Node>(
   else if (isPart(diskParts, part)) addDisk(entry, word("device") ?? "", part, figure);
   else if (isPart(nodeParts, part)) addLarger(entry.node, part, figure);
   else if (part === "mount") addMount(entry, word("mountpoint"), word("device"));
+  else if (part === "mapped") addMapped(entry, word("name"), word("device"));
 }
 
 const noFigures = (): NodeFigures => ({
@@ -123,6 +127,7 @@ const noFigures = (): NodeFigures => ({
   node: {},
   scrapedSeconds: -Infinity,
   mounts: new Map<string, string>(),
+  mapped: new Map<string, string>(),
 });
 
 function addLarger<Part extends string>(figures: Partial<Record<Part, number>>, part: Part, figure: number): void {
@@ -146,4 +151,8 @@ function addDisk({ disks }: NodeFigures, device: string, part: DiskPart, figure:
 function addMount({ mounts }: NodeFigures, mountpoint: string | undefined, device = ""): void {
   if (mountpoint !== undefined && (imageMounts as readonly string[]).includes(mountpoint))
     mounts.set(mountpoint, device);
+}
+
+function addMapped({ mapped }: NodeFigures, name = "", device = ""): void {
+  if (mapped.size < MAX_DISKS) mapped.set(name, device);
 }

@@ -9,7 +9,7 @@ import { jsonElements } from "./json-elements.ts";
 import { nodeFinder } from "./node-label.ts";
 import { addSeries, diskParts, figuresQuery, type NodeFigures } from "./prometheus-query.ts";
 import { startPolling } from "./polling.ts";
-import { chooseDisk, deviceFilter, diskFiguresOf, type DiskRates } from "./signals.ts";
+import { chooseDisk, deviceFilter, type DeviceFilter, diskFiguresOf, type DiskRates } from "./signals.ts";
 import {
   asFailure,
   TelemetryFailure,
@@ -135,13 +135,13 @@ function checkFrame(frame: unknown): void {
 }
 
 /** The sample of one node, dated by the age that Prometheus itself reports, so the two clocks may differ. */
-function sampleFrom(figures: NodeFigures, counts: (device: string) => boolean, askedMs: number): NodeSample {
+function sampleFrom(figures: NodeFigures, counts: DeviceFilter, askedMs: number): NodeSample {
   const { age = 0, ...node } = figures.node;
   const disks = [...figures.disks].flatMap(([device, parts]) => {
     const rates = isWhole(parts) ? diskFiguresOf(device, parts) : undefined;
     return rates === undefined ? [] : [rates];
   });
-  const imageDevice = imageDeviceOf(figures.mounts, (device) => figures.disks.has(device));
+  const imageDevice = imageDeviceOf(figures.mounts, (device) => figures.disks.has(device), figures.mapped);
   const disk = chooseDisk(disks, counts, imageDevice);
   return {
     ...node,

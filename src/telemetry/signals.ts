@@ -7,7 +7,7 @@ import type { CounterSnapshot, DiskCounters } from "./counters.ts";
 
 /** Devices that are never a node's own disk: memory, optical, floppy; loop devices only when the policy names them. */
 const NOT_A_DISK = /^(ram|zram|sr|fd|loop)\d+$/;
-/** Stacked devices repeat the I/O of the disks below them; counted only when the policy names them. */
+/** Stacked devices (LVM, LUKS, RAID) repeat the I/O of the disks below. They count if they hold the images, or are named. */
 const STACKED = /^(dm-|md)\d+$/;
 
 /** Figures of one device over the time between two snapshots. */
@@ -77,33 +77,42 @@ function awaitMs(ios: number, waitedSeconds: number, busy: number): number | und
   return busy > IDLE_BUSY ? undefined : 0;
 }
 
+/** Does the device count? `holdsImages`: the node's images are on it. */
+export type DeviceFilter = (device: string, holdsImages?: boolean) => boolean;
+
 /** Which devices count: those that match the pattern with their whole name, or without a pattern every real disk. */
-export function deviceFilter(pattern: string | undefined): (device: string) => boolean {
+export function deviceFilter(pattern: string | undefined): DeviceFilter {
   if (pattern !== undefined) {
     const named = new RegExp(`^(?:${pattern})$`);
     return (device) => named.test(device);
   }
-  return (device) => !NOT_A_DISK.test(device) && !STACKED.test(device);
+  return (device, holdsImages = false) => !NOT_A_DISK.test(device) && (holdsImages || !STACKED.test(device));
 }
 
 /**
  * Chooses the disk for a node's figures: the one that holds the images, if it is known and the policy does not exclude
  * it. Otherwise the busiest that counts; if several are equally busy, the first in the exporter's order.
+ * @param dataDisks disks that hold a file system of their own which is not the images'
  */
 export function chooseDisk(
   disks: readonly DiskFigures[],
-  counts: (device: string) => boolean,
+  counts: DeviceFilter,
   imageDevice: string | undefined,
+  dataDisks: ReadonlySet<string> = new Set(),
 ): DiskFigures | undefined {
+  const image = disks.find((disk) => disk.device === imageDevice && counts(disk.device, true) && isTimed(disk));
+  if (image) return image;
   const counted = disks.filter(({ device }) => counts(device));
-  return (
-    counted.find(({ device }) => device === imageDevice) ??
-    counted.reduce<DiskFigures | undefined>(
-      (best, disk) => (best && best.utilisation >= disk.utilisation ? best : disk),
-      undefined,
-    )
+  const possible = counted.filter(({ device }) => !dataDisks.has(device));
+  return (possible.length > 0 ? possible : counted).reduce<DiskFigures | undefined>(
+    (best, disk) => (best && best.utilisation >= disk.utilisation ? best : disk),
+    undefined,
   );
 }
+
+/** Older kernels count the bytes of a RAID device, but not its time: it looks idle while it works. */
+const isTimed = ({ device, utilisation, writeBytesPerSecond, readBytesPerSecond }: DiskFigures) =>
+  !STACKED.test(device) || utilisation > 0 || writeBytesPerSecond + readBytesPerSecond === 0;
 
 /** Figures of every device that both snapshots have, and whose counters were not reset. */
 export function disksBetween(now: CounterSnapshot, before: CounterSnapshot): DiskFigures[] {
@@ -128,13 +137,9 @@ function share(now: number | undefined, before: number | undefined, seconds: num
  * The figures of a node at `now`.
  * @param before the snapshot before; undefined right after the start: then only gauges are known
  */
-export function sampleOf(
-  now: CounterSnapshot,
-  before: CounterSnapshot | undefined,
-  counts: (device: string) => boolean,
-): NodeSample {
+export function sampleOf(now: CounterSnapshot, before: CounterSnapshot | undefined, counts: DeviceFilter): NodeSample {
   const seconds = before === undefined ? 0 : (now.steadyMs - before.steadyMs) / 1_000;
-  const disk = before && chooseDisk(disksBetween(now, before), counts, now.imageDevice);
+  const disk = before && chooseDisk(disksBetween(now, before), counts, now.imageDevice, now.dataDisks);
   return {
     atMs: now.atMs,
     awaitMs: disk?.awaitMs,

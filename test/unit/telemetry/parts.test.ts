@@ -21,9 +21,9 @@ import { promAnswer, promNode, promSeries, summary } from "./source-answers.ts";
 const ROOT = join(import.meta.dirname, "../../..");
 
 describe("the image file system's device", () => {
-  const disks = new Set(["nvme0n1", "nvme1n1", "sda", "vda", "mmcblk0", "md0"]);
+  const disks = new Set(["nvme0n1", "nvme1n1", "sda", "vda", "mmcblk0", "md0", "md127", "dm-3"]);
   const found = (mounts: Record<string, string>) =>
-    imageDeviceOf(new Map(Object.entries(mounts)), (name) => disks.has(name));
+    imageDeviceOf(new Map(Object.entries(mounts)), (name) => disks.has(name), new Map([["vg-var", "dm-3"]]));
 
   it.each([
     [{ "/": "/dev/nvme0n1p1" }, "nvme0n1"],
@@ -34,6 +34,8 @@ describe("the image file system's device", () => {
     [{ "/": "/dev/vda1", "/var/lib/docker": "/dev/md0" }, "md0"],
     [{ "/": "overlay" }, undefined],
     [{ "/": "/dev/mapper/vg-root" }, undefined],
+    [{ "/": "/dev/sda1", "/var": "/dev/mapper/vg-var" }, "dm-3"],
+    [{ "/": "/dev/nvme0n1p1", "/var/lib/containerd": "/dev/md127" }, "md127"],
     [{ "/": "/dev/sdz1" }, undefined],
     [{}, undefined],
   ])("of mounts %j is %s", (mounts, device) => expect(found(mounts as Record<string, string>)).toBe(device));
@@ -51,6 +53,29 @@ describe("the image file system's device", () => {
     expect([chosen(), chosen(undefined, "nvme0n1"), chosen("nvme1n1", "nvme0n1")]).toEqual([
       ...["nvme1n1", "nvme0n1", "nvme1n1"],
     ]);
+  });
+
+  it("may be a RAID array or a logical volume: these count where they hold the images, not otherwise", () => {
+    const all = [figures("nvme0n1", 0.9), figures("md127", 0.2), figures("dm-3", 0.95)];
+    const chosen = (image?: string, pattern?: string) => chooseDisk(all, deviceFilter(pattern), image)?.device;
+    expect([chosen("md127"), chosen("dm-3"), chosen(), chosen("md127", "nvme0n1")]).toEqual([
+      "md127",
+      "dm-3",
+      "nvme0n1",
+      "nvme0n1",
+    ]);
+  });
+
+  it("is not taken from a RAID array whose kernel does not count its time: it would look idle", () => {
+    const all = [figures("nvme0n1", 0.9), { ...figures("md127", 0), writeBytesPerSecond: 1e8 }];
+    expect(chooseDisk(all, deviceFilter(undefined), "md127")?.device).toBe("nvme0n1");
+  });
+
+  it("is no disk on which other data is mounted, as long as another one is left", () => {
+    const all = [figures("sda", 0.4), figures("sdb", 0.9)];
+    const chosen = (...dataDisks: string[]) =>
+      chooseDisk(all, deviceFilter(undefined), undefined, new Set(dataDisks))?.device;
+    expect([chosen(), chosen("sdb"), chosen("sda", "sdb")]).toEqual(["sdb", "sda", "sdb"]);
   });
 });
 
@@ -186,7 +211,7 @@ describe("Prometheus' answer", () => {
 
   it("is asked for in one query, with the policy's label and selector in every part", () => {
     const query = figuresQuery({ nodeLabel: "node", selector: 'job="x"', staleSeconds: 45 });
-    expect(query.split(" or label_replace").length).toBe(14);
+    expect(query.split(" or label_replace").length).toBe(15);
     expect(query.match(/\{/g)?.length).toBe(query.match(/\{job="x"/g)?.length);
     expect(query).not.toContain("instance");
   });
