@@ -1,6 +1,6 @@
 /**
- * Writes docs/simulate.md from the scenario schema and the built-in scenarios. A unit test fails when the page is not
- * what this would write.
+ * Writes docs/simulate.md from the scenario schema and the built-in scenarios. A unit test fails if the page differs
+ * from the output.
  */
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -46,34 +46,34 @@ the policy is unusable; every error is listed with its path.
 - \`fixed:best\` keeps a constant number N of pods in startup per node, oldest first, as pod-pacemaker does; kube-scheduler
   binds them one by one. N is chosen in hindsight: fewest failed starts, then the shortest makespan. Up to 300 pods, it tries 1
   to 32; up to 5,000 pods 1, 2, 3, 4, 6, 8, 12, 16, 24 and 32; up to 50,000 pods 4 and 16; beyond that 6.
-- \`shortest-first\` has constant concurrency in the order that is best in hindsight for the mean: least work per pod first. Images
-  that several pods share are divided among them, and DaemonSets and higher priority go before all. Of the N tried, the one
-  with the lowest mean is taken.
+- \`shortest-first\` keeps constant concurrency, in the order that is best in hindsight for the mean: least work per pod first.
+  Pods that share images divide their work. DaemonSets and higher priority go first. Of the N tried, the one with the lowest
+  mean is taken.
 - \`paceline\` puts webhooks, fence and release loop around the decision core, with the scenario's policy.
 
 ## What the figures mean
 
 Times count from the first moment at which a pod existed and a node was Ready, or from the pod's creation if that is later.
 
-- \`makespanSeconds\`: until the last pod is Ready. Pods that crash by themselves do not count.
+- \`makespanSeconds\`: the time until the last pod is Ready. Pods that crash by themselves do not count.
 - \`boundSeconds\`: the lower bound. For each node it is the largest of these, and the slowest node counts:
-  - the time that its disk needs to write the unique images of the pods that ended there (blob and unpacked layers), that its
-    cores need to unpack and to start, that the registry needs to deliver, and that the kubelet's pull QPS needs, each with the
-    least own start of one of the pods;
+  - the time that a resource needs for all pods that ended there, plus the least own start of one of the pods. The resources
+    are the disk, which writes the unique images (blob and unpacked layers); the cores, which unpack and start; the registry;
+    and the kubelet's pull QPS;
   - the longest chain of a single pod.
 
-  Work that arrives later cannot begin earlier. The bound depends on where pods ended, so every strategy has its own; the one at
-  the top of the JSON is Paceline's. \`boundBy\` names what binds.
+  Work that arrives later cannot begin earlier. The bound depends on the nodes on which pods ended, so every strategy has its
+  own. The one at the top of the JSON is Paceline's. \`boundBy\` names the resource that sets the bound.
 - \`ratioToBound\`: makespan ÷ the strategy's own bound.
 - \`startErrors\`: all failed starts (StartError, create and sandbox time-outs, reserved names, pull QPS exceeded, startup probes
-  that gave up); \`failures\` counts each kind. \`restarts\` counts those of crash-looping pods as well.
+  that gave up); \`failures\` counts each kind. \`restarts\` also counts those of crash-looping pods.
 - \`peakInStartup\`, \`peakAwaitMs\`: the most on any one node. \`longestHoldSeconds\`: the longest time that a pod was held back.
 - \`unreadyPods\`: pods that were not Ready when the simulation gave up, 4 hours after the last arrival.
 
 ## What is real and what is modelled
 
-The decision core is the real one. The simulator calls the same \`createPacer\` as \`paceline serve\`, tells it what its watches
-would tell it a few milliseconds later, and writes what it plans with the times that writes take. Modelled are
+The decision core is the real one. The simulator calls the same \`createPacer\` as \`paceline serve\`. It delivers watch events a
+few milliseconds late, and its writes take as long as real ones. The simulator models
 
 - the nodes: disk, page cache, containerd and kubelet (\`src/simulate/model\`; constants with sources in its \`constants.ts\`);
 - the scheduler: one pod at a time by priority and age, 1.5 ms for each, least allocated first, replicas spread, back-off
@@ -88,24 +88,24 @@ unknown size counts as the mean of those it knows. The targets of the mean are t
 
 ## Targets
 
-\`npm run bench:pacing\` runs all built-in scenarios and says which target is missed:
+\`npm run bench:pacing\` runs all built-in scenarios and reports which of these targets are missed:
 
 - no failed start;
 - makespan ÷ bound ≤ 1.10 (1.25 without telemetry) and ÷ \`fixed:best\` ≤ 1.02;
 - mean time to Ready ÷ \`none\` ≤ 0.70 where images differ in size or are shared, never above it elsewhere, and ÷
   \`shortest-first\` ≤ 1.05.
 
-Missed with seed 1 are
+With seed 1, these targets are missed:
 
 - \`nvme\`: mean ÷ none 0.73 (0.69 on average of twelve seeds; shortest-first itself comes to 0.70);
 - \`one-8gib-image\`: makespan ÷ fixed:best 1.03 (which starts the huge image first, at 5 × the mean; shortest-first itself
   comes to 1.03).
 
-\`npm run bench:pacing -- --random 40\` measures herds by chance. More of these miss a target, mostly where all pods wait for a few
+\`npm run bench:pacing -- --random 40\` measures random herds. More of these miss a target, mostly when all pods wait for a few
 pods or for the cores.
 
-\`npm run bench:pacing -- --scale\` measures the simulator itself, on 27 November on two cores, twice; the second time the machine
-was a third slower:
+\`npm run bench:pacing -- --scale\` measures the simulator itself. It ran twice on 27 November on two cores; the machine was a
+third slower the second time:
 
 | size | target | measured |
 |---|---|---|

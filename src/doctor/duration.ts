@@ -2,7 +2,7 @@
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
-/** Milliseconds, or undefined where the text is no duration (`Never`, "", a number without unit). */
+/** Milliseconds; undefined if the text is not a duration (`Never`, "", a number without a unit). */
 export function durationMs(text: unknown): number | undefined {
   if (typeof text !== "string" || !/^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/.test(text)) return undefined;
   let sum = 0;

@@ -1,18 +1,23 @@
-/** What `paceline doctor` gathers, and all that its rules look at. Undefined: it could not be seen (a note says why). */
+/**
+ * The facts that `paceline doctor` gathers; its rules see nothing else. Undefined: it could not be read, and a note
+ * says why.
+ */
 import type { nodeFacts } from "../kube/parse/facts.ts";
 import type { PolicyResult } from "../policy/parse.ts";
 import type { PacingPolicy } from "../policy/schema.ts";
 import type { Findings } from "../diagnose/findings/findings.ts";
 import type { Verdict } from "../diagnose/findings/verdict.ts";
 
-/** A node: what pacing knows of it, and what its kubelet says of the machine. Images are in {@link ImageSeen}. */
+/**
+ * A node: what pacing knows about it, and what its kubelet reports about the machine. Images are in {@link ImageSeen}.
+ */
 export type NodeSeen = Omit<ReturnType<typeof nodeFacts>, "images"> & {
   readonly instanceType: string;
   readonly runtime: string;
   readonly kubelet: string;
 };
 
-/** The kubelet's settings that matter, as `/configz` gives them, and its cgroups. */
+/** The kubelet's settings that the rules need, as `/configz` returns them, and its cgroup version. */
 export interface KubeletSeen {
   readonly node: string;
   readonly registryPullQPS: number | undefined;
@@ -22,15 +27,15 @@ export interface KubeletSeen {
   readonly maxParallelImagePulls: number | undefined;
   readonly runtimeRequestTimeoutMs: number | undefined;
   readonly cgroupVersion: 1 | 2 | undefined;
-  /** Whether its summary has pressure figures. */
+  /** True if the kubelet's summary includes pressure figures. */
   readonly psi: boolean | undefined;
 }
 
-/** An image that some pod runs. */
+/** An image that at least one pod uses. */
 export interface ImageSeen {
   readonly name: string;
   readonly pods: number;
-  /** As nodes list it (containerd: compressed); undefined when no node lists it. */
+  /** The size that nodes list (compressed, with containerd); undefined if no node lists the image. */
   readonly bytes: number | undefined;
 }
 
@@ -44,10 +49,10 @@ export interface HeldPod {
 export interface PodsSeen {
   readonly count: number;
   readonly held: readonly HeldPod[];
-  /** Pods by node, of those that came to it while it was young. */
+  /** The number of pods that each node got while it was young. */
   readonly startedOnYoung: ReadonlyMap<string, number>;
   readonly images: readonly ImageSeen[];
-  /** Failed starts and herds of the last day, by the core of `diagnose`. */
+  /** Failed starts and herds of the last day, found by the core of `diagnose`. */
   readonly starts: Findings;
   readonly verdict: Verdict;
 }
@@ -59,11 +64,11 @@ export interface WebhookSeen {
   readonly failurePolicy: string;
   readonly timeoutSeconds: number;
   readonly seesKubeSystem: boolean;
-  /** Where it is called. */
+  /** The address that the API server calls. */
   readonly address: string;
-  /** Namespace of its Service, where it has one. */
+  /** Namespace of its Service, if it has one. */
   readonly serviceNamespace: string | undefined;
-  /** Ends of the certificates of its caBundle; none: it has no bundle. */
+  /** Expiry times of the certificates in its caBundle; empty if it has none. */
   readonly authorities: readonly CertificateSeen[];
   readonly answer: WebhookAnswer;
 }
@@ -74,7 +79,7 @@ export interface CertificateSeen {
   readonly toMs: number;
 }
 
-/** What came of calling a webhook. `unchecked`: somebody answers, but its certificate cannot be seen from here. */
+/** The result of calling a webhook. `unchecked`: it answers, but its certificate cannot be seen from here. */
 export type WebhookAnswer =
   | { readonly kind: "trusted"; readonly certificate: CertificateSeen }
   | { readonly kind: "untrusted"; readonly certificate: CertificateSeen; readonly why: string }
@@ -82,14 +87,14 @@ export type WebhookAnswer =
   | { readonly kind: "silent"; readonly why: string };
 
 export interface LeaderSeen {
-  /** Empty: nobody. */
+  /** Empty if no replica holds the Lease. */
   readonly holder: string;
   readonly alive: boolean;
   /** RFC 3339; empty when there is no Lease. */
   readonly renewed: string;
 }
 
-/** A right of the service's account that it lacks: `patch nodes`. */
+/** A right that the service's account lacks, such as `patch nodes`. */
 export type MissingRight = string;
 
 export interface OursSeen {
@@ -98,13 +103,13 @@ export interface OursSeen {
   readonly leader: LeaderSeen | undefined;
   /** `missing`: there is no ConfigMap. */
   readonly policy: PolicyResult | "missing" | undefined;
-  /** Rights that its account lacks; undefined: could not be asked. */
+  /** Rights that its account lacks; undefined if the review could not be made. */
   readonly missingRights: readonly MissingRight[] | undefined;
-  /** `system:serviceaccount:…` that was asked about. */
+  /** The account that was checked, as `system:serviceaccount:…`. */
   readonly account: string;
 }
 
-/** One extender of a scheduler's configuration that calls Paceline. */
+/** An extender in a scheduler's configuration that calls Paceline. */
 export interface ExtenderSeen {
   readonly urlPrefix: string;
   readonly ignorable: boolean;
@@ -113,13 +118,13 @@ export interface ExtenderSeen {
   readonly timeoutMs: number | undefined;
 }
 
-/** A kube-scheduler's configuration that was found in a ConfigMap. */
+/** A kube-scheduler configuration found in a ConfigMap. */
 export interface SchedulerSeen {
   /** `ConfigMap/namespace/name`. */
   readonly where: string;
   /** `schedulerName` of its profiles. */
   readonly names: readonly string[];
-  /** Ours only. */
+  /** Only the extenders that call Paceline. */
   readonly extenders: readonly ExtenderSeen[];
 }
 
@@ -140,7 +145,7 @@ export interface NodePoolSeen {
 export interface AutoscalerSeen {
   /** `namespace/name`. */
   readonly name: string;
-  /** Minor of its image's version 1.x; undefined: not told by the tag. */
+  /** The minor version of its image (1.x); undefined if the tag does not show it. */
   readonly minor: number | undefined;
   readonly knowsFence: boolean;
   /** `--scale-down-delay-after-add`, default 10 min. */
@@ -152,30 +157,30 @@ export interface ClusterFacts {
   readonly nodes: readonly NodeSeen[] | undefined;
   readonly kubelets: readonly KubeletSeen[];
   readonly pods: PodsSeen | undefined;
-  /** Undefined: Paceline is not installed. */
+  /** Undefined if Paceline is not installed. */
   readonly ours: OursSeen | undefined;
   readonly schedulers: readonly SchedulerSeen[];
   readonly daemonSets: readonly DaemonSetSeen[];
   readonly nodePools: readonly NodePoolSeen[];
   readonly autoscalers: readonly AutoscalerSeen[];
-  /** What could not be looked at, or only in part, and why. */
+  /** Sentences about what could not be read, or only in part, and why. */
   readonly notes: readonly string[];
 }
 
-/** The policy in force, as far as the ConfigMap tells. */
+/** The policy in force, according to the ConfigMap. */
 export function policyOf({ ours }: Pick<ClusterFacts, "ours">): PacingPolicy | undefined {
   const result = ours?.policy;
   return typeof result === "object" && result.ok ? result.policy : undefined;
 }
 
-/** Whether Paceline holds pods back now. */
+/** True if Paceline holds pods now. */
 export function isPaced(facts: ClusterFacts): boolean {
   const policy = policyOf(facts);
   const lever = policy?.gate.enabled === true || policy?.fence.enabled === true || policy?.extender.enabled === true;
   return policy?.mode === "enforce" && lever && facts.ours?.leader?.alive === true;
 }
 
-/** Whether Paceline puts up fences, or would in mode enforce: what must know of them had better do so before. */
+/** True if the policy has the fence on, also in mode observe. Autoscalers must know the fence before it is enforced. */
 export function isFencing(facts: ClusterFacts): boolean {
   const policy = policyOf(facts);
   return policy !== undefined && policy.mode !== "off" && policy.fence.enabled;

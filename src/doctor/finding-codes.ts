@@ -1,77 +1,81 @@
-/** Everything that `paceline doctor` can find, and why it matters. docs/doctor.md lists the same codes (a test keeps them equal). */
+/**
+ * Every finding of `paceline doctor`, and why it matters. docs/doctor.md lists the same codes; a test keeps them equal.
+ */
 
 export const findingCodes = {
   // Nodes
   RegistryPullQPSLow:
     "The kubelet fails every image pull beyond its own rate with `pull QPS exceeded`; a herd of a few dozen pods exceeds the default at once.",
-  SerializedImagePulls: "The kubelet pulls one image at a time, so that one large image holds up all pods behind it.",
+  SerializedImagePulls: "The kubelet pulls one image at a time, so one large image delays all pods behind it.",
   UnboundedImagePulls:
-    "The kubelet pulls as many images at a time as pods ask for, and nothing paces them: all of them share the node's disk.",
+    "The kubelet pulls as many images at a time as pods ask for, and nothing paces them: all pulls share the node's disk.",
   RuntimeTimeoutShort:
-    "A start that takes longer than runtimeRequestTimeout fails; the kubelet's default of 2 min is what herds run out of already.",
+    "A start that takes longer than runtimeRequestTimeout fails. Herds already exceed the kubelet's default of 2 min.",
   CgroupV1:
-    "Without cgroup v2 the kernel tells no pressure (PSI), and kubelets of 1.35 and later refuse to start unless told otherwise.",
+    "Without cgroup v2 the kernel reports no pressure (PSI), and kubelets of 1.35 and later refuse to start by default.",
   PressureUnknown:
-    "The policy takes its figures from kubelets, and these have none of pressure (PSI): that condition is skipped.",
+    "The policy takes its figures from kubelets, and these report no pressure (PSI), so Paceline skips that condition.",
   ImageOutlastsTimeout:
-    "The image alone keeps the node's disk busy for longer than a start may take, whatever else starts there.",
+    "The image alone keeps the node's disk busy for longer than a start may take, even if nothing else starts there.",
   YoungNodeHerd:
-    "So many pods that start together on a new node ask its disk for more than it writes within the kubelet's time-outs; nothing paces them.",
-  RecentStartFailures: "Starts failed in the way that an overloaded node makes them fail.",
+    "This many pods that start together on a new node need more writes than its disk can do within the kubelet's time-outs, and nothing paces them.",
+  RecentStartFailures: "Starts failed with the errors that an overloaded node causes.",
   // Paceline
-  WebhookMissing: "The policy switches this lever on, and no webhook brings objects to it: it does nothing.",
+  WebhookMissing: "The policy enables this lever, but no webhook sends objects to it, so the lever does nothing.",
   WebhookUnreachable:
-    "Nobody answers at the webhook's address: pods and nodes are created as if Paceline were not there.",
+    "Nothing answers at the webhook's address, so pods and nodes are created as if Paceline were not installed.",
   WebhookCertificateUntrusted:
-    "The certificate that is served does not fit the webhook's caBundle, so the API server passes the webhook over.",
-  CertificateExpiring: "After its end the API server passes the webhooks over; renewal should have come before this.",
-  WebhookFailsClosed: "With failurePolicy Fail a Paceline that is down stops pods or nodes from being created at all.",
+    "The webhook's caBundle does not trust the certificate that is served, so the API server skips the webhook.",
+  CertificateExpiring:
+    "The API server skips the webhooks once the certificate has expired; it should have been renewed by now.",
+  WebhookFailsClosed: "With failurePolicy Fail, pods or nodes cannot be created while Paceline is down.",
   WebhookTimeoutLong:
-    "Every creation waits for the webhook; with a long time-out one that hangs slows the whole cluster.",
+    "Every creation waits for the webhook. With a long time-out, a hanging webhook slows the whole cluster.",
   WebhookSeesKubeSystem: "Pods that a cluster needs to live must not depend on a webhook.",
-  TwoInstallations: "Two installations gate and release the same pods and know nothing of each other's slots.",
-  NoLeader: "Nobody renews the Lease: nothing new is held, and nothing that is held is released before its cap.",
-  HeldWithoutLeader: "These pods carry Paceline's gate and nobody is there to take it off but the janitor, at the cap.",
+  TwoInstallations: "Two installations gate and release the same pods, and neither knows the slots of the other.",
+  NoLeader: "No replica renews the Lease, so no new pod is held, and held pods stay held until the cap.",
+  HeldWithoutLeader: "These pods carry Paceline's gate, and without a leader only the janitor removes it, at the cap.",
   HeldPastCap:
-    "No hold should outlast the policy's maxHoldSeconds: neither the leader nor the janitor can do its work.",
+    "No hold should last longer than the policy's maxHoldSeconds: neither the leader nor the janitor can do its work.",
   FencePastCap:
-    "No fence should outlast the policy's fence.maxSeconds: neither the leader nor the janitor can do its work.",
-  PolicyMissing: "Without its ConfigMap Paceline has no policy in force.",
-  PolicyInvalid: "A policy with errors is not in force; an earlier one is, or none.",
-  PullBudgetTooHigh: "Paceline releases pulls at the rate of the policy, and the kubelet fails those beyond its own.",
+    "No fence should last longer than the policy's fence.maxSeconds: neither the leader nor the janitor can do its work.",
+  PolicyMissing: "Without its ConfigMap, Paceline has no policy in force.",
+  PolicyInvalid: "A policy with errors is not in force; Paceline uses an earlier one, or none.",
+  PullBudgetTooHigh:
+    "Paceline releases pulls at the policy's rate, and the kubelet fails the pulls beyond its own rate.",
   DrainTargetTooLong:
-    "Starts fail when the bytes that the disk owes take longer than the kubelet's time-out; the target must stay well under it.",
-  MissingRight: "Without it Paceline cannot do a part of its work.",
-  ExtenderNotIgnorable: "A scheduler whose extender is not ignorable schedules nothing while Paceline is down.",
+    "Starts fail if the disk needs longer than the kubelet's time-out to write the bytes it owes; the target must stay well below the time-out.",
+  MissingRight: "Without this right, Paceline cannot do a part of its work.",
+  ExtenderNotIgnorable: "If its extender is not ignorable, a scheduler schedules nothing while Paceline is down.",
   ExtenderSendsWholeNodes:
-    "Without nodeCacheCapable every call carries every node whole; scheduling slows down with the cluster.",
+    "Without nodeCacheCapable, every call contains every node object, so scheduling slows down as the cluster grows.",
   ExtenderTimeoutLong:
-    "kube-scheduler decides one pod at a time and waits this long for each call when Paceline hangs; the default is 5 s.",
-  ExtenderOffInPolicy: "The scheduler asks Paceline about every pod, and the policy says that it has nothing to say.",
+    "kube-scheduler decides one pod at a time, and waits this long for each call if Paceline hangs; the default is 5 s.",
+  ExtenderOffInPolicy: "The scheduler asks Paceline about every pod, but the policy turns the extender off.",
   DaemonSetWaitsForFence:
-    "A DaemonSet whose pods do not tolerate the fence gets none on a node until the fence is lifted, though others may need it first.",
+    "If the pods of a DaemonSet do not tolerate the fence, a node gets none until the fence is lifted, though other pods may need them first.",
   NodePoolWithoutStartupTaint:
-    "To Karpenter a fenced node has a taint that pending pods do not tolerate: it may launch another node for them.",
-  NodePoolConsolidatesEarly: "Karpenter may take a node away while its pods are still being let in.",
+    "To Karpenter, a fenced node has a taint that pending pods do not tolerate, so it may launch another node for them.",
+  NodePoolConsolidatesEarly: "Karpenter may remove a node while Paceline still releases pods to it.",
   AutoscalerIgnoresFence:
-    "Cluster Autoscaler before 1.29 does not know the fence for a startup taint: it may add nodes for pods that are only waiting.",
-  AutoscalerScalesDownEarly: "Cluster Autoscaler may take a node away while its pods are still being let in.",
+    "Cluster Autoscaler before 1.29 does not treat the fence as a startup taint, so it may add nodes for pods that only wait.",
+  AutoscalerScalesDownEarly: "Cluster Autoscaler may remove a node while Paceline still releases pods to it.",
 } as const;
 
 export type FindingCode = keyof typeof findingCodes;
 
-/** One thing that is not as it should be. */
+/** One problem that doctor found. */
 export interface Finding {
   readonly code: FindingCode;
-  /** What it is about: `kind/name`, or `kind/namespace/name`; the first ones where there are many. */
+  /** The objects concerned: `kind/name` or `kind/namespace/name`. Only the first few if there are many. */
   readonly about: readonly string[];
-  /** What was seen: a sentence with figures. */
+  /** A sentence with figures that says what was seen. */
   readonly seen: string;
-  /** The exact change that ends it. */
+  /** The exact change that fixes it. */
   readonly change: string;
 }
 
-/** Names told of each finding; `seen` says how many there are. */
+/** The most names that a finding lists; `seen` gives the total. */
 const MOST_NAMES = 5;
 
 /** The first few names, for `about`. */

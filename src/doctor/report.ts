@@ -3,10 +3,10 @@ import { type Finding, findingCodes, many } from "./finding-codes.ts";
 import type { ClusterFacts } from "./facts.ts";
 import { type Summary, summaryOf } from "./summary.ts";
 
-/** Images and kinds told in the text. */
+/** The most images and kinds that the text lists. */
 const MOST_ROWS = 5;
 
-/** The shape of `--json`, as docs/doctor.md gives it. */
+/** The shape of `--json`; docs/doctor.md describes it. */
 export function doctorJson(facts: ClusterFacts, findings: readonly Finding[]) {
   return { findings: findings.map(withReason), notes: facts.notes, ...summaryOf(facts) };
 }

@@ -1,13 +1,13 @@
-/** What was seen, whether or not anything is wrong with it: the figures around the findings. */
+/** The figures around the findings: what doctor saw, whether or not it is a problem. */
 import { nodeClassFor, matchesSelector } from "../policy/resolve.ts";
 import { rfc3339 } from "../diagnose/json.ts";
 import { type ClusterFacts, type KubeletSeen, type OursSeen, policyOf, type WebhookSeen } from "./facts.ts";
 
 const DAY_MS = 86_400_000;
-/** Young nodes and images told; `--json` has no more either, since there may be thousands. */
+/** The most young nodes and images that are listed, also in `--json`, since there may be thousands. */
 const MOST_ROWS = 20;
 
-/** The figures of `--json`, and what the text is made of. */
+/** The figures of `--json`; the text is made from them. */
 export function summaryOf(facts: ClusterFacts) {
   return { cluster: clusterSummary(facts), starts: startsSummary(facts), paceline: pacelineSummary(facts) };
 }
@@ -35,7 +35,7 @@ function clusterSummary({ nodes = [], kubelets, pods, nowMs }: ClusterFacts) {
   };
 }
 
-/** Kubelets that are set alike, told once. */
+/** Kubelets with equal settings, listed once. */
 function kubeletSummary(kubelets: readonly KubeletSeen[]) {
   const settings = (one: KubeletSeen) => ({
     registryPullQPS: one.registryPullQPS ?? null,
@@ -51,7 +51,7 @@ function kubeletSummary(kubelets: readonly KubeletSeen[]) {
   );
 }
 
-/** Kubernetes lists sizes of images, and nothing of their layers. */
+/** Kubernetes lists the sizes of images, but not their layers. */
 function imageSummary(pods: ClusterFacts["pods"]) {
   const images = pods?.images ?? [];
   return {
@@ -104,7 +104,7 @@ function webhookSummary({ name, address, answer }: WebhookSeen) {
   };
 }
 
-/** Whether the policy is valid, and what it selects. */
+/** Says whether the policy is valid, and what it selects. */
 function policySummary(facts: ClusterFacts) {
   const policy = policyOf(facts);
   const nodes = facts.nodes ?? [];

@@ -1,4 +1,6 @@
-/** The HTML report of `paceline simulate` in a real browser: drawn whole, without network, without an error. */
+/**
+ * The HTML report of `paceline simulate` in a real browser: it draws every chart, without network and without errors.
+ */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -50,7 +52,7 @@ describe.skipIf(!hasBrowser("the report of paceline simulate"))("the report in C
     await rm(folder, { recursive: true });
   });
 
-  test("draws five charts with lines in the strategies' colours, and says no error", async () => {
+  test("draws five charts with lines in the strategies' colours, and logs no error", async () => {
     expect(errors).toEqual([]);
     expect(await page.locator("canvas").count()).toBe(5);
     const inked = await page.evaluate(`[...document.querySelectorAll("canvas")].map((canvas) => {
@@ -64,12 +66,12 @@ describe.skipIf(!hasBrowser("the report of paceline simulate"))("the report in C
     for (const pixels of inked as number[]) expect(pixels).toBeGreaterThan(100);
   });
 
-  test("asks for nothing but itself", () => {
+  test("requests nothing but itself", () => {
     expect(requests).toHaveLength(1);
     expect(requests[0]).toMatch(/^file:/);
   });
 
-  test("tells the verdict and every strategy, and shows the description as text", async () => {
+  test("shows the verdict, every strategy, and the description as text", async () => {
     expect(await page.locator("#verdict").textContent()).toMatch(/With Paceline all pods were Ready after \d+ s/);
     expect(await page.locator("main > .wide tbody tr").count()).toBe(4);
     expect(await page.locator(".origin").textContent()).toBe("small </script><b>herd</b>");

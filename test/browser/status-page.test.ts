@@ -1,4 +1,6 @@
-/** The status page in a real browser: shows what the decision core says, follows it, and tells when nobody answers. */
+/**
+ * The status page in a real browser: it shows and follows the decision core's state, and says when the service is down.
+ */
 import type { FastifyInstance } from "fastify";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -50,25 +52,25 @@ describe.skipIf(!hasBrowser("the status page"))("the status page in Chromium", (
     expect(await page.locator("canvas").count()).toBe(2);
   });
 
-  test("follows what happens without being loaded anew", async () => {
+  test("follows changes without a reload", async () => {
     pacer.upsertPod(started(bound(aPod("starting"), "young-1")), START_MS);
     await page.locator("#nodes tbody", { hasNotText: "1 of" }).waitFor();
     pacer.upsertPod(bound(aPod("another"), "young-2"), START_MS);
     await page.locator("#nodes tbody tr", { hasText: "young-2" }).filter({ hasText: "1 of" }).waitFor();
   });
 
-  test("shows only the rows that a person asks for", async () => {
+  test("filters the rows", async () => {
     await page.fill("#filter", "young-2");
     await page.locator("#nodes-note", { hasText: "1 of 2" }).waitFor();
     expect(await page.locator("#nodes tbody tr").count()).toBe(1);
     await page.fill("#filter", "");
   });
 
-  test("asks nobody but the service", () => {
+  test("makes requests only to the service", () => {
     for (const request of requests) expect(request.startsWith(url) || request === "data:,").toBe(true);
   });
 
-  test("says so when the service no longer answers, and keeps what it showed", async () => {
+  test("says when the service no longer answers, and keeps the last state", async () => {
     await page.route("**/status.json", (route) => route.abort());
     await page.locator("#trouble", { hasText: "no answer" }).waitFor();
     expect(await page.locator("#nodes tbody tr").count()).toBe(2);

@@ -1,4 +1,6 @@
-/** Who may call whom: certificates that the service rotates while the API server calls, and those that it demands. */
+/**
+ * Certificates: those that the service rotates while the API server calls it, and those that it requires from clients.
+ */
 import { request as httpsRequest } from "node:https";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -31,11 +33,14 @@ const helm = await findHelm();
 
 const DAY_MS = 86_400_000;
 const SECOND_DAYS = 1 / 86_400;
-/** A year in 72 s: an authority is due after 48 s, a server certificate after 24 s; 12 s are left for a busy machine. */
+/**
+ * A year is compressed to 72 s: an authority is due after 48 s, a server certificate after 24 s. 12 s are left for a
+ * busy machine.
+ */
 const TIMES = { authorityDays: 72 * SECOND_DAYS, serverDays: 36 * SECOND_DAYS, overlapMs: 6_000 };
 /** A whole rotation takes 75 s; a guard against hanging. */
 const ROTATION_WITHIN_MS = 300_000;
-/** Never one alone, and never more than a busy machine can answer. */
+/** Parallel admissions: more than one, but no more than a busy machine can answer. */
 const AT_A_TIME = 8;
 const SERVER_NAME = `paceline.${NAMESPACE}.svc`;
 const quietLog = Fastify({ logger: false }).log;
@@ -56,7 +61,7 @@ beforeAll(async () => {
   cp = await startControlPlane({ ...bare, clusterProxy: proxy.socket, webhookClient: good });
   await cp.client.create("/api/v1/namespaces", { metadata: { name: NAMESPACE } });
   objects = await chartObjects(helm);
-  // The webhooks come with each test: what they would judge cannot be applied while they fail closed and nobody answers.
+  // Each test applies the webhooks itself. They fail closed, so nothing could be applied while no replica answers.
   await applyAll(cp, objects.filter(isNoWebhook));
   clientCaFile = join(cp.folder, "clients.crt");
   await writeFile(clientCaFile, clients.cert);
@@ -64,7 +69,7 @@ beforeAll(async () => {
 afterEach(async () => {
   await kubectl(cp, "delete", "mutatingwebhookconfigurations,validatingwebhookconfigurations", "--all");
   await Promise.all(running.splice(0).map((service) => service.stop()));
-  // As if newly installed: no certificates, and nobody's Lease to wait for.
+  // As if newly installed: no certificates, and no Lease to wait for.
   await cp.client.patch(`/api/v1/namespaces/${NAMESPACE}/secrets/paceline-tls`, { data: null }, "merge");
   const leases = `/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases`;
   await cp.client.patch(`${leases}/paceline-leader`, { spec: null }, "merge");
@@ -78,7 +83,7 @@ function clientOf(authority: Authority, commonName: string, nowMs: number): Prom
   return issueClientCertificate(authority, { commonName, days: 1, nowMs });
 }
 
-/** Replicas behind the Service, in this process, and the webhooks that call them and fail closed. */
+/** Starts replicas behind the Service, in this process, and webhooks that call them and fail closed. */
 async function serve(names: readonly string[], options: { times?: typeof TIMES; webhookClients?: true } = {}) {
   const { times, webhookClients } = options;
   const services = await Promise.all(
@@ -118,7 +123,7 @@ describe("certificates of the service", () => {
     const startMs = performance.now();
     const hasRotated = () => seen.bundles.size >= 3 && seen.certificates.size >= 4;
     const isOver = () => hasRotated() || errors.length > 0 || performance.now() > startMs + ROTATION_WITHIN_MS;
-    // New connections, to each replica in turn, by somebody who trusts what the webhooks trust at that moment.
+    // New connections to each replica in turn, from a client that trusts what the webhooks trust at that moment.
     const handshakes = (async () => {
       while (!isOver()) {
         const bundle = await currentBundle(cp);
@@ -142,7 +147,7 @@ describe("certificates of the service", () => {
     expect(hasRotated()).toBe(true);
   });
 
-  it("stay good through a rolling upgrade under load: not one failed admission", async () => {
+  it("stay valid through a rolling upgrade under load: no admission fails", async () => {
     const old = await Promise.all(["old-a", "old-b"].map((name) => startReplica(cp, objects, name)));
     proxy.use(old.map(({ port }) => port));
     await applyAll(cp, failingClosed(objects.filter((object) => !isNoWebhook(object))));
@@ -150,7 +155,7 @@ describe("certificates of the service", () => {
     const errors: string[] = [];
     let isOver = false;
     const load = admitSteadily(() => isOver, errors);
-    // As the Deployment rolls, but harder: an old one is told to end at once, without the pause of its preStop hook.
+    // Harder than a rollout of the Deployment: an old replica ends at once, without the pause of its preStop hook.
     const replicas = [...old];
     for (const name of ["new-a", "new-b"]) {
       replicas.push(await startReplica(cp, objects, name));
@@ -184,12 +189,12 @@ describe("certificates of clients", () => {
     return Object.fromEntries(await Promise.all(asked));
   }
 
-  it("are demanded by the extender: none, an expired one and a stranger's are refused", async () => {
+  it("are required by the extender: it refuses none, an expired one and one of another authority", async () => {
     const [service] = await serve(["extender"]);
     const answers = await statuses(service?.url ?? "", "/scheduler/filter");
     console.log(`extender: ${JSON.stringify(answers)}`);
     expect(answers).toEqual({ none: 403, expired: 403, stranger: 403, good: 200 });
-    // Webhooks need none unless told so; 400, because that body is no AdmissionReview.
+    // Webhooks require none by default. 400, because that body is not an AdmissionReview.
     expect(await statuses(service?.url ?? "", "/mutate/pods")).toEqual({
       none: 400,
       expired: 400,
@@ -198,9 +203,9 @@ describe("certificates of clients", () => {
     });
   });
 
-  it("are demanded by the webhooks where told so; the API server shows the one that webhook-config/api-server gives it", async () => {
+  it("are required by the webhooks if configured; the API server presents the one from webhook-config/api-server", async () => {
     const [service] = await serve(["webhooks"], { webhookClients: true });
-    await admit(cp); // fails closed: it has passed the webhook, or there is an error
+    await admit(cp); // fails closed: throws unless the webhook has let it pass
     expect(await statuses(service?.url ?? "", "/mutate/pods")).toEqual({
       none: 403,
       expired: 403,
@@ -221,14 +226,14 @@ describe("certificates of clients", () => {
   });
 });
 
-describe("webhooks that cannot hurt", () => {
+describe("webhooks that cannot do harm", () => {
   const podWith = (spec: object, labels = {}) => ({
     metadata: { generateName: "pod-", labels },
     spec: { containers: [{ name: "main", image: "app:1" }], ...spec },
   });
   const create = (namespace: string, pod: object) => cp.client.create(`/api/v1/namespaces/${namespace}/pods`, pod);
 
-  it("are not even called for what is never held: nothing answers, they fail closed, and it passes", async () => {
+  it("are not called for pods that are never held: these pass although the webhooks fail closed and nothing answers", async () => {
     proxy.use([]);
     await cp.client.create("/api/v1/namespaces", {
       metadata: { name: "opted-out", labels: { "paceline.dev/pacing": "disabled" } },
@@ -256,7 +261,7 @@ describe("webhooks that cannot hurt", () => {
       objects.filter((object) => !isNoWebhook(object)),
     );
     proxy.hang();
-    // 2 s is what webhook-config and chart say; test/server/webhook-config.test.ts sees to it.
+    // webhook-config and the chart set 2 s; test/server/webhook-config.test.ts checks that.
     const made = await eventually("a webhook is called, and the pod is there all the same", async () => {
       const before = proxy.hung();
       const pod = await create("default", podWith({}));
@@ -278,7 +283,10 @@ async function admit({ client }: ControlPlane): Promise<boolean> {
   return true;
 }
 
-/** {@link AT_A_TIME} admissions on their way, as many as the machine manages, until told to end. @returns how many */
+/**
+ * Keeps {@link AT_A_TIME} admissions in flight, as fast as the machine allows, until told to end.
+ * @returns how many there were
+ */
 async function admitSteadily(isOver: () => boolean, errors: string[]): Promise<number> {
   let admissions = 0;
   const lane = async () => {
@@ -298,7 +306,7 @@ async function currentBundle({ client }: ControlPlane): Promise<string> {
 }
 
 interface CallOptions {
-  /** Whom to trust; without it anybody. */
+  /** The authorities to trust; without it, any certificate is accepted. */
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;

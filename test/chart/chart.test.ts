@@ -1,4 +1,4 @@
-/** The chart on a real API server: every value set applies, and the service does its work with the chart's rights alone. */
+/** The chart on a real API server: every value set applies, and the service works with the chart's rights alone. */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -50,7 +50,7 @@ describe("charts/paceline", () => {
     await expect(helmText(helm, ["lint", CHART, "--set", "policy.maxHoldSeconds=541"])).rejects.toThrow();
   });
 
-  it("installs on kind, by the line of test/kind, what its kube-scheduler calls", async () => {
+  it("installs on kind, by the command in test/kind, what kind's kube-scheduler calls", async () => {
     const page = await readFile(join(import.meta.dirname, "../kind/README.md"), "utf8");
     const values = [...page.matchAll(/--set (\S+?)(?:\$\(.*\))?(?: \\)?$/gm)].map(([, value = ""]) => value);
     expect(values).toHaveLength(3);
@@ -82,7 +82,7 @@ describe("charts/paceline", () => {
     }
   });
 
-  it("gives the service what it uses and nothing else, and two replicas pace a herd with it", async () => {
+  it("gives the service the rights it uses and no others, and two replicas pace a herd with them", async () => {
     const objects = await chartObjects(helm);
     await using recorder = await startRecorder(cp);
     await applyAll(cp, objects);
@@ -101,9 +101,9 @@ describe("charts/paceline", () => {
     const failed = Object.values(observer.failures()).reduce((sum, count) => sum + count, 0);
     console.log(`herd: 17 pods Ready, at most ${observer.peakInStartup()} in startup, ${failed} failed starts`);
     expect(failed).toBe(0);
-    // At once, without Paceline, it would have been all 17.
+    // Without Paceline, all 17 would have started at once.
     expect(observer.peakInStartup()).toBeLessThan(17);
-    // Pods that find a young node: gated, and released by the leader.
+    // Pods that meet a young node are gated, and the leader releases them.
     await createHerd(cp.client, "late", 6);
     await observer.allReady(() => 24, AbortSignal.timeout(HANG_MS));
     await eventually("nothing is held", async () => {
@@ -114,7 +114,7 @@ describe("charts/paceline", () => {
     const used = [...recorder.seen];
     console.log(`verbs used: ${used.toSorted().join(", ")}`);
     expect(used.filter((one) => !granted.includes(one))).toEqual([]);
-    // What only an unlucky moment needs is named here, with the place in the code.
+    // Rights that only a rare event needs are listed here, with their place in the code.
     const rare = ["get /pods"]; // rewrite in src/kube/write/writes.ts, after a conflict
     expect(granted.filter((one) => !used.includes(one) && !rare.includes(one))).toEqual([]);
     expect((await canI(cp, "paceline")).toSorted()).toEqual((await documentedRights()).toSorted());
@@ -123,7 +123,7 @@ describe("charts/paceline", () => {
     await fleet.stop();
   });
 
-  it("gives the janitor what it uses and nothing else", async () => {
+  it("gives the janitor the rights it uses and no others", async () => {
     await using recorder = await startRecorder(cp);
     await cp.client.create("/api/v1/nodes", fencedNode("past-cap"));
     await cp.client.create("/api/v1/namespaces/default/pods", gatedPod("past-cap"));
@@ -134,7 +134,7 @@ describe("charts/paceline", () => {
     expect(granted.filter((one) => !recorder.seen.has(one))).toEqual(["get /pods"]);
   });
 
-  it("lets `paceline release` let go what its scope covers, and a dry run nothing", async () => {
+  it("lets `paceline release` release the pods in its scope, and none in a dry run", async () => {
     const release = async (...args: string[]) => {
       const { stdout } = await cli(cp, "paceline-janitor", ["release", ...args, "--json"]);
       return JSON.parse(stdout) as Record<string, unknown>;
@@ -204,7 +204,7 @@ interface Rule {
   readonly verbs: readonly string[];
 }
 
-/** `verb group/resource` of all roles of an account, as the API server holds them. */
+/** `verb group/resource` of all roles of an account, read from the API server. */
 async function grantedVerbs({ client }: ControlPlane, name: string): Promise<string[]> {
   const rbac = "/apis/rbac.authorization.k8s.io/v1";
   const roles = await Promise.all([
@@ -217,7 +217,7 @@ async function grantedVerbs({ client }: ControlPlane, name: string): Promise<str
   );
 }
 
-/** What the account may do by the API server's own list, without what every account may. */
+/** The account's rights by the API server's own list, without the rights that every account has. */
 async function canI(cp: ControlPlane, account: string): Promise<string[]> {
   const groups = ["system:serviceaccounts", `system:serviceaccounts:${NAMESPACE}`, "system:authenticated"];
   const who = [`--as=system:serviceaccount:${NAMESPACE}:${account}`, ...groups.map((group) => `--as-group=${group}`)];
@@ -240,7 +240,7 @@ async function documentedRights(): Promise<string[]> {
     .map((line) => line.replace(/ {2,}/g, " "));
 }
 
-/** Stand-ins for cert-manager's kinds: any content is fine with them. */
+/** Stand-ins for cert-manager's kinds; they accept any content. */
 async function installCertManagerKinds(cp: ControlPlane): Promise<void> {
   const schema = { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } };
   for (const kind of ["Issuer", "Certificate"]) {

@@ -1,4 +1,4 @@
-/** A release from install to uninstall, by Helm itself, with herds under way: what an operator does, and what dies. */
+/** A release from install to uninstall, by Helm itself, while herds start: an operator acts, and replicas die. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { CHART, findHelm, helmText } from "../../dev/chart/helm.ts";
@@ -14,17 +14,19 @@ import { createHerd, joinNodes, traces } from "../support/small-herd.ts";
 const helm = await findHelm();
 
 const SLOTS = 2;
-/** Few slots, so that the herd is still held when something dies. */
+/** Few slots, so that pods are still held when a replica dies. */
 const POLICY = ["name=slow", `slots.initial=${SLOTS}`, `slots.max=${SLOTS}`].map(
   (value) => `policy.nodeClasses[0].${value}`,
 );
-/** Nothing here can run the chart's image: its pods stay Pending, and the test runs what their containers would. */
+/**
+ * The chart's image cannot run here, so its pods stay Pending. The test runs the commands of their containers itself.
+ */
 const VALUES = ["--set", [...POLICY, "nodeSelector.runs-here=nowhere"].join(",")];
-/** Everything that a release consists of, and what the service makes. */
+/** All kinds of a release, and of the objects that the service creates. */
 const KINDS =
   "mutatingwebhookconfigurations,validatingwebhookconfigurations,secrets,leases,configmaps,services,serviceaccounts," +
   "roles,rolebindings,clusterroles,clusterrolebindings,deployments,cronjobs,jobs,poddisruptionbudgets,networkpolicies";
-/** Put into the policy once nobody is left who would act on it, so that the test sees it pass. */
+/** The cap is set once no replica runs that would act on it, so that the test sees it expire. */
 const SHORT_CAP_SECONDS = 15;
 
 describe("a release", () => {
@@ -67,7 +69,7 @@ describe("a release", () => {
       return replicas.find(({ name }) => name === textOf(recordOf(spec)["holderIdentity"]));
     });
 
-  /** Makes a herd of so many Deployments. @returns once all its pods are there, some run, and most of them are still held */
+  /** Creates a herd of this many Deployments. @returns once all its pods exist, some run, and most are still held */
   async function holdMost(name: string, deployments: number): Promise<void> {
     const before = await traces(cp.client, "default");
     await createHerd(cp.client, name, deployments);
@@ -97,7 +99,7 @@ describe("a release", () => {
     await holdMost("first", 10);
   });
 
-  it("has a new leader after the old one's death, which releases nothing twice", async () => {
+  it("gets a new leader after the old one dies, and the new one releases nothing twice", async () => {
     const seen = observe(cp.client, "default");
     const old = await leader();
     await old.process.kill();
@@ -110,7 +112,7 @@ describe("a release", () => {
     expect(seen.peakInStartup()).toBeLessThanOrEqual(SLOTS);
   });
 
-  it("may lose both replicas for good in mid-herd: new pods schedule, and the janitor frees the held by the cap", async () => {
+  it("may lose both replicas for good in mid-herd: new pods schedule, and the janitor frees held pods by the cap", async () => {
     await holdMost("second", 28);
     await killAll();
     const held = (await traces(cp.client)).gated;
@@ -124,7 +126,7 @@ describe("a release", () => {
       const pod = await cp.client.get("/api/v1/namespaces/default/pods/newcomer");
       return (pod["spec"] as { nodeName?: string }).nodeName !== undefined;
     });
-    // What the CronJob does every two minutes, here more often.
+    // The CronJob does this every two minutes; the test does it more often.
     const janitor = argsOf(objects, "CronJob");
     const { stdout: early } = await cli(cp, "paceline-janitor", [...janitor, "--dry-run", "--json"]);
     expect((JSON.parse(early) as { pods: [] }).pods).toEqual([]);
@@ -137,7 +139,7 @@ describe("a release", () => {
     await allRun();
   });
 
-  it("is upgraded by Helm, over a policy that was edited live, and keeps Secret, CA bundle and Lease", async () => {
+  it("is upgraded by Helm after a live edit of the policy, and keeps Secret, CA bundle and Lease", async () => {
     await start("paceline-c", "paceline-d");
     await leader();
     const before = await kept(cp);
@@ -171,7 +173,7 @@ describe("a release", () => {
   });
 });
 
-/** Runs the pre-delete hook's Job as a kubelet would, as soon as Helm has made it. @returns what it printed */
+/** Runs the pre-delete hook's Job like a kubelet, as soon as Helm has created it. @returns what it printed */
 async function runHook(cp: ControlPlane): Promise<string> {
   const pods = `/api/v1/namespaces/${NAMESPACE}/pods`;
   const pod = await eventually("the hook's pod is there", async () => {
@@ -188,7 +190,7 @@ interface PodSpec {
   readonly containers: readonly { readonly args: readonly string[] }[];
 }
 
-/** What the janitor's container is started with. */
+/** The arguments of the janitor's container. */
 function argsOf(objects: readonly KubeObject[], kind: string): readonly string[] {
   const { spec } = objects.find((one) => one.kind === kind) as {
     spec?: { jobTemplate: { spec: { template: { spec: PodSpec } } } };
@@ -209,7 +211,7 @@ async function policyText({ client }: ControlPlane): Promise<string> {
   return textOf(recordOf(raw["data"])["policy.yaml"]);
 }
 
-/** As `kubectl edit` does. */
+/** Edits an object like `kubectl edit`. */
 async function editPolicy(cp: ControlPlane, from: string, to: string): Promise<void> {
   const text = await policyText(cp);
   expect(text).toContain(from);
@@ -218,7 +220,7 @@ async function editPolicy(cp: ControlPlane, from: string, to: string): Promise<v
   await cp.client.patch(path, { data }, "merge", { fieldManager: "kubectl-edit" });
 }
 
-/** What the service wrote into the chart's objects. */
+/** The data that the service wrote into the chart's objects. */
 async function kept(cp: ControlPlane): Promise<object> {
   const secret = await cp.client.get(`/api/v1/namespaces/${NAMESPACE}/secrets/paceline-tls`);
   const lease = await cp.client.get(`/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases/paceline-leader`);

@@ -1,6 +1,6 @@
 /**
- * The chart's second scheduler, for clusters whose own cannot be configured: kube-scheduler and extender run with the
- * chart's configuration, arguments, account and roles, beside the cluster's unmodified scheduler.
+ * The chart's second scheduler, for clusters whose own scheduler cannot be configured. kube-scheduler and extender run
+ * with the chart's configuration, arguments, account and roles, beside the cluster's unmodified scheduler.
  */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -28,7 +28,7 @@ import { startServiceProxy, type ServiceProxy } from "../support/service-proxy.t
 const SLOTS = 2;
 const HERD = 8;
 const ACCOUNT = "paceline-scheduler";
-/** Only the extender paces here. */
+/** Only the extender is on. */
 const POLICY = [
   ...["gate.enabled=false", "fence.enabled=false", "nodeClasses[0].name=fixed", "nodeClasses[0].pullQPS.qps=0"],
   ...["initial", "min", "max"].map((which) => `nodeClasses[0].slots.${which}=${SLOTS}`),
@@ -58,7 +58,7 @@ afterAll(async () => {
   await proxy[Symbol.asyncDispose]();
 });
 
-/** The container beside kube-scheduler. @returns its port */
+/** Starts the container beside kube-scheduler. @returns its port */
 async function startExtender(kubeconfig: string): Promise<number> {
   const port = await freePort();
   const args = containerArgs(objects, "paceline-scheduler-a", ACCOUNT, "extender");
@@ -71,7 +71,9 @@ async function startExtender(kubeconfig: string): Promise<number> {
   return port;
 }
 
-/** kube-scheduler with the ConfigMap's configuration; what differs is what a pod has and a test has not. */
+/**
+ * Starts kube-scheduler with the ConfigMap's configuration. It differs only in what exists in a pod but not in a test.
+ */
 async function startScheduler(kubeconfig: string, extenderPort: number): Promise<Child> {
   const configMap = objects.find(({ kind, metadata }) => kind === "ConfigMap" && metadata?.name === ACCOUNT);
   const text = textOf(recordOf(configMap?.["data"])["kube-scheduler-config.yaml"]);
@@ -98,14 +100,14 @@ async function schedulerGiven(namespace: string, spec: object = {}): Promise<str
 }
 
 describe("the second scheduler", () => {
-  it("gets the pods of the selected namespaces as soon as it is alive, and no others", async () => {
+  it("gets only the pods of the selected namespaces, as soon as it is alive", async () => {
     await eventually("it leads", async () => (await schedulerGiven("selected")) === "paced");
     expect(await schedulerGiven("default")).toBe("default-scheduler");
     expect(await schedulerGiven("selected", { schedulerName: "my-own" })).toBe("my-own");
     expect(await schedulerGiven("selected", { nodeName: "somewhere" })).toBe("default-scheduler");
   });
 
-  it("paces them with the chart's configuration and rights, and the other scheduler's pods do without", async () => {
+  it("paces them with the chart's configuration and rights; the other scheduler's pods are not paced", async () => {
     const seen = observe(cp.client, "selected");
     await createPods(cp.client, "selected", { count: HERD, prefix: "herd" });
     const node = await lightNode(cp, "young-1");
@@ -115,12 +117,12 @@ describe("the second scheduler", () => {
     seen.stop();
     console.log(`second scheduler: ${HERD} pods, at most ${seen.peakInStartup()} of ${SLOTS} slots used`);
     expect(new Set(pods.map(({ raw }) => recordOf(raw["spec"])["schedulerName"]))).toEqual(new Set(["paced"]));
-    // At once, without Paceline, it would have been all of them.
+    // Without Paceline, all of them would have started at once.
     expect(seen.peakInStartup()).toBeLessThanOrEqual(SLOTS);
     await node.stop();
   });
 
-  it("gets none any more when it has died: they stay with the cluster's own scheduler", async () => {
+  it("gets no more pods after it has died: they stay with the cluster's own scheduler", async () => {
     await scheduler.kill();
     await eventually("its Lease is stale", async () => (await schedulerGiven("selected")) === "default-scheduler");
   });

@@ -1,4 +1,4 @@
-/** The reflector on a real API server, and what can happen to that: killed, hung, compacted, cut off. */
+/** The reflector on a real API server that is killed, hangs, is compacted, or is cut off. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { startControlPlane } from "../../dev/control-plane/control-plane.ts";
 import type { ControlPlane } from "../../dev/control-plane/control-plane.ts";
@@ -96,7 +96,7 @@ describe("the cluster cache", () => {
     expect(cache.reflector.counts).toMatchObject({ lists: 1, failures: 0, handlerErrors: 0 });
   });
 
-  it("goes on by itself after the API server was killed and started again", async () => {
+  it("recovers by itself after the API server was killed and restarted", async () => {
     await createPods("a", "b");
     await using cache = startCache();
     await cache.reflector.synced;
@@ -116,7 +116,7 @@ describe("the cluster cache", () => {
     proxy.cut();
     await admin.remove(`${pods()}/a`, { gracePeriodSeconds: 0 });
     await createPods("c");
-    await plane.restartApiServer(); // its watch cache begins after the changes: the old position is too old for it
+    await plane.restartApiServer(); // its watch cache begins after the changes, so the old position has expired
     proxy.mend();
     await expect.poll(() => cache.names(), within).toEqual(["b", "c"]);
     expect(cache.reflector.counts.lists).toBe(2);

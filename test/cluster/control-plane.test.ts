@@ -27,7 +27,7 @@ test("it is ready as soon as it has started: Kubernetes' own namespaces are ther
   expect(namespaces).toEqual(expect.arrayContaining(["default", "kube-system", "kube-node-lease"]));
 });
 
-test("RBAC is on: a user may nothing until a binding says so", async () => {
+test("RBAC is on: a user has no rights without a binding", async () => {
   const alice = createApiClient({ url: controlPlane.url, ca: controlPlane.caCert, token: "alice-token" });
   try {
     await expect(alice.list(pods)).rejects.toMatchObject({ status: 403 });
@@ -135,7 +135,7 @@ test("a second scheduler asks the extender of scheduler-config/, and shows its c
     await createBareNode(controlPlane.client, "node-2");
     await controlPlane.client.create(pods, podNamed("asked-for", { schedulerName: "paced" }));
     await eventually("the extender is asked", () => callers.includes("kube-scheduler /scheduler/filter"));
-    // It answers with an error here; `ignorable` then lets the pod pass.
+    // It answers with an error here. `ignorable` then lets the pod pass.
     await eventually("the pod is bound all the same", async () =>
       nodeOf(await controlPlane.client.get(`${pods}/asked-for`)),
     );
@@ -168,7 +168,7 @@ test("two run side by side, and stop() leaves neither process nor folder, also w
   expect(existsSync(other.folder)).toBe(false);
 });
 
-test("a start that fails says why with the program's own words, and leaves nothing", async () => {
+test("a failed start reports the program's own error, and leaves nothing", async () => {
   const before = processesMentioning("paceline-cp-").length;
   const failing = startControlPlane({
     controllerManager: false,
@@ -233,7 +233,7 @@ async function firstLine(child: ChildProcess): Promise<string> {
   return line;
 }
 
-/** An HTTPS server on a free port that tells who called which path, and answers `{}`. */
+/** An HTTPS server on a free port that records the caller and the path, and answers `{}`. */
 async function serve(
   { authority }: ControlPlane,
   called: (path: string, caller: string) => void,
@@ -250,7 +250,7 @@ async function serve(
   return { server, url: `https://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
-/** Common name in the client's certificate; empty when it showed none. */
+/** Common name in the client's certificate; empty if it presented none. */
 function callerOf(socket: Socket): string {
   if (!(socket instanceof TLSSocket) || !socket.authorized) return "";
   return String(socket.getPeerCertificate().subject.CN);

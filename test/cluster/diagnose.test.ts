@@ -1,6 +1,6 @@
 /**
- * `paceline diagnose` on the audit log that the real API server wrote of a herd: what the modelled kubelets say of their
- * StartErrors is the truth that it is held to.
+ * `paceline diagnose` on the audit log that the real API server wrote during a herd. It must find exactly the
+ * StartErrors that the modelled kubelets reported.
  */
 import { execFile } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
@@ -52,7 +52,7 @@ function diagnose(file: string): Promise<{ code: number | null; report: Report }
   });
 }
 
-/** Nodes whose page cache is full while the large image is unpacked, so that starts of others run out of time. */
+/** Nodes whose page cache is full while the large image is unpacked, so that other starts time out. */
 async function joinNodes(...names: string[]) {
   const nodes = await startModelledNodes(
     names.map((name) => ({
@@ -95,7 +95,7 @@ const allReady = (count: number) =>
     120_000,
   );
 
-/** What the API server has logged since `from` (bytes), as a file; resolves when all that was done is in it. */
+/** Writes the audit log from byte `from` on to a file. Resolves when the log contains everything that was done. */
 async function auditLogSince(from: number, name: string): Promise<string> {
   await cp.client.create("/api/v1/namespaces/default/configmaps", { metadata: { name: `marker-${name}` } });
   const log = await eventually("the marker is logged", async () => {
@@ -113,7 +113,7 @@ const hourOf = (ms: number) => new Date(Math.floor(ms / 3_600_000) * 3_600_000).
 const timesOf = (nodes: readonly ModelledNode[]) =>
   nodes.flatMap((node) => node.report().startErrorsAtMs.map((atMs) => ({ node: node.name, atMs })));
 
-/** What the audit log has of the unpaced herd and its end: the answers to deletions tell of its failures once more. */
+/** The audit log of the unpaced herd and of its deletion. The answers to deletions report the failures again. */
 let unpacedBytes = 0;
 
 async function endHerd(fleet: ModelledNodes): Promise<void> {
@@ -125,10 +125,10 @@ async function endHerd(fleet: ModelledNodes): Promise<void> {
   unpacedBytes = (await readFile(cp.auditLogPath)).length;
 }
 
-/** A machine that stalls may miss the seconds in which the page caches are full: then once more. */
+/** Attempts. A machine that stalls may miss the seconds during which the page caches are full. */
 const ROUNDS = 3;
 
-/** Pods that start while the large image is unpacked, or, if that moment was missed, after it. */
+/** Creates pods that start while the large image is unpacked, or after it if that moment was missed. */
 async function stampedeOn(node: ModelledNode): Promise<void> {
   await create(node.name, "big", BIG);
   await eventually("the page cache is full", () => {
@@ -191,7 +191,7 @@ test("paced: nothing to report; exit 0", async () => {
   expect(code).toBe(0);
 });
 
-/** The thread's query, in a few words of its own. */
+/** A short version of the thread's query. */
 async function queriedIn(file: string): Promise<number> {
   const lines = (await readFile(file, "utf8")).split("\n").filter((line) => line !== "");
   type Status = { lastState?: { terminated?: { reason?: string } } };

@@ -1,6 +1,6 @@
 /**
- * `paceline doctor` as its own process against a real control plane: on deliberately bad settings, then on the same cluster
- * mended. What it did is read from the API server's audit log.
+ * `paceline doctor` as its own process against a real control plane: first with deliberately bad settings, then with
+ * fixed ones. The API server's audit log shows its requests.
  */
 import { execFile } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
@@ -36,7 +36,7 @@ beforeAll(async () => {
 });
 afterAll(() => cp.stop());
 
-/** Exactly the rights that docs/doctor.md says it takes. */
+/** Exactly the rights that docs/doctor.md lists. */
 async function grantDocumentedRights(): Promise<void> {
   const page = await readFile(new URL("../../docs/doctor.md", import.meta.url), "utf8");
   const role = parse(/```yaml\n(.*?)```/s.exec(page)?.[1] ?? "") as { metadata: { name: string } };
@@ -83,11 +83,11 @@ const joinNode = (name: string, options: Partial<ModelledNodeOptions>): Promise<
     ...options,
   });
 
-describe("bad settings, then mended", () => {
+describe("bad settings, then fixed ones", () => {
   let bad: ModelledNode | undefined;
   afterAll(() => bad?.stop());
 
-  test("each is found, with what was seen; exit 1", async () => {
+  test("each problem is found, with what was seen; exit 1", async () => {
     await installAccess(cp.client, { gate: { enabled: true }, fence: { enabled: true, maxSeconds: 600 } });
     await spoilInstallation();
     await spoilSurroundings();
@@ -128,7 +128,7 @@ describe("bad settings, then mended", () => {
     if (reachesKubelets) expect(found.notes).toEqual([]);
   });
 
-  test("mended, nothing is found; exit 0, and the text says so", async () => {
+  test("after the fixes nothing is found; exit 0, and the text says so", async () => {
     await bad?.stop({ deregister: true });
     await Promise.all(
       (await cp.client.list(PODS)).items.map(({ metadata }) => remove(`${PODS}/${metadata?.name ?? ""}`)),
@@ -166,13 +166,13 @@ describe("bad settings, then mended", () => {
     expect(stdout).toMatch(/Nothing to mend\./);
   });
 
-  test("a webhook that serves what its caBundle does not trust is found; a policy with errors, too", async () => {
+  test("finds a webhook whose certificate its caBundle does not trust, and a policy with errors", async () => {
     const stranger = await makeAuthority({ commonName: "stranger", days: 1, nowMs: Date.now() });
     const { webhooks } = await cp.client.get(WEBHOOKS);
     const [first] = webhooks as { clientConfig: { url: string } }[];
     const url = new URL(first?.clientConfig.url ?? "").origin;
     await installWebhooks(cp.client, { url, caBundle: stranger.cert });
-    // The API server refuses it for as long as it still trusts the webhook that validates policies.
+    // The API server refuses the policy while it still calls the webhook that validates policies.
     await eventually("the policy slips through", () =>
       applyPolicy(cp.client, { maxHoldSeconds: 541 }).then(() => true),
     );
@@ -181,7 +181,7 @@ describe("bad settings, then mended", () => {
     expect(found.findings.find(({ code }) => code === "PolicyInvalid")?.seen).toMatch(/maxHoldSeconds/);
   });
 
-  test("by the audit log it made get and list requests and SelfSubjectAccessReviews, and nothing else", async () => {
+  test("by the audit log it only made get and list requests and SelfSubjectAccessReviews", async () => {
     const requests = await eventually("its last request is logged", async () => {
       const made = await requestsOf(doctorUser.name);
       return made.has("list deployments") && made;
@@ -221,7 +221,10 @@ async function requestsOf(user: string): Promise<ReadonlySet<string>> {
   );
 }
 
-/** Nobody at the webhook's address, none for nodes, failing closed; a role that lacks a right; a pod held by nobody. */
+/**
+ * Bad settings: nothing answers at the webhook's address, no webhook for nodes, failing closed, a role that lacks a
+ * right, and a held pod without a leader.
+ */
 async function spoilInstallation(): Promise<void> {
   const url = `https://127.0.0.1:${await freePort()}`;
   await installWebhooks(cp.client, { url, caBundle: cp.caCert, levers: ["gate"] });
@@ -300,7 +303,7 @@ const nodePool = (consolidateAfter: string, startupTaints: object[]) => ({
   spec: { disruption: { consolidateAfter }, template: { spec: { startupTaints } } },
 });
 
-/** As much of Karpenter as its NodePools. */
+/** Karpenter's NodePools; nothing else of Karpenter is installed. */
 const nodePoolDefinition = {
   metadata: { name: "nodepools.karpenter.sh" },
   spec: {
@@ -318,7 +321,7 @@ const nodePoolDefinition = {
   },
 };
 
-/** Pods that come to the node together. */
+/** Creates pods that come to the node together. */
 async function startHerd(node: string): Promise<void> {
   const names = Array.from({ length: HERD }, (_, index) => `herd-${index}`);
   await Promise.all(names.map((name) => cp.client.create(PODS, podNamed(name, { nodeName: node }))));
@@ -328,7 +331,7 @@ async function startHerd(node: string): Promise<void> {
   });
 }
 
-/** A pod whose container did not start, as its kubelet would say: nobody runs it. */
+/** A pod whose status reports a failed start. No kubelet runs it, so the test writes the status. */
 async function failToStart(name: string): Promise<void> {
   const message = "failed to create containerd task: failed to create shim task: context canceled";
   const terminated = {

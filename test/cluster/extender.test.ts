@@ -1,4 +1,4 @@
-/** The extender under a real kube-scheduler that is configured with it, and with nothing else of Paceline's. */
+/** The extender under a real kube-scheduler. No other part of Paceline is on. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type ControlPlane, startControlPlane } from "../../dev/control-plane/control-plane.ts";
 import { observe } from "../../dev/demo/observer.ts";

@@ -1,4 +1,6 @@
-/** What breaks around the service, or is sent to it: pods go on, the service recovers, nothing brings it down. */
+/**
+ * Failures around the service, and bad requests to it: pods still start, the service recovers, and nothing stops it.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Agent, request } from "undici";
 import { type ControlPlane, startControlPlane } from "../../dev/control-plane/control-plane.ts";
@@ -52,7 +54,7 @@ async function createDaemons(namespace: string): Promise<void> {
   await Promise.all(names.map((name) => createWorkload(client, namespace, "DaemonSet", { name, spec })));
 }
 
-/** The service sees a node join, and the DaemonSets that come to it are gated and released in batches. */
+/** A node joins, and its DaemonSet pods are gated and released in batches. */
 async function expectPacing(namespace: string, nodeName: string): Promise<void> {
   const seen = observe(client, namespace);
   await using node = await lightNode(plane, nodeName, { labels: { herd: namespace } });
@@ -76,7 +78,10 @@ async function post(path: string, body: string) {
   return { status: answer.statusCode, text: await answer.body.text() };
 }
 
-/** The service answers before it has read all of a body that is too long; the answer may be lost when it then hangs up. */
+/**
+ * The service answers before it has read all of a body that is too long. The answer may be lost when it then closes the
+ * connection.
+ */
 async function refusalOf(path: string, body: string): Promise<number | "cut off"> {
   try {
     return (await post(path, body)).status;
@@ -90,7 +95,7 @@ async function refusalOf(path: string, body: string): Promise<number | "cut off"
 const reviewPaths = ["/mutate/pods", "/mutate/nodes", "/validate/policy"];
 const extenderPaths = ["/scheduler/filter", "/scheduler/prioritize"];
 
-describe("what is malformed is refused with a reason, and the running service goes on", () => {
+describe("malformed requests are refused with a reason, and the service keeps running", () => {
   test.each([...reviewPaths, ...extenderPaths])("%s", async (path) => {
     for (const body of ["{", "", "null", "[]", "{}", '{"request": 7}', '{"Pod": [], "NodeNames": 3}']) {
       const { status, text } = await post(path, body);
@@ -102,7 +107,7 @@ describe("what is malformed is refused with a reason, and the running service go
     expect((await service.get("/readyz")).status).toBe(200);
   });
 
-  test("an AdmissionReview and ExtenderArgs with one wrong place each: the place is named", async () => {
+  test("an AdmissionReview and ExtenderArgs with one error each: the answer names its place", async () => {
     const review = {
       apiVersion: "admission.k8s.io/v1",
       kind: "AdmissionReview",
@@ -123,7 +128,7 @@ test("the API server hangs up and comes back: the service recovers by itself", a
   expect(service.process.ending()).toBeUndefined();
 });
 
-test("with the service gone, webhooks fail open and the extender is ignored: pods start as if it were not there", async () => {
+test("with the service gone, webhooks fail open and the extender is ignored: pods start without pacing", async () => {
   await service.stop();
   await createDaemons("alone");
   await createPods(client, "alone", { count: 12, prefix: "herd", spec: { nodeSelector: { herd: "alone" } } });

@@ -1,6 +1,6 @@
 /**
- * What becomes of fences when something changes around them: hands, names, modes, startup taints of others, and nobody
- * left but `paceline release`. Nodes without a kubelet never become Ready, so their fences stay until something happens.
+ * Fences while things around them change: edits by hand, reused names, modes, startup taints of others, and no replica
+ * but `paceline release`. Nodes without a kubelet never become Ready, so their fences stay until something changes.
  */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
@@ -46,12 +46,12 @@ const ourFence = (name: string) => [`${FENCE_TAINT_KEY}=${name}:NoSchedule`];
 const fenceGoes = (name: string) =>
   eventually(`the fence of ${name} goes`, async () => (await fenceOf(name)).length === 0);
 
-test("a node that registers anew under its old name is another one: it gets its fence again", async () => {
+test("a node that registers again under its old name is a new node: it gets a fence again", async () => {
   const first = await createNode("again");
   expect(await fenceOf("again")).toEqual(ourFence("again"));
   const lifted = { metadata: { annotations: { [FENCED_AT_ANNOTATION]: null } }, spec: { taints: [] } };
   await plane.client.patch(nodePath("again"), lifted, "merge");
-  expect(await fenceOf("again")).toEqual([]); // by hand: nobody puts it up again
+  expect(await fenceOf("again")).toEqual([]); // lifted by hand: it is not put up again
   await plane.client.remove(nodePath("again"));
   const second = await createNode("again");
   expect(second.metadata?.uid).not.toBe(first.metadata?.uid);
@@ -59,7 +59,7 @@ test("a node that registers anew under its old name is another one: it gets its 
   await plane.client.remove(nodePath("again"));
 });
 
-test("observe: fences that stand are lifted, none is raised, and those that would be are counted", async () => {
+test("observe: existing fences are lifted, no fence is put up, and those that would be are counted", async () => {
   await createNode("standing");
   expect(await fenceOf("standing")).toEqual(ourFence("standing"));
   await applyPolicy(plane.client, fixedPolicy(LIMIT, { mode: "observe" }));
@@ -77,14 +77,15 @@ test("a herd before a node whose kubelet brought the startup taint is paced; tol
   await createNamespace(plane.client, herd);
   const spec = { nodeSelector: { herd } };
   await createPods(plane.client, herd, { count: 10, prefix: "herd", spec });
-  // What docs/autoscalers.md asks of DaemonSets that are to start first.
+  // docs/autoscalers.md requires this of DaemonSets that shall start first.
   const tolerations = [FENCE_TAINT_KEY, "node.kubernetes.io/not-ready"].map((key) => ({
     key,
     operator: "Exists",
     effect: "NoSchedule",
   }));
   await createWorkload(plane.client, herd, "DaemonSet", { name: "agent", spec: { ...spec, tolerations } });
-  // Longer than a promise lasts (15 s): who is let go before the node takes pods would come with all the others.
+  // Longer than a promise lasts (15 s). Pods that were released before the node takes pods would otherwise come all at
+  // once.
   const taints = [{ key: FENCE_TAINT_KEY, effect: "NoSchedule" }];
   await using node = await lightNode(plane, "adopted", { labels: { herd }, taints, joinSeconds: 18 });
   await eventually(

@@ -23,7 +23,7 @@ import {
 
 const LIMIT = 3;
 const KILLS = 10;
-/** Between the start of one leader and its death, ms; drawn once, the same in every run. */
+/** Times from the start of a leader until it is killed, ms. They are random but equal in every run. */
 const killDelaysMs = fc.sample(fc.integer({ min: 100, max: 900 }), { numRuns: KILLS, seed: 1651 });
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -48,10 +48,10 @@ describe("60 pods pending, then two nodes join", () => {
   });
   afterAll(() => cluster.stop());
 
-  test("the limit holds at every moment by the audit log, though the leader is killed ten times; all run", async () => {
+  test("by the audit log the limit always holds, though the leader is killed ten times; all pods run", async () => {
     await cluster.join("young", 2);
     for (const delayMs of killDelaysMs) {
-      await pause(delayMs); // a random point of the run is what is asked for
+      await pause(delayMs); // the leader is to die at a random point of the run
       await leader.process.kill();
       leader = await cluster.startReplica();
     }
@@ -63,7 +63,7 @@ describe("60 pods pending, then two nodes join", () => {
     expect(Math.max(...peaks.values())).toBe(LIMIT);
   });
 
-  test("the fences are lifted once nothing waits any more", async () => {
+  test("the fences are lifted once no pod waits", async () => {
     await eventually("both fences are down", async () => {
       const fences = await Promise.all(["young-1", "young-2"].map((node) => fenceOf(cluster, node)));
       return fences.every((fence) => fence === undefined);
@@ -83,10 +83,10 @@ async function startReplicaWithWebhooks(cluster: PacedCluster): Promise<Replica>
   return replica;
 }
 
-/** Longer than a busy machine needs from the node's creation until its leader is killed. */
+/** Longer than a busy machine needs from the node's creation until the leader is killed. */
 const CAP_MS = 20_000;
 
-test("a leader that is gone for good leaves no fence past its cap once any replica is back; nodes that joined meanwhile are open", async () => {
+test("without a leader fences outlast their cap only until a replica is back; nodes that joined meanwhile have no fence", async () => {
   await using cluster = await startPacedCluster(limitOf(1, { fence: { maxSeconds: CAP_MS / 1_000 } }));
   const first = await startReplicaWithWebhooks(cluster);
   await cluster.join("fenced", 1);
@@ -105,7 +105,7 @@ test("a leader that is gone for good leaves no fence past its cap once any repli
   await eventually("the fence is lifted", async () => (await fenceOf(cluster, "fenced-1")) === undefined);
 });
 
-test("pods end where the scheduler would have put them: selectors, anti-affinity, spread, host ports, extended resources", async () => {
+test("pods end on valid nodes: selectors, anti-affinity, spread, host ports, extended resources", async () => {
   await using cluster = await startPacedCluster(limitOf(2));
   await startReplicaWithWebhooks(cluster);
   const { client } = cluster.plane;
@@ -156,13 +156,13 @@ test("pods end where the scheduler would have put them: selectors, anti-affinity
       async () => (await fenceOf(cluster, node)) === undefined,
     );
   }
-  // By this a promise ends early that the scheduler has refused: it has looked at the pod with its newest toleration.
+  // This ends a promise early if the scheduler refuses the pod: it has seen the pod's newest toleration.
   const third = (await cluster.pods()).find((pod) => !isReady(pod));
   const { generation } = third?.metadata as { generation?: number };
   expect(conditionOf(third ?? {}, "PodScheduled")).toMatchObject({ status: "False", observedGeneration: generation });
 });
 
-test("a startup taint that Karpenter or the kubelet put up is adopted with the node's own value, and lifted", async () => {
+test("a startup taint from Karpenter or the kubelet is adopted with the node's own value, and lifted", async () => {
   await using cluster = await startPacedCluster(limitOf(1));
   const replica = await cluster.startReplica();
   await cluster.installWebhooks(replica, ["gate"]);

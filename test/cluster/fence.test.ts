@@ -1,6 +1,6 @@
 /**
- * The fence under an unmodified kube-scheduler: pods that were pending before the nodes existed. What is asserted comes
- * from the API server's audit log and from an independent watch. Killed leaders, caps and placement: fence-herd.test.ts.
+ * The fence under an unmodified kube-scheduler: pods that were pending before the nodes existed. The assertions use the
+ * API server's audit log and an independent watch. fence-herd.test.ts tests killed leaders, caps and placement.
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type ControlPlane, startControlPlane } from "../../dev/control-plane/control-plane.ts";
@@ -42,7 +42,7 @@ beforeAll(async () => {
 });
 afterAll(() => plane.stop());
 
-/** Also after it was killed: then the Lease must run out first. */
+/** Also works after a leader was killed, when the Lease must expire first. */
 async function startPaceline(): Promise<void> {
   service = await startServiceProcess(plane);
   const leads = async () => /^paceline_leader 1$/m.test((await service.get("/metrics")).text);
@@ -56,7 +56,7 @@ const ourFence = (node: string) => [`${FENCE_TAINT_KEY}=${node}:NoSchedule`];
 const fenceIsLifted = (node: string) =>
   eventually(`the fence of ${node} is lifted`, async () => (await fenceOf(node)).length === 0);
 
-/** Pods that nobody can place yet, and the scheduler has said so. */
+/** Creates pods that fit no node yet, and waits until the scheduler has said so. */
 async function pendingHerd(namespace: string, count: number): Promise<void> {
   await createNamespace(client, namespace);
   await createPods(client, namespace, { count, prefix: "herd", spec: { nodeSelector: { herd: namespace } } });
@@ -89,7 +89,7 @@ async function expectPaced(namespace: string, nodes: readonly string[], pods: nu
   expect(audit.removals).toEqual([]);
 }
 
-test("60 pods pending, then 2 nodes join: in startup never exceeds the limit on either, all run", async () => {
+test("60 pods pending, then 2 nodes join: pods in startup never exceed the limit on either, and all run", async () => {
   await pendingHerd("herd", HERD);
   const seen = observe(client, "herd");
   const names = ["herd-a", "herd-b"];
@@ -102,7 +102,7 @@ test("60 pods pending, then 2 nodes join: in startup never exceeds the limit on 
   await nodes.stop({ deregister: true });
 });
 
-test("exempt pods pass the fence although every slot is held", async () => {
+test("exempt pods pass the fence although every slot is used", async () => {
   await createNamespace(client, "exempt");
   const spec = { nodeSelector: { herd: "exempt" } };
   await createPods(client, "exempt", { count: LIMIT + 2, prefix: "slow", startSeconds: 3_600, spec });
@@ -143,7 +143,7 @@ test("a DaemonSet that does not tolerate the fence starts, gated, when the fence
   await node.stop({ deregister: true });
 });
 
-test("a node that registers while Paceline is down is open, and nothing breaks when Paceline returns", async () => {
+test("a node that registers while Paceline is down gets no fence, and nothing breaks when Paceline returns", async () => {
   await pendingHerd("down", 12);
   await service.stop();
   await using nodes = await joinNodes("down", ["open"]);

@@ -1,4 +1,7 @@
-/** The gate on the real control plane: DaemonSets meet young nodes. Judged by audit log and watch, never by our metrics. */
+/**
+ * The gate on a real control plane: DaemonSets meet young nodes. The assertions use the audit log and a watch, not our
+ * metrics.
+ */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type ControlPlane, startControlPlane } from "../../dev/control-plane/control-plane.ts";
 import { observe } from "../../dev/demo/observer.ts";
@@ -24,7 +27,7 @@ import { type Replicas, replicasOf } from "../support/replicas.ts";
 
 const LIMIT = 3;
 const DAEMONS = 12;
-/** Longer than a busy machine needs to bind a whole batch: so its pods are in startup together. */
+/** Longer than a busy machine needs to bind a whole batch, so that its pods are in startup together. */
 const START_SECONDS = 3;
 
 let plane: ControlPlane;
@@ -50,7 +53,7 @@ const leaderIsKnown = () =>
     return /^paceline_leader_alive 1$/m.test((await service.get("/metrics")).text);
   });
 
-/** DaemonSets for the nodes with this label, before there are any. */
+/** Creates DaemonSets for the nodes with this label, before such nodes exist. */
 async function createDaemons(namespace: string): Promise<void> {
   await createNamespace(client, namespace);
   const spec = { nodeSelector: { herd: namespace } };
@@ -81,7 +84,7 @@ test("pods of DaemonSets that meet a young node are gated, explained, and releas
   await node.stop({ deregister: true });
 });
 
-test("system pods are never gated, however full the node's slots are", async () => {
+test("system pods are never gated, even if every slot of the node is used", async () => {
   await createNamespace(client, "busy");
   await using node = await lightNode(plane, "occupied", { labels: { herd: "busy" } });
   const here = { nodeSelector: { herd: "busy" } };
@@ -105,7 +108,7 @@ test("system pods are never gated, however full the node's slots are", async () 
   await node.stop({ deregister: true });
 });
 
-test("a switch of the policy to off lets everything go at once", async () => {
+test("switching the policy off releases everything at once", async () => {
   await createDaemons("switched");
   await using node = await lightNode(plane, "switching", { labels: { herd: "switched" } });
   await eventually("pods wait", async () => (await listPods(client, "switched")).some(({ gates }) => gates.length > 0));
@@ -119,7 +122,7 @@ test("a switch of the policy to off lets everything go at once", async () => {
   await node.stop({ deregister: true });
 });
 
-test("a leader killed in mid-release: the other replica goes on, and the limit holds", async () => {
+test("when the leader is killed in mid-release, the other replica continues, and the limit holds", async () => {
   await createDaemons("killed");
   const seen = observe(client, "killed");
   await using node = await lightNode(plane, "orphaned", { labels: { herd: "killed" } });
@@ -127,7 +130,7 @@ test("a leader killed in mid-release: the other replica goes on, and the limit h
     "the release has begun",
     () => [...seen.pods.values()].filter(({ startedAtMs }) => startedAtMs !== undefined).length >= 4,
   );
-  await service.stop(); // the leader: it was there first
+  await service.stop(); // the leader, because it started first
   await allReady(client, "killed", DAEMONS);
   seen.stop();
   expect(await replicas.leader()).toBe("second");

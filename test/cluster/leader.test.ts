@@ -1,4 +1,4 @@
-/** Leader election on a real API server: candidates are real processes' worth of code, killed by cutting their client. */
+/** Leader election on a real API server. The candidates run the real code and are killed by closing their client. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startControlPlane } from "../../dev/control-plane/control-plane.ts";
 import type { ControlPlane } from "../../dev/control-plane/control-plane.ts";
@@ -11,7 +11,7 @@ import { silentLog } from "../../src/kube/log.ts";
 import { HANG_MS } from "../support/control-plane.ts";
 import { recordOf } from "../../src/kube/parse/kube-json.ts";
 
-/** Shorter than the real ones by half, so that the test takes seconds; a busy machine can renew in time all the same. */
+/** Half of the real times, so that the test takes seconds. A busy machine can still renew in time. */
 const TIMES = { durationMs: 8_000, renewDeadlineMs: 6_000, retryMs: 500 };
 
 let plane: ControlPlane;
@@ -68,7 +68,7 @@ describe("leader election", () => {
     first.election.onChange((isLeader) => changes.push(isLeader));
     await expect.poll(() => others.every(({ election }) => election.leaderAlive()), { timeout: HANG_MS }).toBe(true);
 
-    await first.client.close(); // as if its machine were gone: it can neither renew nor give back
+    await first.client.close(); // as if its machine were gone: it can neither renew nor release the Lease
     const second = await nextLeaderOf(candidates, first, others);
     expect(second.name).not.toBe(first.name);
     expect(changes).toEqual([false]);
@@ -76,7 +76,7 @@ describe("leader election", () => {
     await Promise.all(candidates.map(leave));
   });
 
-  it("gives the Lease back when the leader stops in order, so that nobody waits until it expires", async () => {
+  it("gives the Lease back when the leader stops in order, so that the next leader need not wait until it expires", async () => {
     const candidates = ["a", "b"].map((name) => stand("graceful", name));
     const first = await nextLeader(candidates);
     const others = candidates.filter((one) => one !== first);
@@ -87,7 +87,7 @@ describe("leader election", () => {
     await Promise.all(others.map(leave));
   });
 
-  it("tells when no leader is alive, and does not believe a stale Lease of the past", async () => {
+  it("reports that no leader is alive, and does not trust a stale Lease", async () => {
     const gone = stand("stale", "gone");
     await nextLeader([gone]);
     await gone.client.close();
@@ -100,7 +100,7 @@ describe("leader election", () => {
     await leave(late);
   });
 
-  it("keeps its leader through a short restart of the API server, and has one again after a hang", async () => {
+  it("keeps its leader through a short restart of the API server, and gets one again after a hang", async () => {
     const candidates = ["a", "b", "c"].map((name) => stand("restart", name));
     await nextLeader(candidates);
     plane.pauseApiServer();
@@ -113,7 +113,7 @@ describe("leader election", () => {
   });
 });
 
-/** Waits until one of the others leads, checking all the time that the first one does not lead beside it. */
+/** Waits until one of the others leads, and checks that the first one never leads at the same time. */
 async function nextLeaderOf(
   all: readonly Candidate[],
   first: Candidate,

@@ -1,4 +1,7 @@
-/** Starts two nodes, waits until they are Ready, stops them. Must end by itself; otherwise it ends with 1. */
+/**
+ * Starts two nodes, waits until they are Ready, and stops them. The process must then end by itself; otherwise it exits
+ * with 1.
+ */
 import { createApiClient } from "../../src/kube/client/api-client.ts";
 import { loadCredentials } from "../../src/kube/client/credentials.ts";
 import { startModelledNodes } from "../../dev/modelled-node/modelled-node.ts";

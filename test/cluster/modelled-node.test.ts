@@ -38,11 +38,11 @@ const statusOf = (pod: KubeObject) => pod["status"] as PodStatus;
 const conditionOf = (pod: KubeObject, type: string) =>
   statusOf(pod).conditions.find((condition) => condition.type === type)?.status;
 
-/** A node eight times as fast as life. */
+/** A node that runs eight times as fast as real time. */
 const start = (name: string, options: Partial<ModelledNodeOptions> = {}): Promise<ModelledNode> =>
   startModelledNode({ client: controlPlane.client, name, speed: 8, ...options });
 
-/** A pod that only the named node may run, placed there by the scheduler. */
+/** A pod that only the named node can run. The scheduler places it there. */
 const podFor = (node: string, name: string, image = "example.com/app:1") =>
   podNamed(name, {
     nodeSelector: { "kubernetes.io/hostname": node },
@@ -55,7 +55,7 @@ const podWhen = (name: string, holds: (pod: KubeObject) => boolean) =>
     return holds(pod) ? pod : undefined;
   });
 
-test("it joins after joinSeconds, is Ready, schedulable and renews its Lease", async () => {
+test("it joins after joinSeconds, is Ready and schedulable, and renews its Lease", async () => {
   await using node = await start("joins", { joinSeconds: 8, labels: { team: "blue" }, speed: 4 });
   const before = await controlPlane.client.get("/api/v1/nodes/joins");
   expect(before["spec"]).toMatchObject({ taints: [{ key: "node.kubernetes.io/not-ready", effect: "NoSchedule" }] });
@@ -99,7 +99,7 @@ test("a pod bound to it becomes Ready as under a kubelet, and its image is repor
   expect(reasons.sort()).toEqual(["Created", "Pulled", "Pulling", "Started"]);
 });
 
-test("writers held at the dirty limit: StartError exactly as containerd and the kubelet report it", async () => {
+test("throttled writers cause a StartError exactly as containerd and the kubelet report it", async () => {
   await using node = await start("small", {
     memoryBytes: 100 * MIB,
     disk: { mibPerSecond: 4, iops: 3_000 },
@@ -122,7 +122,7 @@ test("writers held at the dirty limit: StartError exactly as containerd and the 
   expect(statusOf(restarted).containerStatuses?.[0]?.lastState.terminated?.["reason"]).toBe("StartError");
 });
 
-test("a deleted pod goes away, and its place on the node with it", async () => {
+test("a deleted pod goes away and frees its place on the node", async () => {
   await using node = await start("deletes");
   await controlPlane.client.create(pods, podFor("deletes", "going"));
   await podWhen("going", (raw) => conditionOf(raw, "Ready") === "True");
@@ -135,7 +135,8 @@ test("a deleted pod goes away, and its place on the node with it", async () => {
 });
 
 test("Paceline's own telemetry reads its node_exporter page", async () => {
-  // As fast as life: at eight times that a disk is busy for eight seconds in a second, which is rightly not believed.
+  // In real time. At eight times the speed, a disk would be busy for eight seconds in each second, which Paceline
+  // rejects.
   await using node = await start("scraped", { speed: 1 });
   const { telemetry } = defaultPolicy({ telemetry: { source: "node-exporter", intervalMs: 500, timeoutMs: 500 } });
   if (telemetry.source !== "node-exporter") throw new Error("not the source that was asked for");
@@ -143,7 +144,7 @@ test("Paceline's own telemetry reads its node_exporter page", async () => {
   const samples: object[] = [];
   const failures: unknown[] = [];
   const source = nodeExporterSource({
-    // More patience than a policy may ask for: a busy machine is no failure of the page.
+    // Longer than a policy allows, so that a busy machine does not cause a time-out.
     settings: { ...telemetry, port, timeoutMs: 15_000 },
     sink: {
       targets: () => [{ name: "scraped" as never, address: node.address, paced: true }],
@@ -168,7 +169,7 @@ test("Paceline's own telemetry reads its node_exporter page", async () => {
   expect(samples.at(-1)).toMatchObject({ cores: 4, memoryBytes: 16 * 1_024 * MIB });
 });
 
-test("two nodes stand side by side at one port, and stop leaves no socket and no renewal", async () => {
+test("two nodes share one port, and stop leaves no socket and no renewal", async () => {
   const common = { client: controlPlane.client };
   const { nodes, ready, stop } = await startModelledNodes([
     { ...common, name: "twin-a" },
@@ -184,7 +185,7 @@ test("two nodes stand side by side at one port, and stop leaves no socket and no
   expect(left.status).toBe(404);
 });
 
-test("an API server that goes away and comes back: what happened meanwhile is told, new pods run", async () => {
+test("after the API server was away, the node reports what happened meanwhile, and new pods run", async () => {
   await using node = await start("outlives", {
     speed: 1,
     images: [{ name: "example.com/slow:1", mib: 200, layers: 1 }],
@@ -200,7 +201,7 @@ test("an API server that goes away and comes back: what happened meanwhile is to
   await podWhen("after", (raw) => conditionOf(raw, "Ready") === "True");
 });
 
-test("a process that stops its nodes and closes its client ends by itself: nothing is left to keep it up", async () => {
+test("a process that stops its nodes and closes its client ends by itself", async () => {
   const script = new URL("./modelled-node-child.ts", import.meta.url).pathname;
   const child = spawn(process.execPath, [script, controlPlane.kubeconfigPath], {
     stdio: ["ignore", "ignore", "inherit"],

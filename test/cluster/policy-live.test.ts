@@ -1,4 +1,7 @@
-/** The policy in a running cluster: refused with every error, or, where a bad one slips past, the last good one in force. */
+/**
+ * The policy in a running cluster: a bad one is refused with every error. If it slips past admission, the last good one
+ * stays in force.
+ */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type ControlPlane, startControlPlane } from "../../dev/control-plane/control-plane.ts";
 import { applyPolicy, installAccess, installWebhooks, uninstallWebhooks } from "../../dev/install.ts";
@@ -14,7 +17,7 @@ const LIMIT = 2;
 const path = `/api/v1/namespaces/${DEFAULT_NAMESPACE}/configmaps/${POLICY_CONFIG_MAP}`;
 const levers = { fence: { enabled: false } };
 
-/** Four mistakes: a mode that is none, a misspelt key, a figure out of range, limits in the wrong order. */
+/** Four mistakes: an unknown mode, a misspelt key, a figure out of range, and limits in the wrong order. */
 const BROKEN = `
 apiVersion: paceline.dev/v1alpha1
 kind: PacingPolicy
@@ -37,7 +40,7 @@ beforeAll(async () => {
   service = await startServiceProcess(plane);
   await installWebhooks(client, { url: service.url, caBundle: plane.caCert });
   await eventually("the service leads", () => metricIs("paceline_leader", 1));
-  // The API server hears of a webhook by its watch, and calls none until then.
+  // The API server learns of a webhook through a watch, and does not call it until then.
   await eventually("a broken policy would be refused", () => writeText(BROKEN, { dryRun: "All" }).then(no, isRefusal));
 });
 afterAll(() => plane.stop());
@@ -64,14 +67,14 @@ test("a broken policy is refused at admission with all its errors at once, and c
   expect(await metricIs("paceline_policy_valid", 1)).toBe(true);
 });
 
-test("text that is no YAML, and no text at all, are refused too", async () => {
+test("text that is not YAML, and an empty text, are refused too", async () => {
   await expect(writeText("mode: [")).rejects.toThrow(/policy/);
   await expect(client.patch(path, { data: null }, "merge")).rejects.toThrow(POLICY_KEY);
 });
 
-test("one that slips past leaves the last good one in force, says so, and is got over", async () => {
+test("a bad policy that slips past leaves the last good one in force, is reported, and can be replaced", async () => {
   await uninstallWebhooks(client);
-  // The API server hears of the removal by its watch, and calls the webhook until then.
+  // The API server learns of the removal through a watch, and calls the webhook until then.
   await eventually("nothing refuses it any more", () => writeText(BROKEN));
   await eventually("the metric says so", () => metricIs("paceline_policy_valid", 0));
   const note = await eventually("an Event says so", async () => {

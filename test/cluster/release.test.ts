@@ -1,4 +1,6 @@
-/** The release loop on a real control plane, with a real scheduler: two replicas, one of which is cut off in between. */
+/**
+ * The release loop on a real control plane, with a real scheduler and two replicas. One replica is cut off in between.
+ */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,7 +26,7 @@ nodeClasses:
   - name: test
     slots: { initial: ${LIMIT}, min: ${LIMIT}, max: ${LIMIT} }
 `;
-/** Shorter than the real ones by half, so that the test takes seconds; a busy machine can renew in time all the same. */
+/** Half of the real times, so that the test takes seconds. A busy machine can still renew in time. */
 const LEASE_TIMES = { durationMs: 8_000, renewDeadlineMs: 6_000, retryMs: 500 };
 
 let plane: ControlPlane;
@@ -63,7 +65,7 @@ async function startReplica(identity: string, proxy: CutProxy): Promise<Service>
 const within = { timeout: HANG_MS, interval: 20 };
 
 describe("the release loop on a real control plane", () => {
-  it("starts a herd in batches of the limit: whenever a slot comes free, the next pod is released", async () => {
+  it("starts a herd in batches of the limit, and releases the next pod whenever a slot becomes free", async () => {
     await using proxy = await startCutProxy(plane.url);
     const service = await startReplica("alone", proxy);
     await createRoomyNode(admin, "quick");
@@ -71,12 +73,12 @@ describe("the release loop on a real control plane", () => {
     await createGatedHerd(admin, "quick", 60);
     await expect.poll(() => node.started(), within).toBe(60);
     expect(node.peak).toBe(LIMIT);
-    // Each release after the first batch answers a slot that has come free. How soon is for `npm run bench:service`.
+    // Each release after the first batch follows a freed slot. `npm run bench:service` measures how soon.
     expect(node.delaysMs.length).toBeGreaterThanOrEqual(60 - LIMIT);
     await service.stop();
   });
 
-  it("neither loses nor doubles anything when the leader is cut off in the middle", async () => {
+  it("loses no pod and releases none twice when the leader is cut off in the middle", async () => {
     await using near = await startCutProxy(plane.url);
     await using far = await startCutProxy(plane.url);
     const [one, other] = [await startReplica("one", near), await startReplica("other", far)];

@@ -1,4 +1,7 @@
-/** `paceline status` against a real API server: what waits and why, without a running service and with one. */
+/**
+ * `paceline status` against a real API server, without a running service and with one: it shows the waiting pods and
+ * their reasons.
+ */
 import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -21,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => plane.stop());
 
-/** A pod as the leader leaves it: gated, with the reason on it, able to run on `young-1` only. */
+/** A held pod as the leader leaves it: gated, annotated with the reason, and able to run on `young-1` only. */
 async function createHeldPod(name: string, reason: "StartupSlotsFull"): Promise<void> {
   const hold = formatHold({ node: nodeName("young-1"), reason, sinceMs: Date.now() - 5_000 });
   const onlyThere = { matchFields: [{ key: "metadata.name", operator: "In", values: ["young-1"] }] };
@@ -51,7 +54,7 @@ function status(...flags: readonly string[]): Promise<{ code: number; stdout: st
 
 const parsed = ({ stdout }: { stdout: string }) => JSON.parse(stdout) as Printed;
 
-test("without policy or leader it ends 1, says what is wrong, and still shows who waits and why", async () => {
+test("without policy or leader it exits 1, says what is wrong, and still shows the waiting pods and their reasons", async () => {
   const answer = await status("--json");
   expect(answer.code, answer.stderr).toBe(1);
   const { problems, held, nodes, leader } = parsed(answer);
@@ -69,7 +72,7 @@ test("shows only the namespace and the node that were asked for", async () => {
   expect(parsed(await status("--json", "--node", "elsewhere"))).toMatchObject({ nodes: [], held: [] });
 });
 
-test("with a leader it ends 0, and a replica asked by --url shows the same", async () => {
+test("with a leader it exits 0, and a replica asked by --url shows the same", async () => {
   await installAccess(plane.client, fixedPolicy(3, { mode: "off" }));
   const service = await startServiceProcess(plane);
   await eventually("it leads", async () => (await service.get("/metrics")).text.includes("paceline_leader 1\n"));
@@ -83,7 +86,7 @@ test("with a leader it ends 0, and a replica asked by --url shows the same", asy
   expect(parsed(asked).leader).toMatchObject({ alive: true, leading: true });
 });
 
-test("an address where nobody answers ends 2 and is named", async () => {
+test("an address where nothing answers exits 2 and is named", async () => {
   const answer = await status("--url", "http://127.0.0.1:1");
   expect(answer.code).toBe(2);
   expect(answer.stderr).toContain("http://127.0.0.1:1");

@@ -1,6 +1,7 @@
 /**
- * The kubelet's source, Endpoints addressing and the manifests against a real API server. It refuses to proxy to loopback, so the
- * stand-in for a kubelet listens on an address of this machine that is none; skipped where there is no such address.
+ * The kubelet source, Endpoints addressing and the manifests against a real API server. The API server refuses to proxy
+ * to loopback, so the stand-in for a kubelet listens on another address of this machine. Tests are skipped if there is
+ * no other address.
  */
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:https";
@@ -51,7 +52,7 @@ function feedOf(node: string, telemetry: NonNullable<PacingPolicyInput["telemetr
     onFailure: ({ kind, message }) => failures.push(`${kind}: ${message}`),
   });
   onTestFinished(() => feed.stop());
-  // More patience than a policy may ask for: on a busy machine the API server takes its time.
+  // Longer than a policy allows, because the API server is slow on a busy machine.
   feed.use({ ...defaultPolicy({ telemetry }).telemetry, timeoutMs: 15_000 } as Telemetry);
   return { samples, failures };
 }
@@ -64,7 +65,7 @@ async function createNode(name: string, address: string, port: number) {
 }
 
 describe.skipIf(outside === undefined)("a kubelet behind the API server's proxy", () => {
-  test("gives pressure and memory; one that is gone is a failure of its node", async () => {
+  test("gives pressure and memory; if it is gone, its node has a failure", async () => {
     const host = outside ?? "";
     const nowMs = Date.now();
     const authority = await makeAuthority({ commonName: "kubelet", days: 1, nowMs });
@@ -97,7 +98,7 @@ describe.skipIf(outside === undefined)("a kubelet behind the API server's proxy"
 describe.skipIf(outside === undefined || !hasProgram("prometheus-node-exporter"))(
   "node_exporter behind a Service",
   () => {
-    test("is found by its node's EndpointSlice", async () => {
+    test("is found through its node's EndpointSlice", async () => {
       // The API server refuses loopback addresses in slices.
       const host = outside ?? "";
       const exporter = await startNodeExporter({ host });
@@ -134,7 +135,7 @@ describe("telemetry-config", () => {
     const text = await readFile(join(import.meta.dirname, "../../telemetry-config", file), "utf8");
     return parseAllDocuments(text).map((document) => document.toJS() as KubeObject);
   };
-  /** Whether Paceline's own service account may do that. */
+  /** True if Paceline's own service account has the right. */
   async function pacelineMay(resourceAttributes: object): Promise<boolean> {
     const user = `system:serviceaccount:${DEFAULT_NAMESPACE}:paceline`;
     const review = { spec: { user, resourceAttributes } };
@@ -143,7 +144,7 @@ describe("telemetry-config", () => {
   }
   const slices = { group: "discovery.k8s.io", resource: "endpointslices", verb: "watch" };
 
-  test("node-exporter.yaml is what an API server takes, pods of its DaemonSet are admitted as restricted", async () => {
+  test("the API server accepts node-exporter.yaml, and admits the pods of its DaemonSet as restricted", async () => {
     const { client } = controlPlane;
     const documents = await documentsOf("node-exporter.yaml");
     for (const document of documents) await applyObject(client, document);

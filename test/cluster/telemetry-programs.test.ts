@@ -1,4 +1,4 @@
-/** Telemetry against the real programs: node_exporter, Prometheus and iostat of this machine, with a real disk load. */
+/** Telemetry against real programs on this machine: node_exporter, Prometheus and iostat, with a real disk load. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
@@ -42,7 +42,7 @@ beforeAll(async () => {
 });
 afterAll(() => folder.remove());
 
-/** More than a policy may ask for: on a busy machine a scrape takes its time, and that is not what is tested here. */
+/** Longer than a policy allows, because a scrape is slow on a busy machine. Its speed is not tested here. */
 const PATIENT_MS = 15_000;
 
 /** A feed with its own pacer that knows one young node, `here`, which is this machine. */
@@ -80,7 +80,7 @@ function feedOf(telemetry: NonNullable<PacingPolicyInput["telemetry"]>) {
     failures,
     node,
     shown,
-    /** What the node's last figures are taken for, just before and at each of the two ages. */
+    /** How the node's last figures are classified, just before and at each of the two ages. */
     statesByAge: () => {
       const lastMs = samples.at(-1)?.atMs ?? NaN;
       const ages = [staleSeconds * 1_000, absentSeconds * 1_000].flatMap((age) => [age - 1, age]);
@@ -101,7 +101,7 @@ async function loadShows(samples: readonly NodeSample[]): Promise<void> {
 }
 
 describe.skipIf(!hasExporter)("node_exporter of this machine", () => {
-  test.skipIf(!hasIostat)("our await is iostat's of the same intervals, within 10 %", async ({ skip }) => {
+  test.skipIf(!hasIostat)("our await equals iostat's for the same intervals, within 10 %", async ({ skip }) => {
     if (disk === undefined) return skip("no disk");
     const comparisons = await compareWithIostat(disk, folder.path);
     for (const { ours, iostat, ios } of comparisons) {
@@ -128,7 +128,7 @@ describe.skipIf(!hasExporter)("node_exporter of this machine", () => {
     await loadShows(samples);
   });
 
-  test("killed mid-run, the node turns stale, then absent, and pods go on being paced by their starts", async () => {
+  test("killed mid-run, the node's figures become stale, then absent, and its pods are still paced by their starts", async () => {
     const exporter = await startNodeExporter();
     onTestFinished(() => exporter.kill());
     const ages = { staleSeconds: 2, absentSeconds: 5 };
@@ -146,7 +146,7 @@ describe.skipIf(!hasExporter)("node_exporter of this machine", () => {
     expect(statesByAge()).toEqual(["fresh", "stale", "stale", "absent"]);
     expect(feed.agesMs(Date.now()).get(node.name)).toBeGreaterThanOrEqual(5_000);
 
-    // Two slots: two go; as those start, the others follow. No disk figure has a say.
+    // With two slots, two pods go first. The others follow as those start. Disk figures play no part.
     const first = pacer.plan(Date.now()).releases.map(({ pod }) => pod);
     expect(first).toHaveLength(2);
     for (const pod of first) pacer.upsertPod(bound(pod, "here", Date.now()), Date.now());
@@ -159,7 +159,7 @@ describe.skipIf(!hasExporter)("node_exporter of this machine", () => {
     await eventually("fresh again", () => shown()?.sample === "fresh");
   });
 
-  test("over TLS, with its own authority and server name", async () => {
+  test("works over TLS, with its own authority and server name", async () => {
     const nowMs = Date.now();
     const authority = await makeAuthority({ commonName: "test", days: 1, nowMs });
     const server = await issueServerCertificate(authority, { names: ["node-exporter"], days: 1, nowMs });
@@ -186,7 +186,7 @@ describe.skipIf(!hasExporter || !hasPrometheus)("Prometheus of this machine", ()
   const promOf = (port: number, more: object = {}) =>
     ({ source: "prometheus", url: `http://127.0.0.1:${port}`, intervalMs: 500, timeoutMs: 500, ...more }) as const;
 
-  /** Prometheus with its exporter; both end with the test. */
+  /** Starts Prometheus with its exporter; both end with the test. */
   async function prometheusAndExporter(collectors: readonly string[] = [], args: readonly string[] = []) {
     const exporter = await startNodeExporter({ args: [...MINIMAL_COLLECTORS, ...collectors] });
     onTestFinished(() => exporter.kill());
@@ -213,14 +213,14 @@ describe.skipIf(!hasExporter || !hasPrometheus)("Prometheus of this machine", ()
 
     await exporter.kill();
     await eventually("its series end", () => failures.some(({ kind }) => kind === "NoSeries"));
-    // One sample for each scrape of Prometheus, not for each question of ours.
+    // One sample for each scrape by Prometheus, not for each of our queries.
     const query = new URLSearchParams({ query: "sum(sum_over_time(up[10m]))" });
     const answer = await fetch(`http://127.0.0.1:${prometheus.port}/api/v1/query`, { method: "POST", body: query });
     const { data } = (await answer.json()) as { data: { result: { value: [number, string] }[] } };
     expect(samples.length).toBeLessThanOrEqual(Number(data.result[0]?.value[1]));
   });
 
-  test("with a password; without it the failure says 401", async () => {
+  test("works with a password; without it the failure says 401", async () => {
     // bcrypt of "secret", made for this test.
     await writeFile(
       join(folder.path, "prometheus-web.yml"),
@@ -237,7 +237,7 @@ describe.skipIf(!hasExporter || !hasPrometheus)("Prometheus of this machine", ()
     expect([failure.kind, failure.message]).toEqual(["BadStatus", expect.stringContaining("401")]);
   });
 
-  test("killed mid-run, it turns every node stale, then absent", async () => {
+  test("killed mid-run, every node's figures become stale, then absent", async () => {
     const { prometheus } = await prometheusAndExporter();
     const { failures, shown, statesByAge } = feedOf(promOf(prometheus.port, { staleSeconds: 5, absentSeconds: 7 }));
     await eventually("fresh", () => shown()?.sample === "fresh");

@@ -1,4 +1,7 @@
-/** Paceline's writes on a real API server: conditional, idempotent, honest about what they changed. */
+/**
+ * Paceline's writes on a real API server: they are conditional and idempotent, and report whether they changed
+ * anything.
+ */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { startControlPlane } from "../../dev/control-plane/control-plane.ts";
 import type { ControlPlane } from "../../dev/control-plane/control-plane.ts";
@@ -68,7 +71,7 @@ const toNode = (pod: PodFacts, fence?: string): Release => ({
 });
 
 describe("releasePod", () => {
-  it("takes the gate and the hold off and promises the slot, in one write; again it changes nothing", async () => {
+  it("removes the gate and the hold and reserves the slot in one write; a repetition changes nothing", async () => {
     const pod = await createPod([GATE], { ...hold(), other: "stays" });
     const write = await releasePod(client, toNode(pod), NOW_MS);
     expect(write.kind).toBe("changed");
@@ -79,7 +82,7 @@ describe("releasePod", () => {
     expect((await releasePod(client, toNode(after), NOW_MS + 5)).kind).toBe("unchanged");
   });
 
-  it("leaves the gates of others alone, in any order", async () => {
+  it("leaves other gates alone, in any order", async () => {
     const pod = await createPod(["a/first", GATE, "z/last"]);
     const write = await releasePod(client, { ...toNode(pod), node: undefined }, NOW_MS);
     expect(factsOf(write)).toMatchObject({ gated: false, gatedByOthers: true, reservation: undefined });
@@ -91,7 +94,7 @@ describe("releasePod", () => {
     expect(after).toMatchObject({ gated: false, fencesTolerated: ["n1"], reservation: { node: "n1" } });
   });
 
-  it("lets a pending pod through the fence that never had a gate or an annotation", async () => {
+  it("lets a pending pod without gate or annotation through the fence", async () => {
     const pod = await createPod([]);
     const write = await releasePod(client, toNode(pod, "n1"), NOW_MS);
     expect(write.kind).toBe("changed");
@@ -101,7 +104,7 @@ describe("releasePod", () => {
     expect(other.fencesTolerated).toEqual(["n1", "n2"]);
   });
 
-  it("succeeds though the pod has changed since it was seen", async () => {
+  it("succeeds although the pod has changed since it was seen", async () => {
     const pod = await createPod([GATE], hold());
     await client.patch(`/api/v1/namespaces/default/pods/${name}`, { metadata: { labels: { a: "b" } } }, "merge");
     const write = await releasePod(client, toNode(pod), NOW_MS);
@@ -120,7 +123,7 @@ describe("releasePod", () => {
     );
   });
 
-  it("leaves a pod alone that is bound already", async () => {
+  it("leaves a bound pod alone", async () => {
     const pod = await createPod([]);
     await client.create(`/api/v1/namespaces/default/pods/${name}/binding`, {
       metadata: { name },
@@ -131,7 +134,7 @@ describe("releasePod", () => {
 });
 
 describe("annotateHold", () => {
-  it("writes node and reason and keeps the start; says conflict where the pod has changed", async () => {
+  it("writes node and reason and keeps the start; reports a conflict if the pod has changed", async () => {
     const pod = await createPod([GATE], hold());
     const now = { node: nodeName("n1"), reason: "StartupSlotsFull", sinceMs: SINCE_MS } as const;
     expect(factsOf(await annotateHold(client, pod, now)).hold).toEqual(now);
@@ -163,7 +166,7 @@ describe("fences", () => {
     expect((await liftFence(client, node)).kind).toBe("unchanged");
   });
 
-  it("says gone where the node is no more", async () => {
+  it("reports gone if the node no longer exists", async () => {
     const node = await createNode([]);
     await client.remove(`/api/v1/nodes/${name}`);
     expect(await liftFence(client, node)).toEqual({ kind: "gone" });
@@ -171,7 +174,7 @@ describe("fences", () => {
 });
 
 describe("Events", () => {
-  it("are taken by the API server, also with a note that is far too long", async () => {
+  it("are accepted by the API server, also with a note that is far too long", async () => {
     const pod = await createPod([GATE]);
     const events = createEventRecorder({ client, instance: "test-0", clock: systemClock, log: silentLog });
     const regarding = { apiVersion: "v1", kind: "Pod", namespace: "default", name, uid: pod.uid };

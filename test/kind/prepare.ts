@@ -1,4 +1,6 @@
-/** Writes what kind-config.yaml mounts into its control plane: certificates, and the scheduler's configuration. */
+/**
+ * Writes the files that kind-config.yaml mounts into its control plane: certificates and the scheduler's configuration.
+ */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseDocument } from "yaml";
@@ -9,7 +11,7 @@ const shipped = join(import.meta.dirname, "../../scheduler-config/kube-scheduler
 /** Fixed address for the Service "paceline", inside kind's service range: a static pod cannot resolve its name. */
 export const CLUSTER_IP = "10.96.0.50";
 
-/** scheduler-config/kube-scheduler-config.yaml with the Service's address; all else stays as operators apply it. */
+/** scheduler-config/kube-scheduler-config.yaml with the Service's address. The rest is what operators apply. */
 export async function schedulerConfigForKind(): Promise<string> {
   const document = parseDocument(await readFile(shipped, "utf8"));
   const address = new URL(String(document.getIn(["extenders", 0, "urlPrefix"])));
@@ -17,7 +19,7 @@ export async function schedulerConfigForKind(): Promise<string> {
   return document.toString();
 }
 
-/** Fills `folder`; certificates that are there are renewed under the same authority. */
+/** Fills `folder`. Existing certificates are renewed under the same authority. */
 export async function prepare(folder: string, nowMs: number): Promise<void> {
   const names = [...serviceNames("paceline", "paceline"), CLUSTER_IP];
   await makeCerts({ folder, names, days: 365, nowMs });

@@ -1,4 +1,4 @@
-/** The command line as a person or a container meets it: its own process, exit codes, signals. */
+/** The command line as a process of its own: exit codes and signals. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -15,7 +15,7 @@ const MAIN = join(import.meta.dirname, "../../src/cli/main.ts");
 let folder: string;
 let kubeconfig: string;
 
-/** A kubeconfig of an API server that is not there. */
+/** A kubeconfig for an API server that does not exist. */
 async function writeKubeconfig(port: number): Promise<string> {
   const file = join(folder, `kubeconfig-${port}.yaml`);
   const config = {
@@ -49,7 +49,7 @@ async function run(...words: readonly string[]) {
   return { code, stdout, stderr };
 }
 
-/** Starts `serve` without a reachable API server; answers its address once it listens. */
+/** Starts `serve` without a reachable API server. Returns its address once it listens. */
 async function serve(...words: readonly string[]) {
   const child = start("serve", "--kubeconfig", kubeconfig, "--host", "127.0.0.1", "--port", "0", ...words);
   for await (const line of createInterface(child.stdout)) {
@@ -60,7 +60,7 @@ async function serve(...words: readonly string[]) {
 }
 
 describe("paceline", () => {
-  it("--version and --help end 0", async () => {
+  it("--version and --help exit 0", async () => {
     const [asked, help, command] = await Promise.all([run("--version"), run("--help"), run("serve", "--help")]);
     expect(asked).toMatchObject({ code: 0, stdout: `${version}\n` });
     expect(help).toMatchObject({ code: 0, stdout: expect.stringContaining("serve") as string });
@@ -80,7 +80,7 @@ describe("paceline", () => {
     expect(stderr).toContain(saying);
   });
 
-  it("an unusable policy file ends 2 with every error", async () => {
+  it("an unusable policy file exits 2 with every error", async () => {
     const file = join(folder, "policy.yaml");
     await writeFile(file, "apiVersion: paceline.dev/v1alpha1\nkind: PacingPolicy\nmode: fast\nmaxHoldSeconds: 9000\n");
     const { code, stderr } = await run("serve", "--kubeconfig", kubeconfig, "--policy", file);
@@ -88,7 +88,7 @@ describe("paceline", () => {
     expect(stderr).toMatch(/mode[^]*maxHoldSeconds/);
   });
 
-  it("a port in use ends 1 and names it", async () => {
+  it("a port in use exits 1 and is named", async () => {
     const server = createServer().listen(0, "127.0.0.1");
     onTestFinished(() => void server.close());
     await once(server, "listening");
@@ -123,7 +123,7 @@ describe("paceline serve without an API server", () => {
     expect(response.patch).toBeUndefined();
   });
 
-  it.each(["SIGTERM", "SIGINT"] as const)("ends 0 at %s", async (signal) => {
+  it.each(["SIGTERM", "SIGINT"] as const)("exits 0 on %s", async (signal) => {
     const { child } = await serve();
     const exit = once(child, "exit");
     child.kill(signal);

@@ -1,4 +1,4 @@
-/** `paceline diagnose` as a person runs it: its own process, files and standard input, exit codes. */
+/** `paceline diagnose` as a process of its own: files, standard input and exit codes. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -52,7 +52,7 @@ describe("paceline diagnose", () => {
     });
   });
 
-  it("uses what comes before the end of a gzip stream that was cut", async () => {
+  it("uses the readable part of a gzip stream that was cut", async () => {
     const noise = Array.from({ length: 3_000 }, (_, index) =>
       JSON.stringify(auditEvent({}, { auditID: `${index * 7_919}` })),
     );
@@ -62,7 +62,7 @@ describe("paceline diagnose", () => {
     expect(JSON.parse(stdout)).toMatchObject({ failures: { total: 1 }, skipped: { byCause: { truncatedGzip: 1 } } });
   });
 
-  it("uses what comes before damage inside a small gzip file", async () => {
+  it("uses the part before the damage in a small gzip file", async () => {
     const noise = Array.from({ length: 50 }, (_, index) =>
       JSON.stringify(auditEvent({}, { auditID: `${index * 7_919}` })),
     );

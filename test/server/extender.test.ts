@@ -55,7 +55,7 @@ describe("filter", () => {
     );
   });
 
-  it("accepts nodes that it does not know", async () => {
+  it("accepts unknown nodes", async () => {
     const { filter } = scheduler();
     expect((await filter(args("a", ["stranger"]))).NodeNames).toEqual(["stranger"]);
   });
@@ -77,12 +77,12 @@ describe("filter", () => {
     expect(await metrics.registry.metrics()).toContain('paceline_handler_failures_total{handler="filter"} 1');
   });
 
-  it("answers to no nodes with none", async () => {
+  it("returns no nodes for no nodes", async () => {
     const { filter } = scheduler();
     expect(await filter(args("a", []))).toMatchObject({ NodeNames: [], FailedAndUnresolvableNodes: {} });
   });
 
-  it("takes whole nodes as well, says once that names would do", async () => {
+  it("accepts whole nodes, too, and logs once that names are enough", async () => {
     const { filter, lines } = scheduler();
     const whole = recorded<{ Nodes: { items: { metadata: { name: string } }[] } }>("extender-filter-whole-nodes");
     const names = whole.Nodes.items.map((node) => node.metadata.name);
@@ -97,7 +97,7 @@ describe("filter", () => {
 });
 
 describe("prioritize", () => {
-  it("scores every node asked, by whole numbers from 0 to 10", async () => {
+  it("scores every node with a whole number from 0 to 10", async () => {
     const { prioritize } = scheduler();
     const recording = recorded<Args>("extender-prioritize");
     const scores = await prioritize(recording);
@@ -116,7 +116,7 @@ describe("prioritize", () => {
     expect(free?.Score).toBeGreaterThan(busy?.Score ?? 10);
   });
 
-  it("makes all nodes equal when the core throws", async () => {
+  it("gives all nodes the same score when the core throws", async () => {
     const { prioritize } = scheduler({ pacer: brokenPacer() });
     expect(new Set((await prioritize(args("a"))).map(({ Score }) => Score)).size).toBe(1);
   });

@@ -1,4 +1,4 @@
-/** Bodies that are not what the protocols say: a clear refusal, a count, and a server that goes on. */
+/** Bodies that violate the protocols: the server refuses them clearly, counts them, and keeps running. */
 import { describe, expect, it } from "vitest";
 import { recorded, testApp } from "../support/app.ts";
 
@@ -46,7 +46,7 @@ describe.each(routes)("%s", (url) => {
 });
 
 describe.each(reviewRoutes)("%s", (url) => {
-  it("names every wrong place of an AdmissionReview", async () => {
+  it("names the place of every error in an AdmissionReview", async () => {
     const { error, metrics } = await post(
       url,
       JSON.stringify({ kind: "AdmissionReview", request: { uid: 5, operation: "EAT" } }),
@@ -57,7 +57,7 @@ describe.each(reviewRoutes)("%s", (url) => {
     expect(await metrics.registry.metrics()).toMatch(/paceline_malformed_requests_total\{handler="[a-z-]+"\} 1/);
   });
 
-  it("refuses an AdmissionReview of another version", async () => {
+  it("refuses another version of AdmissionReview", async () => {
     const review = { ...recorded("review-pod-naked"), apiVersion: "admission.k8s.io/v1beta1" };
     const { status, error } = await post(url, JSON.stringify(review));
     expect(status).toBe(400);

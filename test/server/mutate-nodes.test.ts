@@ -1,4 +1,4 @@
-/** `/mutate/nodes`: the fence comes with the node itself, and only where somebody will lift it. */
+/** `/mutate/nodes`: a node gets its fence at creation, and only if a leader will lift it. */
 import fastJsonPatch from "fast-json-patch";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -34,7 +34,7 @@ const joining = () => recorded<RecordedReview>("review-nodes");
 const fences = ({ spec }: FencedNode) => spec.taints.filter(({ key }) => key === FENCE_TAINT_KEY);
 
 describe("a joining node", () => {
-  it("gets the fence, in addition to the taints that it has", async () => {
+  it("gets the fence in addition to its own taints", async () => {
     const node = await ask(joining());
     expect(node.spec.taints).toEqual([
       { key: "node.kubernetes.io/not-ready", effect: "NoSchedule" },
@@ -53,7 +53,7 @@ describe("a joining node", () => {
     }
   });
 
-  it("is counted in observe mode, where it would have got one, but not on a dry run", async () => {
+  it("is counted in observe mode if it would have got a fence, but not on a dry run", async () => {
     const { app, metrics } = testApp({ policy: defaultPolicy({ mode: "observe" }) });
     const review = joining();
     for (const dryRun of [false, true]) {
@@ -63,11 +63,11 @@ describe("a joining node", () => {
     expect(await metrics.wouldFence.get()).toMatchObject({ values: [{ value: 1 }] });
   });
 
-  it("gets none where no node is ever young", async () => {
+  it("gets none if no node is ever young", async () => {
     expect(fences(await ask(joining(), { policy: defaultPolicy({ youngForSeconds: 0 }) }))).toEqual([]);
   });
 
-  it("gets none when nobody would lift it", async () => {
+  it("gets none when no leader would lift it", async () => {
     const state = { replica: () => ({ synced: true, leaderAlive: false }) };
     expect(fences(await ask(joining(), { state }))).toEqual([]);
   });
@@ -76,13 +76,13 @@ describe("a joining node", () => {
     expect(fences(await ask(joining(), { state: { policy: () => undefined } }))).toEqual([]);
   });
 
-  it("gets it only where the nodeSelector says so", async () => {
+  it("gets it only if the nodeSelector matches", async () => {
     const selecting = (disk: string) => defaultPolicy({ fence: { nodeSelector: { matchLabels: { disk } } } });
     expect(fences(await ask(joining(), { policy: selecting("gp3") }))).toHaveLength(1);
     expect(fences(await ask(joining(), { policy: selecting("nvme") }))).toHaveLength(0);
   });
 
-  it("gets no second one", async () => {
+  it("gets no second fence", async () => {
     const review = joining();
     Object.assign(review.request.object["spec"] as object, {
       taints: [{ key: FENCE_TAINT_KEY, effect: "NoSchedule" }],
@@ -106,7 +106,7 @@ describe("the fence's value", () => {
     );
   });
 
-  it("differs between nodes, also where only the end of a long name does", () => {
+  it("differs between nodes, even if only the ends of long names differ", () => {
     const long = "ip-10-0-0-1.a-very-long-domain-name-of-a-cloud-provider.example.compute.internal";
     expect(fenceValue(nodeName(`${long}-1`))).not.toBe(fenceValue(nodeName(`${long}-2`)));
   });

@@ -32,7 +32,7 @@ function patched(review: RecordedReview, { response }: Answer) {
   };
 }
 
-describe("a pod that only young nodes can take", () => {
+describe("a pod that fits only young nodes", () => {
   it.each(["review-pod-daemonset", "review-pod-replicaset", "review-pod-naked"])(
     "is gated with its reason: %s",
     async (name) => {
@@ -55,7 +55,7 @@ describe("a pod that only young nodes can take", () => {
     expect(JSON.parse(note)).toHaveProperty("node", expect.stringMatching(/^node-[12]$/));
   });
 
-  it("keeps the gates of others in front of its own", async () => {
+  it("keeps other gates in front of its own", async () => {
     const review = recorded<RecordedReview>("review-pod-naked");
     Object.assign(review.request.object["spec"] as object, { schedulingGates: [{ name: "example.com/quota" }] });
     const { body } = await ask(review);
@@ -68,7 +68,7 @@ describe("a pod that only young nodes can take", () => {
     expect(metrics).not.toMatch(/paceline_holds_total\{/);
   });
 
-  it("makes one log line at info and one count by reason", async () => {
+  it("writes one log line at info, and counts once by reason", async () => {
     const { metrics, lines } = await ask(recorded("review-pod-naked"));
     expect(metrics).toContain('paceline_holds_total{lever="gate",reason="AwaitingRelease"} 1');
     expect(lines.filter(({ level }) => level >= 30)).toMatchObject([{ msg: "held", pod: "default/naked" }]);
@@ -90,7 +90,7 @@ describe("a pod is let through untouched", () => {
   it("before the caches are synced", () =>
     untouched(pod(), { state: { replica: () => ({ synced: false, leaderAlive: true }) } }));
   it("in observe mode", () => untouched(pod(), { policy: defaultPolicy({ mode: "observe" }) }));
-  it("when it names its node already", () => {
+  it("when it already names its node", () => {
     const review = pod();
     Object.assign(review.request.object["spec"] as object, { nodeName: "node-1" });
     return untouched(review);
@@ -101,7 +101,7 @@ describe("a pod is let through untouched", () => {
     Object.assign(request.object.metadata, { namespace: "kube-system" });
     return untouched({ ...review, request });
   });
-  it("when the request is no creation", () => {
+  it("when the request is not a creation", () => {
     const review = pod();
     return untouched({ ...review, request: { ...review.request, operation: "UPDATE" } });
   });

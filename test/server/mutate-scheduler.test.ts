@@ -1,4 +1,4 @@
-/** `/mutate/scheduler`: pods are handed to the second scheduler only while it will schedule them. */
+/** `/mutate/scheduler`: pods get the second scheduler only while it is alive. */
 import fastJsonPatch from "fast-json-patch";
 import { describe, expect, it } from "vitest";
 import { recorded, testApp, type RecordedReview } from "../support/app.ts";
@@ -25,19 +25,19 @@ async function schedulerOf(review: RecordedReview, secondScheduler = alive): Pro
 }
 
 describe("a new pod", () => {
-  it("gets the second scheduler when it asked for none", async () => {
+  it("gets the second scheduler if it names none", async () => {
     expect(await schedulerOf(reviewOf({ schedulerName: "default-scheduler" }))).toBe("paced");
     expect(await schedulerOf(reviewOf({ schedulerName: undefined }))).toBe("paced");
   });
 
-  it("keeps a scheduler that it asked for, and its node", async () => {
+  it("keeps the scheduler that it names, and its node", async () => {
     expect(await schedulerOf(reviewOf({ schedulerName: "mine" }))).toBe("mine");
     expect(await schedulerOf(reviewOf({ schedulerName: "default-scheduler", nodeName: "n" }))).toBe(
       "default-scheduler",
     );
   });
 
-  it("stays as it came while the second scheduler is dead, and when something fails inside", async () => {
+  it("stays unchanged while the second scheduler is dead, and when an error occurs inside", async () => {
     const review = reviewOf({ schedulerName: "default-scheduler" });
     expect(await schedulerOf(review, { ...alive, isAlive: () => false })).toBe("default-scheduler");
     const broken = () => {

@@ -1,4 +1,4 @@
-/** Probes, metrics and status: what operators and their tools see. */
+/** Probes, metrics and status. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { FastifyBaseLogger } from "fastify";
@@ -16,14 +16,14 @@ describe("/readyz", () => {
     expect([answer.statusCode, answer.json()]).toEqual([200, { ready: true, missing: [] }]);
   });
 
-  it("says everything that is missing", async () => {
+  it("lists everything that is missing", async () => {
     const state = { replica: () => ({ synced: false, leaderAlive: true }), policy: () => undefined };
     const answer = await testApp({ state }).app.inject("/readyz");
     expect(answer.statusCode).toBe(503);
     expect(answer.json<{ missing: string[] }>().missing).toHaveLength(2);
   });
 
-  it("is not ready while its certificate is missing or has ended: nobody could call it", async () => {
+  it("is not ready while its certificate is missing or has expired, since it could not be called", async () => {
     for (const [endMs, status] of [
       [undefined, 503],
       [START_MS, 503],
@@ -36,7 +36,7 @@ describe("/readyz", () => {
     }
   });
 
-  it("tells callers to turn elsewhere once it is about to end", async () => {
+  it("is not ready once it is about to end, so that callers go elsewhere", async () => {
     const { app } = testApp({ dependencies: { isLeaving: () => true } });
     expect((await app.inject("/healthz")).headers.connection).toBe("close");
   });
@@ -73,7 +73,7 @@ describe("/status.json", () => {
 });
 
 describe("/metrics", () => {
-  it("has the age of every node's figures, of settled ones too", async () => {
+  it("has the age of every node's figures, also of settled nodes", async () => {
     const state = { telemetryAgesMs: () => new Map([[nodeName("old"), 250]]) };
     const { app } = testApp({ nodes: [anOldNode("old")], state });
     expect((await app.inject("/metrics")).body).toContain('paceline_telemetry_age_seconds{node="old"} 0.25');
@@ -102,7 +102,7 @@ describe("/metrics", () => {
     expect(body).toContain('paceline_hold_duration_seconds_bucket{le="2"} 1');
   });
 
-  it("counts each move of a limit, and the log says why it moved", async () => {
+  it("counts each change of a limit, and the log says why it changed", async () => {
     const { app, metrics, pacer } = testApp({ nodes: [aNode("n1")] });
     const pod = bound(aPod("a"), "n1");
     pacer.upsertPod(pod, START_MS);
@@ -130,7 +130,7 @@ describe("/metrics", () => {
 });
 
 describe("documentation", () => {
-  /** The rows of a page's tables; prettier's padding is no difference. */
+  /** The rows of a page's tables, without prettier's padding. */
   const squeezed = (row: string) => row.replace(/\s+/g, " ");
   const rowsOf = (page: string) =>
     readFileSync(join(import.meta.dirname, "../../docs", page), "utf8")
@@ -157,7 +157,7 @@ describe("documentation", () => {
   });
 });
 
-/** What prom-client keeps of a metric. */
+/** A metric as prom-client stores it. */
 interface MetricDescription {
   readonly name: string;
   readonly help: string;

@@ -1,6 +1,6 @@
 /**
- * Records what a real API server and kube-scheduler send to Paceline's routes, into test/server/fixtures/:
- * `npx node test/server/record-fixtures.ts`. To be run again when the control plane's version moves.
+ * Records the requests of a real API server and kube-scheduler to Paceline's routes, into test/server/fixtures/: `npx
+ * node test/server/record-fixtures.ts`. Run it again when the version of the control plane changes.
  */
 import { createServer as createHttp, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createHttps } from "node:https";
@@ -30,7 +30,7 @@ interface Args {
 const recorded = new Map<string, unknown>();
 let arrived: () => void = () => undefined;
 
-/** Which fixture a request is, if it is one. */
+/** The name of the fixture for a request, if there is one. */
 function fixtureName(path: string, body: unknown): string {
   if (path.startsWith("/scheduler")) {
     return `extender-${path.split("/").at(-1) ?? ""}${(body as Args).NodeNames == null ? "-whole-nodes" : ""}`;
@@ -100,7 +100,10 @@ async function makeNode(client: ApiClient, name: string) {
   await client.patch(`/api/v1/nodes/${name}/status`, { status }, "merge");
 }
 
-/** Waits until node-lifecycle has taken the not-ready taint off: prioritize is asked only with two fitting nodes. */
+/**
+ * Waits until node-lifecycle has removed the not-ready taint, because the scheduler calls prioritize only with two
+ * fitting nodes.
+ */
 async function untilOpen(client: ApiClient, name: string) {
   for (let attempt = 0; attempt < 100; attempt++) {
     const { taints = [] } = (await client.get(`/api/v1/nodes/${name}`))["spec"] as { taints?: unknown[] };
@@ -167,7 +170,7 @@ const nodes = ["node-1", "node-2"];
 await Promise.all(nodes.map((name) => makeNode(client, name)));
 await Promise.all(nodes.map((name) => untilOpen(client, name)));
 await makeWorkloads(client);
-// A new webhook configuration takes the API server a moment, so ask until it comes through.
+// The API server needs a moment for a new webhook configuration, so ask until it is called.
 for (let change = 0; change < 20 && !recorded.has("review-configmaps"); change++)
   await applyPolicy(client, { maxHoldSeconds: 200 + change });
 await recordedAll([

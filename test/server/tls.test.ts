@@ -1,4 +1,7 @@
-/** HTTPS with certificates from files: taken up anew without a restart, and client certificates for the extender. */
+/**
+ * HTTPS with certificates from files: renewed ones are used without a restart. The extender requires client
+ * certificates.
+ */
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
@@ -65,14 +68,14 @@ async function ask(url: string, client?: KeyPairPem, body?: object) {
   return { status: response.statusCode, serialNumber, body: await text(response) };
 }
 
-it("takes up a renewed certificate without a restart", async () => {
+it("uses a renewed certificate without a restart", async () => {
   const { url } = await serve();
   const before = await ask(`${url}/healthz`);
   await writePair(await newServerPair());
   await expect.poll(async () => (await ask(`${url}/healthz`)).serialNumber).not.toBe(before.serialNumber);
 });
 
-it("keeps the old certificate while the files do not belong together", async () => {
+it("keeps the old certificate while the key does not match the new one", async () => {
   const { url } = await serve();
   const before = await ask(`${url}/healthz`);
   await writeFile(files.certFile, (await newServerPair()).cert);
@@ -87,7 +90,7 @@ it("says which file cannot be read", async () => {
 describe("with a client CA", () => {
   const args = recorded("extender-filter");
 
-  it("the extender is for holders of a client certificate only", async () => {
+  it("the extender requires a client certificate", async () => {
     const { url } = await serve();
     const client = await issueClientCertificate(authority, { commonName: "kube-scheduler", days, nowMs: Date.now() });
     expect((await ask(`${url}/scheduler/filter`, client, args)).status).toBe(200);
@@ -97,14 +100,14 @@ describe("with a client CA", () => {
     expect((await ask(`${url}/scheduler/filter`, forged, args)).status).toBe(403);
   });
 
-  it("webhooks and probes need none", async () => {
+  it("webhooks and probes require none", async () => {
     const { url } = await serve();
     expect((await ask(`${url}/readyz`)).status).toBe(200);
     expect((await ask(`${url}/mutate/pods`, undefined, recorded("review-pod-naked"))).status).toBe(200);
   });
 });
 
-it("leaving lasts until nobody is connected, or for its time", async () => {
+it("leaving waits until no client is connected, or until its time is over", async () => {
   const { app } = testApp();
   const { port } = new URL(await app.listen({ host: "127.0.0.1", port: 0 }));
   await untilUnused(app, 60_000);
@@ -116,7 +119,7 @@ it("leaving lasts until nobody is connected, or for its time", async () => {
   await app.close();
 });
 
-it("shutting down does not wait for a connection on which no request ever comes", async () => {
+it("shutting down does not wait for a connection without a request", async () => {
   const { app } = testApp();
   const { port } = new URL(await app.listen({ host: "127.0.0.1", port: 0 }));
   const idle = connect(Number(port), "127.0.0.1");

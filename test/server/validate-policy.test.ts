@@ -1,4 +1,4 @@
-/** `/validate/policy`: a person sees every error of a broken policy at once. */
+/** `/validate/policy`: the answer lists every error of a broken policy at once. */
 import { describe, expect, it } from "vitest";
 import { POLICY_KEY } from "../../src/api/names.ts";
 import { recorded, testApp, type RecordedReview } from "../support/app.ts";
@@ -37,7 +37,7 @@ describe("the policy's ConfigMap", () => {
     expect(status?.message).toMatch(/youngForSecond/);
   });
 
-  it("is denied when it is no YAML, or when the key is missing", async () => {
+  it("is denied if it is not YAML, or if the key is missing", async () => {
     expect((await ask(withPolicy("{"))).allowed).toBe(false);
     const review = withPolicy("") as RecordedReview;
     Object.assign(review.request.object, { data: {} });

@@ -1,4 +1,7 @@
-/** webhook-config/: what a person applies by hand agrees with the code, fails open, and grants no more than is needed. */
+/**
+ * webhook-config/: the manifests for manual installation agree with the code, fail open, and grant only the rights that
+ * are needed.
+ */
 import { describe, expect, it } from "vitest";
 import { configDocuments, policyConfigMap, renderWebhookConfig, webhookNames } from "../../dev/install.ts";
 import {
@@ -46,7 +49,7 @@ async function webhook(lever: keyof typeof webhookNames): Promise<Webhook> {
 const conditions = ({ matchConditions }: Webhook) => matchConditions.map(({ expression }) => expression).join("\n");
 
 describe("service.yaml", () => {
-  it("lets Paceline run where every node is fenced: else nobody would be there to lift the fences", async () => {
+  it("lets Paceline run on fenced nodes: if every node is fenced, it must still run to lift the fences", async () => {
     const deployment = (await configDocuments("service.yaml")).find(({ kind }) => kind === "Deployment");
     const { tolerations } = (deployment as { spec: { template: { spec: { tolerations: object[] } } } }).spec.template
       .spec;
@@ -55,7 +58,7 @@ describe("service.yaml", () => {
 });
 
 describe("webhooks.yaml", () => {
-  it("fails open, answers soon and has no side effects, in every webhook", async () => {
+  it("in every webhook fails open, has a short time-out and no side effects", async () => {
     expect(await webhooks()).toHaveLength(3);
     for (const one of await webhooks()) {
       expect(one).toMatchObject({ failurePolicy: "Ignore", timeoutSeconds: 2, sideEffects: "None" });
@@ -71,13 +74,13 @@ describe("webhooks.yaml", () => {
     }
   });
 
-  it("knows the names that the code writes", async () => {
+  it("contains the names that the code writes", async () => {
     expect(conditions(await webhook("gate"))).toContain(`'${GATE}'`);
     expect(conditions(await webhook("fence"))).toContain(`'${FENCE_TAINT_KEY}'`);
     expect(conditions(await webhook("policyValidation"))).toContain(`'${POLICY_CONFIG_MAP}'`);
   });
 
-  it("never asks about what is always exempt, nor about paceline itself", async () => {
+  it("does not send pods that are always exempt, nor paceline's own", async () => {
     const gate = await webhook("gate");
     const selector = gate.namespaceSelector?.matchExpressions ?? [];
     const byName = selector.find(({ key }) => key === "kubernetes.io/metadata.name");
@@ -87,7 +90,7 @@ describe("webhooks.yaml", () => {
     for (const name of ALWAYS_EXEMPT_PRIORITY_CLASSES) expect(conditions(gate)).toContain(`'${name}'`);
   });
 
-  it("is rendered with address and CA for the levers asked for", async () => {
+  it("is rendered with address and CA for the given levers", async () => {
     const documents = await renderWebhookConfig({ url: "https://127.0.0.1:1", caBundle: "PEM", levers: ["gate"] });
     expect(documents).toHaveLength(1);
     const [only] = documents[0]?.["webhooks"] as Webhook[];
@@ -102,7 +105,7 @@ describe("rbac.yaml", () => {
   const rules = async () =>
     (await configDocuments("rbac.yaml")).flatMap((document) => (document["rules"] ?? []) as readonly Rule[]);
 
-  it("grants nothing by wildcard, no secrets, and no way to create, delete or evict a pod", async () => {
+  it("grants no wildcards, no secrets, and no right to create, delete or evict pods", async () => {
     for (const { apiGroups, resources, verbs } of await rules()) {
       expect([...apiGroups, ...resources, ...verbs]).not.toContain("*");
       expect(resources).not.toContain("secrets");

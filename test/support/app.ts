@@ -1,4 +1,4 @@
-/** The HTTP app around the real decision core, without a cluster: tests say what the caches hold and what time it is. */
+/** The HTTP app around the real decision core, without a cluster. Tests set the caches and the time. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pino } from "pino";
@@ -19,13 +19,13 @@ import { START_MS } from "./core-facts.ts";
 
 const FIXTURES = join(import.meta.dirname, "../server/fixtures");
 
-/** A body that a real API server or scheduler sent (test/server/record-fixtures.ts); a fresh copy each time. */
+/** A fresh copy of a body that a real API server or scheduler sent (test/server/record-fixtures.ts). */
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller knows which fixture it asks for
 export function recorded<T = Record<string, unknown>>(name: string): T {
   return JSON.parse(readFileSync(join(FIXTURES, `${name}.json`), "utf8")) as T;
 }
 
-/** A recorded AdmissionReview, as far as tests look at it. */
+/** The parts of a recorded AdmissionReview that tests use. */
 export interface RecordedReview {
   readonly request: { uid: string; object: KubeObject & { metadata: { annotations?: Record<string, string> } } };
 }
@@ -80,7 +80,7 @@ export function testApp({ policy = defaultPolicy(), nodes = [], pacer, state, de
   return { app, metrics, lines, pacer: core };
 }
 
-/** A pacer whose every answer fails, for "fails open". */
+/** A pacer that throws on every call, for tests of failing open. */
 export function brokenPacer(): Pacer {
   const fail = () => {
     throw new Error("broken on purpose");

@@ -1,6 +1,6 @@
 /**
- * When pods were bound and when they had started, from the API server's own audit log: the judge of "a limit is a limit"
- * that is neither our code nor our metrics.
+ * Reads from the API server's audit log when pods were bound and when they had started. So tests of the limit depend
+ * neither on our code nor on our metrics.
  */
 import { readFileSync } from "node:fs";
 import { recordOf, recordsOf, textOf } from "../../src/kube/parse/kube-json.ts";
@@ -36,8 +36,8 @@ function moments(path: string, namespace: string): Moment[] {
 }
 
 /**
- * A binding counts from when the API server had answered it; a start (or an end) from when it was asked to write it: in
- * between lies the moment of the write, so that no slot is counted that was free already when it was given again.
+ * A binding counts from the API server's answer, and a start or an end from the request. The write itself lies in
+ * between. So a slot that is free and given again is never counted twice.
  */
 function momentOf(event: Readonly<Record<string, unknown>>, namespace: string): Moment | undefined {
   const ref = recordOf(event["objectRef"]);

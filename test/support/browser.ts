@@ -1,4 +1,4 @@
-/** A real browser for the pages that people look at. */
+/** A real browser for tests of HTML pages. */
 import { existsSync } from "node:fs";
 import { type Browser, chromium } from "playwright-core";
 import { HANG_MS } from "./control-plane.ts";
@@ -12,7 +12,7 @@ const executablePath = [
   .filter((path) => path !== undefined)
   .find((path) => existsSync(path));
 
-/** False where there is no browser; then says, by name, what is not tested. */
+/** False if there is no browser. Then prints what is not tested. */
 export function hasBrowser(what: string): boolean {
   if (executablePath === undefined) process.stderr.write(`SKIPPED: chromium is missing, so ${what} is not tested\n`);
   return executablePath !== undefined;

@@ -1,4 +1,4 @@
-/** Before the first test that needs a control plane: builds it where it is missing, and says so while the minutes pass. */
+/** Builds the control plane before the first test that needs it, if it is missing, and reports progress. */
 import { findBinaries } from "../../dev/control-plane/binaries.ts";
 import { toldNotThrown } from "./global-build.ts";
 

@@ -1,4 +1,4 @@
-/** Before the first test that needs Helm: builds it where it is missing, and says so while the minutes pass. */
+/** Builds Helm before the first test that needs it, if it is missing, and reports progress. */
 import { findHelm } from "../../dev/chart/helm.ts";
 import { toldNotThrown } from "./global-build.ts";
 

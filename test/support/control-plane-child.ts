@@ -1,4 +1,4 @@
-/** Started by control-plane.test.ts as a process of its own: keeps a control plane up until it is ended from outside. */
+/** A process that control-plane.test.ts starts. It keeps a control plane up until it is killed. */
 import { startControlPlane } from "../../dev/control-plane/control-plane.ts";
 
 const controlPlane = await startControlPlane();

@@ -1,9 +1,9 @@
-/** What tests on a real control plane share: waiting for an effect, and a node that is Ready without a kubelet. */
+/** Shared by tests on a real control plane: waiting for an effect, and a node that is Ready without a kubelet. */
 import { execFileSync } from "node:child_process";
 import type { ApiClient } from "../../src/kube/client/api-client.ts";
 import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
 
-/** How long a test waits for what must happen, ms: a guard against hanging. How fast it happens is nothing to test. */
+/** How long a test waits for an effect, ms. It only guards against hanging; tests do not check speed. */
 export const HANG_MS = 180_000;
 
 /**
@@ -18,7 +18,7 @@ export async function eventually<T>(
   const deadline = performance.now() + timeoutMs;
   let cause: unknown;
   for (let isLast = false; !isLast;) {
-    // Asked once more when the time is over: on a busy machine it may have passed while nothing ran here.
+    // Asks once more after the time-out, since on a busy machine this process may not have run meanwhile.
     isLast = performance.now() >= deadline;
     try {
       const answer = await probe();
@@ -32,8 +32,8 @@ export async function eventually<T>(
 }
 
 /**
- * A Ready node that nobody runs: pods are bound to it and stay Pending. It stays Ready for 50 s (node-lifecycle's grace
- * period); for longer, use a modelled node.
+ * A Ready node without a kubelet: pods are bound to it and stay Pending. It stays Ready for 50 s, the grace period of
+ * node-lifecycle. For a longer time, use a modelled node.
  */
 export async function createBareNode(client: ApiClient, name: string, pods = 110): Promise<void> {
   const resources = { cpu: "8", memory: "32Gi", "ephemeral-storage": "100Gi", pods: String(pods) };

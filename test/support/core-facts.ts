@@ -1,9 +1,9 @@
-/** Builders of the core's facts: a test names what matters to it, everything else is ordinary. */
+/** Builders of the core's facts. A test sets what matters to it; everything else has a default. */
 import type { NodeFacts, PodFacts, PodShape } from "../../src/core/facts.ts";
 import { imageName, nodeName, podUID, type NodeName } from "../../src/core/ids.ts";
 import { MIB } from "../../src/core/measures.ts";
 
-/** A common moment at which tests begin, epoch ms. */
+/** The moment at which tests begin, epoch ms. */
 export const START_MS = Date.parse("2026-01-01T00:00:00Z");
 
 let serial = 0;

@@ -1,4 +1,4 @@
-/** A TCP proxy that a test can cut: the network between a client and a server. TLS goes through untouched. */
+/** A TCP proxy between a client and a server. A test can cut it. TLS passes through unchanged. */
 import { connect, createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 

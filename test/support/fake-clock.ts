@@ -6,7 +6,7 @@ export interface FakeClock extends Clock {
   advance(ms: number): Promise<void>;
   /** Lets promises settle without moving time. */
   settle(): Promise<void>;
-  /** Timers that wait. */
+  /** Pending timers. */
   pending(): number;
 }
 

@@ -1,6 +1,9 @@
-/** What vitest builds once, before the tests that need it. */
+/** Builds that vitest runs once, before the tests that need them. */
 
-/** Runs `build`. An error is told and not thrown: it would end the whole run, and the tests that need nothing can run. */
+/**
+ * Runs `build`. Prints an error instead of throwing it: throwing would end the whole run, but tests that do not need
+ * the build can run.
+ */
 export async function toldNotThrown(build: () => Promise<unknown>): Promise<void> {
   try {
     await build();

@@ -1,4 +1,6 @@
-/** Herds of light pods for tests on the real control plane: their images are on the node, their starts take half a second. */
+/**
+ * Herds of light pods for tests on a real control plane. Their images are on the node, and a start takes half a second.
+ */
 import type { ControlPlane } from "../../dev/control-plane/control-plane.ts";
 import type { PolicyDraft } from "../../dev/install.ts";
 import type { ApiClient } from "../../src/kube/client/api-client.ts";
@@ -10,7 +12,7 @@ import { eventually } from "./control-plane.ts";
 
 export const IMAGE = "registry.example/app:1";
 
-/** Every node can carry exactly `slots` starts, whatever its disk shows, and stays young for the whole test. */
+/** Every node has exactly `slots` slots, with any disk figures, and stays young for the whole test. */
 export function fixedPolicy(slots: number, more: PolicyDraft = {}): PolicyDraft {
   return {
     youngForSeconds: 3600,
@@ -19,7 +21,7 @@ export function fixedPolicy(slots: number, more: PolicyDraft = {}): PolicyDraft 
   };
 }
 
-/** A node with the herd's image, and cores enough that starts do not disturb each other. */
+/** A node with the herd's image, and with enough cores that starts do not slow each other down. */
 export function lightNode(
   plane: ControlPlane,
   name: string,
@@ -35,7 +37,7 @@ export interface PodOptions {
   readonly startSeconds?: number;
 }
 
-/** `started` waits for the work, as under a startup probe. */
+/** `started` waits for the work, like with a startup probe. */
 function annotations(startSeconds: number): Record<string, string> {
   return {
     [modelAnnotations.startCpuSeconds]: String(startSeconds),
@@ -81,7 +83,7 @@ export async function createNamespace(client: ApiClient, name: string): Promise<
   await client.create("/api/v1/namespaces", { metadata: { name } });
 }
 
-/** What tests ask of a pod. */
+/** The fields of a pod that tests use. */
 export interface PodState {
   readonly name: string;
   readonly uid: string;

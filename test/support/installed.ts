@@ -1,4 +1,4 @@
-/** An installation of the chart on a real control plane, run as the chart says: its arguments, its accounts, its roles. */
+/** An installation of the chart on a real control plane, with the chart's arguments, accounts and roles. */
 import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { createServer as createHttpsServer, request as httpsRequest } from "node:https";
@@ -21,7 +21,7 @@ const run = promisify(execFile);
 
 export const NAMESPACE = "paceline";
 
-/** Objects of the chart, without those of hooks unless asked for. */
+/** Objects of the chart. Those of hooks are left out by default. */
 export async function chartObjects(helm: string, args: readonly string[] = [], hooks = false): Promise<KubeObject[]> {
   const text = await helmTemplate({ helm, args: hooks ? args : [...args, "--no-hooks"] });
   return parseAllDocuments(text)
@@ -29,19 +29,19 @@ export async function chartObjects(helm: string, args: readonly string[] = [], h
     .filter((object) => object !== null);
 }
 
-/** kubectl as the administrator. @returns what it printed @throws with what it printed as error */
+/** Runs kubectl as the administrator. @returns its output @throws with its error output */
 export async function kubectl(cp: ControlPlane, ...args: string[]): Promise<string> {
   if (cp.kubectlPath === undefined) throw new Error("kubectl is not on PATH");
   const { stdout } = await run(cp.kubectlPath, ["--kubeconfig", cp.kubeconfigPath, ...args], { maxBuffer: 1 << 24 });
   return stdout;
 }
 
-/** kubectl apply --server-side, in one go. */
+/** Runs one kubectl apply --server-side. */
 export async function applyAll(cp: ControlPlane, objects: readonly KubeObject[], ...flags: string[]): Promise<string> {
   return kubectl(cp, "apply", "--server-side", "--force-conflicts", "-f", await listFile(cp, objects), ...flags);
 }
 
-/** kubectl delete, in one go. */
+/** Runs one kubectl delete. */
 export async function removeAll(cp: ControlPlane, objects: readonly KubeObject[]): Promise<void> {
   await kubectl(cp, "delete", "--ignore-not-found", "--wait=false", "-f", await listFile(cp, objects));
 }
@@ -52,7 +52,10 @@ async function listFile(cp: ControlPlane, objects: readonly KubeObject[]): Promi
   return file;
 }
 
-/** The webhooks fail closed, so that an admission that does not reach the service is an error that is seen; a slow one is none. */
+/**
+ * Lets the webhooks fail closed, so that an admission that does not reach the service is an error. A slow answer is
+ * not.
+ */
 export function failingClosed(objects: readonly KubeObject[]): KubeObject[] {
   return objects.map((object) => {
     if (object["webhooks"] === undefined) return object;
@@ -85,7 +88,7 @@ export async function accountKubeconfig(
   return path;
 }
 
-/** Passes requests on to the API server, and notes each as RBAC names it: `verb group/resource[/name]`. */
+/** Passes requests on to the API server, and records each in RBAC's terms: `verb group/resource[/name]`. */
 export interface Recorder extends AsyncDisposable {
   readonly url: string;
   readonly seen: ReadonlySet<string>;
@@ -137,7 +140,7 @@ export interface Replica {
   readonly process: Child;
 }
 
-/** Starts a replica; resolves when `/readyz` says so. `apiUrl`: the API server, or a recorder before it. */
+/** Starts a replica. Resolves when `/readyz` succeeds. `apiUrl`: the API server, or a recorder in front of it. */
 export async function startReplica(
   cp: ControlPlane,
   objects: readonly KubeObject[],
@@ -156,7 +159,7 @@ export async function startReplica(
   return { name, port, process: process_ };
 }
 
-/** What a container of one of the chart's Deployments is started with in a pod of this name. */
+/** The arguments of a container of one of the chart's Deployments, in a pod of this name. */
 export function containerArgs(
   objects: readonly KubeObject[],
   podName: string,
@@ -203,7 +206,7 @@ export async function cli(
   return run(process.execPath, [MAIN, ...args, "--kubeconfig", file]);
 }
 
-/** The replica has seen the Lease being renewed: from then on it gates and fences. */
+/** Waits until the replica has seen a renewal of the Lease. From then on it gates and fences. */
 export function seesLeader({ port }: Pick<Replica, "port">): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = { host: "127.0.0.1", port, path: "/metrics", rejectUnauthorized: false, agent: false };

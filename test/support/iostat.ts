@@ -1,8 +1,8 @@
 /**
- * Our await against that of `iostat -x`, for the same I/Os. Both programs read /proc/diskstats, but never at the same
- * moment; on a busy machine tenths of a second apart. So the load rests while they read: each burst begins after both
- * have read and ends before they read again. Whatever else runs on this disk, an interval is compared only where both
- * counted the same I/Os.
+ * Compares our await with that of `iostat -x` for the same I/Os. Both programs read /proc/diskstats, but not at the
+ * same moment; on a busy machine they are tenths of a second apart. So the load pauses while they read: each burst
+ * begins after both have read, and ends before they read again. An interval counts only if both saw the same number of
+ * I/Os, because other programs may use this disk.
  */
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
@@ -17,19 +17,19 @@ import { killed, mindChild, openScratch, startNodeExporter } from "./telemetry-p
 const SECONDS = 2;
 /** Writes of one burst: 16 MiB, well within two seconds on a slow disk. */
 const BURST_WRITES = 256;
-/** Intervals that are compared, and reports that are waited for to find them. */
+/** The number of intervals to compare, and the most reports to wait for. */
 const WANTED = 5;
 const MAX_REPORTS = 45;
-/** Counts that differ by less are of the same I/Os: iostat tells a rate, and its intervals are not of exactly 2 s. */
+/** Counts that differ by less are the same I/Os. iostat reports a rate, and its intervals are not exactly 2 s. */
 const SAME_COUNT = 0.05;
-/** iostat tells await in hundredths of ms. */
+/** iostat reports await in hundredths of ms. */
 export const IOSTAT_ROUNDING_MS = 0.005;
 
 export interface Comparison {
-  /** Await in ms, of the same I/Os. */
+  /** Await of the same I/Os, in ms. */
   readonly ours: number;
   readonly iostat: number;
-  /** How many I/Os there were. */
+  /** The number of I/Os. */
   readonly ios: number;
 }
 
@@ -104,7 +104,7 @@ interface IostatDisk {
   readonly w_await: number;
 }
 
-/** A running `iostat -x`; its first report is of the time since boot, each other one of `seconds`. */
+/** A running `iostat -x`. Its first report covers the time since boot, and each later one covers `seconds`. */
 function startIostat(device: string, seconds: number) {
   const args = ["-x", "-o", "JSON", device, String(seconds)];
   const child = spawn("iostat", args, { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, LC_ALL: "C" } });

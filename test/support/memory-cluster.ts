@@ -1,6 +1,7 @@
 /**
- * A cluster in memory, for the release loop: objects with resourceVersions, writes that take time and may fail, a watch
- * that lags, a scheduler that binds what is released, and pods that take a while to start. Driven by a fake clock.
+ * A cluster in memory for tests of the release loop, driven by a fake clock. It has objects with resourceVersions,
+ * writes that take time and may fail, a watch that lags, a scheduler that binds released pods, and pods that take time
+ * to start.
  */
 import { ApiError } from "../../src/kube/client/api-error.ts";
 import type { Clock } from "../../src/kube/clock.ts";
@@ -14,7 +15,7 @@ import { changed } from "./core-facts.ts";
 
 export interface MemoryClusterOptions {
   readonly clock: Clock;
-  /** Time a write takes, half of it before it takes effect. */
+  /** The duration of a write. It takes effect after half of it. */
   readonly writeMs?: number;
   /** Time from a change to its arrival in the watch. */
   readonly watchLagMs?: number;
@@ -27,11 +28,11 @@ export interface MemoryClusterOptions {
 export class MemoryCluster implements Apply {
   readonly pods = new Map<PodUID, PodFacts>();
   readonly nodes = new Map<string, NodeFacts>();
-  /** Names of pods in the order in which a write really let them go. */
+  /** Names of pods in the order in which writes released them. */
   readonly released: string[] = [];
   /** Every call, as `kind name`. */
   readonly calls: string[] = [];
-  /** The most pods that had a slot on a node at a time (reserved, bound and not started). */
+  /** The most pods that had a slot on a node at one moment (reserved, or bound and not started). */
   readonly peak = new Map<string, number>();
   /** Answers to the next writes, by pod or node name: an error to throw instead of writing. */
   readonly failures = new Map<string, Error[]>();
@@ -42,7 +43,7 @@ export class MemoryCluster implements Apply {
     this.#options = { writeMs: 10, watchLagMs: 5, bindMs: 5, startMs: 1_000, ...options };
   }
 
-  /** Lists everything into a pacer at once, and sends it every change from now on. The answer ends that. */
+  /** Lists everything into a pacer, and sends it every later change. The returned function stops that. */
   watch(pacer: Pacer, poke: () => void): () => void {
     const watcher = { pacer, poke };
     for (const node of this.nodes.values()) pacer.upsertNode(node, this.#options.clock.now());
@@ -63,7 +64,7 @@ export class MemoryCluster implements Apply {
     return pod;
   }
 
-  /** Deletes a pod; its watchers learn it later. */
+  /** Deletes a pod. Its watchers see that later. */
   deletePod({ uid }: PodFacts): void {
     this.pods.delete(uid);
     this.#later(this.#options.watchLagMs, () => this.#tell((pacer, nowMs) => pacer.deletePod(uid, nowMs)));
@@ -105,7 +106,7 @@ export class MemoryCluster implements Apply {
     return this.#answer({ kind: "changed", facts });
   }
 
-  /** A write on its way to the cluster: fails as told, or finds the object as it is when it arrives. */
+  /** A write to the cluster. It fails if the test said so; otherwise it meets the object as it is on arrival. */
   async #arrive<Found>(kind: string, name: string, find: () => Found): Promise<Found> {
     this.calls.push(`${kind} ${name}`);
     const failure = this.failures.get(name)?.shift();
@@ -155,5 +156,5 @@ export class MemoryCluster implements Apply {
   }
 }
 
-/** What an API server says that is overloaded. */
+/** The answer of an overloaded API server. */
 export const busy = () => new ApiError(429, "TooManyRequests", "busy");

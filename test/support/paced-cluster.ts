@@ -1,4 +1,4 @@
-/** A control plane with Paceline in it, as the tests of its promises need it: replicas that can be killed, small herds. */
+/** A control plane with Paceline for tests of its promises: replicas that can be killed, and small herds. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Child } from "../../dev/control-plane/child.ts";
@@ -78,7 +78,7 @@ export async function startPacedCluster(policy: PolicyDraft, options: ControlPla
   };
 }
 
-/** Small images, each a second of a gp3 disk at most. */
+/** Small images. Each takes a gp3 disk a second at most. */
 const images = Array.from({ length: 100 }, (_, index) => ({ name: imageNamed(index), mib: 20, layers: 2 }));
 export function imageNamed(index: number): string {
   return `registry.example/small-${index}:1`;
@@ -126,7 +126,7 @@ function replicaAt(url: string, ca: string, process_: Child): Replica {
   };
 }
 
-/** A pod of one container; each has an image of its own unless told otherwise. */
+/** A pod of one container. By default each pod has an image of its own. */
 export function smallPod(name: string, image: number, spec: Record<string, unknown> = {}, labels = {}): KubeObject {
   const resources = { requests: { cpu: "20m", memory: "10Mi" } };
   return {
@@ -139,13 +139,13 @@ export const nodeNameOf = (pod: KubeObject) => textOf(recordOf(pod["spec"])["nod
 export const gatesOf = (pod: KubeObject) =>
   recordsOf(recordOf(pod["spec"])["schedulingGates"]).map(({ name }) => textOf(name));
 
-/** The condition of a type, `{}` when there is none. */
+/** The condition of a type, or `{}`. */
 export const conditionOf = (pod: KubeObject, type: string) =>
   recordsOf(recordOf(pod["status"])["conditions"]).find((condition) => condition["type"] === type) ?? {};
 
 export const isReady = (pod: KubeObject) => conditionOf(pod, "Ready")["status"] === "True";
 
-/** No container of the pod ever failed to start. */
+/** True if no container of the pod ever failed to start. */
 export function startErrors(pod: KubeObject): number {
   const statuses = recordsOf(recordOf(pod["status"])["containerStatuses"]);
   return statuses.filter((status) => JSON.stringify(status).includes("StartError")).length;
@@ -159,7 +159,7 @@ export function allReady(cluster: PacedCluster, count: number): Promise<readonly
   });
 }
 
-/** The fence of a node, if it is up. */
+/** The node's fence, if it has one. */
 export async function fenceOf(cluster: PacedCluster, node: string): Promise<unknown> {
   const { spec } = await cluster.plane.client.get(`/api/v1/nodes/${node}`);
   return recordsOf(recordOf(spec)["taints"]).find(({ key }) => String(key).endsWith("/paceline"))?.["value"];

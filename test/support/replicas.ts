@@ -1,4 +1,4 @@
-/** Further replicas that end with the control plane, and who leads by the API server's word. */
+/** Starts further replicas, which end with the control plane, and asks the API server which one leads. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ControlPlane } from "../../dev/control-plane/control-plane.ts";
@@ -10,7 +10,7 @@ const MAIN = join(import.meta.dirname, "replica-child.ts");
 const leasePath = `/apis/coordination.k8s.io/v1/namespaces/${DEFAULT_NAMESPACE}/leases/${LEADER_LEASE}`;
 
 export interface Replicas {
-  /** Starts one; the name is its identity in the Lease. */
+  /** Starts a replica. The name is its identity in the Lease. */
   start(name: string): Promise<void>;
   /** Resolves with the name of a running replica that holds the Lease and has renewed it since the call. */
   leader(): Promise<string>;

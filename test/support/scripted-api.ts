@@ -1,6 +1,6 @@
 /**
- * A real HTTP server that answers as told, for what a healthy API server never does: cut lines, resets, silence. What a
- * healthy one does is tried on a real control plane (test/cluster/).
+ * A real HTTP server with scripted answers, for failures that a healthy API server never shows: cut lines, resets,
+ * silence. test/cluster/ tests a healthy one on a real control plane.
  */
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";

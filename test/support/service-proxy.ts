@@ -1,6 +1,6 @@
 /**
- * What kube-proxy does, for the API server (its egress proxy): a connection to any Service address goes to one of the ready
- * replicas in turn; every other one goes where it wants. So webhooks stay exactly as the chart has them.
+ * Replaces kube-proxy for the API server, as its egress proxy. A connection to any Service address goes to the ready
+ * replicas in turn; every other connection goes to its own address. So the chart's webhooks need no change.
  */
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -14,11 +14,11 @@ const SERVICE_ADDRESS = /^10\.96\./;
 export interface ServiceProxy extends AsyncDisposable {
   /** For `startControlPlane({ clusterProxy })`. */
   readonly socket: string;
-  /** Ports of the ready replicas; connections that are open stay where they are. None: connections are refused. */
+  /** Sets the ports of the ready replicas. Open connections stay. Without ports, connections are refused. */
   use(ports: readonly number[]): void;
-  /** Connections to a Service from now on are taken, and nothing ever answers. */
+  /** From now on, connections to a Service are accepted and never answered. */
   hang(): void;
-  /** Connections that hang or have hung. */
+  /** The number of connections that have hung. */
   hung(): number;
 }
 

@@ -1,4 +1,6 @@
-/** A herd that the webhook has gated for one node, and a witness that watches it from outside and plays its kubelet. */
+/**
+ * A herd that the webhook has gated for one node, and a witness that watches it independently and acts as its kubelet.
+ */
 import type { ApiClient } from "../../src/kube/client/api-client.ts";
 import { GATE } from "../../src/api/names.ts";
 import { systemClock } from "../../src/kube/clock.ts";
@@ -37,12 +39,12 @@ export async function createGatedHerd(client: ApiClient, node: string, count: nu
   }
 }
 
-/** Watches one node's pods as an outsider, and plays its kubelet. */
+/** Watches one node's pods independently, and acts as its kubelet. */
 export interface SlotWitness extends AsyncDisposable {
   readonly pods: ReadonlyMap<string, PodFacts>;
   /** The most pods with a slot at a time. */
   readonly peak: number;
-  /** Milliseconds from a slot coming free to the next release, as seen from outside. */
+  /** Milliseconds from a freed slot to the next release, as seen by the watch. */
   readonly delaysMs: readonly number[];
   started(): number;
 }

@@ -1,4 +1,7 @@
-/** A herd that is over in seconds: one modelled node, one DaemonSet, one Deployment whose pods are pending before it joins. */
+/**
+ * A herd that takes seconds: one modelled node, one DaemonSet, and Deployments whose pods are pending before the node
+ * joins.
+ */
 import type { ApiClient } from "../../src/kube/client/api-client.ts";
 import { recordOf, recordsOf, type KubeObject } from "../../src/kube/parse/kube-json.ts";
 import { FENCE_TAINT_KEY, GATE } from "../../src/api/names.ts";
@@ -50,7 +53,7 @@ export function joinNodes(client: ApiClient, ...names: string[]): Promise<Modell
   );
 }
 
-/** What Paceline has left in the cluster that matters. */
+/** Counts of Paceline's gates and fences in the cluster, and of pods. */
 export interface Traces {
   readonly gated: number;
   readonly fences: number;

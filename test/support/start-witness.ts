@@ -1,6 +1,6 @@
 /**
- * What the API server's own audit log says of starts: when each pod was bound, when it had started, how many were in
- * startup on a node at the worst moment. A witness that shares no line of code with what it judges.
+ * Reads starts from the API server's audit log: when each pod was bound, when it had started, and the most pods in
+ * startup on a node. It shares no code with the code under test.
  */
 import { readFile } from "node:fs/promises";
 
@@ -10,7 +10,7 @@ export interface StartSpan {
   readonly pod: string;
   readonly node: string;
   readonly boundAt: string;
-  /** All containers started, or the pod was over or deleted; undefined while it is in startup. */
+  /** When all containers had started, or the pod was over or deleted; undefined while it is in startup. */
   readonly endedAt: string | undefined;
 }
 
@@ -18,7 +18,7 @@ export interface Witness {
   readonly spans: readonly StartSpan[];
   /** Pods (`namespace/name`) that reported a StartError. */
   readonly startErrors: readonly string[];
-  /** Pods (`namespace/name`) that somebody deleted or evicted, with who. */
+  /** Pods (`namespace/name`) that were deleted or evicted, with the user that did it. */
   readonly removals: readonly { readonly pod: string; readonly by: string }[];
   /** The most pods in startup on the node at one moment. */
   readonly peak: (node: string) => number;
@@ -47,8 +47,8 @@ interface PodObject {
 }
 
 /**
- * Reads the log of a control plane (dev/control-plane/audit-policy.ts says what is in it), pods of `namespaces` only.
- * A request counts from the moment it was received: whatever was caused by a start was received after it.
+ * Reads the audit log of a control plane, only for pods of `namespaces`. dev/control-plane/audit-policy.ts defines what
+ * it contains. A request counts from the moment it was received: everything that a start caused was received later.
  */
 export async function readStarts(path: string, namespaces: readonly string[]): Promise<Witness> {
   const lines = (await readFile(path, "utf8")).split("\n").filter((line) => line.includes('"resource":"pods"'));
@@ -82,7 +82,7 @@ const podOf = ({ objectRef = {} }: AuditEvent) => `${objectRef.namespace ?? ""}/
 const boundTo = ({ objectRef = {}, requestObject }: AuditEvent) =>
   objectRef.subresource === "binding" ? requestObject?.target?.name : undefined;
 
-/** Out of startup: everything started, over, or deleted. */
+/** True if the pod is out of startup: all containers started, or it is over or deleted. */
 function ends(event: AuditEvent): boolean {
   if (isRemoval(event)) return true;
   const { status, spec } = event.responseObject ?? {};

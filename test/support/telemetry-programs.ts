@@ -1,4 +1,6 @@
-/** Debian's prometheus-node-exporter, prometheus and iostat, started by tests; and a disk load that moves real counters. */
+/**
+ * Starts Debian's prometheus-node-exporter, prometheus and iostat for tests, and a disk load that moves real counters.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { accessSync, constants } from "node:fs";
@@ -8,10 +10,10 @@ import { basename, delimiter, join } from "node:path";
 import { onFreePort } from "../../dev/control-plane/ports.ts";
 import { eventually } from "./control-plane.ts";
 
-/** Longest that a program may take until it listens, in ms; seconds on an idle machine. */
+/** The longest time until a program listens, in ms. On an idle machine it takes seconds. */
 const START_TIMEOUT_MS = 120_000;
 
-/** Whether a program can be started; says so loudly, by name, when not. */
+/** True if a program can be started. Otherwise prints its name. */
 export function hasProgram(program: string): boolean {
   for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
     try {
@@ -37,17 +39,17 @@ export interface Program {
   kill(): Promise<void>;
 }
 
-/** Programs that run; none outlives this process. */
+/** Running programs. None outlives this process. */
 const running = new Set<ChildProcess>();
 process.once("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 
-/** Sees to it that a child does not outlive this process. */
+/** Ends the child when this process ends. */
 export function mindChild(child: ChildProcess): void {
   running.add(child);
   child.once("exit", () => running.delete(child));
 }
 
-/** Starts a program and waits until it says that it listens. @throws with what it said when it ends before */
+/** Starts a program, and waits until it prints that it listens. @throws with its output if it ends before that */
 async function startProgram(program: string, args: readonly string[], port: number): Promise<Program> {
   const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
   let said = "";
@@ -73,12 +75,12 @@ export async function killed(child: ChildProcess): Promise<void> {
   await ended;
 }
 
-/** The collectors that Paceline reads, and no other. */
+/** Only the collectors that Paceline reads. */
 export const MINIMAL_COLLECTORS = [
   "--collector.disable-defaults",
   ...["diskstats", "meminfo", "loadavg", "pressure"].map((name) => `--collector.${name}`),
 ];
-/** With these, too, it tells the cores and the image file system's device. */
+/** Further collectors: the cores and the image file system's device. */
 export const MORE_COLLECTORS = ["--collector.cpu", "--collector.filesystem"];
 
 export interface ExporterOptions {
@@ -132,17 +134,20 @@ export async function diskUnder(folder: string): Promise<string | undefined> {
 /** Size of the scratch file, and of one write, in bytes. */
 const SCRATCH_BYTES = 16 * 1_048_576;
 const WRITE_BYTES = 65_536;
-/** Writers side by side, so that requests queue and await is more than one request's own time. */
+/** Parallel writers, so that requests queue and await exceeds the time of a single request. */
 const WRITERS = 4;
 
 export interface Scratch {
-  /** Writes so many pieces, each on the disk before its writer's next one; resolves when all are. */
+  /**
+   * Writes this many pieces. A writer waits until a piece is on the disk before it writes the next one. Resolves when
+   * all are on the disk.
+   */
   burst(writes: number): Promise<void>;
-  /** Closes the file and takes it away. */
+  /** Closes the file and removes it. */
   remove(): Promise<void>;
 }
 
-/** A scratch file, all of it on the disk, so that a write moves nothing but its own bytes. */
+/** A scratch file that is fully on the disk, so that a write moves only its own bytes. */
 export async function openScratch(folder: string): Promise<Scratch> {
   const path = join(folder, "scratch");
   const file = await open(path, constants.O_CREAT | constants.O_RDWR | constants.O_DSYNC);
@@ -165,7 +170,7 @@ export async function openScratch(folder: string): Promise<Scratch> {
   };
 }
 
-/** Rest between two bursts of a steady load, in ms: others use this disk too. */
+/** The pause between two bursts of a steady load, in ms, since other programs use this disk, too. */
 const REST_MS = 20;
 
 /** Small bursts, one after another, until stopped. */

@@ -1,4 +1,4 @@
-/** What must know of the fence: DaemonSets, Karpenter's NodePools, Cluster Autoscaler's Deployment. */
+/** Gathers the objects that must know the fence: DaemonSets, Karpenter's NodePools, Cluster Autoscaler's Deployment. */
 import { FENCE_TAINT_KEY } from "../../api/names.ts";
 import type { KubeObject } from "../../kube/parse/kube-json.ts";
 import { recordOf, recordsOf, textOf, textsOf } from "../../kube/parse/kube-json.ts";
@@ -11,7 +11,7 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** Cluster Autoscaler's default of `--scale-down-delay-after-add`. */
 const DEFAULT_DELAY_MS = 10 * 60_000;
-/** Flags by which Cluster Autoscaler before 1.29 is told of a startup taint: the older spelling, and the later one. */
+/** The flags that declare a startup taint to Cluster Autoscaler before 1.29: the older spelling and the later one. */
 const TAINT_FLAGS = ["ignore-taint", "startup-taint"] as const;
 
 const podSpecOf = (raw: KubeObject): Json => recordOf(recordOf(recordOf(raw["spec"])["template"])["spec"]);
@@ -24,7 +24,7 @@ export function gatherDaemonSets(look: Look): Promise<DaemonSetSeen[]> {
   });
 }
 
-/** Karpenter's NodePools, in the version that the cluster prefers; none without Karpenter. */
+/** Karpenter's NodePools, in the version that the cluster prefers; empty without Karpenter. */
 export async function gatherNodePools(look: Look): Promise<NodePoolSeen[]> {
   const group = await seen(look, "Karpenter", undefined, () => look.client.get("/apis/karpenter.sh"));
   const version = textOf(recordOf(group?.["preferredVersion"])["groupVersion"]);
@@ -62,7 +62,7 @@ function autoscalerSeen(raw: KubeObject): AutoscalerSeen | undefined {
   };
 }
 
-/** Values of a flag: `--flag=value`, `--flag value`, one dash or two. */
+/** The values of a flag, written `--flag=value` or `--flag value`, with one dash or two. */
 function flagValues(words: readonly string[], flag: string): string[] {
   return words.flatMap((word, index) => {
     const [name = "", value] = word.split(/=(.*)/s);

@@ -1,4 +1,4 @@
-/** Looks at all of a cluster once. Reads only: get, list, and SelfSubjectAccessReviews. */
+/** Reads all of a cluster once. It only gets, lists, and makes SelfSubjectAccessReviews. */
 import type { ApiClient } from "../../kube/client/api-client.ts";
 import type { Clock } from "../../kube/clock.ts";
 import { defaultPolicy } from "../../policy/parse.ts";
@@ -13,20 +13,20 @@ import { gatherPods } from "./pods.ts";
 import { gatherSchedulers } from "./schedulers.ts";
 
 export interface GatherOptions {
-  /** Namespace of Paceline; undefined: where its webhooks say. */
+  /** Namespace of Paceline; undefined: take it from the webhooks. */
   readonly namespace: string | undefined;
   readonly defaultNamespace: string;
-  /** Kubelets asked for their configuration at most. */
+  /** The most kubelets to ask for their configuration. */
   readonly sample: number;
   readonly clock: Clock;
 }
 
-/** Failures older than this are history; Events live for an hour, statuses as long as their pods. */
+/** Older failures are ignored. Events live for an hour, statuses as long as their pods. */
 const RECENT_MS = 86_400_000;
-/** The query of `diagnose` has bins; nobody looks at them here. */
+/** `diagnose` needs a bin size; doctor does not use the bins. */
 const BIN_MS = 3_600_000;
 
-/** @throws ApiError when the cluster cannot be reached at all, or knows nobody like us. */
+/** @throws ApiError when the cluster cannot be reached, or rejects our credentials. */
 export async function gatherCluster(client: ApiClient, options: GatherOptions): Promise<ClusterFacts> {
   await client.get("/version");
   const nowMs = options.clock.now();

@@ -1,16 +1,19 @@
-/** Who answers at an address, and whether a client that trusts one bundle would take its certificate. Sends nothing but the greeting. */
+/**
+ * Checks what answers at an address, and whether a client that trusts a given bundle accepts its certificate. Makes the
+ * TLS handshake and sends nothing more.
+ */
 import { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import type { CertificateSeen, WebhookAnswer } from "../facts.ts";
 
-/** Webhooks have 2 s for all of an answer. */
+/** A webhook has 2 s for its whole answer. */
 const TIMEOUT_MS = 3_000;
 
 export interface HandshakeOptions {
   readonly host: string;
   readonly port: number;
-  /** PEM; empty: the system's authorities, as the API server then takes. */
+  /** PEM; if empty, the system's authorities are trusted, as in the API server. */
   readonly ca: string;
 }
 
@@ -24,7 +27,7 @@ export function handshake({ host, port, ca }: HandshakeOptions): Promise<Webhook
       resolve(answer);
     };
     try {
-      // Whoever answers is looked at, and nothing is sent to him: so an untrusted certificate may be met, and told of.
+      // Nothing is sent over this connection, so it is safe to accept an untrusted certificate and report it.
       socket = connect({ host, port, ...(ca.trim() !== "" && { ca }), ...names, rejectUnauthorized: false });
     } catch (error) {
       resolve({ kind: "silent", why: (error as Error).message });
@@ -49,7 +52,7 @@ function certificateSeen(certificate: X509Certificate): CertificateSeen {
   return { subject: subject.replaceAll("\n", ", "), fromMs: Date.parse(validFrom), toMs: Date.parse(validTo) };
 }
 
-/** The certificates of a PEM bundle; what cannot be read is left out. */
+/** The certificates of a PEM bundle; unreadable ones are left out. */
 export function pemCertificates(pem: string): CertificateSeen[] {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
   return blocks.flatMap((block) => {

@@ -1,4 +1,4 @@
-/** What kubelets are set to, read through the API server's proxy: `/configz`, `/metrics`, `/stats/summary`. */
+/** Reads the kubelets' settings through the API server's proxy: `/configz`, `/metrics`, `/stats/summary`. */
 import { ApiError, errorFromAnswer } from "../../kube/client/api-error.ts";
 import { isRecord, recordOf } from "../../kube/parse/kube-json.ts";
 import { durationMs } from "../duration.ts";
@@ -6,16 +6,16 @@ import type { KubeletSeen, NodeSeen } from "../facts.ts";
 import { inParallel, type Look } from "./look.ts";
 import { may } from "./rights.ts";
 
-/** Kubelets asked at a time. Assumed: a small part of what an API server's priority level has for one client. */
+/** Kubelets asked at the same time. Assumed: a small part of one client's share in the API server's priority level. */
 const PARALLEL = 8;
-/** A kubelet answers in milliseconds; one that does not in this time is left out. */
+/** A kubelet answers in milliseconds. One that takes longer than this is left out. */
 const TIMEOUT_MS = 5_000;
-/** Largest answer that is read: `/metrics` and the summary of 110 pods are about 0.5 MB each. */
+/** The largest answer to read. `/metrics` and the summary of 110 pods are about 0.5 MB each. */
 const MAX_BYTES = 4_194_304;
-/** Reasons told when kubelets cannot be read. */
+/** The most reasons to list when kubelets cannot be read. */
 const MOST_REASONS = 2;
 
-/** Reads up to `sample` kubelets; says how many it left out. */
+/** Reads up to `sample` kubelets, and notes how many it left out. */
 export async function gatherKubelets(look: Look, nodes: readonly NodeSeen[], sample: number): Promise<KubeletSeen[]> {
   const ready = nodes.filter(({ readySinceMs }) => readySinceMs !== undefined);
   if (ready.length === 0) return [];
@@ -51,7 +51,7 @@ async function readAll(look: Look, nodes: readonly NodeSeen[]): Promise<KubeletS
   return answers.filter((answer) => answer !== undefined);
 }
 
-/** Nodes of one kind are set up alike: the youngest of each kind, then the youngest of all. */
+/** Takes the youngest node of each kind, then the youngest of all. Nodes of one kind have equal settings. */
 export function sampleOf(nodes: readonly NodeSeen[], size: number): NodeSeen[] {
   const youngestFirst = nodes.toSorted((a, b) => b.createdAtMs - a.createdAtMs);
   const kinds = Map.groupBy(youngestFirst, kindOf);
@@ -59,7 +59,7 @@ export function sampleOf(nodes: readonly NodeSeen[], size: number): NodeSeen[] {
   return [...new Set([...firstOfKind, ...youngestFirst])].slice(0, size);
 }
 
-/** Labels by which providers tell groups of nodes apart. */
+/** Labels with which providers mark groups of nodes. */
 const GROUP_LABELS = [
   "karpenter.sh/nodepool",
   "eks.amazonaws.com/nodegroup",
@@ -97,7 +97,7 @@ async function page({ client }: Look, node: string, path: string): Promise<strin
   return answer.text;
 }
 
-/** @throws ApiError as {@link page}, and when the page is no JSON */
+/** @throws ApiError as {@link page}, and when the page is not JSON */
 async function jsonPage(look: Look, node: string, path: string): Promise<Readonly<Record<string, unknown>>> {
   const text = await page(look, node, path);
   try {

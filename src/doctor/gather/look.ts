@@ -1,20 +1,20 @@
-/** Reading a live cluster without ever changing it; what may not or cannot be read becomes a note. */
+/** Reads a live cluster and never changes it. What it may not or cannot read becomes a note. */
 import type { ApiClient, Query } from "../../kube/client/api-client.ts";
 import { ApiError, isNotFound } from "../../kube/client/api-error.ts";
 import type { KubeObject } from "../../kube/parse/kube-json.ts";
 
-/** What every gatherer needs. */
+/** Dependencies of every gatherer. */
 export interface Look {
   readonly client: ApiClient;
   readonly nowMs: number;
-  /** Takes a sentence on what could not be seen. */
+  /** Receives a sentence about what could not be read. */
   readonly note: (sentence: string) => void;
 }
 
-/** Objects in a page of a list: a page of pods is about 5 MB. */
+/** Objects in a page of a list. A page of pods is about 5 MB. */
 const PAGE = 500;
 
-/** Calls `take` for every object of a list, page by page, so that no more than a page is in memory. */
+/** Calls `take` for every object of a list. Reads it page by page, so that memory holds one page at most. */
 export async function eachOf(
   { client }: Look,
   path: string,
@@ -29,7 +29,10 @@ export async function eachOf(
   } while (next !== undefined);
 }
 
-/** The answer, or undefined and a note on why there is none. What the cluster does not have is `absent`, without a note. */
+/**
+ * Returns the answer. If there is none, notes why and returns undefined. If the cluster does not have the object,
+ * returns `absent` without a note.
+ */
 export async function seen<T, Absent>(
   look: Look,
   what: string,
@@ -46,7 +49,7 @@ export async function seen<T, Absent>(
   }
 }
 
-/** All objects of a list in the form that is wanted; an empty list where it cannot be read. */
+/** All objects of a list, converted; an empty list if it cannot be read. */
 export async function listOf<T>(
   look: Look,
   what: string,
@@ -65,7 +68,7 @@ export async function listOf<T>(
 /** `namespace/name`. */
 export const fullName = ({ metadata }: KubeObject): string => `${metadata?.namespace ?? ""}/${metadata?.name ?? ""}`;
 
-/** Runs `ask` for every item, `parallel` at a time; answers in the items' order. */
+/** Runs `ask` for every item, `parallel` at a time. Returns the answers in the items' order. */
 export async function inParallel<In, Out>(
   items: readonly In[],
   parallel: number,

@@ -1,4 +1,4 @@
-/** Nodes, and the sizes of the images that they have. */
+/** Gathers nodes, and the sizes of the images that they list. */
 import { nodeFacts } from "../../kube/parse/facts.ts";
 import { recordOf, textOf } from "../../kube/parse/kube-json.ts";
 import type { KubeObject } from "../../kube/parse/kube-json.ts";
@@ -9,11 +9,11 @@ import { eachOf, type Look, seen } from "./look.ts";
 
 export interface NodesSeen {
   readonly nodes: readonly NodeSeen[] | undefined;
-  /** By full name, as any node lists it. */
+  /** Keyed by the full name that any node lists. */
   readonly imageBytes: ReadonlyMap<string, number>;
 }
 
-/** Reads all nodes. `tally` learns when they came. */
+/** Reads all nodes, and tells `tally` when each was created. */
 export async function gatherNodes(look: Look, tally: Tally): Promise<NodesSeen> {
   const interner = createShapeInterner();
   const imageBytes = new Map<string, number>();

@@ -1,4 +1,4 @@
-/** Paceline itself: its webhooks, policy, leader and rights. */
+/** Gathers Paceline's own webhooks, policy, leader and rights. */
 import { COMPONENT, LEADER_LEASE, POLICY_CONFIG_MAP } from "../../api/names.ts";
 import { pause, type Clock } from "../../kube/clock.ts";
 import type { KubeObject } from "../../kube/parse/kube-json.ts";
@@ -10,24 +10,24 @@ import { listOf, type Look, seen } from "./look.ts";
 import { rightsMissing } from "./rights.ts";
 import { gatherWebhooks } from "./webhooks.ts";
 
-/** Label of the replicas (chart and manifests set it). */
+/** Label of the replicas; the chart and the manifests set it. */
 const COMPONENT_LABEL = "paceline.dev/component";
-/** Where a Lease does not say how long it lasts, ms. */
+/** The duration of a Lease that does not state one, ms. */
 const LEASE_MS = 15_000;
-/** Clocks differ; within this a renewal counts as fresh. Assumed, ms. */
+/** Allowance for clocks that differ: within this time a renewal counts as fresh. Assumed, ms. */
 const CLOCK_SLACK_MS = 2_000;
-/** Between two looks at a Lease that looks stale, ms. */
+/** How often a stale Lease is read again, ms. */
 const LOOK_AGAIN_MS = 500;
 
-/** The rest of what is gathered needs the policy, so this comes first. */
+/** Gathered first, because the other gatherers need the policy. */
 export interface OursOptions {
   readonly namespace: string | undefined;
-  /** Where Paceline is when neither a flag nor a webhook says so. */
+  /** Paceline's namespace if neither a flag nor a webhook gives it. */
   readonly defaultNamespace: string;
   readonly clock: Clock;
 }
 
-/** Undefined when nothing of Paceline is in the cluster. */
+/** Undefined if the cluster has no object of Paceline. */
 export async function gatherOurs(look: Look, options: OursOptions): Promise<OursSeen | undefined> {
   const webhooks = await gatherWebhooks(look);
   const namespace = options.namespace ?? serviceNamespace(webhooks) ?? options.defaultNamespace;
@@ -62,8 +62,8 @@ function readLease(look: Look, namespace: string): Promise<LeaseRecord | "missin
 }
 
 /**
- * Alive: renewed within the Lease's duration by our clock. A Lease that looks stale may be another clock's: it is looked at
- * again until it is renewed or its duration is over.
+ * The leader is alive if our clock shows a renewal within the Lease's duration. A Lease that looks stale may come from
+ * another clock, so it is read again until it is renewed or its duration is over.
  */
 async function leaderOf(
   look: Look,
@@ -87,7 +87,9 @@ async function leaderOf(
   return { ...told, alive: false };
 }
 
-/** The service account of the replicas' Deployment; the name that chart and manifests give it where there is none. */
+/**
+ * The service account of the replicas' Deployment. Without a Deployment, the name that the chart and the manifests use.
+ */
 async function accountName(look: Look, namespace: string): Promise<string> {
   const path = `/apis/apps/v1/namespaces/${namespace}/deployments`;
   const names = await listOf(look, "Paceline's Deployment", path, (raw) => serviceAccountOf(raw));

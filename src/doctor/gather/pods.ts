@@ -1,4 +1,7 @@
-/** Pods and Events: failed starts by the core of `diagnose`, images in use, pods that are held, schedulers that run as pods. */
+/**
+ * Gathers from pods and Events: failed starts (by the core of `diagnose`), images in use, held pods, and schedulers
+ * that run as pods.
+ */
 import { heldSinceMs } from "../../core/state/held-since.ts";
 import { GATE, HOLD_ANNOTATION } from "../../api/names.ts";
 import { parseHold } from "../../kube/parse/annotations.ts";
@@ -46,7 +49,7 @@ const gatedSinceMs = ({ metadata }: KubeObject) =>
     createdAtMs: timeOf(metadata?.creationTimestamp) ?? 0,
   });
 
-/** Reads all pods and all Events. `youngMs`: how long a node is young. */
+/** Reads all pods and all Events. A node is young for `youngMs`. */
 export async function gatherPods(
   look: Look,
   tally: Tally,
@@ -78,7 +81,9 @@ export async function gatherPods(
   return { pods, schedulerConfigs: reader.schedulerConfigs };
 }
 
-/** Pods that came to each node in its first `youngMs`; one that came before was another node's of that name. */
+/**
+ * Counts the pods that each node got in its first `youngMs`. An earlier pod belongs to a previous node of that name.
+ */
 function startedOnYoung(tally: Tally, nodes: readonly NodeSeen[], youngMs: number): Map<string, number> {
   const createdMs = new Map<string, number>(nodes.map(({ name, createdAtMs }) => [name, createdAtMs]));
   const counts = new Map<string, number>();
@@ -95,7 +100,7 @@ function imagesOf(podsByImage: ReadonlyMap<string, number>, imageBytes: Readonly
   return images.sort((a, b) => (b.bytes ?? 0) - (a.bytes ?? 0) || b.pods - a.pods);
 }
 
-/** ConfigMaps of a pod that runs kube-scheduler. */
+/** The ConfigMaps that a pod of kube-scheduler mounts. */
 function schedulerConfigs(raw: KubeObject): MountedConfig[] {
   const spec = recordOf(raw["spec"]);
   const runs = recordsOf(spec["containers"]).some((container) =>

@@ -1,4 +1,7 @@
-/** Rights, by SelfSubjectAccessReview: our own, and those of Paceline's account (asked on its behalf). Nothing is changed by asking. */
+/**
+ * Checks rights by SelfSubjectAccessReview: our own, and those of Paceline's account by impersonation. A review changes
+ * nothing.
+ */
 import { LEADER_LEASE, POLICY_CONFIG_MAP } from "../../api/names.ts";
 import { recordOf } from "../../kube/parse/kube-json.ts";
 import type { MissingRight } from "../facts.ts";
@@ -21,7 +24,7 @@ const PARALLEL = 8;
 const each = (verbs: readonly string[], right: Omit<Right, "verb">): Right[] =>
   verbs.map((verb) => ({ verb, ...right }));
 
-/** What `paceline serve` needs; equal to webhook-config/rbac.yaml (a test compares them). */
+/** The rights that `paceline serve` needs. Equal to webhook-config/rbac.yaml; a test compares them. */
 export function serviceRights(namespace: string): Right[] {
   return [
     ...each(["get", "list", "watch", "patch"], { resource: "pods" }),
@@ -32,12 +35,12 @@ export function serviceRights(namespace: string): Right[] {
   ];
 }
 
-/** Whether we may; undefined when the API server does not tell. */
+/** True if we have the right; undefined if the API server does not say. */
 export function may(look: Look, right: Right): Promise<boolean | undefined> {
   return seen(look, "rights", undefined, () => review(look, right, {}));
 }
 
-/** Rights that the account lacks; undefined, with a note, where we may not ask on its behalf. */
+/** The rights that the account lacks. If we may not impersonate it, notes that and returns undefined. */
 export async function rightsMissing(
   look: Look,
   account: string,

@@ -1,4 +1,7 @@
-/** Configurations of kube-schedulers, as far as they are in ConfigMaps: those of a static pod are files on its host. */
+/**
+ * Gathers kube-scheduler configurations from ConfigMaps. That of a static pod is a file on its host, which doctor
+ * cannot read.
+ */
 import { parseAllDocuments } from "yaml";
 import type { KubeObject } from "../../kube/parse/kube-json.ts";
 import { recordOf, recordsOf, textMapOf, textOf } from "../../kube/parse/kube-json.ts";
@@ -8,10 +11,10 @@ import { fullName, listOf, type Look, seen } from "./look.ts";
 import type { MountedConfig } from "./pods.ts";
 
 const KIND = "KubeSchedulerConfiguration";
-/** Where they are usually kept, besides what pods of kube-scheduler mount. */
+/** The usual places, besides the ConfigMaps that pods of kube-scheduler mount. */
 const USUAL_NAMESPACE = "kube-system";
 
-/** `mounted`: ConfigMaps that pods of kube-scheduler mount. */
+/** `mounted`: the ConfigMaps that pods of kube-scheduler mount. */
 export async function gatherSchedulers(
   look: Look,
   namespace: string | undefined,
@@ -50,7 +53,7 @@ function schedulersIn(raw: KubeObject): SchedulerSeen[] {
     }));
 }
 
-/** Never throws: what is no YAML holds no configuration. */
+/** Never throws. Text that is not YAML holds no configuration. */
 function documentsOf(text: string): Readonly<Record<string, unknown>>[] {
   try {
     return parseAllDocuments(text).map((document) => recordOf(document.toJS() as unknown));
@@ -66,7 +69,7 @@ function profileNames(configuration: Readonly<Record<string, unknown>>): string[
   return names.length > 0 ? names : ["default-scheduler"];
 }
 
-/** By the path of Paceline's extender, which no other has by chance in this form. */
+/** Recognises Paceline's extender by its path, which other extenders do not use. */
 function isOurs(extender: Readonly<Record<string, unknown>>): boolean {
   return /\/scheduler\/?$/.test(textOf(extender["urlPrefix"])) && extender["filterVerb"] === "filter";
 }

@@ -1,4 +1,4 @@
-/** Paceline's webhooks: how they are configured, and who answers at their addresses. */
+/** Gathers Paceline's webhooks: how they are configured, and what answers at their addresses. */
 import type { KubeObject } from "../../kube/parse/kube-json.ts";
 import { recordOf, recordsOf, textOf } from "../../kube/parse/kube-json.ts";
 import { matchesSelector } from "../../policy/resolve.ts";
@@ -11,7 +11,7 @@ const KINDS = {
   MutatingWebhookConfiguration: "mutatingwebhookconfigurations",
   ValidatingWebhookConfiguration: "validatingwebhookconfigurations",
 } as const;
-/** All webhooks of Paceline have names that end so. */
+/** The suffix of the names of all Paceline webhooks. */
 const OURS = ".paceline.dev";
 const PARALLEL = 4;
 const PROXY_TIMEOUT_MS = 5_000;
@@ -22,7 +22,7 @@ interface Configured {
   readonly webhook: Json;
 }
 
-/** Every webhook of ours in the cluster, whatever its configuration is called. */
+/** Every Paceline webhook in the cluster, under any configuration name. */
 export async function gatherWebhooks(look: Look): Promise<WebhookSeen[]> {
   const configured: Configured[] = [];
   for (const [kind, resource] of Object.entries(KINDS)) {
@@ -56,7 +56,7 @@ async function webhookSeen(look: Look, { configuration, webhook }: Configured): 
   };
 }
 
-/** Only webhooks on pods can be asked for those of kube-system; the policy's is kept to one namespace by its own selector. */
+/** Only webhooks on pods can receive pods of kube-system. The policy's webhook selects one namespace only. */
 function seesKubeSystem(webhook: Json): boolean {
   const onPods = recordsOf(webhook["rules"]).some(
     ({ resources }) => Array.isArray(resources) && resources.includes("pods"),
@@ -65,7 +65,7 @@ function seesKubeSystem(webhook: Json): boolean {
   return onPods && matchesSelector(recordOf(webhook["namespaceSelector"]), labels);
 }
 
-/** Without the path, which differs from webhook to webhook of one service. */
+/** The address without its path. Webhooks of one service differ in the path only. */
 const originOf = (url: string) => (URL.canParse(url) ? new URL(url).origin : undefined);
 
 async function answerOf(look: Look, client: Json, service: Json, ca: string): Promise<WebhookAnswer> {
@@ -77,7 +77,10 @@ async function answerOf(look: Look, client: Json, service: Json, ca: string): Pr
   return serviceAnswer(look, service, ca);
 }
 
-/** By its name first, which only resolves inside the cluster; else through the API server's proxy, which hides the certificate. */
+/**
+ * Tries the Service's name first, which resolves inside the cluster only. Otherwise calls through the API server's
+ * proxy, which hides the certificate.
+ */
 async function serviceAnswer(look: Look, service: Json, ca: string): Promise<WebhookAnswer> {
   const [namespace, name] = [textOf(service["namespace"]), textOf(service["name"])];
   const port = typeof service["port"] === "number" ? service["port"] : 443;

@@ -4,27 +4,29 @@ import type { PacingPolicy } from "../../policy/schema.ts";
 import { type ClusterFacts, isPaced, type KubeletSeen, policyOf } from "../facts.ts";
 import { type Finding, type FindingCode, many, someOf } from "../finding-codes.ts";
 
-/** What operators of awslabs/amazon-eks-ami#1651 raise the kubelet's defaults of 5 and 10 to. */
+/** The values to which operators in awslabs/amazon-eks-ami#1651 raise the kubelet's defaults of 5 and 10. */
 const PULLS = { qps: 10, burst: 15 } as const;
 /** "More" on clusters of 200 nodes and above (the same thread); assumed: twice that. */
 const LARGE_CLUSTER = { nodes: 200, qps: 20, burst: 30 } as const;
 /** The kubelet's default of runtimeRequestTimeout, ms. */
 const RUNTIME_TIMEOUT_MS = 120_000;
-/** Share of the time-out below which a drain target must stay. Assumed; the default target is a third of it. */
+/**
+ * A drain target must stay below this share of the time-out. Assumed; the default target is a third of the time-out.
+ */
 const DRAIN_SHARE = 0.5;
-/** Pulls at a time that are proposed. Assumed: as many as the default limit lets start on a node. */
+/** The proposed number of parallel pulls. Assumed: as many as the default limit lets start on a node. */
 const PARALLEL_PULLS = 6;
 
-/** One thing that may be wrong with a kubelet's settings. */
+/** A possible problem with a kubelet's settings. */
 interface KubeletRule {
   readonly code: FindingCode;
   readonly isBad: (kubelet: KubeletSeen) => boolean;
-  /** `count`: such as `2 of 3 kubelets`; `one` is the first of them. */
+  /** `count` is text such as `2 of 3 kubelets`; `one` is the first of them. */
   readonly seen: (count: string, one: KubeletSeen) => string;
   readonly change: (one: KubeletSeen) => string;
 }
 
-/** Judges what kubelets are set to. */
+/** Checks the kubelets' settings. */
 export function findNodesProblems(facts: ClusterFacts): Finding[] {
   const policy = policyOf(facts);
   const rules = [
@@ -80,7 +82,7 @@ const pressureUnknown: KubeletRule = {
     "Use node_exporter (policy: telemetry.source: node-exporter), or kubelets of 1.34 and later on cgroup v2.",
 };
 
-/** A kubelet's own limits are all there is while nothing paces. */
+/** Checked only while Paceline does not pace: then the kubelet's own limits are the only ones. */
 function whileUnpaced({ nodes }: ClusterFacts): KubeletRule[] {
   const isLarge = (nodes?.length ?? 0) >= LARGE_CLUSTER.nodes;
   const { qps, burst } = isLarge ? LARGE_CLUSTER : PULLS;
@@ -108,7 +110,7 @@ function whileUnpaced({ nodes }: ClusterFacts): KubeletRule[] {
 /** 0 means no limit. */
 const isBelow = (value: number | undefined, least: number) => value !== undefined && value > 0 && value < least;
 
-/** Settings of kubelets beside what the policy takes them for. */
+/** Compares the kubelets' settings with the policy's assumptions about them. */
 function againstPolicy({ nodes }: ClusterFacts, policy: PacingPolicy): KubeletRule[] {
   const labels = new Map<string, Readonly<Record<string, string>>>(nodes?.map((node) => [node.name, node.labels]));
   const classOf = ({ node }: KubeletSeen) => nodeClassFor(policy, labels.get(node) ?? {});

@@ -1,4 +1,4 @@
-/** All rules, in the order in which findings are told. Pure: what was gathered goes in, findings come out. */
+/** All rules, in the order of the report. Pure: facts go in, findings come out. */
 import type { ClusterFacts } from "../facts.ts";
 import type { Finding } from "../finding-codes.ts";
 import { findNodesProblems } from "./nodes.ts";
@@ -19,7 +19,7 @@ export function findingsOf(facts: ClusterFacts): Finding[] {
   return [...same.values()].flatMap(merged);
 }
 
-/** One finding about several things, such as all webhooks of one address, is told once. */
+/** Merges equal findings about several objects, such as all webhooks of one address. */
 function merged(same: readonly Finding[]): Finding[] {
   const [first] = same;
   return first === undefined ? [] : [{ ...first, about: [...new Set(same.flatMap(({ about }) => about))] }];

@@ -1,10 +1,10 @@
-/** Rules about Paceline's leader, policy, rights, and what it holds. */
+/** Rules about Paceline's leader, policy, rights, and the pods and nodes it holds. */
 import { CAPS_WITHOUT_POLICY } from "../../policy/caps.ts";
 import { DEFAULT_NAMESPACE, POLICY_CONFIG_MAP } from "../../api/names.ts";
 import { type ClusterFacts, type OursSeen, policyOf } from "../facts.ts";
 import { type Finding, many, someOf } from "../finding-codes.ts";
 
-/** The janitor runs every minute; within two a cap is kept. Assumed, ms. */
+/** Tolerance past a cap: the janitor runs every minute, so two minutes are enough. Assumed, ms. */
 const GRACE_MS = 120_000;
 
 export function findServiceProblems(facts: ClusterFacts): Finding[] {

@@ -1,9 +1,9 @@
-/** Rules about what starts, and what failed to. */
+/** Rules about pods that start, and about failed starts. */
 import { defaultNodeClass } from "../../policy/resolve.ts";
 import { type ClusterFacts, isPaced, policyOf } from "../facts.ts";
 import { type Finding, many, someOf } from "../finding-codes.ts";
 
-/** A gp3 volume as it comes, bytes/s. */
+/** The baseline of a gp3 volume, bytes/s. */
 const GP3_BYTES_PER_SECOND = 125 * 1_048_576;
 /** The kubelet's default of runtimeRequestTimeout, s. */
 const RUNTIME_TIMEOUT_SECONDS = 120;
@@ -50,10 +50,10 @@ function youngHerds(facts: ClusterFacts, { starts }: Pods): Finding[] {
 }
 
 const DAY_MS = 86_400_000;
-/** So many together are a herd: more than three times the pods that a node is let start at first. Assumed. */
+/** This many pods together are a herd: more than three times the first limit of a node. Assumed. */
 const HERD_PODS = 20;
 
-/** By the figures of a node that nothing is known of: unpacking writes a multiple of what is listed. */
+/** Uses the figures of a node without telemetry. Unpacking writes a multiple of the listed size. */
 function largeImages({ images }: Pods): Finding[] {
   const seconds = (bytes: number) => (bytes * defaultNodeClass.unpackRatio) / GP3_BYTES_PER_SECOND;
   const large = images.filter(({ bytes }) => bytes !== undefined && seconds(bytes) > RUNTIME_TIMEOUT_SECONDS);

@@ -1,11 +1,11 @@
-/** Rules about what must get on with Paceline: schedulers, DaemonSets, autoscalers. */
+/** Rules about the neighbours of Paceline: schedulers, DaemonSets, autoscalers. */
 import { FENCE_TAINT_KEY } from "../../api/names.ts";
 import { type ClusterFacts, type ExtenderSeen, isFencing, policyOf } from "../facts.ts";
 import { type Finding, type FindingCode, many, someOf } from "../finding-codes.ts";
 
-/** scheduler-config/ has 1 s. Above this a hanging extender stops scheduling for too long. Assumed, ms. */
+/** Above this, a hanging extender stops scheduling for too long. scheduler-config/ has 1 s. Assumed, ms. */
 const LONG_TIMEOUT_MS = 2_000;
-/** From this minor on Cluster Autoscaler knows the fence's prefix by itself. */
+/** Cluster Autoscaler knows the fence's prefix without a flag from this minor version on. */
 const KNOWS_PREFIX = 29;
 const TOLERATION = `{ key: ${FENCE_TAINT_KEY}, operator: Exists, effect: NoSchedule }`;
 

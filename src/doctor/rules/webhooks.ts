@@ -2,9 +2,9 @@
 import { type CertificateSeen, type ClusterFacts, type OursSeen, policyOf, type WebhookSeen } from "../facts.ts";
 import type { Finding } from "../finding-codes.ts";
 
-/** Certificates are renewed at two thirds of their time; with less than this share left, renewal is not working. */
+/** Certificates are renewed at two thirds of their life. With less than this share left, renewal does not work. */
 const SHARE_LEFT = 1 / 6;
-/** Webhooks of the chart have 2 s. Above this a webhook that hangs is felt. Assumed, s. */
+/** Above this, a hanging webhook slows the cluster noticeably. The chart's webhooks have 2 s. Assumed, s. */
 const LONG_TIMEOUT_SECONDS = 5;
 const LEVERS = { gate: "pods.paceline.dev", fence: "nodes.paceline.dev" } as const;
 
@@ -79,7 +79,10 @@ function ending(webhook: WebhookSeen, nowMs: number): Finding[] {
   ];
 }
 
-/** What is served, and the authority that ends last: older ones may stay in a bundle beside it. */
+/**
+ * Checks the served certificate and the authority that expires last. Older authorities may stay in the bundle beside
+ * it.
+ */
 function certificatesOf({ answer, authorities }: WebhookSeen): CertificateSeen[] {
   const served = answer.kind === "trusted" || answer.kind === "untrusted" ? [answer.certificate] : [];
   return [...served, ...authorities.toSorted((a, b) => b.toMs - a.toMs).slice(0, 1)];

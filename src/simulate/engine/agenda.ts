@@ -1,4 +1,4 @@
-/** What is still to happen: actions by time, and by the order in which they were noted where times are equal. */
+/** Pending actions, ordered by time. Actions with equal times keep the order in which they were added. */
 
 interface Entry {
   readonly atMs: number;
@@ -19,7 +19,7 @@ export class Agenda {
     this.nowMs = startMs;
   }
 
-  /** Notes an action; a time that has passed means now. */
+  /** Adds an action. A time in the past means now. */
   at(atMs: number, run: () => void): void {
     this.#push({ atMs: Math.max(atMs, this.nowMs), order: this.#order++, run });
   }
@@ -70,10 +70,10 @@ export class Agenda {
   }
 }
 
-/** Delivered items that are kept at most while they are fewer than those that wait. */
+/** The most delivered items to keep while they are fewer than those that wait. */
 const FORGET_AFTER = 1_024;
 
-/** Hands things on after a constant delay, in order: one entry on the agenda however many are under way. */
+/** Delivers items in order after a constant delay. It uses one entry on the agenda, however many items wait. */
 export class DelayLine<Item> {
   readonly #agenda: Agenda;
   readonly #delayMs: number;
@@ -107,7 +107,7 @@ export class DelayLine<Item> {
     if (this.#waiting.length > 0) this.#arm();
   }
 
-  /** Now and then, so that it costs little and what was delivered is not kept. */
+  /** Drops delivered items from time to time, which frees them at little cost. */
   #forgetDelivered(): void {
     const delivered = this.#next;
     if (delivered < this.#waiting.length && (delivered < FORGET_AFTER || 2 * delivered < this.#waiting.length)) return;

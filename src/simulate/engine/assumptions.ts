@@ -8,7 +8,7 @@ export const engineDefaults = {
   watchMs: 5,
   /** One write, at least. Assumed; range 3–10. */
   writeLeastMs: 5,
-  /** …and up to so much more, by chance. Assumed; range 0–10. */
+  /** …plus a random time of up to this much. Assumed; range 0–10. */
   writeSpreadMs: 5,
   /** From a change on the node until the kubelet has written it. Assumed; range 5–100. */
   statusMs: 10,
@@ -16,28 +16,34 @@ export const engineDefaults = {
   schedulePodMs: 1.5,
   /** First back-off of an unschedulable pod. Read: podInitialBackoffSeconds. */
   backOffInitialMs: 1_000,
-  /** Longest one. Read: podMaxBackoffSeconds. */
+  /** Longest back-off of an unschedulable pod. Read: podMaxBackoffSeconds. */
   backOffMaxMs: 10_000,
-  /** Node object exists so long before the node is Ready. Measured: 2 s. */
+  /** The Node object exists this long before the node is Ready. Measured: 2 s. */
   registerMs: 2_000,
   /** The kubelet writes a changed node status (images) this often. Read: nodeStatusUpdateFrequency. */
   nodeStatusMs: 10_000,
-  /** A controller's pods come one after another. Assumed; range 0.2–20: kube-controller-manager's client limit is 50/s by default, busy clusters raise it. */
+  /**
+   * The time between two pods of a controller. Assumed; range 0.2–20: kube-controller-manager's client limit is 50/s by
+   * default, and busy clusters raise it.
+   */
   createPodMs: 1,
-  /** Events within this time make one plan. As the release loop's own. */
+  /** Events within this time make one plan. Equal to the release loop's. */
   coalesceMs: 2,
-  /** The release loop rests four times as long as a plan took, at most this or as long as the plan. As its own. */
+  /**
+   * The release loop rests four times as long as a plan took, but at most this long or as long as the plan. Equal to
+   * the loop's.
+   */
   longestRestMs: 40,
-  /** What one plan takes: per waiting pod and per paced node. Assumed; range 0.0005–0.005 and 0.005–0.05. */
+  /** The time of one plan, per waiting pod and per paced node. Assumed; range 0.0005–0.005 and 0.005–0.05. */
   planPerPodMs: 0.001,
   planPerNodeMs: 0.02,
-  /** Writes of the release loop at the same time. As its own. */
+  /** Parallel writes of the release loop. Equal to the loop's. */
   writesInFlight: 64,
-  /** The loop looks again at the latest after this. As its own. */
+  /** The release loop plans again after this time at the latest. Equal to the loop's. */
   recheckMs: 5_000,
-  /** The autoscaler looks this often. Read: Cluster Autoscaler, scan-interval. */
+  /** The autoscaler's scan interval. Read: Cluster Autoscaler, scan-interval. */
   scanMs: 10_000,
-  /** Nothing is simulated beyond this after the last thing that the scenario brings. A herd of 2 hours was reported. */
+  /** The simulation gives up this long after the scenario's last arrival. A herd of 2 hours was reported. */
   horizonMs: 4 * 3_600_000,
 } as const;
 

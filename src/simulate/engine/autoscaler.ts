@@ -1,7 +1,7 @@
 /**
- * A cluster autoscaler: looks now and then, packs the pods that the scheduler calls Unschedulable into what is free on
- * the nodes there are and those on their way (a fence is a startup taint: the node still counts as room, unless the
- * scenario says that it was not told), and adds nodes for the rest. Gated pods call for nothing.
+ * A cluster autoscaler. At each scan it packs the Unschedulable pods into the free space of existing and ordered nodes,
+ * and adds nodes for the rest. A fence is a startup taint, so a fenced node counts as room, unless the scenario says
+ * that the autoscaler does not know the fence. Gated pods do not count.
  */
 import type { Scenario } from "../scenario/schema.ts";
 import type { Cluster } from "./cluster.ts";
@@ -15,7 +15,7 @@ export class Autoscaler {
   added = 0;
   readonly #cluster: Cluster;
   readonly #settings: NonNullable<Scenario["autoscaler"]>;
-  /** Of the nodes it has ordered and that have not registered yet. */
+  /** For the nodes that it has ordered and that have not registered yet. */
   #ordered = 0;
 
   constructor(cluster: Cluster, settings: NonNullable<Scenario["autoscaler"]>) {
@@ -47,7 +47,7 @@ export class Autoscaler {
     });
   }
 
-  /** First fit, as its simulation of the scheduler does. */
+  /** First fit, like the real autoscaler's simulation of the scheduler. */
   #missingNodes(): number {
     const { nodes, scheduler } = this.#cluster;
     const open = nodes.filter((node) => this.#settings.knowsFence || node.fence === undefined);
@@ -57,7 +57,7 @@ export class Autoscaler {
     for (const pod of scheduler.unschedulable) {
       if (pod.pinned || rooms.some((room) => take(room, pod))) continue;
       const room = this.#emptyNode();
-      if (!take(room, pod)) continue; // no node of this kind would do
+      if (!take(room, pod)) continue; // does not fit even an empty node of this kind
       rooms.push(room);
       missing += 1;
     }

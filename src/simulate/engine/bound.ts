@@ -1,8 +1,8 @@
 /**
- * The lower bound of a run: what each node needs at the very least for the pods that ended there. A resource that must do
- * so much work cannot be done earlier, in whatever order: the disk writes every new image once (blob and unpacked layers,
- * less what nobody waits for), the cores unpack and start, the registry and the pull budget deliver. Then the last pod
- * still has its own start.
+ * The lower bound of a run: the least time that each node needs for the pods that ended there. No order makes a
+ * resource finish its work earlier. The disk writes every new image once (blob and unpacked layers, less the bytes that
+ * no start waits for). The cores unpack and start. The registry and the pull budget deliver. Then the last pod still
+ * needs its own start.
  */
 import { assumedDefaults, type Assumptions, GIB, MIB } from "../model/constants.ts";
 import { imageSize, type ImageSize } from "../model/image-size.ts";
@@ -18,7 +18,7 @@ export interface NodeBound {
   readonly binds: Resource;
 }
 
-/** A pod that ended on the node: from when on it could be worked at, in seconds. */
+/** A pod that ended on the node, and the second from which work on it was possible. */
 export interface BoundPod {
   readonly releasedSeconds: number;
   readonly workload: ScenarioWorkload;
@@ -31,7 +31,7 @@ export interface BoundInput {
   readonly assumptions?: Partial<Assumptions> | undefined;
 }
 
-/** The bound of one node; 0 seconds where nothing ended there. */
+/** The bound of one node; 0 seconds if no pod ended there. */
 export function nodeBound({ scenario, node, pods, assumptions }: BoundInput): NodeBound {
   const sums = new Sums(scenario, node, { ...assumedDefaults, ...assumptions });
   const releases = [...new Set(pods.map((pod) => pod.releasedSeconds))].sort((a, b) => a - b);
@@ -62,14 +62,17 @@ class Sums {
     this.#sizes = new Map(scenario.images.map((image) => [image.name, imageSize(image, assumed)]));
   }
 
-  /** What a pod needs after its last image is there, alone on the node: create, start, be seen, work, become ready. */
+  /**
+   * The time that a pod needs after its last image has arrived, alone on the node: create, start, be seen by the
+   * kubelet, work, become ready.
+   */
   ownStart({ startCpuSeconds, readySeconds }: ScenarioWorkload): number {
     const { createCpuSeconds, startCpuSeconds: shim, noticeMs } = this.#assumed;
     const noticed = Math.max(noticeMs / 1_000, startCpuSeconds + readySeconds);
     return createCpuSeconds + shim + noticed;
   }
 
-  /** Seconds that each resource is busy at least for these pods; `there` are images that cost nothing any more. */
+  /** The least seconds that each resource is busy for these pods. Images in `there` cost nothing. */
   *resources(pods: readonly BoundPod[], there: ReadonlySet<string>): Generator<readonly [Resource, number]> {
     const { kubelet, registry } = this.#scenario;
     const images = [...new Set(pods.flatMap((pod) => pod.workload.images))].filter((name) => !there.has(name));
@@ -92,7 +95,7 @@ class Sums {
     yield ["longestPod", alone.reduce((most, one) => Math.max(most, one), 0)];
   }
 
-  /** What may still be dirty when the last pod is Ready: nothing where each container's start flushes everything. */
+  /** Bytes that may still be dirty when the last pod is Ready: none if each container's start flushes everything. */
   #neverAwaitedBytes(): number {
     const { flushes } = this.#scenario.runtime;
     if (flushes === "file-system") return 0;
@@ -112,7 +115,7 @@ class Sums {
     return perPod.reduce((total, one) => total + one, 0) + unpackedBytes / (unpackMibPerSecondPerCore * MIB);
   }
 
-  /** One image on an idle node with an endless disk. */
+  /** The time for one image on an idle node with an infinitely fast disk. */
   #pullAlone({ layers, compressedBytes, unpackedBytes }: ImageSize): number {
     const { resolveMs, downloadMibPerSecond, unpackMibPerSecondPerCore } = this.#assumed;
     const parallel = Math.min(layers, MAX_CONCURRENT_DOWNLOADS) * downloadMibPerSecond;
@@ -120,7 +123,7 @@ class Sums {
     return resolveMs / 1_000 + Math.max(download, unpackedBytes / (unpackMibPerSecondPerCore * MIB));
   }
 
-  /** One pod alone on the node: its images one after another, then its own start. */
+  /** The time for one pod alone on the node: its images one after another, then its own start. */
   #alone(workload: ScenarioWorkload, there: ReadonlySet<string>): number {
     const missing = [...new Set(workload.images)].filter((name) => !there.has(name));
     const pulls = missing.reduce((total, name) => total + this.#pullAlone(this.#size(name)), 0);

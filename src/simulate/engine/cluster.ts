@@ -1,6 +1,6 @@
 /**
- * The simulated cluster: an API server that tells everybody a little later, kubelets around the modelled nodes, the
- * controllers that create pods, and a scheduler. A strategy ({@link Lever}) takes part where Paceline would.
+ * The simulated cluster: an API server with watches that lag a little, kubelets around the modelled nodes, the
+ * controllers that create pods, and a scheduler. A strategy ({@link Lever}) acts in the place of Paceline.
  */
 import { seededRandom } from "../model/random.ts";
 import type { PodView } from "../model/types.ts";
@@ -41,7 +41,7 @@ export class Cluster {
   readonly #statuses: DelayLine<{ readonly pod: SimPod; readonly view: PodView }>;
   readonly #toKubelets: DelayLine<SimPod>;
   readonly #lever: Lever;
-  /** Things that the scenario itself still brings: nodes to join, workloads to create. */
+  /** Nodes and workloads of the scenario that are still to come. */
   #upcoming = 0;
   /** Pods that may still become Ready. */
   #unready = 0;
@@ -81,12 +81,12 @@ export class Cluster {
     return this.#workloads;
   }
 
-  /** How long the next write takes. */
+  /** The duration of the next write. */
   writeMs(): number {
     return this.times.writeLeastMs + this.times.writeSpreadMs * this.random();
   }
 
-  /** Something has still to happen, and somebody is waiting for it. */
+  /** True while something that the simulation waits for has yet to happen. */
   get unfinished(): boolean {
     return this.#upcoming > 0 || this.#unready > 0 || this.#owedDaemons > 0;
   }
@@ -95,7 +95,7 @@ export class Cluster {
     return this.#podsByUid.get(uid);
   }
 
-  /** A node of this kind registers now and is Ready at `readyMs`. */
+  /** Registers a node of this kind now; it is Ready at `readyMs`. */
   join(spec: ScenarioNodes, readyMs: number): SimNode {
     const { nowMs } = this.agenda;
     const createdMs = Math.min(nowMs, readyMs - this.times.registerMs);
@@ -103,7 +103,7 @@ export class Cluster {
     const node = new SimNode(this.nodes.length, spec, createdMs, readyMs, around);
     this.nodes.push(node);
     this.rooms.add(node);
-    // A node that was Ready long before anything happens has no fence any more.
+    // A node that was Ready long before the start no longer has a fence.
     node.fence = createdMs < nowMs ? undefined : this.#lever.nodeAdmission(node);
     if (node.fence) this.#fences.set(node.fence.value, node);
     this.nodeChanged(node);
@@ -115,7 +115,7 @@ export class Cluster {
     return node;
   }
 
-  /** The binding reaches the API server. */
+  /** Applies a binding in the API server. */
   bind(pod: SimPod, node: SimNode): void {
     const { nowMs } = this.agenda;
     pod.node = node;
@@ -128,7 +128,7 @@ export class Cluster {
     this.#toKubelets.push(pod);
   }
 
-  /** Pods that were bound to the node, in the order of their bindings. */
+  /** Pods that were bound to the node, in the order of binding. */
   podsOn(node: SimNode): SimPod[] {
     const known = this.#podsOn.get(node);
     if (known) return known;
@@ -137,7 +137,7 @@ export class Cluster {
     return pods;
   }
 
-  /** The gate is off. */
+  /** Removes the gate. */
   ungated(pod: SimPod): void {
     pod.gated = false;
     pod.hold = undefined;
@@ -154,7 +154,7 @@ export class Cluster {
     this.#lever.nodeChanged(node);
   }
 
-  /** The fence is off the node. */
+  /** Lifts the node's fence. */
   unfence(node: SimNode): void {
     if (!node.fence) return;
     this.#fences.delete(node.fence.value);
@@ -166,7 +166,7 @@ export class Cluster {
     });
   }
 
-  /** Runs the node's model up to now and books what happened there. */
+  /** Runs the node's model up to now, and records its events. */
   drive(node: SimNode): void {
     const { nowMs } = this.agenda;
     for (const event of node.model.advanceTo(nowMs)) {
@@ -244,7 +244,10 @@ export class Cluster {
     next();
   }
 
-  /** As the DaemonSet controller: not where a taint repels the pod. */
+  /**
+   * Creates the DaemonSet's pod on the node if it is missing. Like the DaemonSet controller, it skips a node whose
+   * taint repels the pod.
+   */
   #ensureDaemon(workload: WorkloadPlan, node: SimNode): void {
     const { kind, toleratesEverything, createdSeconds } = workload.spec;
     if (kind !== "DaemonSet" || node.spec.pods === 0 || (node.fence && !toleratesEverything)) return;
@@ -296,7 +299,7 @@ export class Cluster {
   }
 }
 
-/** A little before the first pod: nodes that join earlier are simply there. */
+/** The start, a little before the first pod. Nodes that join earlier exist from the start. */
 function startMs({ workloads }: Scenario): number {
   const first = workloads.reduce((least, workload) => Math.min(least, workload.createdSeconds), 0);
   return secondsToMs(first) - 2 * engineDefaults.registerMs;

@@ -10,12 +10,12 @@ export interface CompareOptions {
   readonly scenario: Scenario;
   readonly policy: PacingPolicy;
   readonly seed: number;
-  /** Records figures over time of the strategies that are shown. */
+  /** Records figures over time for the strategies that the report shows. */
   readonly series?: boolean | undefined;
   readonly assumptions?: Partial<Assumptions> | undefined;
 }
 
-/** One constant concurrency that was tried. */
+/** A constant concurrency that was tried. */
 export interface FixedTried {
   readonly n: number;
   readonly makespanSeconds: number;
@@ -26,13 +26,13 @@ export interface FixedTried {
 export interface Comparison {
   readonly scenario: string;
   readonly seed: number;
-  /** Lower bound for where Paceline's pods ended. */
+  /** The lower bound, given the nodes on which Paceline's pods ended. */
   readonly boundSeconds: number;
   readonly strategies: {
     readonly none: StrategyResult;
     /** The constant concurrency that is best in hindsight: fewest failed starts, then the shortest makespan. */
     readonly "fixed:best": StrategyResult & { readonly n: number };
-    /** Fixed concurrency in the order that is best for the mean; the best of those tried, by its mean. */
+    /** Fixed concurrency in the order that is best for the mean. Of those tried, the one with the lowest mean. */
     readonly "shortest-first": StrategyResult & { readonly n: number };
     readonly paceline: StrategyResult;
   };
@@ -46,7 +46,10 @@ export interface ComparisonRuns {
 }
 
 const upTo = (most: number) => Array.from({ length: most }, (_, at) => at + 1);
-/** Up to so many pods every N is tried; up to the next, these; beyond, few and one. A run of 20,000 pods takes seconds. */
+/**
+ * Limits on the number of pods: every N is tried up to the first, then these, then a few, then one. A run of 20,000
+ * pods takes seconds.
+ */
 const TRY_ALL_PODS = 300;
 const TRY_SOME_PODS = 5_000;
 const TRY_FEW_PODS = 50_000;
@@ -54,7 +57,7 @@ const SOME = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32];
 const FEW = [4, 16];
 const ONE = [6];
 
-/** The constant concurrencies that are tried for a scenario of so many pods. */
+/** The constant concurrencies to try for a scenario with this many pods. */
 export function triedSlots(pods: number): readonly number[] {
   if (pods <= TRY_ALL_PODS) return upTo(32);
   if (pods <= TRY_SOME_PODS) return SOME;
@@ -67,7 +70,7 @@ export function podsOf({ workloads, nodes }: Scenario): number {
   return workloads.reduce((sum, one) => sum + (one.kind === "DaemonSet" ? hosts : (one.replicas ?? 1)), 0);
 }
 
-/** Every strategy that has to run, the slowest first. */
+/** All strategies to run, the slowest first. */
 export function strategiesOf({ scenario, policy }: CompareOptions): readonly Strategy[] {
   const tried = triedSlots(podsOf(scenario));
   return [

@@ -1,7 +1,7 @@
 /**
- * `fixed:N`: a constant number of pods in startup per node, as pod-pacemaker does it; the oldest pod first, or any other
- * order that is given. As soon as a slot is free kube-scheduler is given a pod for it, and binds it to the node of its choice,
- * one after another: so many a second, as for every strategy.
+ * `fixed:N`: a constant number of pods in startup per node, as in pod-pacemaker. The oldest pod goes first, unless
+ * another order is given. When a slot is free, kube-scheduler gets a pod for it and binds the pod to a node of its
+ * choice. It binds pods one by one, as fast as for every strategy.
  */
 import type { Cluster } from "./cluster.ts";
 import type { Lever } from "./lever.ts";
@@ -12,10 +12,10 @@ import type { SimPod } from "./pod.ts";
 /** Negative when `a` goes first. */
 export type PodOrder = (a: SimPod, b: SimPod) => number;
 
-/** By priority, then age: what an operator would do without knowing more. */
+/** Orders by priority, then age. */
 export const oldestFirst: PodOrder = (a, b) => b.workload.spec.priority - a.workload.spec.priority || a.order - b.order;
 
-/** A pod that has not started by then gives its slot back, as Paceline's default has it. */
+/** A pod that has not started by then gives its slot back. Paceline's default. */
 const STUCK_MS = 300 * SECOND_MS;
 
 export class FixedLever implements Lever {
@@ -24,17 +24,17 @@ export class FixedLever implements Lever {
   readonly #cluster: Cluster;
   readonly #slots: number;
   readonly #order: PodOrder;
-  /** Held pods: for each node those pinned to it, and the others. */
+  /** Held pods that are pinned to a node, by node. */
   readonly #pinned = new Map<SimNode, SimPod[]>();
-  /** …of which the last one goes first. */
+  /** All other held pods. The last one goes first. */
   readonly #anywhere: SimPod[] = [];
   #sorted = true;
-  /** By the index of the node: who holds its slots. */
+  /** The pods that hold a node's slots, by the index of the node. */
   readonly #held: Set<SimPod>[] = [];
-  /** Indexes of nodes that may have a free slot: all that have one are among them. */
+  /** Indexes of nodes that may have a free slot. It contains every node that has one. */
   readonly #mayBeOpen = new Set<number>();
   #poked = false;
-  /** When kube-scheduler has bound all whom it was given. */
+  /** When kube-scheduler will have bound all the pods it was given. */
   #schedulerFreeMs = -Infinity;
 
   constructor(cluster: Cluster, slots: number, order: PodOrder) {
@@ -112,7 +112,7 @@ export class FixedLever implements Lever {
     }
   }
 
-  /** Indexes of the nodes that take a pod now, ascending; the others are forgotten until they change. */
+  /** Indexes of the nodes that take a pod now, ascending. The other nodes are dropped until they change. */
   #open(): Set<number> {
     const { nodes } = this.#cluster;
     for (const index of this.#mayBeOpen) {

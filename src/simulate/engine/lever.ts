@@ -1,28 +1,31 @@
-/** A strategy, as the simulated cluster sees it: where it may take part, and what it is told. */
+/** A strategy, as the simulated cluster sees it: the calls that it gets, and the decisions that it makes. */
 import type { NodeFacts, NodeSample } from "../../core/facts.ts";
 import type { SimNode } from "./node.ts";
 import type { SimPod } from "./pod.ts";
 
 export interface Lever {
-  /** It says which pod goes to which node, with the time that kube-scheduler takes; otherwise kube-scheduler chooses. */
+  /**
+   * True if the strategy binds pods itself, in the time that kube-scheduler takes. Otherwise kube-scheduler chooses the
+   * nodes.
+   */
   readonly binds: boolean;
-  /** It keeps pods back. */
+  /** True if it holds pods. */
   readonly holds: boolean;
-  /** A pod is being created: may hold it back (gate, hold). */
+  /** A pod is being created. The strategy may hold it (gate, hold). */
   podAdmission(pod: SimPod): void;
-  /** A Node is being created: the fence it is to carry, if any. */
+  /** A Node is being created. Returns the fence it shall get, if any. */
   nodeAdmission(node: SimNode): NodeFacts["fence"];
-  /** The API server's object has changed (the strategy's own writes included). */
+  /** The API server's object has changed. The strategy's own writes are reported, too. */
   podChanged(pod: SimPod): void;
   nodeChanged(node: SimNode): void;
-  /** Nodes whose telemetry it wants now; undefined: none at all. */
+  /** Nodes whose telemetry it needs now; undefined: none. */
   readonly sampled?: (() => readonly SimNode[]) | undefined;
   sampleTaken?(node: SimNode, sample: NodeSample): void;
-  /** Startup slots of a node now; undefined where there is no limit. */
+  /** The node's current startup slots; undefined if there is no limit. */
   limitOf(node: SimNode): number | undefined;
 }
 
-/** `none`: whatever fits is bound at once. */
+/** `none`: every pod that fits is bound at once. */
 export function noLever(): Lever {
   return {
     binds: false,

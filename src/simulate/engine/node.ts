@@ -1,4 +1,4 @@
-/** A node of the simulated cluster: its object in the API server, and the model of what runs on it. */
+/** A node of the simulated cluster: its object in the API server, and its node model. */
 import type { NodeFacts } from "../../core/facts.ts";
 import { type Assumptions, GIB, SECOND_MS } from "../model/constants.ts";
 import { imageName, type ImageName, nodeName, type NodeName } from "../../core/ids.ts";
@@ -10,9 +10,9 @@ import type { ScenarioNodes } from "../scenario/schema.ts";
 const CLASS_LABEL = "node.kubernetes.io/instance-type";
 const NOT_READY = [{ key: "node.kubernetes.io/not-ready", value: "", effect: "NoSchedule" }] as const;
 
-/** What all nodes of a scenario share. */
+/** Data that all nodes of a scenario share. */
 export interface Surroundings {
-  /** When the model of the node begins. */
+  /** When the node's model begins. */
   readonly startMs: number;
   readonly seed: number;
   readonly images: readonly ImageSpec[];
@@ -32,13 +32,13 @@ export class SimNode {
   readonly podBytes: number;
   ready = false;
   fence: NodeFacts["fence"];
-  /** Bound and not started yet; the most there ever were. */
+  /** Pods that are bound and not started; and the most at any time. */
   inStartup = 0;
   peakInStartup = 0;
   peakAwaitMs = 0;
-  /** DaemonSets that have their pod here, by index of the workload. */
+  /** Indexes of the DaemonSets that have their pod here. */
   readonly daemons = new Set<number>();
-  /** When the model is next on the agenda. */
+  /** The time of the model's next entry on the agenda. */
   wakeMs = Infinity;
   imagesChanged = false;
   lastCounters: { readonly atMs: number; readonly counters: NodeCounters } | undefined;
@@ -79,7 +79,7 @@ export class SimNode {
     this.#version += 1;
   }
 
-  /** The kubelet writes its node status; false when nothing in it has changed. */
+  /** Writes the kubelet's node status; false if nothing has changed. */
   reportImages(): boolean {
     if (!this.imagesChanged) return false;
     this.imagesChanged = false;

@@ -1,4 +1,4 @@
-/** Compares large scenarios on several threads: strategies know nothing of each other. */
+/** Compares large scenarios on several threads, since strategies are independent. */
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import {
@@ -12,23 +12,25 @@ import {
 } from "./compare.ts";
 import type { RunOptions, StrategyRun } from "./strategy.ts";
 
-/** Below this a thread costs more than it saves (it loads in about 0.3 s). Assumed, in pods. */
+/** Below this many pods, a thread costs more than it saves: it loads in about 0.3 s. Assumed. */
 const WORTHWHILE_PODS = 2_000;
-/** Threads at most: there are never many strategies. */
+/** The most threads. There are never many strategies. */
 const MOST_THREADS = 4;
-/** Above so many pods, at most so many threads: what two runs of 200,000 pods need fits into 2 GiB (measured, bench/pacing-scale.ts). */
+/**
+ * Above this many pods, the most threads. Two runs of 200,000 pods fit into 2 GiB (measured, bench/pacing-scale.ts).
+ */
 const MANY_PODS = 50_000;
 const MOST_THREADS_OF_MANY = 2;
 /**
- * Heap of one thread in MiB, where V8 would let garbage pile up: so much for each thousand pods, and at least. Paceline with 200,000
- * pods keeps about 320 MiB (measured: after full collections), so that there is room to put them off.
+ * Heap limit of one thread in MiB, per thousand pods and at least; without a limit V8 would let garbage pile up.
+ * Paceline with 200,000 pods keeps about 320 MiB (measured after full collections), so collections can be rare.
  */
 const HEAP_MIB_PER_1000_PODS = 4;
 const LEAST_HEAP_MIB = 500;
 
 /**
- * The same as {@link compare}, with the same result.
- * @param onRun told of every strategy that has run: so many of all.
+ * Does the same as {@link compare}, with the same result.
+ * @param onRun called after each strategy with the number done and the number of all
  */
 export async function compareInParallel(
   options: CompareOptions,

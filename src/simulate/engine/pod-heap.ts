@@ -1,4 +1,4 @@
-/** kube-scheduler's active queue: higher priority first, then who came first. */
+/** kube-scheduler's active queue: higher priority first, then the pod that entered first. */
 import type { SimPod } from "./pod.ts";
 
 const before = (a: SimPod, b: SimPod): boolean => {

@@ -1,4 +1,4 @@
-/** A pod of the simulated cluster: what the API server holds of it, and what the report wants to know. */
+/** A pod of the simulated cluster: its state in the API server, and its times for the report. */
 import { podProgress } from "../../kube/parse/pod-status.ts";
 import type { PodProgress } from "../../kube/parse/pod-status.ts";
 import type { PodFacts, PodShape } from "../../core/facts.ts";
@@ -8,7 +8,7 @@ import type { ModelContainer, ModelPod, PodView } from "../model/types.ts";
 import type { ScenarioWorkload } from "../scenario/schema.ts";
 import type { SimNode } from "./node.ts";
 
-/** What all pods of one workload have in common. */
+/** Data that all pods of a workload share. */
 export interface WorkloadPlan {
   readonly index: number;
   readonly spec: ScenarioWorkload;
@@ -59,13 +59,13 @@ export class SimPod {
   boundMs: number | undefined;
   unschedulable = false;
   progress: PodProgress = untouched;
-  /** Of the scheduler: failed attempts, when it may try again, when it entered the queue. */
+  /** For the scheduler: failed attempts, when it may try again, when the pod entered the queue. */
   attempts = 0;
   retryMs = 0;
   queuedMs = 0;
-  /** When it was let go: bound, or on its way without anything that holds it. */
+  /** When the pod was let go: bound, or no longer held. */
   letGoMs: number | undefined;
-  /** First time that it was started, and Ready, on the node itself. */
+  /** When it was first started, and first Ready, on the node itself. */
   startedMs: number | undefined;
   readyMs: number | undefined;
   #version = 0;
@@ -80,7 +80,7 @@ export class SimPod {
     this.fences = workload.spec.toleratesEverything ? ALL_FENCES : NO_FENCES;
   }
 
-  /** It never becomes Ready for good: nobody waits for it. */
+  /** True if it crashes by itself. It never stays Ready, so the simulation does not wait for it. */
   get crashes(): boolean {
     return this.workload.spec.crashAfterSeconds !== undefined;
   }
@@ -93,12 +93,12 @@ export class SimPod {
     if (!this.toleratesFence(value)) this.fences = [...this.fences, value];
   }
 
-  /** The API server's object has changed. */
+  /** Records a change of the API server's object. */
   touch(): void {
     this.#version += 1;
   }
 
-  /** Takes in what the kubelet reports; false when it says nothing new. */
+  /** Applies the kubelet's report; false if nothing changed. */
   learn(view: PodView): boolean {
     const before = this.progress;
     const after = progressOf(view);
@@ -114,7 +114,7 @@ export class SimPod {
     return true;
   }
 
-  /** As the core sees it. */
+  /** The pod as the core sees it. */
   facts(): PodFacts {
     const { progress, workload } = this;
     return {
@@ -140,11 +140,11 @@ export class SimPod {
       restarts: progress.restarts,
       overloadFailures: progress.overloadFailures,
       unschedulable: this.unschedulable && this.node === undefined,
-      refused: false, // the modelled scheduler judges as the core does
+      refused: false, // the modelled scheduler and the core decide alike
     };
   }
 
-  /** As its node sees it. */
+  /** The pod as its node sees it. */
   model(): ModelPod {
     const { spec, containers } = this.workload;
     return {
@@ -160,7 +160,7 @@ export class SimPod {
   }
 }
 
-/** Read with the very function that reads a real pod's status, so that a failure means the same. */
+/** Uses the function that reads a real pod's status, so that a failure means the same. */
 function progressOf(view: PodView): PodProgress {
   const containers = view.containers.map(({ name }) => ({ name }));
   const containerStatuses = view.containers.map(({ name, started, ready, restartCount, state, lastTerminated }) => ({

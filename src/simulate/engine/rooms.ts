@@ -1,13 +1,13 @@
 /**
- * What each node has left, as the scheduler's cache counts it: a pod counts on a node before it is bound there. Kept in columns
- * by the node's index, not on the nodes: the scheduler looks at hundreds of nodes for every pod.
+ * The free resources of each node, as in the scheduler's cache: a pod counts on a node before it is bound there. They
+ * are kept in columns by the node's index, because the scheduler looks at hundreds of nodes for every pod.
  */
 import { MIB } from "../../core/measures.ts";
 import { scoredRequest } from "./assumptions.ts";
 import type { SimNode } from "./node.ts";
 import type { SimPod, WorkloadPlan } from "./pod.ts";
 
-/** What is left on a node. */
+/** The free resources of a node. */
 export interface Room {
   pods: number;
   cpuMillis: number;
@@ -21,10 +21,10 @@ export class Rooms {
   readonly #pods: number[] = [];
   readonly #cpuMillis: number[] = [];
   readonly #memoryBytes: number[] = [];
-  /** What is taken as the scheduler scores it: it counts pods without requests, too. */
+  /** The used resources for the score, which also counts pods without requests. */
   readonly #scoredCpuMillis: number[] = [];
   readonly #scoredMemoryBytes: number[] = [];
-  /** Points of 100: the free share of CPU and memory, in whole points as the scheduler's. */
+  /** The free share of CPU and memory, as a whole number of points from 0 to 100, as in the scheduler. */
   readonly #points: number[] = [];
   /** Pods of each workload, by its index, on each node. */
   readonly #replicas: readonly number[][];
@@ -52,7 +52,7 @@ export class Rooms {
     };
   }
 
-  /** Whether the node at this index may have one more pod at all. */
+  /** True if the node at this index has room for another pod. */
   takesPods(index: number): boolean {
     return (this.#pods[index] ?? 0) > 0;
   }
@@ -65,7 +65,7 @@ export class Rooms {
     );
   }
 
-  /** Points: what is free, less its owner's replicas there. */
+  /** The score: the free share, minus points for replicas of the same owner on the node. */
   score({ workload }: SimPod, index: number): number {
     return (this.#points[index] ?? 0) - REPLICA_POINTS * (this.#replicas[workload.index]?.[index] ?? 0);
   }

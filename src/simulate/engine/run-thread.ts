@@ -1,4 +1,4 @@
-/** The body of a thread: one run, answered by a message. */
+/** The body of a worker thread: does one run and sends the result as a message. */
 import { parentPort, workerData } from "node:worker_threads";
 import { runStrategy } from "./run.ts";
 import { type RunOptions } from "./strategy.ts";

@@ -1,4 +1,4 @@
-/** Runs one scenario under one strategy, and sums up what came of it. */
+/** Runs one scenario under one strategy, and sums up the result. */
 import { imageName, type ImageName } from "../../core/ids.ts";
 import { assumedDefaults, type Assumptions } from "../model/constants.ts";
 import { imageSize } from "../model/image-size.ts";
@@ -51,7 +51,7 @@ function knownImages({ images }: Scenario, assumptions: Assumptions): ReadonlyMa
   );
 }
 
-/** Of a policy that names another source, whose interval the simulation does not have; as node-exporter's default. */
+/** The interval for a policy with another source, which the simulation does not model: node-exporter's default. */
 const OTHER_INTERVAL_MS = 1_500;
 
 function telemetryInterval(strategy: Strategy): number {

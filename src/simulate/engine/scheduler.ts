@@ -1,7 +1,7 @@
 /**
- * A kube-scheduler: one pod at a time by priority and age, bindings in the background, back-off for pods that fit nowhere
- * until an event may have made room. Scores as its defaults do: least allocated, and replicas spread over nodes. Not
- * modelled: image locality, balanced allocation, preemption.
+ * A model of kube-scheduler. It takes one pod at a time by priority and age, and binds in the background. A pod that
+ * fits nowhere backs off until an event may have made room. Scores follow the defaults: least allocated, and replicas
+ * spread over nodes. Not modelled: image locality, balanced allocation, preemption.
  */
 import type { Agenda } from "./agenda.ts";
 import type { engineDefaults } from "./assumptions.ts";
@@ -21,10 +21,10 @@ export interface SchedulerOptions {
   /** By index. */
   readonly nodes: readonly SimNode[];
   readonly rooms: Rooms;
-  /** Nodes by name, the only way to a fenced one. */
+  /** Nodes by name. A fenced node is found only here. */
   readonly nodeOfFence: (value: string) => SimNode | undefined;
   readonly bind: (pod: SimPod, node: SimNode) => void;
-  /** It fits nowhere: the pod's condition is to say so. */
+  /** The pod fits nowhere: sets its condition. */
   readonly markUnschedulable: (pod: SimPod) => void;
 }
 
@@ -33,7 +33,7 @@ export class Scheduler {
   readonly #active = new PodHeap();
   /** Pods that fit nowhere, in the order in which they were tried. */
   readonly unschedulable = new Set<SimPod>();
-  /** Of these, the ones that tolerate some fence. */
+  /** Those of them that tolerate some fence. */
   readonly #tolerant = new Set<SimPod>();
   /** Indexes of Ready nodes without a fence, ascending. */
   readonly #open: number[] = [];
@@ -45,20 +45,20 @@ export class Scheduler {
     this.#options = options;
   }
 
-  /** A pod without gates is there. */
+  /** Adds a pod without gates. */
   add(pod: SimPod): void {
     pod.queuedMs = this.#options.agenda.nowMs;
     this.#activate(pod);
   }
 
-  /** A pod has changed in a way that may let it fit (a toleration more). */
+  /** A pod has changed and may fit now: it has a new toleration. */
   podChanged(pod: SimPod): void {
     if (!this.unschedulable.delete(pod)) return;
     this.#tolerant.delete(pod);
     this.#retry(pod);
   }
 
-  /** A node takes pods from now on: everybody may fit. */
+  /** A node takes pods from now on, so any pod may fit. */
   opened(node: SimNode): void {
     if (this.#isOpen.has(node)) return;
     this.#isOpen.add(node);
@@ -70,12 +70,12 @@ export class Scheduler {
     for (const pod of waiting) this.#retry(pod);
   }
 
-  /** A fenced node is Ready: who tolerates its fence may fit. */
+  /** A fenced node is Ready, so pods that tolerate its fence may fit. */
   openedToTolerant(value: string): void {
     for (const pod of this.#tolerant) if (pod.toleratesFence(value)) this.podChanged(pod);
   }
 
-  /** Back to the queue: at once where its back-off is over. */
+  /** Puts the pod back into the queue, at once if its back-off is over. */
   #retry(pod: SimPod): void {
     this.#options.agenda.at(pod.retryMs, () => this.#activate(pod));
   }
@@ -113,7 +113,7 @@ export class Scheduler {
     this.#options.markUnschedulable(pod);
   }
 
-  /** The best for the pod of the nodes with these indexes, which are Ready and have no fence; or undefined. */
+  /** The best node for the pod among these indexes, or undefined. The nodes are Ready and have no fence. */
   chooseAmong(pod: SimPod, indexes: Iterable<number>): SimNode | undefined {
     const { nodes, random, rooms } = this.#options;
     const pick = new Pick(random);
@@ -154,9 +154,9 @@ function feasibleToFind(nodes: number): number {
   return Math.max(SCORE_ALL_UP_TO, Math.floor((nodes * percent) / 100));
 }
 
-/** The best of the nodes considered; equal ones by chance, as kube-scheduler does. */
+/** The best of the nodes considered. Among equal ones it chooses at random, as kube-scheduler does. */
 class Pick {
-  /** Its index; -1 where there is none. */
+  /** The node's index; -1 if there is none. */
   best = -1;
   found = 0;
   #bestScore = -Infinity;

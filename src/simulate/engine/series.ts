@@ -3,19 +3,19 @@ import type { Cluster } from "./cluster.ts";
 import type { NodeCounters } from "../model/types.ts";
 import type { SimNode } from "./node.ts";
 
-/** One column per moment; of several nodes: the worst await, all others summed. */
+/** One column per moment. With several nodes, await is the worst one; all other figures are sums. */
 export interface Series {
   readonly seconds: readonly number[];
   readonly awaitMs: readonly number[];
   readonly writeMibPerSecond: readonly number[];
   readonly inStartup: readonly number[];
-  /** null where there is no limit. */
+  /** null if there is no limit. */
   readonly limit: readonly (number | null)[];
   readonly ready: readonly number[];
 }
 
 const MIB = 1_048_576;
-/** Time between two moments at the beginning, and how many are kept before every second one is dropped. */
+/** The first time between two moments, and the most moments to keep. At that number, every second one is dropped. */
 const FIRST_STEP_MS = 250;
 const MOST_MOMENTS = 600;
 
@@ -38,7 +38,7 @@ export class SeriesRecorder {
     cluster.agenda.at(0, () => this.#note());
   }
 
-  /** What was noted from `startMs` on, which becomes second 0. */
+  /** The figures from `startMs` on, which becomes second 0. */
   since(startMs: number): Series {
     const moments = this.#moments.filter(({ atMs }) => atMs >= startMs);
     return {

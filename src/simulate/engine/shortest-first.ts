@@ -1,12 +1,15 @@
 /**
- * The order that is best in hindsight for the mean time to Ready: the least work per pod first, where pods that share
- * images share their work (Smith's rule). DaemonSets and higher priority go first, as Paceline must let them.
+ * The order that is best in hindsight for the mean time to Ready: the least work per pod first (Smith's rule). Pods
+ * that share images share their work. DaemonSets and higher priority go first, as they must in Paceline.
  */
 import type { Scenario } from "../scenario/schema.ts";
 import type { PodOrder } from "./fixed.ts";
 import type { SimPod } from "./pod.ts";
 
-/** @returns an order of pods; work is counted in MiB unpacked, and core-seconds as what a core unpacks in that time. */
+/**
+ * @returns an order of pods. Work is counted in unpacked MiB; a core-second counts as the MiB that a core unpacks in
+ * it.
+ */
 export function shortestFirst(scenario: Scenario): PodOrder {
   const work = workPerPod(scenario);
   const weight = (pod: SimPod) => work[pod.workload.index] ?? 0;
@@ -19,7 +22,7 @@ export function shortestFirst(scenario: Scenario): PodOrder {
     a.order - b.order;
 }
 
-/** MiB that a core unpacks per second, so that bytes and work compare. As assumed in the node's model. */
+/** MiB that a core unpacks per second, as in the node's model. It makes bytes and work comparable. */
 const MIB_PER_CORE_SECOND = 120;
 
 function workPerPod(scenario: Scenario): number[] {

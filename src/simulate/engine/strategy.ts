@@ -1,4 +1,4 @@
-/** The strategies that are compared, and what comes of one. */
+/** The strategies that are compared, and the result of one. */
 import type { PacingPolicy } from "../../policy/schema.ts";
 import type { Assumptions } from "../model/constants.ts";
 import type { Fingerprint } from "../model/types.ts";
@@ -11,15 +11,15 @@ export type Strategy =
   | { readonly kind: "shortest-first"; readonly slots: number }
   | { readonly kind: "paceline"; readonly policy: PacingPolicy };
 
-/** What came of one strategy. Times to Ready count from when a pod existed and some node was Ready. */
+/** The result of a strategy. Times to Ready count from when the pod existed and some node was Ready. */
 export interface StrategyResult {
-  /** From the first moment at which a pod existed and a node was Ready, to the last pod's Ready. */
+  /** From the first moment at which a pod existed and a node was Ready, until the last pod is Ready. */
   readonly makespanSeconds: number;
   readonly boundSeconds: number;
-  /** Which resource of which kind of work sets the bound. */
+  /** The resource that sets the bound. */
   readonly boundBy: string;
   readonly ratioToBound: number;
-  /** All failed starts; containers that crash by themselves are none. */
+  /** All failed starts. Containers that crash by themselves do not count. */
   readonly startErrors: number;
   readonly failures: Readonly<Partial<Record<Fingerprint, number>>>;
   readonly restarts: number;
@@ -30,7 +30,7 @@ export interface StrategyResult {
   readonly peakInStartup: number;
   readonly peakAwaitMs: number;
   readonly longestHoldSeconds: number;
-  /** Pods that did not become Ready before the simulation gave up; 0 in a whole run. */
+  /** Pods that were not Ready when the simulation gave up; 0 in a complete run. */
   readonly unreadyPods: number;
   readonly pods: number;
   readonly nodesAdded: number;
@@ -47,7 +47,7 @@ export interface RunOptions {
   readonly scenario: Scenario;
   readonly strategy: Strategy;
   readonly seed: number;
-  /** Records figures over time, too. */
+  /** If true, figures over time are recorded, too. */
   readonly series?: boolean | undefined;
   readonly assumptions?: Partial<Assumptions> | undefined;
 }

@@ -1,4 +1,4 @@
-/** From a simulated cluster to the figures of a strategy. */
+/** Computes the figures of a strategy from a simulated cluster. */
 import type { Assumptions } from "../model/constants.ts";
 import { type BoundPod, nodeBound, type NodeBound } from "./bound.ts";
 import type { Cluster } from "./cluster.ts";
@@ -6,7 +6,10 @@ import type { SimNode } from "./node.ts";
 import type { SimPod } from "./pod.ts";
 import type { StrategyResult } from "./strategy.ts";
 
-/** Sums up; `readySeconds` are those of every pod, ascending, from `startMs` on or from when the pod existed. */
+/**
+ * Sums up a run. `readySeconds` are those of every pod, ascending, counted from `startMs` or from the pod's creation if
+ * later.
+ */
 export function summarise(
   cluster: Cluster,
   assumptions: Partial<Assumptions> | undefined,
@@ -51,15 +54,15 @@ export function summarise(
   };
 }
 
-/** From when on the node takes the pod. */
+/** When the node takes the pod at the earliest. */
 const openMs = (pod: SimPod, node: SimNode) => (pod.workload.spec.toleratesEverything ? node.createdMs : node.readyMs);
 
-/** The nearest rank; 0 of nothing. */
+/** The percentile by nearest rank; 0 if there are no values. */
 export function percentile(ascending: readonly number[], share: number): number {
   return ascending[Math.max(0, Math.ceil(share * ascending.length) - 1)] ?? 0;
 }
 
-/** The slowest node's bound: all of them work at the same time. */
+/** The slowest node's bound, since all nodes work at the same time. */
 function clusterBound(
   cluster: Cluster,
   startMs: number,
@@ -77,7 +80,9 @@ function clusterBound(
   return bound;
 }
 
-/** A pod could be worked at once it existed and its node was Ready. Crash loopers' images are written as well. */
+/**
+ * Work on a pod was possible once it existed and its node was Ready. The images of crash-looping pods are written, too.
+ */
 function boundPods(cluster: Cluster, node: SimNode, startMs: number, releasedMs: (pod: SimPod) => number): BoundPod[] {
   return cluster.podsOn(node).map((pod) => ({
     releasedSeconds: (Math.max(releasedMs(pod), openMs(pod, node)) - startMs) / 1_000,

@@ -1,7 +1,7 @@
 /** Counts failed starts by their fingerprint. */
 import type { Fingerprint } from "../model/types.ts";
 
-/** A container that crashes by itself is no failed start: nothing about the node made it fail. */
+/** A container that crashes by itself is not a failed start, because the node did not cause it. */
 const ITS_OWN_FAULT: Fingerprint = "Crash";
 
 export class Tally {

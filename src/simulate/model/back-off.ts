@@ -1,6 +1,6 @@
 import { BACK_OFF_FORGET_FACTOR, BACK_OFF_INITIAL_MS, BACK_OFF_MAX_MS } from "./constants.ts";
 
-/** One back-off entry as client-go's flowcontrol keeps it: 10 s, doubling to 300 s, forgotten after 10 min. */
+/** A back-off entry as in client-go's flowcontrol: 10 s, doubling to 300 s, forgotten after 10 min. */
 export class BackOff {
   /** Current back-off in ms; 0 before the first failure. */
   delayMs = 0;
@@ -13,13 +13,13 @@ export class BackOff {
     this.#lastMs = atMs;
   }
 
-  /** Whether less than the back-off has passed since `eventMs`. */
+  /** True if less than the back-off has passed since `eventMs`. */
   holdsSince(eventMs: number, nowMs: number): boolean {
     if (nowMs - this.#lastMs > BACK_OFF_FORGET_FACTOR * BACK_OFF_MAX_MS) return false;
     return nowMs - eventMs < this.delayMs;
   }
 
-  /** Whether less than the back-off has passed since the last failure was counted. */
+  /** True if less than the back-off has passed since the last failure. */
   holdsSinceUpdate(nowMs: number): boolean {
     return this.holdsSince(this.#lastMs, nowMs);
   }

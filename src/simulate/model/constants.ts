@@ -68,10 +68,12 @@ export const DIRTY_EXPIRE_MS = 30_000;
 /** Averaging times of the load average, in ms. Source: Linux, kernel/sched/loadavg.c (1, 5 and 15 minutes). */
 export const LOAD_AVERAGE_MS = [60_000, 300_000, 900_000] as const;
 
-/** An EBS gp3 volume as it comes. Source: AWS, EBS volume types. */
+/** The baseline of an EBS gp3 volume. Source: AWS, EBS volume types. */
 export const gp3 = { mibPerSecond: 125, iops: 3_000 } as const;
 
-/** What the model assumes where no source says. Each may be overridden per node; none was fitted to a wanted verdict. */
+/**
+ * The model's assumptions, where there is no source. Each can be overridden per node, and none was fitted to a result.
+ */
 export const assumedDefaults = {
   /** Mean size of a device request, in KiB (range 64–256: the observed node's largest was 256). */
   requestKib: 128,
@@ -132,8 +134,8 @@ export const assumedDefaults = {
 /** The model's assumptions, each of which a node may override. */
 export type Assumptions = { readonly [Name in keyof typeof assumedDefaults]: number };
 
-/** A pod's own start where nothing says otherwise: no work, ready at once (the observed herd slept). */
+/** The default start of a pod: no work, ready at once (the observed herd slept). */
 export const podDefaults = { startCpuSeconds: 0, readySeconds: 0 } as const;
 
-/** A node where nothing says otherwise: an m5.xlarge (4 vCPU, 16 GiB) with a gp3 disk and the kubelet's 110 pods. */
+/** The default node: an m5.xlarge (4 vCPU, 16 GiB) with a gp3 disk and the kubelet's 110 pods. */
 export const nodeDefaults = { cores: 4, memoryBytes: 16 * GIB, pods: 110 } as const;

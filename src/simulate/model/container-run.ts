@@ -5,7 +5,7 @@ import type { Flow } from "./flow.ts";
 import type { LaneTask } from "./lane.ts";
 import type { ContainerStateView, ContainerView, ModelContainer, ModelPod, TerminatedView } from "./types.ts";
 
-/** How a running container came to its end. */
+/** How a running container ended. */
 export interface Exit {
   readonly reason: string;
   readonly exitCode: number;
@@ -19,11 +19,11 @@ export class ContainerRun {
   readonly pullBackOff = new BackOff();
   /** Why the last pull failed, for the back-off's message. */
   pullError = "";
-  /** `none`: no container yet; `created`: made by a call that nobody waited for any longer. */
+  /** `none`: no container yet. `created`: made by a call that the kubelet no longer waited for. */
   phase: "none" | "created" | "running" | "exited" = "none";
-  /** Restarts as the kubelet counts them: attempts that the runtime knows, less one. */
+  /** Restarts as the kubelet counts them: the attempts that the runtime knows, minus one. */
   restartCount = 0;
-  /** Name that a late CreateContainer still holds. */
+  /** The name that a late CreateContainer still reserves. */
   reserved: string | undefined;
   started = false;
   ready = false;
@@ -31,7 +31,7 @@ export class ContainerRun {
   waiting: { readonly reason: string; readonly message?: string | undefined } = { reason: "ContainerCreating" };
   lastTerminated: TerminatedView | undefined;
   startedAtMs = 0;
-  /** The kubelet has seen it run. */
+  /** True once the kubelet has seen it run. */
   noticed = false;
   #work: LaneTask | undefined;
   #timers: LaneTask[] = [];
@@ -40,13 +40,13 @@ export class ContainerRun {
     this.spec = spec;
   }
 
-  /** Counts the attempt that begins now: the runtime knows an earlier one unless this is the first. */
+  /** Counts the attempt that begins now. The runtime knows an earlier one, unless this is the first. */
   beginAttempt(): void {
     if (this.phase === "created" || this.phase === "exited") this.restartCount += 1;
     this.phase = "none";
   }
 
-  /** The process runs: its own start work begins. Calls back when anything changes or it ends. */
+  /** Starts the process's own start work. Calls back when something changes, and when the process ends. */
   run(flow: Flow, pod: ModelPod, changed: () => void, ended: (exit: Exit) => void): void {
     this.phase = "running";
     this.started = pod.startupDeadlineSeconds === undefined;
@@ -58,7 +58,7 @@ export class ContainerRun {
     this.#watch(flow, pod.crashAfterSeconds, ended, () => true, crashed);
   }
 
-  /** The process ended by itself or was killed. */
+  /** Records that the process ended by itself or was killed. */
   end({ reason, exitCode, message }: Exit, flow: Flow): void {
     const { startedAtMs, id: containerId } = this;
     const finishedAtMs = flow.nowMs;
@@ -75,7 +75,7 @@ export class ContainerRun {
     this.halt(flow);
   }
 
-  /** The process is gone: nothing of it goes on. */
+  /** Stops everything that the process still does. */
   halt(flow: Flow): void {
     if (this.#work !== undefined) flow.cancel("work", this.#work);
     for (const timer of this.#timers) flow.cancelTimer(timer);

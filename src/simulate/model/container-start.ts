@@ -1,4 +1,7 @@
-/** The kubelet's way with one container of a pod: back-off, pull, create, start; and what it makes of its end. */
+/**
+ * How the kubelet starts one container of a pod (back-off, pull, create, start), and what it does when the container
+ * ends.
+ */
 import { SYNC_RETRY_MS, START_ERROR_EXIT_CODE } from "./constants.ts";
 import type { ContainerRun, Exit } from "./container-run.ts";
 import { criCall } from "./cri-call.ts";
@@ -18,7 +21,7 @@ import type { PodVoice } from "./pod-voice.ts";
 import type { Runtime, StartResult } from "./runtime.ts";
 import type { ModelPod } from "./types.ts";
 
-/** What a start uses of its node. */
+/** The parts of its node that a start uses. */
 export interface StartPlace {
   readonly flow: Flow;
   readonly store: ImageStore;
@@ -26,19 +29,19 @@ export interface StartPlace {
   readonly runtime: Runtime;
   readonly timeoutMs: number;
   readonly noticeMs: number;
-  /** An id as containerd makes them: 64 hexadecimal digits. */
+  /** A container id as in containerd: 64 hexadecimal digits. */
   newId(): string;
 }
 
-/** What a start tells its pod's worker. */
+/** The calls from a start to its pod's worker. */
 export interface StartSync {
-  /** The pod is gone: nothing matters any more. */
+  /** True once the pod is gone; then the start stops. */
   isRemoved(): boolean;
-  /** Something failed: sync again in so many ms. */
+  /** Something failed: sync again after this many ms. */
   retry(ms: number): void;
   /** The status changed. */
   changed(): void;
-  /** A container came to its end. */
+  /** A container ended. */
   exited(): void;
 }
 
@@ -58,19 +61,19 @@ export class ContainerStart {
     this.#sync = sync;
   }
 
-  /** Takes the container as far as it goes now, then calls `next`, whether it runs or not. */
+  /** Takes the container as far as it can go now. Then calls `next`, whether the container runs or not. */
   begin(next: () => void): void {
     if (this.#container.phase === "running" || this.#isBackedOff()) next();
     else this.#ensureImage(next);
   }
 
-  /** The pod is gone: the process stops, a pull is given up. */
+  /** The pod is gone: stops the process and gives up its pull. */
   remove(): void {
     this.#container.halt(this.#place.flow);
     this.#giveUpPull?.();
   }
 
-  /** Whether the container died lately and must wait; counts the restart that is allowed otherwise. */
+  /** True if the container died recently and must wait. Otherwise counts the restart. */
   #isBackedOff(): boolean {
     const { lastTerminated, restartBackOff, phase } = this.#container;
     if (phase !== "exited" || lastTerminated === undefined) return false;
@@ -118,7 +121,7 @@ export class ContainerStart {
       if (result.ok) this.#pulled(askedMs, result.startedMs, next);
       else this.#pullFailed(result.error, next);
     });
-    // The answer may have come at once (no token): then there is nothing to give up.
+    // Without a token the answer comes at once. Then there is no pull to give up.
     if (!call.answered) this.#giveUpPull = giveUp;
   }
 

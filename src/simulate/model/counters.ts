@@ -3,7 +3,7 @@ import { accrue } from "./totals.ts";
 import type { NodeCounters } from "./types.ts";
 
 /**
- * The kernel's counters at `nowMs`, between two events: the totals as of the last one, and what went on since then.
+ * The kernel's counters at `nowMs`, between two events: the totals at the last event, plus the progress since then.
  * Reading changes nothing.
  */
 export function readCounters(flow: Flow, nowMs: number, totalBytes: number, usedBytes: number): NodeCounters {

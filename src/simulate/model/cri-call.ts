@@ -1,13 +1,16 @@
 import type { Flow } from "./flow.ts";
 
-/** What becomes of a CRI call: `done` in time; or `timedOut`, and `late` when the runtime is through after all. */
+/**
+ * The callbacks of a CRI call: `done` if it ends in time; otherwise `timedOut`, and `late` when the runtime has
+ * finished after all.
+ */
 export interface CallOutcome {
   done(): void;
   timedOut(): void;
   late(): void;
 }
 
-/** Makes one CRI call. The runtime cannot be stopped: a call that timed out goes on behind the kubelet's back. */
+/** Makes a CRI call. The kubelet cannot stop the runtime: it goes on working on a call that timed out. */
 export function criCall(flow: Flow, timeoutMs: number, run: (done: () => void) => void, outcome: CallOutcome): void {
   let timedOut = false;
   const timer = flow.after(timeoutMs, () => {

@@ -1,7 +1,7 @@
 /**
- * The flow of one node: everything that shares a device, the page cache, the cores or the network, as fluids that run
- * at constant speeds between events. Nothing ticks: it jumps from event to event, and state changes at events only, so
- * that one step or many give the very same result.
+ * The flow of one node. All work that shares the device, the page cache, the cores or the network is modelled as fluids
+ * with constant speeds between events. There are no ticks: time jumps from event to event, and state changes at events
+ * only. So one long step and many short ones give exactly the same result.
  */
 import { DIRTY_EXPIRE_MS } from "./constants.ts";
 import type { LaneTask } from "./lane.ts";
@@ -30,19 +30,21 @@ export class Flow {
   readonly #timers = new Lane();
   readonly #rates: Rates = idleRates();
   #stale = true;
-  /** Who waits for the pass that writes now, and for the one after it. */
+  /** Callbacks that wait for the current pass, and for the one after it. */
   #pass: (() => void)[] = [];
   #nextPass: (() => void)[] = [];
-  /** What the next pass must write for those who wait for it. */
+  /** Bytes that the next pass must write for its waiters. */
   #nextPassBytes = 0;
-  /** The kernel itself began the pass that writes now. */
+  /** True if the kernel began the current pass by itself. */
   #byKernel = false;
-  /** Some dirty bytes are being watched for their age. */
+  /** True while a timer watches the age of dirty bytes. */
   #aging = false;
-  /** What comes next, and in how many ms: an index of the shared lanes, {@link TIMERS} or {@link CACHE}. */
+  /**
+   * The next event, and the ms until then. The event is an index of the shared lanes, {@link TIMERS} or {@link CACHE}.
+   */
   #next = -1;
   #nextMs = Infinity;
-  /** Both are of now. */
+  /** True if the speeds and the next event are up to date. */
   #nextKnown = false;
 
   constructor(capacity: Capacity, startMs: number) {
@@ -53,13 +55,13 @@ export class Flow {
     this.#shared = shared.map((name) => this.lanes[name]);
   }
 
-  /** Calls `done` once a task that needs `amount` of the lane's kind has got it. */
+  /** Adds a task that needs `amount` of the lane's kind. Calls `done` once it has got that much. */
   add(lane: LaneName, amount: number, done: () => void): LaneTask {
     this.#stale = true;
     return this.lanes[lane].add(amount, done);
   }
 
-  /** Takes a task out of its lane. */
+  /** Removes a task from its lane. */
   cancel(lane: LaneName, task: LaneTask): void {
     this.#stale = true;
     this.lanes[lane].cancel(task);
@@ -71,16 +73,17 @@ export class Flow {
     return this.#timers.add(this.nowMs + delayMs - this.#timers.clock, done);
   }
 
-  /** Takes back a timer. */
+  /** Cancels a timer. */
   cancelTimer(timer: LaneTask): void {
     this.#nextKnown = false;
     this.#timers.cancel(timer);
   }
 
   /**
-   * Calls `done` once the caller's `ownBytes`, dirty so far, have reached the disk; where flushes take everything along
-   * (`syncfs`, unmounting a file system), once all bytes that are dirty now have. Flushes go in passes, as a journal's
-   * group commit: a pass writes what it must when it begins, and who asks during a pass waits for the next one.
+   * Calls `done` once the caller's dirty `ownBytes` have reached the disk. If flushes take everything along (`syncfs`,
+   * unmounting a file system), it waits until all bytes that are dirty now have reached it. Flushes run in passes, like
+   * a journal's group commit: a pass writes what was due when it began, and a caller that asks during a pass waits for
+   * the next one.
    */
   flush(ownBytes: number, done: () => void): void {
     this.#stale = true;
@@ -89,12 +92,12 @@ export class Flow {
     if (!this.#inPass) this.#beginPass();
   }
 
-  /** Whether a flush takes everybody's dirty pages along, so that none are left for long. */
+  /** True if a flush takes all dirty pages along, so that none stay dirty for long. */
   get flushesEverything(): boolean {
     return this.capacity.backgroundBytes === 0;
   }
 
-  /** How fast everything goes at present. */
+  /** The current speeds. */
   rates(): Readonly<Rates> {
     if (this.#stale) this.#refresh();
     return this.#rates;
@@ -106,7 +109,10 @@ export class Flow {
     return this.nowMs + this.#nextMs;
   }
 
-  /** Works off all events up to `untilMs` (inclusive). State stays as of the last one; {@link settle} moves it on. */
+  /**
+   * Processes all events up to `untilMs` (inclusive). The state is then that of the last event; {@link settle} moves it
+   * on.
+   */
   advanceTo(untilMs: number): void {
     for (;;) {
       this.#findNext();
@@ -120,7 +126,7 @@ export class Flow {
     }
   }
 
-  /** Brings the state itself to `nowMs`, because something from outside happens at this moment. */
+  /** Moves the state itself to `nowMs`, because something from outside happens then. */
   settle(nowMs: number): void {
     this.advanceTo(nowMs);
     if (nowMs > this.nowMs) this.#move(nowMs - this.nowMs);
@@ -130,12 +136,15 @@ export class Flow {
     return this.lanes.flush.size > 0;
   }
 
-  /** Whether the device writes dirty pages now: always where none are left for long, else during a pass. */
+  /** True if the device writes dirty pages now: always if none stay dirty for long, otherwise only during a pass. */
   get #writing(): boolean {
     return this.flushesEverything || this.#inPass;
   }
 
-  /** The next pass: for those who wait for it; and at the limit the kernel begins one itself, of all that is dirty. */
+  /**
+   * Begins the next pass, for its waiters. At the limit, the kernel begins a pass of its own that writes all dirty
+   * bytes.
+   */
   #beginPass(): void {
     this.#byKernel = !this.flushesEverything && this.dirtyBytes >= this.capacity.dirtyLimitBytes;
     if (this.#nextPass.length === 0 && !this.#byKernel) return;
@@ -147,7 +156,7 @@ export class Flow {
     this.add("flush", bytes, () => this.#endPass());
   }
 
-  /** Who calls for no flush still gets it in the end: what was dirty a while ago and still is, the kernel writes. */
+  /** The kernel writes pages that have been dirty for a while, even if nothing asks for a flush. */
   #watchAge(): void {
     if (this.flushesEverything || this.#aging || this.dirtyBytes === 0) return;
     this.#aging = true;
@@ -160,7 +169,7 @@ export class Flow {
   }
 
   #endPass(): void {
-    // Less than a byte is what rounding left; it would be watched for its age for ever.
+    // Less than a byte is a rounding error. Its age would be watched for ever.
     if (!this.flushesEverything && this.dirtyBytes < 1) this.dirtyBytes = 0;
     const done = this.#pass;
     this.#pass = [];
@@ -188,7 +197,7 @@ export class Flow {
     this.#nextKnown = false;
   }
 
-  /** The nearest of: a timer, a task that is done, the page cache becoming full or empty. */
+  /** Finds the nearest event: a timer, a finished task, or a page cache that becomes full or empty. */
   #findNext(): void {
     if (this.#stale) this.#refresh();
     if (this.#nextKnown) return;
@@ -208,7 +217,7 @@ export class Flow {
     this.#next = at;
   }
 
-  /** Where falling dirty bytes end the pass: the kernel's own leaves what is below the background threshold. */
+  /** The dirty bytes at which a pass ends. A pass of the kernel's own leaves what is below the background threshold. */
   get #floorBytes(): number {
     return this.#byKernel ? this.capacity.backgroundBytes : 0;
   }
@@ -223,8 +232,8 @@ export class Flow {
   }
 
   /**
-   * The page cache is full or empty (or at the pass's floor) now: exactly, whatever rounding left. A full one begins a
-   * pass of the kernel's, an empty one ends the pass.
+   * Sets the dirty bytes exactly to full, empty or the pass's floor, which removes rounding errors. A full page cache
+   * begins a pass of the kernel; an empty one ends the pass.
    */
   #cacheTurned(): void {
     this.#stale = true;

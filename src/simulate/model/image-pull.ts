@@ -1,4 +1,4 @@
-/** One image on its way through containerd: resolve, fetch three layers at a time, unpack them one after another. */
+/** The pull of one image by containerd: resolve, fetch three layers at a time, unpack them one after another. */
 import { MAX_CONCURRENT_DOWNLOADS } from "./constants.ts";
 import type { Flow, LaneName } from "./flow.ts";
 import type { ImageSize } from "./image-size.ts";
@@ -26,14 +26,14 @@ export class ImagePull {
     });
   }
 
-  /** Gives up: what is written stays written, the rest is not done. */
+  /** Gives up the pull. What is written stays; the rest is not done. */
   cut(): void {
     this.#cut = true;
     for (const [task, lane] of this.#running) this.#flow.cancel(lane, task);
     this.#running.clear();
   }
 
-  /** The next layer's blob into the content store; a commit syncs it to the disk. */
+  /** Downloads the next layer's blob into the content store. A commit syncs it to the disk. */
   #fetch(): void {
     const layer = this.#nextFetch;
     if (this.#cut || layer >= this.#size.layers) return;
@@ -48,7 +48,7 @@ export class ImagePull {
     });
   }
 
-  /** The next layer, once it is fetched and the one below it is unpacked. */
+  /** Unpacks the next layer, once it is fetched and the layer below it is unpacked. */
   #unpack(): void {
     const layer = this.#nextUnpack;
     if (this.#unpacking || this.#fetched[layer] !== true) return;
@@ -57,9 +57,9 @@ export class ImagePull {
   }
 
   /**
-   * The bottom layer is unpacked through a bind mount, the others through an overlay, whose unmount flushes. Where layers
-   * are unpacked straight into their place nothing of them is flushed, but the snapshot's entry in containerd's database
-   * is: it is small, and waits for what is being written.
+   * The bottom layer is unpacked through a bind mount, the others through an overlay, whose unmount flushes. If layers
+   * are unpacked straight into their place, they are not flushed. Then only the snapshot's entry in containerd's
+   * database is flushed: it is small, and waits for the current writes.
    */
   #unmount(layer: number): void {
     if (layer === 0 && this.#flow.flushesEverything) this.#unpacked();

@@ -1,9 +1,9 @@
-/** The kubelet's way to the images: pull QPS, and one pull at a time or several. */
+/** The kubelet's image puller: pull QPS, and one pull at a time or several. */
 import type { ImageStore } from "./image-store.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import type { KubeletSpec } from "./types.ts";
 
-/** How a pull ended; `startedMs` is when it left the queue. */
+/** The result of a pull; `startedMs` is when it left the queue. */
 export type PullResult =
   { readonly ok: true; readonly startedMs: number } | { readonly ok: false; readonly error: string };
 
@@ -11,7 +11,7 @@ interface Request {
   readonly image: string;
   readonly done: (result: PullResult) => void;
   giveUp: (() => void) | undefined;
-  /** Done or given up: nothing more happens with it. */
+  /** True once it is done or given up. */
   settled: boolean;
 }
 
@@ -30,7 +30,7 @@ export class ImagePuller {
     this.#clock = clock;
   }
 
-  /** Asks for a pull. Returns how to give it up. */
+  /** Asks for a pull. Returns a function that gives it up. */
   request(image: string, done: (result: PullResult) => void): () => void {
     const request: Request = { image, done, giveUp: undefined, settled: false };
     this.#queue.push(request);

@@ -1,4 +1,7 @@
-/** containerd's images on one node: what is there, what is on its way; equal pulls at the same time are one. */
+/**
+ * containerd's images on one node: those on the disk and those being pulled. Simultaneous pulls of one image are
+ * merged.
+ */
 import type { Assumptions } from "./constants.ts";
 import type { Flow } from "./flow.ts";
 import { ImagePull } from "./image-pull.ts";
@@ -20,7 +23,7 @@ export class ImageStore {
   readonly #inFlight = new Map<string, PullInFlight>();
   readonly #arrived: () => void;
 
-  /** @param arrived called when the node has an image more */
+  /** @param arrived called when the node has got another image */
   constructor(flow: Flow, assumptions: Assumptions, catalogue: ReadonlyMap<string, ImageSpec>, arrived: () => void) {
     this.#flow = flow;
     this.#assumptions = assumptions;
@@ -28,7 +31,7 @@ export class ImageStore {
     this.#arrived = arrived;
   }
 
-  /** Puts an image on the disk from the start; its first use reads from the disk. */
+  /** Puts an image on the disk before the run. Its first use reads from the disk. */
   preload(name: string): void {
     this.#present.set(name, this.size(name));
   }
@@ -41,14 +44,17 @@ export class ImageStore {
     return imageSize(this.#catalogue.get(name), this.#assumptions);
   }
 
-  /** Whether the first use of the image must read from the disk; true once per image. */
+  /** True once per image: its first use must read from the disk. */
   takeColdRead(name: string): boolean {
     if (this.#warm.has(name)) return false;
     this.#warm.add(name);
     return true;
   }
 
-  /** Pulls the image, or joins a pull that is on its way. Returns how to give up: the last one to do so ends the pull. */
+  /**
+   * Pulls the image, or joins a running pull. Returns a function that gives up; the pull ends when all its callers have
+   * given up.
+   */
   pull(name: string, done: () => void): () => void {
     if (this.has(name)) {
       const timer = this.#flow.after(this.#assumptions.resolveMs, done);
@@ -59,7 +65,7 @@ export class ImageStore {
     return () => this.#leave(name, flight, done);
   }
 
-  /** What the node has, largest first, as `node.status.images` lists it. */
+  /** The node's images, largest first, as `node.status.images` lists them. */
   list(): PresentImage[] {
     const images = [...this.#present].map(([name, size]) => ({ name, sizeBytes: Math.round(size.compressedBytes) }));
     return images.sort((a, b) => b.sizeBytes - a.sizeBytes || (a.name < b.name ? -1 : 1));

@@ -1,7 +1,7 @@
 /**
- * A lane holds tasks that all progress at one common speed (processor sharing): bytes for downloads, core-ms for work,
- * ms for timers. Its clock counts what one task has got so far, so a task is done when the clock reaches its target,
- * and a change of speed touches no task.
+ * A lane holds tasks that all progress at the same speed (processor sharing). Its unit is bytes for downloads, core-ms
+ * for work, and ms for timers. Its clock counts the progress of one task. A task is done when the clock reaches its
+ * target, so a change of speed touches no task.
  */
 
 /** One task in a lane. */
@@ -17,9 +17,9 @@ const nothing = () => undefined;
 const earlier = (a: LaneTask, b: LaneTask): boolean =>
   a.target < b.target || (a.target === b.target && a.order < b.order);
 
-/** Tasks at one common speed, soonest first (a binary heap; cancelled tasks are dropped when they surface). */
+/** Tasks at one speed, soonest first, in a binary heap. A cancelled task is dropped when it reaches the top. */
 export class Lane {
-  /** What each task has got since the lane was last empty. */
+  /** Progress of each task since the lane was last empty. */
   clock = 0;
   /** Progress of each task per ms. */
   ratePerMs = 0;
@@ -28,7 +28,7 @@ export class Lane {
   readonly #heap: LaneTask[] = [];
   #order = 0;
 
-  /** Adds a task that is done after `amount` of progress; equal targets finish in the order of adding. */
+  /** Adds a task that is done after `amount` of progress. Tasks with equal targets finish in the order of adding. */
   add(amount: number, done: () => void): LaneTask {
     const task = { target: this.clock + amount, order: this.#order++, done, live: true };
     this.size += 1;
@@ -36,11 +36,11 @@ export class Lane {
     return task;
   }
 
-  /** Takes a task out before it is done; a task that is done or cancelled already stays so. */
+  /** Cancels a task. Does nothing if it is done or cancelled already. */
   cancel(task: LaneTask): void {
     if (!task.live) return;
     task.live = false;
-    task.done = nothing; // it may stay in the heap for minutes: what it would have done must not
+    task.done = nothing; // the task may stay in the heap for minutes, but its callback must not
     this.size -= 1;
   }
 
@@ -57,20 +57,20 @@ export class Lane {
     this.clock = head === undefined ? this.clock + amount : Math.min(this.clock + amount, head.target);
   }
 
-  /** Moves the clock exactly to the next target (rounding must not leave a task a hair short). */
+  /** Moves the clock exactly to the next target, so that rounding leaves no task unfinished. */
   snap(): void {
     const head = this.#head();
     if (head !== undefined && head.target > this.clock) this.clock = head.target;
   }
 
-  /** Takes the next task that is done at the present clock, or undefined. */
+  /** Takes the next task that is done at the current clock, or undefined. */
   takeDue(): LaneTask | undefined {
     const head = this.#head();
     if (head === undefined || head.target > this.clock) return undefined;
     return this.take();
   }
 
-  /** Takes the next task whether it is due or not. */
+  /** Takes the next task, due or not. */
   take(): LaneTask | undefined {
     const head = this.#head();
     if (head === undefined) return undefined;

@@ -1,18 +1,18 @@
-/** The words of kubelet and containerd, letter by letter: diagnosis tools match on them. */
+/** The exact messages of kubelet and containerd. Diagnosis tools match them. */
 import type { ModelPod } from "./types.ts";
 
-/** What a CRI call says that ran out of time. */
+/** The error of a CRI call that timed out. */
 export const DEADLINE_EXCEEDED = "context deadline exceeded";
 
-/** The shim found no process id of its sandbox: the task's state call had timed out. */
+/** The shim found no process id of its sandbox, because the task's state call had timed out. */
 export const STATE_TIMED_OUT =
   "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: " +
   "unable to create new parent process: namespace path: lstat /proc/0/ns/ipc: no such file or directory: unknown";
 
-/** The shim's creation was cancelled because the call itself ran out of time. */
+/** The creation of the shim was cancelled, because the call itself timed out. */
 export const CREATE_CANCELED = "failed to create containerd task: failed to create shim task: context canceled";
 
-/** The name that the runtime reserves for one attempt of a container. */
+/** The name that the runtime reserves for an attempt of a container. */
 export function reservedName(pod: ModelPod, container: string, attempt: number): string {
   return `${container}_${pod.name}_${pod.namespace}_${pod.uid}_${attempt}`;
 }
@@ -21,7 +21,7 @@ export function nameReserved(name: string, ownerId: string): string {
   return `failed to reserve container name ${reserved(name, ownerId)}`;
 }
 
-/** A sandbox of the pod is still being made by an earlier call. */
+/** An earlier call is still making a sandbox of the pod. */
 export function sandboxReserved(pod: ModelPod, ownerId: string): string {
   return `failed to reserve sandbox name ${reserved(`${pod.name}_${pod.namespace}_${pod.uid}_0`, ownerId)}`;
 }
@@ -33,7 +33,7 @@ export function podLabel(pod: ModelPod): string {
   return `${pod.name}_${pod.namespace}(${pod.uid})`;
 }
 
-/** A duration as Go prints it, for the spans that occur here: `850ms`, `12.345s`, `2m3.5s`. */
+/** A duration as Go prints it, for the values that occur here: `850ms`, `12.345s`, `2m3.5s`. */
 export function goDuration(ms: number): string {
   const whole = Math.trunc(ms);
   if (whole === 0) return "0s";

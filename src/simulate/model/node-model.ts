@@ -1,4 +1,4 @@
-/** The model of one node: disk, page cache, containerd and kubelet, driven by a clock that is handed in. */
+/** The model of one node: disk, page cache, containerd and kubelet. The caller passes the time in. */
 import type { Assumptions } from "./constants.ts";
 import {
   assumedDefaults,
@@ -31,14 +31,14 @@ import type {
   RuntimeFlushes,
 } from "./types.ts";
 
-/** A device in bytes per second: its throughput, or what its IOPS allow if that is less. */
+/** The speed of a device in bytes per second: its throughput, or less if its IOPS allow less. */
 export function deviceBytesPerSecond(disk: DiskSpec, assumptions: Assumptions = assumedDefaults): number {
   return Math.min(disk.mibPerSecond * MIB, disk.iops * assumptions.requestKib * 1_024);
 }
 
 /**
- * What the page cache keeps of what is written. Where the runtime flushes everything time and again, the kernel's own
- * writeback hardly matters, and the device writes at once; where it does not, the kernel begins late.
+ * When the device writes dirty pages. If the runtime flushes everything often, the kernel's own writeback hardly
+ * matters, and the device writes at once. If it does not, the kernel begins late.
  */
 export function dirtyThresholds(
   flushes: RuntimeFlushes,
@@ -52,8 +52,8 @@ export function dirtyThresholds(
 }
 
 /**
- * One node. Time never goes back; what happens between calls comes out as events, in order.
- * Every method that takes `nowMs` first works off what is due until then.
+ * One node. Time never goes back. What happens between two calls is returned as events, in order. Every method that
+ * takes `nowMs` first processes what is due until then.
  */
 export class NodeModel {
   readonly cores: number;
@@ -63,7 +63,7 @@ export class NodeModel {
   readonly #store: ImageStore;
   readonly #place: PodWorkerPlace;
   readonly #workers = new Map<string, PodWorker>();
-  /** Uids of pods with which nothing happens any more: they need no worker. */
+  /** Uids of pods that no longer change. They need no worker. */
   readonly #idle = new Set<string>();
   #events: NodeEvent[] = [];
 
@@ -76,7 +76,7 @@ export class NodeModel {
     this.#place = this.#makePlace(options);
   }
 
-  /** Works off everything that is due until `nowMs` and returns what happened since the last call. */
+  /** Processes everything that is due until `nowMs`, and returns the events since the last call. */
   advanceTo(nowMs: number): readonly NodeEvent[] {
     this.#flow.advanceTo(nowMs);
     const events = this.#events;
@@ -84,14 +84,14 @@ export class NodeModel {
     return events;
   }
 
-  /** When something happens next if nobody adds or removes a pod; undefined: never. */
+  /** The time of the next event if no pod is added or removed; undefined: never. */
   nextEventMs(): number | undefined {
     if (this.#events.length > 0) return this.#flow.nowMs;
     const next = this.#flow.nextMs();
     return next === Infinity ? undefined : next;
   }
 
-  /** A pod was bound to the node. A uid that is known already changes nothing. */
+  /** Adds a pod that was bound to the node. A known uid changes nothing. */
   addPod(pod: ModelPod, nowMs: number): void {
     if (this.#workers.has(pod.uid) || this.#idle.has(pod.uid)) return;
     this.#flow.settle(nowMs);
@@ -100,7 +100,7 @@ export class NodeModel {
     worker.begin();
   }
 
-  /** A pod is gone: its containers stop; an unknown uid changes nothing. */
+  /** Removes a pod and stops its containers. An unknown uid changes nothing. */
   removePod(uid: string, nowMs: number): void {
     const worker = this.#workers.get(uid);
     if (worker === undefined && !this.#idle.has(uid)) return;
@@ -115,17 +115,17 @@ export class NodeModel {
     return this.#workers.size + this.#idle.size;
   }
 
-  /** Images on the node as the kubelet lists them: the largest 50, sizes compressed. */
+  /** The node's images as the kubelet lists them: the largest 50, with compressed sizes. */
   images(): readonly PresentImage[] {
     return this.#store.list().slice(0, NODE_STATUS_MAX_IMAGES);
   }
 
-  /** How long a request at the disk takes at present, ms. */
+  /** The current time of a disk request, ms. */
   get awaitMs(): number {
     return this.#flow.rates().awaitMs;
   }
 
-  /** What the kernel counts at `nowMs`, which must not lie before the last event or after the next one. */
+  /** The kernel's counters at `nowMs`, which must lie between the last event and the next one. */
   counters(nowMs: number): NodeCounters {
     const podBytes = this.podCount * this.#assumptions.podMemoryMib * MIB;
     const usedBytes = this.#assumptions.usedMemoryMib * MIB + podBytes;
@@ -162,7 +162,7 @@ export class NodeModel {
   }
 }
 
-/** Ids of containers, 64 hexadecimal digits: a random half that tells nodes apart, and a count. */
+/** Makes container ids of 64 hexadecimal digits: a random half that differs between nodes, and a count. */
 function idSource(options: NodeModelOptions): () => string {
   const nodePart = Array.from({ length: 4 }, () =>
     Math.floor(options.random() * 2 ** 32)
@@ -195,5 +195,5 @@ function capacityOf(options: NodeModelOptions, assumed: Assumptions, cores: numb
   };
 }
 
-/** The disk of a node where nothing says otherwise. */
+/** The default disk of a node. */
 export const defaultDisk: DiskSpec = gp3;

@@ -1,4 +1,4 @@
-/** What a pod's worker says: Events, failures, status. */
+/** The output of a pod's worker: Events, failures, status. */
 import type { Flow } from "./flow.ts";
 import type { Fingerprint, ModelPod, NodeEvent, PodView } from "./types.ts";
 
@@ -17,22 +17,22 @@ export class PodVoice {
     this.#options = options;
   }
 
-  /** Whether Normal Events are said at all (their messages cost something to make). */
+  /** True if Normal Events are emitted. Making their messages takes time. */
   get saysNormal(): boolean {
     return this.#options.normalEvents;
   }
 
-  /** A Normal Event. */
+  /** Emits a Normal Event. */
   note(reason: string, message: string, container?: string): void {
     if (this.saysNormal) this.#event("Normal", reason, message, container);
   }
 
-  /** A Warning. */
+  /** Emits a Warning. */
   warn(reason: string, message: string, container?: string): void {
     this.#event("Warning", reason, message, container);
   }
 
-  /** A failed start or a death, once each. */
+  /** Emits a failed start or a death, once each. */
   fail(fingerprint: Fingerprint): void {
     this.#options.emit({ kind: "failure", atMs: this.#options.flow.nowMs, uid: this.#pod.uid, fingerprint });
   }

@@ -1,6 +1,6 @@
 /**
- * The kubelet's worker of one pod: a sync makes the sandbox, then takes the containers one after another; a failed one
- * does not stop the next; a sync in which anything failed is repeated.
+ * The kubelet's worker of one pod. A sync makes the sandbox, then starts the containers one after another. A container
+ * that fails does not stop the next one. A sync with a failure is repeated.
  */
 import {
   PLEG_RELIST_MS,
@@ -20,10 +20,10 @@ import { PodVoice } from "./pod-voice.ts";
 import type { Random } from "./random.ts";
 import type { ModelPod, PodView } from "./types.ts";
 
-/** What a worker uses of its node. */
+/** The parts of its node that a worker uses. */
 export interface PodWorkerPlace extends StartPlace, PodVoiceOptions {
   readonly random: Random;
-  /** Nothing of the pod changes any more, unless it is removed: it needs no worker. */
+  /** The pod no longer changes until it is removed, so it needs no worker. */
   idle(uid: string): void;
 }
 
@@ -33,13 +33,13 @@ export class PodWorker {
   readonly #voice: PodVoice;
   readonly #containers: readonly ContainerRun[];
   readonly #starts: readonly ContainerStart[];
-  /** `late`: RunPodSandbox timed out and goes on behind the kubelet's back. */
+  /** `late`: RunPodSandbox timed out, but the runtime still works on it. */
   #sandbox: "none" | "late" | "ready" = "none";
   #sandboxId = "";
   #removed = false;
   #syncing = false;
   #pending = false;
-  /** When to sync again after this sync, in ms; undefined: nothing failed. */
+  /** The delay until the next sync, in ms; undefined: nothing failed. */
   #retryMs: number | undefined;
   #nextSync: LaneTask | undefined;
 
@@ -63,7 +63,7 @@ export class PodWorker {
     this.#sync();
   }
 
-  /** The pod is gone: its containers stop, its pull is given up; calls that run in the runtime end unseen. */
+  /** The pod is gone: stops its containers and gives up its pull. Running CRI calls end without effect. */
   remove(): void {
     this.#removed = true;
     if (this.#nextSync !== undefined) this.#place.flow.cancelTimer(this.#nextSync);
@@ -155,14 +155,14 @@ export class PodWorker {
     this.#endSync();
   }
 
-  /** Takes the container at `index` as far as it goes, then the next. */
+  /** Takes the container at `index` as far as it can go, then the next one. */
   #container(index: number): void {
     const start = this.#starts[index];
     if (start === undefined) this.#endSync();
     else start.begin(() => this.#container(index + 1));
   }
 
-  /** The kubelet sees the end of a container at its next look, and syncs the pod at once. */
+  /** The kubelet notices the end of a container at its next relist, and then syncs the pod at once. */
   #noticeExit(): void {
     this.#place.flow.after(PLEG_RELIST_MS, () => this.#sync());
   }
@@ -173,7 +173,7 @@ export class PodWorker {
     if (view.ready && this.#isIdle) this.#place.idle(this.pod.uid);
   }
 
-  /** Nothing is under way; all that is ready stays so, but for what crashes by itself. */
+  /** True if nothing is under way and no container will crash by itself. */
   get #isIdle(): boolean {
     return !this.#syncing && this.#nextSync === undefined && this.pod.crashAfterSeconds === undefined;
   }

@@ -1,4 +1,4 @@
-/** Chance is an argument: a function that gives the next number in [0, 1). */
+/** Returns the next random number in [0, 1). It is passed as an argument, so that runs can be repeated. */
 export type Random = () => number;
 
 /**

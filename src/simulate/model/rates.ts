@@ -1,10 +1,10 @@
-/** How fast everything goes, given who is active: a pure function, evaluated whenever something changes. */
+/** Computes all speeds from the active tasks. A pure function, called whenever something changes. */
 
 /** Fixed figures of one node, in bytes and ms. */
 export interface Capacity {
-  /** Device writes, IOPS limit considered, in bytes per ms. */
+  /** The device's write speed, with the IOPS limit applied, in bytes per ms. */
   readonly writePerMs: number;
-  /** A separate limit of reads in bytes per ms; undefined: reads and writes share the device. */
+  /** The separate limit of reads, in bytes per ms; undefined: reads and writes share the device. */
   readonly readPerMs: number | undefined;
   readonly requestBytes: number;
   readonly idleAwaitMs: number;
@@ -12,9 +12,12 @@ export interface Capacity {
   readonly queuePerWaiter: number;
   readonly maxQueue: number;
   readonly flushShare: number;
-  /** Dirty bytes at which writers are held back. */
+  /** Dirty bytes at which writers are throttled. */
   readonly dirtyLimitBytes: number;
-  /** Where nobody flushes everything, the kernel writes from the limit down to so much; 0: whenever anything is dirty. */
+  /**
+   * The kernel writes from the limit down to this many bytes, if flushes do not take everything along. 0: it writes
+   * whenever anything is dirty.
+   */
   readonly backgroundBytes: number;
   readonly memoryPerMs: number;
   readonly unpackPerMs: number;
@@ -23,12 +26,12 @@ export interface Capacity {
   readonly cores: number;
 }
 
-/** Who is active. */
+/** The number of active tasks of each kind. */
 export interface Active {
   readonly downloads: number;
   readonly unpacks: number;
   readonly smallWrites: number;
-  /** Tasks that need pages of programs, which are in memory unless the page cache is full. */
+  /** Tasks that need pages of programs. These are in memory unless the page cache is full. */
   readonly faults: number;
   readonly reads: number;
   readonly work: number;
@@ -39,7 +42,7 @@ export interface Active {
   readonly writing: boolean;
 }
 
-/** Progress per ms of one task of each kind, and of the disk as a whole. */
+/** Progress per ms: of one task of each kind, and of the disk as a whole. */
 export interface Rates {
   download: number;
   unpack: number;
@@ -55,11 +58,11 @@ export interface Rates {
   written: number;
   /** Bytes per ms that are read from the disk. */
   readTotal: number;
-  /** Writers are held back to the device's rate. */
+  /** True if writers are throttled to the device's rate. */
   throttled: boolean;
   /** Share of time the device is busy, 0 to 1. */
   busy: number;
-  /** Requests in the queue, on the mean. */
+  /** Mean number of requests in the queue. */
   queue: number;
   awaitMs: number;
   /** Tasks that want a core, and tasks that wait for the disk. */
@@ -89,7 +92,7 @@ export function idleRates(): Rates {
   };
 }
 
-/** Fills `rates` for who is active now (an argument rather than a result: this runs millions of times). */
+/** Fills `rates` for the active tasks. It is an argument, not a result, because this runs millions of times. */
 export function computeRates(capacity: Capacity, active: Active, rates: Rates): void {
   const left = shareDevice(capacity, active, rates);
   freeWriters(capacity, active, rates);
@@ -101,13 +104,16 @@ export function computeRates(capacity: Capacity, active: Active, rates: Rates): 
   rates.sync = 1 / rates.awaitMs;
 }
 
-/** What is dirty is written as fast as the device can; where nothing is, what comes in. */
+/** Dirty bytes are written at the device's speed. If nothing is dirty, new bytes are written as they come in. */
 function writtenPerMs({ writing, dirtyBytes }: Active, writePerMs: number, inflow: number): number {
   if (!writing) return 0;
   return dirtyBytes > 0 ? writePerMs : Math.min(writePerMs, inflow);
 }
 
-/** Reads take an equal share beside writeback, which counts as one reader; what is left for writes, in bytes per ms. */
+/**
+ * Reads share the device equally; writeback counts as one more reader. Returns what is left for writes, in bytes per
+ * ms.
+ */
 function shareDevice(capacity: Capacity, active: Active, rates: Rates): number {
   const { reads } = active;
   const writers = active.downloads + active.unpacks + active.smallWrites;
@@ -119,7 +125,7 @@ function shareDevice(capacity: Capacity, active: Active, rates: Rates): number {
   return shared ? capacity.writePerMs - (writing ? rates.readTotal : 0) : capacity.writePerMs;
 }
 
-/** The writers' speeds as long as the page cache takes everything. */
+/** The writers' speeds while the page cache takes everything. */
 function freeWriters(capacity: Capacity, active: Active, rates: Rates): void {
   const wanting = active.unpacks + active.work;
   rates.unpack = capacity.unpackPerMs * Math.min(1, capacity.cores / Math.max(1, wanting));
@@ -129,8 +135,8 @@ function freeWriters(capacity: Capacity, active: Active, rates: Rates): void {
 }
 
 /**
- * At the dirty limit the writers together get what the device writes, in equal shares, none more than it asks for; and
- * who needs pages that were evicted gets a share like theirs. Returns what the device has for writes, in bytes per ms.
+ * At the dirty limit, the writers share the device's speed equally, but none gets more than it asks for. A task that
+ * reads evicted pages gets an equal share, too. Returns what the device has for writes, in bytes per ms.
  */
 function limitWriters(capacity: Capacity, active: Active, left: number, rates: Rates): number {
   const { downloads, unpacks, smallWrites, faults } = active;
@@ -154,7 +160,10 @@ function limitWriters(capacity: Capacity, active: Active, left: number, rates: R
   return rates.inflow;
 }
 
-/** The share at which claims `[count, most]` together take exactly `total` (max-min fairness); they want more than it. */
+/**
+ * The share at which the claims `[count, most]` together take exactly `total` (max-min fairness). The claims exceed
+ * `total`.
+ */
 function equalShare(total: number, claims: [count: number, most: number][]): number {
   claims.sort((a, b) => a[1] - b[1]);
   let left = total;
@@ -167,7 +176,7 @@ function equalShare(total: number, claims: [count: number, most: number][]): num
   return Infinity;
 }
 
-/** Cores that unpacking leaves free are shared by all other work, one core each at most. */
+/** All other work shares the cores that unpacking leaves free. A task gets one core at most. */
 function shareCores(capacity: Capacity, active: Active, rates: Rates): void {
   const { work, unpacks } = active;
   const unpackCores = (unpacks * rates.unpack) / capacity.unpackPerMs;
@@ -179,7 +188,10 @@ function shareCores(capacity: Capacity, active: Active, rates: Rates): void {
   if (rates.throttled) rates.blocked += active.downloads + unpacks - unpackCores;
 }
 
-/** The queue at the device: short while it keeps up, else writeback's own and what the waiters add to it. */
+/**
+ * The queue at the device. It is short while the device keeps up; otherwise it is writeback's own queue plus what the
+ * waiters add.
+ */
 function queueOf(capacity: Capacity, active: Active, writePerMs: number, rates: Rates): void {
   const serviceMs = capacity.requestBytes / capacity.writePerMs;
   const saturated = active.writing && (active.dirtyBytes > 0 || rates.inflow > writePerMs);

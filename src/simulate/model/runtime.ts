@@ -1,4 +1,4 @@
-/** containerd's side of a pod start: what each CRI call needs of the node. None of them can be hurried. */
+/** containerd's part of a pod start: the work that each CRI call needs from the node. */
 import type { Assumptions } from "./constants.ts";
 import { MIB, SECOND_MS, TASK_STATE_TIMEOUT_MS } from "./constants.ts";
 import type { Flow, LaneName } from "./flow.ts";
@@ -21,7 +21,10 @@ export class Runtime {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** RunPodSandbox: namespaces, CNI, pause container; then its small synchronous writes, each of which waits its turn. */
+  /**
+   * RunPodSandbox: namespaces, CNI and pause container, then small synchronous writes, each of which waits in the
+   * queue.
+   */
   runSandbox(done: () => void): void {
     const { sandboxCpuSeconds, sandboxJitter, sandboxSyncOps } = this.#assumptions;
     const factor = 1 + sandboxJitter * (2 * this.#random() - 1);
@@ -30,7 +33,7 @@ export class Runtime {
     });
   }
 
-  /** CreateContainer: snapshot and spec, then the root file system's unmount, which flushes everybody's dirty pages. */
+  /** CreateContainer: snapshot and spec, then the unmount of the root file system, which flushes all dirty pages. */
   createContainer(done: () => void): void {
     const { createCpuSeconds, createWriteMib } = this.#assumptions;
     this.#flow.add("work", createCpuSeconds * SECOND_MS, () => {
@@ -40,8 +43,8 @@ export class Runtime {
   }
 
   /**
-   * StartContainer: first the image's pages if they are not in memory, then shim and runc, whose programs' pages must
-   * be read again when the page cache is full.
+   * StartContainer: first reads the image's pages if they are not in memory, then runs shim and runc. Their program
+   * pages must be read again if the page cache is full.
    */
   startContainer(coldRead: boolean, done: (result: StartResult) => void): void {
     const call = new StartCall(this.#flow, this.#assumptions, done);
@@ -49,7 +52,7 @@ export class Runtime {
   }
 }
 
-/** One StartContainer with its two time-outs: the call's own, and the one of the task's state. */
+/** A StartContainer call with its two time-outs: that of the call itself, and that of the task's state. */
 class StartCall {
   readonly #flow: Flow;
   readonly #assumptions: Assumptions;

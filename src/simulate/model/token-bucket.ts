@@ -1,4 +1,7 @@
-/** A token bucket as client-go's flowcontrol: full at first, refilled at `perSecond`, at most `burst` tokens. */
+/**
+ * A token bucket as in client-go's flowcontrol: it is full at first, refills at `perSecond`, and holds at most `burst`
+ * tokens.
+ */
 export class TokenBucket {
   readonly #perMs: number;
   readonly #burst: number;
@@ -18,7 +21,7 @@ export class TokenBucket {
     if (this.#perMs === 0) return true;
     this.#tokens = Math.min(this.#burst, this.#tokens + (nowMs - this.#atMs) * this.#perMs);
     this.#atMs = nowMs;
-    // A token that is due at this very moment must not be missed for a rounding error.
+    // A rounding error must not hide a token that is due exactly now.
     if (this.#tokens < 1 - 1e-9) return false;
     this.#tokens -= 1;
     return true;

@@ -1,4 +1,4 @@
-/** What the kernel counts on the node since it came up. */
+/** The kernel's counters since the node came up. */
 import { LOAD_AVERAGE_MS } from "./constants.ts";
 import type { Capacity, Rates } from "./rates.ts";
 
@@ -13,10 +13,10 @@ export interface Totals {
   /** Sum over all requests of the time from queueing to completion. */
   writeMs: number;
   readMs: number;
-  /** Time in which some task waited for I/O, and in which all tasks did. */
+  /** Time during which some task waited for I/O, and during which all tasks did. */
   ioSomeMs: number;
   ioFullMs: number;
-  /** Time in which some task waited for a core. */
+  /** Time during which some task waited for a core. */
   cpuSomeMs: number;
   /** Core-ms in use. */
   cpuMs: number;

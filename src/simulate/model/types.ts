@@ -1,4 +1,4 @@
-/** What goes into the model of a node and what comes out of it. */
+/** Input and output of the node model. */
 import type { Assumptions } from "./constants.ts";
 import type { Random } from "./random.ts";
 
@@ -13,7 +13,7 @@ export interface ImageSpec {
   readonly compressedRatio?: number | undefined;
 }
 
-/** A device: what it writes per second; `readMibPerSecond` where reads have a limit of their own. */
+/** A device and its speed per second; `readMibPerSecond` is set if reads have a limit of their own. */
 export interface DiskSpec {
   readonly mibPerSecond: number;
   readonly iops: number;
@@ -21,8 +21,9 @@ export interface DiskSpec {
 }
 
 /**
- * What the container runtime's flushes reach: everybody's dirty pages, as when it unmounts each layer's and each
- * container's file system; or the pages of its own files, as when it unpacks layers straight into their place.
+ * What the container runtime's flushes write. `file-system`: all dirty pages, because it unmounts the file system of
+ * each layer and container. `files`: the pages of its own files only, because it unpacks layers straight into their
+ * place.
  */
 export type RuntimeFlushes = "file-system" | "files";
 
@@ -31,7 +32,7 @@ export interface KubeletSpec {
   readonly registryPullQPS: number;
   readonly registryBurst: number;
   readonly serializeImagePulls: boolean;
-  /** Parallel pulls at most; undefined: no limit. */
+  /** The most parallel pulls; undefined: no limit. */
   readonly maxParallelImagePulls?: number | undefined;
   readonly runtimeRequestTimeoutSeconds: number;
 }
@@ -48,12 +49,12 @@ export interface NodeModelOptions {
   readonly kubelet?: Partial<KubeletSpec> | undefined;
   /** Default: `file-system`. */
   readonly runtimeFlushes?: RuntimeFlushes | undefined;
-  /** The catalogue; an image that is not in it gets the assumptions' size. */
+  /** The catalogue. An image that is not in it gets the assumed size. */
   readonly images?: readonly ImageSpec[] | undefined;
   /** Names of images that the node has from the start. */
   readonly present?: readonly string[] | undefined;
   readonly assumptions?: Partial<Assumptions> | undefined;
-  /** false leaves out Events of type Normal (a simulator of thousands of nodes has no reader for them). */
+  /** False leaves out Events of type Normal: a simulation of thousands of nodes does not read them. */
   readonly normalEvents?: boolean | undefined;
 }
 
@@ -64,23 +65,25 @@ export interface ModelContainer {
   readonly pullAlways?: boolean | undefined;
 }
 
-/** A pod that was bound to the node. The start behaviour holds for each of its containers. */
+/** A pod that is bound to the node. Each of its containers starts in the same way. */
 export interface ModelPod {
   readonly uid: string;
   readonly namespace: string;
   readonly name: string;
   readonly containers: readonly ModelContainer[];
-  /** Work of the container until it can be ready, in core-seconds, shared with everybody's on the node's cores. */
+  /** Work of the container until it can be ready, in core-seconds. It shares the node's cores with all other work. */
   readonly startCpuSeconds?: number | undefined;
-  /** From the end of that work until it is ready, in seconds. */
+  /** Seconds from the end of that work until the container is ready. */
   readonly readySeconds?: number | undefined;
-  /** A startup probe: kills the container when its work is not done after so many seconds. `started` waits for it. */
+  /**
+   * A startup probe kills the container if its work is not done after this many seconds. `started` waits for the probe.
+   */
   readonly startupDeadlineSeconds?: number | undefined;
-  /** Crash-looping: the container exits with 1 so many seconds after its start, every time. */
+  /** Crash-looping: the container exits with code 1 this many seconds after every start. */
   readonly crashAfterSeconds?: number | undefined;
 }
 
-/** Why a start failed or a container died: the fingerprints of the herd. */
+/** The reasons why a start fails or a container dies. */
 export type Fingerprint =
   "StartError" | "CreateTimeout" | "NameReserved" | "SandboxTimeout" | "PullQpsExceeded" | "ProbeFailure" | "Crash";
 
@@ -123,7 +126,7 @@ export interface PodView {
   readonly containers: readonly ContainerView[];
 }
 
-/** What happened on the node. */
+/** An event on the node. */
 export type NodeEvent =
   | { readonly kind: "status"; readonly atMs: number; readonly uid: string; readonly status: PodView }
   | {
@@ -133,12 +136,12 @@ export type NodeEvent =
       readonly type: "Normal" | "Warning";
       readonly reason: string;
       readonly message: string;
-      /** Name of the container it is about, if it is about one. */
+      /** Name of the container concerned, if there is one. */
       readonly container?: string | undefined;
     }
   /** A failed start or a death, counted once each. */
   | { readonly kind: "failure"; readonly atMs: number; readonly uid: string; readonly fingerprint: Fingerprint }
-  /** The node has an image more. */
+  /** The node has got another image. */
   | { readonly kind: "images"; readonly atMs: number };
 
 /** An image on the node, as the kubelet lists it: containerd reports the compressed size. */
@@ -147,7 +150,7 @@ export interface PresentImage {
   readonly sizeBytes: number;
 }
 
-/** What node_exporter would read from the kernel. Running totals since the node came up, and gauges. */
+/** The figures that node_exporter reads from the kernel: running totals since the node came up, and gauges. */
 export interface NodeCounters {
   readonly disk: {
     readonly readsCompleted: number;

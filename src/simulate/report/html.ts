@@ -1,4 +1,7 @@
-/** The comparison as one self-contained HTML file: charts by uPlot, which is copied into it; no network is needed. */
+/**
+ * The comparison as a self-contained HTML file. uPlot, which draws the charts, is copied into it, so it needs no
+ * network.
+ */
 import { readFileSync } from "node:fs";
 import type { ComparisonRuns } from "../engine/compare.ts";
 import type { StrategyResult, StrategyRun } from "../engine/strategy.ts";
@@ -6,11 +9,11 @@ import { columns, strategyLabel } from "./table.ts";
 import { verdictSentence } from "./verdict.ts";
 
 export interface ReportInput extends ComparisonRuns {
-  /** Where the scenario comes from. */
+  /** The source of the scenario. */
   readonly description: string;
 }
 
-/** Colours that people with colour blindness tell apart (Okabe and Ito's palette). */
+/** Colours that people with colour blindness can tell apart (Okabe and Ito's palette). */
 const colours: Readonly<Record<string, string>> = {
   none: "#d55e00",
   "fixed:best": "#0072b2",
@@ -52,7 +55,7 @@ ${CHARTS.map(({ id, title, unit }) => `<section><h2>${title}</h2><p class="unit"
 `;
 }
 
-/** What each chart shows: one figure over time. */
+/** The charts. Each shows one figure over time. */
 const CHARTS = [
   {
     id: "ready",
@@ -66,7 +69,7 @@ const CHARTS = [
   { id: "await", title: "Disk await", unit: "ms, the worst node", figure: "awaitMs" },
 ] as const;
 
-/** Points of the distribution: enough for a smooth line, whatever the number of pods. */
+/** Points of the distribution. They are enough for a smooth line with any number of pods. */
 const SHARE_POINTS = 200;
 
 function lineOf(name: string, label: string, { series, readySeconds }: StrategyRun) {
@@ -87,7 +90,7 @@ function lineOf(name: string, label: string, { series, readySeconds }: StrategyR
   };
 }
 
-/** Three digits are enough for a picture. */
+/** Rounds to three digits, which are enough for a chart. */
 const rounded = (value: number | undefined) => Math.round((value ?? 0) * 1_000) / 1_000;
 
 function tableOf(strategies: Readonly<Record<string, StrategyResult>>): string {
@@ -99,7 +102,7 @@ function tableOf(strategies: Readonly<Record<string, StrategyResult>>): string {
   return `<div class="wide"><table><thead><tr><th scope="col">strategy</th>${head}</tr></thead><tbody>${rows.join("\n")}</tbody></table></div>`;
 }
 
-/** A file of uPlot as it is published. */
+/** Reads a file of the published uPlot package. */
 function asset(name: string): string {
   return readFileSync(new URL(import.meta.resolve(`uplot/dist/${name}`)), "utf8");
 }
@@ -115,7 +118,7 @@ function escaped(text: string): string {
   return text.replace(/[&<>"']/g, (char) => entities[char] ?? char);
 }
 
-/** JSON that cannot end the script element it stands in. */
+/** JSON that cannot close the script element around it. */
 const jsonInHtml = (value: unknown) => JSON.stringify(value).replaceAll("<", "\\u003c");
 
 const STYLE = `

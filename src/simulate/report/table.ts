@@ -4,7 +4,7 @@ import type { StrategyResult } from "../engine/strategy.ts";
 
 const seconds = (value: number) => value.toFixed(1);
 
-/** What is told of a strategy, in this order. */
+/** The columns of a strategy, in this order. */
 export const columns: readonly (readonly [title: string, cell: (result: StrategyResult) => string])[] = [
   ["makespan s", (result) => seconds(result.makespanSeconds)],
   ["÷ bound", (result) => result.ratioToBound.toFixed(3)],
@@ -30,12 +30,12 @@ export function comparisonTable({ scenario, boundSeconds, strategies, seed }: Co
   return `${title}\n${aligned([["strategy", ...columns.map(([name]) => name)], ...rows])}\n`;
 }
 
-/** Its name, with the constant that was best. */
+/** The strategy's name, with the best constant. */
 export function strategyLabel(name: string, result: StrategyResult & { readonly n?: number }): string {
   return result.n === undefined ? name : `${name} (${result.n})`;
 }
 
-/** The first column to the left, the others to the right. */
+/** Aligns the first column left and the others right. */
 export function aligned(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => (row[at] ?? "").length)));
   const line = (row: readonly string[]) =>

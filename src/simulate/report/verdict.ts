@@ -1,11 +1,11 @@
-/** The verdict of a comparison in words that a colleague understands. */
+/** The verdict of a comparison, in plain words. */
 import type { Comparison } from "../engine/compare.ts";
 
 const times = (ratio: number) => `${ratio.toFixed(2)} ×`;
 const starts = (count: number) =>
   count === 0 ? "no failed start" : count === 1 ? "1 failed start" : `${count} failed starts`;
 
-/** What sets the bound, in words. */
+/** Words for the resource that sets the bound. */
 const boundWords: Readonly<Record<string, string>> = {
   disk: "the disk needs for its bytes",
   cpu: "the cores need for their work",

@@ -1,4 +1,4 @@
-/** The scenarios that come with Paceline: one YAML file each, beside this one. */
+/** The scenarios that come with Paceline: one YAML file each, in the folder beside this file. */
 import { readdirSync, readFileSync } from "node:fs";
 
 const folder = new URL("builtin/", import.meta.url);
@@ -11,7 +11,7 @@ export function builtinNames(): readonly string[] {
     .sort();
 }
 
-/** The text of a built-in scenario; undefined when there is none of that name. */
+/** The text of a built-in scenario; undefined if the name is unknown. */
 export function builtinText(name: string): string | undefined {
   return builtinNames().includes(name) ? readFileSync(new URL(`${name}.yaml`, folder), "utf8") : undefined;
 }

@@ -1,4 +1,4 @@
-/** From the text of a scenario file to a scenario and its policy, or to every error in it at once, each with its place. */
+/** Parses a scenario file into a scenario and its policy, or reports all errors at once, each with its place. */
 import { LineCounter, parseDocument } from "yaml";
 import type * as z from "zod";
 import { deepFreeze } from "../../policy/frozen.ts";
@@ -9,11 +9,11 @@ import { type Path, pathText, type Position, positionAt, positionOf } from "../.
 import { type PacingPolicy, POLICY_API_VERSION, POLICY_KIND } from "../../policy/schema.ts";
 import { Scenario } from "./schema.ts";
 
-/** One thing that is wrong with a scenario. */
+/** An error in a scenario. */
 export interface ScenarioError {
-  /** Where, such as `nodes[0].disk.iops`; "" is the whole document. */
+  /** The path, such as `nodes[0].disk.iops`; "" is the whole document. */
   readonly path: string;
-  /** The path, what is wrong there and what to write instead, with line and column where they are known. */
+  /** The path, the error, and what to write instead, with line and column if known. */
   readonly message: string;
 }
 
@@ -21,10 +21,10 @@ export type ScenarioResult =
   | { readonly ok: true; readonly scenario: Scenario; readonly policy: PacingPolicy }
   | { readonly ok: false; readonly errors: readonly ScenarioError[] };
 
-/** Most errors that are told; a person mends the first hundred before reading on. */
+/** The most errors to report. A reader fixes the first hundred before reading on. */
 const MAX_ERRORS = 100;
 
-/** Reads a scenario. Never throws, whatever the text. */
+/** Reads a scenario. Never throws. */
 export function parseScenario(text: string): ScenarioResult {
   const lines = new LineCounter();
   try {
@@ -36,7 +36,7 @@ export function parseScenario(text: string): ScenarioResult {
         ),
       );
     }
-    // Every name of an image may be an alias of a list: the bound only stops files that multiply themselves.
+    // Every image name may be an alias, so the bound is high. It only stops files whose aliases multiply.
     return validate(document.toJS({ maxAliasCount: 10_000 }), (path) => positionOf(document, lines, path));
   } catch (cause) {
     return failure([error([], `cannot be read (${(cause as Error).message})`, undefined)]);
@@ -56,8 +56,8 @@ function validate(value: unknown, locate: (path: Path) => Position | undefined):
 }
 
 /**
- * The scenario's own policy, checked as `paceline serve` checks a ConfigMap's. One without node classes has the kubelets'
- * own pull budget, as whoever sets that is to tell it to Paceline, too.
+ * The scenario's own policy, checked as `paceline serve` checks the ConfigMap. Without node classes it gets the
+ * kubelets' own pull budget, because an operator that sets that budget also sets it in the policy.
  */
 function policyOf(value: unknown, scenario: Scenario | undefined) {
   const given = typeof value === "object" && value !== null && "policy" in value ? value.policy : {};
@@ -71,7 +71,7 @@ const defaultClass = ({ kubelet: { registryPullQPS: qps, registryBurst: burst } 
   pullQPS: { qps, burst },
 });
 
-/** The policy's own place is that of the key `policy`: its parser saw another text. */
+/** The policy's errors get the place of the key `policy`, because its parser saw another text. */
 function policyError(path: string, message: string, place: Position | undefined): ScenarioError {
   const words = message.replace(/ \(line \d+, column \d+\)$/, "");
   const where = place === undefined ? "" : ` (line ${place.line}, column ${place.column})`;

@@ -1,4 +1,4 @@
-/** Rules about several places of a scenario at once; they run although other errors were found. */
+/** Rules across several places of a scenario. They run even if there are other errors. */
 import type * as z from "zod";
 import { fieldsOf } from "../../policy/section.ts";
 
@@ -6,7 +6,7 @@ const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? (
 
 type Refuse = (path: readonly PropertyKey[], message: string) => void;
 
-/** Names are unique, images exist, replicas belong to Deployments, the autoscaler's nodes exist. */
+/** Checks that names are unique, images exist, only Deployments have replicas, and the autoscaler's nodes exist. */
 export function checkReferences(scenario: unknown, context: z.RefinementCtx): void {
   const refuse: Refuse = (path, message) => context.addIssue({ code: "custom", path: [...path], message });
   const { nodes, images, workloads, autoscaler } = fieldsOf(scenario);

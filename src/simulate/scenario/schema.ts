@@ -1,6 +1,6 @@
 /**
- * A scenario of `paceline simulate`: nodes, images and workloads, and what surrounds them. One schema gives the type, the
- * defaults, the validator and the reference in docs/simulate.md. Units are in the names; every default says why.
+ * A scenario of `paceline simulate`: nodes, images, workloads and their surroundings. One schema gives the type, the
+ * defaults, the validator and the reference in docs/simulate.md. Names contain units, and every default has its reason.
  */
 import * as z from "zod";
 import type { DeepReadonly } from "../../policy/frozen.ts";
@@ -10,7 +10,7 @@ import { checkReferences } from "./references.ts";
 
 const Name = z.string().regex(/^[\w.:/@-]{1,253}$/, "is not a name; use letters, digits and ./:@_-");
 
-/** Simulated times, in seconds; a day either way is more than any herd takes. */
+/** Simulated times, in seconds. No herd takes as long as a day. */
 const DAY_SECONDS = 86_400;
 const clockSeconds = () => z.number().min(-DAY_SECONDS).max(DAY_SECONDS);
 
@@ -18,114 +18,139 @@ const MOST_NODES = 10_000;
 const MOST_REPLICAS = 500_000;
 
 const Disk = section({
-  mibPerSecond: z.number().min(0.1).max(100_000).default(gp3.mibPerSecond).describe("What it writes; gp3's baseline."),
-  iops: z.number().min(1).max(10_000_000).default(gp3.iops).describe("Requests per second; gp3's baseline."),
+  mibPerSecond: z
+    .number()
+    .min(0.1)
+    .max(100_000)
+    .default(gp3.mibPerSecond)
+    .describe("Write throughput; the default is gp3's baseline."),
+  iops: z
+    .number()
+    .min(1)
+    .max(10_000_000)
+    .default(gp3.iops)
+    .describe("Requests per second; the default is gp3's baseline."),
   readMibPerSecond: z
     .number()
     .min(0.1)
     .max(100_000)
     .exactOptional()
-    .describe("A limit of its own for reads; without it reads and writes share the device."),
+    .describe("A separate limit for reads. Without it, reads and writes share the device."),
 });
 
 const Nodes = section({
   class: Name.exactOptional().describe(
-    "Value of the label `node.kubernetes.io/instance-type`, by which a policy's nodeClasses can select them.",
+    "Value of the label `node.kubernetes.io/instance-type`. A policy's nodeClasses can select nodes by it.",
   ),
-  count: z.int().min(1).max(MOST_NODES).default(1).describe("How many of them; one by default."),
+  count: z.int().min(1).max(MOST_NODES).default(1).describe("How many of these nodes there are; one by default."),
   joinSeconds: clockSeconds()
     .default(0)
-    .describe("When they become Ready; negative: they have been Ready for so long when the scenario begins."),
-  disk: Disk.prefault({}).describe("The disk of images and containers; an EBS gp3 volume as it comes."),
-  cpu: z.number().min(0.1).max(1_024).default(nodeDefaults.cores).describe("Cores; those of an m5.xlarge."),
+    .describe(
+      "When the nodes become Ready. If negative, they have already been Ready for that long when the scenario begins.",
+    ),
+  disk: Disk.prefault({}).describe(
+    "The disk of images and containers; by default an EBS gp3 volume with its baseline.",
+  ),
+  cpu: z.number().min(0.1).max(1_024).default(nodeDefaults.cores).describe("Cores; by default those of an m5.xlarge."),
   memoryGib: z
     .number()
     .min(0.5)
     .max(24_576)
     .default(nodeDefaults.memoryBytes / 1_024 ** 3)
-    .describe("Memory, of which a fifth may be dirty page cache; that of an m5.xlarge."),
+    .describe("Memory; by default that of an m5.xlarge. A fifth of it may be dirty page cache."),
   pods: z
     .int()
     .min(0)
     .max(1_000)
     .default(nodeDefaults.pods)
-    .describe("The kubelet's maxPods, whose own default this is; 0 takes none."),
+    .describe("The kubelet's maxPods, with the kubelet's default. With 0, the nodes take no pods."),
   present: z
     .array(Name)
     .default([])
-    .describe("Names of images that the nodes have from the start; none by default. The kubelet lists the largest 50."),
+    .describe(
+      "Names of images that are on the nodes from the start; none by default. The kubelet lists the largest 50.",
+    ),
 });
 
 const Image = section({
-  name: Name.describe("Its name, as workloads use it."),
+  name: Name.describe("The name by which workloads refer to the image."),
   mib: z.number().min(0.1).max(1_000_000).describe("Unpacked size in MiB; there is no default."),
   layers: z
     .int()
     .min(1)
     .max(127)
     .default(assumedDefaults.unknownImageLayers)
-    .describe("Layers of equal size; assumed: about the median of application images."),
+    .describe("Number of layers, all of equal size. Assumed: about the median of application images."),
   compressedRatio: z
     .number()
     .min(0.01)
     .max(1)
     .default(assumedDefaults.compressedRatio)
-    .describe("Compressed ÷ unpacked size; assumed: between 3:1 and 2:1, as program files compress."),
+    .describe("Compressed ÷ unpacked size. Assumed: program files compress between 3:1 and 2:1."),
   known: z
     .boolean()
     .default(true)
     .describe(
-      "Other nodes of the cluster run it and list its size, as in a busy cluster most are; false: its size is not known before a node has it.",
+      "True if other nodes of the cluster have the image and list its size, as is usual in a busy cluster. If false, the size is unknown until a node has the image.",
     ),
 });
 
 const Workload = section({
-  name: Name.describe("Its name; pods are called after it."),
+  name: Name.describe("The workload's name; the names of its pods begin with it."),
   kind: z.enum(["Deployment", "DaemonSet"]).default("Deployment").describe("A DaemonSet has one pod on every node."),
   replicas: z
     .int()
     .min(0)
     .max(MOST_REPLICAS)
     .exactOptional()
-    .describe("Pods of a Deployment, 1 by default; a DaemonSet has none to give."),
-  createdSeconds: clockSeconds().default(0).describe("When its pods are created; at the beginning by default."),
-  images: z.array(Name).min(1).max(20).describe("One container for each; there is no default."),
+    .describe("Number of pods of a Deployment, 1 by default. Not allowed for a DaemonSet."),
+  createdSeconds: clockSeconds().default(0).describe("When the pods are created; at the beginning by default."),
+  images: z.array(Name).min(1).max(20).describe("Each image gets one container; there is no default."),
   startCpuSeconds: z
     .number()
     .min(0)
     .max(100_000)
     .default(podDefaults.startCpuSeconds)
-    .describe("Work of each container until it has started, in core-seconds; none, as of a container that sleeps."),
+    .describe(
+      "Work of each container until it has started, in core-seconds; none by default, like a container that sleeps.",
+    ),
   readySeconds: z
     .number()
     .min(0)
     .max(3_600)
     .default(podDefaults.readySeconds)
-    .describe("From the end of that work until the container is ready; at once by default."),
+    .describe("Time from the end of that work until the container is ready; none by default."),
   startupDeadlineSeconds: z
     .number()
     .min(1)
     .max(3_600)
     .exactOptional()
-    .describe("A startup or liveness probe kills the container when its work takes longer; without it none does."),
+    .describe(
+      "A startup or liveness probe kills the container if its work takes longer. By default there is no probe.",
+    ),
   crashAfterSeconds: z
     .number()
     .min(0)
     .max(3_600)
     .exactOptional()
-    .describe("Crash-looping: each container exits so long after its start, every time; without it none does."),
-  priority: z.int().min(-1_000_000_000).max(1_000_000_000).default(0).describe("Pod priority; 0 as in Kubernetes."),
+    .describe("Crash-looping: each container exits this long after every start. By default no container crashes."),
+  priority: z
+    .int()
+    .min(-1_000_000_000)
+    .max(1_000_000_000)
+    .default(0)
+    .describe("Pod priority; 0 by default, as in Kubernetes."),
   cpuMillis: z
     .number()
     .min(0)
     .max(1_024_000)
     .default(0)
-    .describe("CPU request of a pod in thousandths; none by default."),
+    .describe("CPU request of a pod, in thousandths of a core; none by default."),
   memoryMib: z.number().min(0).max(10_000_000).default(0).describe("Memory request of a pod; none by default."),
   toleratesEverything: z
     .boolean()
     .default(false)
-    .describe("Tolerates every taint (operator Exists), as node agents do; others do not."),
+    .describe("True if the pods tolerate every taint (operator Exists), as node agents do; false by default."),
 });
 
 const Kubelet = section({
@@ -134,29 +159,29 @@ const Kubelet = section({
     .min(0)
     .max(1_000)
     .default(kubeletDefaults.registryPullQPS)
-    .describe("Pulls per second; the kubelet's own default. 0: no limit."),
+    .describe("Pulls per second, with the kubelet's default; 0 means no limit."),
   registryBurst: z
     .int()
     .min(1)
     .max(1_000)
     .default(kubeletDefaults.registryBurst)
-    .describe("Pulls in a burst; the kubelet's own default."),
+    .describe("Pulls in a burst, with the kubelet's default."),
   serializeImagePulls: z
     .boolean()
     .default(false)
-    .describe("One pull at a time; false as on EKS, although the kubelet's own default is true."),
+    .describe("True allows one pull at a time. The default is false, as on EKS; the kubelet's own default is true."),
   maxParallelImagePulls: z
     .int()
     .min(1)
     .max(1_000)
     .exactOptional()
-    .describe("Pulls at a time at most; without it there is no limit."),
+    .describe("The most parallel pulls; no limit by default."),
   runtimeRequestTimeoutSeconds: z
     .number()
     .min(1)
     .max(3_600)
     .default(kubeletDefaults.runtimeRequestTimeoutSeconds)
-    .describe("Time-out of a call to containerd; the kubelet's own default."),
+    .describe("Time-out of a call to containerd, with the kubelet's default."),
 });
 
 const Runtime = section({
@@ -164,7 +189,7 @@ const Runtime = section({
     .enum(["file-system", "files"])
     .default("file-system")
     .describe(
-      "What containerd's flushes reach. `file-system`: everybody's dirty pages, as on a node with containerd 2 and overlayfs. `files`: its own files, as with containerd 1.6, which unpacks layers straight into their place; the kernel then begins late to write (docs/model.md).",
+      "What containerd's flushes write. `file-system`: all dirty pages of the file system, as with containerd 2 and overlayfs. `files`: only containerd's own files, as with containerd 1.6, which unpacks layers straight into their place; the kernel then begins to write late (docs/model.md).",
     ),
 });
 
@@ -174,7 +199,7 @@ const Registry = section({
     .min(0.1)
     .max(100_000)
     .default(assumedDefaults.registryMibPerSecond)
-    .describe("From the registry to one node, all downloads together; assumed: 5 Gbit/s."),
+    .describe("Throughput from the registry to one node, for all downloads together. Assumed: 5 Gbit/s."),
 });
 
 const Autoscaler = section({
@@ -183,46 +208,56 @@ const Autoscaler = section({
     .min(0)
     .max(1_000)
     .default(0)
-    .describe("Which entry of `nodes` it makes more of, counted from 0; the first by default."),
+    .describe("Index of the entry of `nodes` that the autoscaler adds, counted from 0; the first by default."),
   maxNodes: z
     .int()
     .min(0)
     .max(MOST_NODES)
     .default(10)
-    .describe("How many nodes it may add; ten by default, so that a mistake stays small."),
+    .describe("The most nodes that the autoscaler adds; ten by default, so that a mistake stays small."),
   joinSeconds: z
     .number()
     .min(1)
     .max(3_600)
     .default(60)
-    .describe("From its decision until the node is Ready; assumed: a minute, as on EC2."),
+    .describe("Time from the autoscaler's decision until the node is Ready. Assumed: a minute, as on EC2."),
   knowsFence: z
     .boolean()
     .default(true)
     .describe(
-      "Whether a fenced node counts as room for pending pods, as a startup taint does; false shows what comes of not telling it.",
+      "True if the autoscaler treats the fence as a startup taint, so that a fenced node counts as room for pending pods. False shows what happens if the autoscaler does not know the fence.",
     ),
 });
 
-/** The whole of a scenario file. */
+/** The schema of a scenario file. */
 export const Scenario = section({
-  description: z.string().max(4_000).default("").describe("Where it comes from; shown in reports. Empty by default."),
-  nodes: z.array(Nodes).min(1).max(1_000).describe("The nodes, one entry for equal ones; there is no default."),
-  images: z.array(Image).max(10_000).default([]).describe("The images; a workload's image must be among them."),
-  workloads: z.array(Workload).min(1).max(10_000).describe("What is to run; there is no default."),
+  description: z
+    .string()
+    .max(4_000)
+    .default("")
+    .describe("Where the scenario comes from. Reports show this text; it is empty by default."),
+  nodes: z
+    .array(Nodes)
+    .min(1)
+    .max(1_000)
+    .describe("The nodes, one entry for each group of equal nodes; there is no default."),
+  images: z.array(Image).max(10_000).default([]).describe("The images. A workload's images must be among them."),
+  workloads: z.array(Workload).min(1).max(10_000).describe("The workloads to run; there is no default."),
   kubelet: Kubelet.prefault({}).describe("The kubelets' configuration."),
   runtime: Runtime.prefault({}).describe("The nodes' container runtime."),
   registry: Registry.prefault({}).describe("The image registry."),
-  autoscaler: Autoscaler.exactOptional().describe("Adds nodes for pods that fit nowhere; without it nobody does."),
+  autoscaler: Autoscaler.exactOptional().describe(
+    "Adds nodes for pods that fit nowhere. Without it, no nodes are added.",
+  ),
   telemetry: z
     .enum(["node-exporter", "none"])
     .default("node-exporter")
-    .describe("Whether nodes show figures of disk and CPU; most clusters run node_exporter."),
+    .describe("The source of disk and CPU figures. The default is node-exporter, since most clusters run it."),
   policy: z
     .record(z.string(), z.unknown())
     .exactOptional()
     .describe(
-      "Keys of a PacingPolicy (docs/policy.md); `--policy` takes its place. Without `nodeClasses` there is the class `default` with the kubelets' own pull budget; every other key has its default.",
+      "Keys of a PacingPolicy (docs/policy.md); `--policy` replaces them. Without `nodeClasses`, the class `default` gets the kubelets' own pull budget. Every other key has its default.",
     ),
 }).superRefine(checkReferences, evenWithErrors);
 

@@ -17,7 +17,7 @@ const server = await issueServerCertificate(authority, {
   nowMs,
 });
 
-test("a server certificate is signed by its authority, for every name it was asked for, DNS and IP", () => {
+test("a server certificate is signed by its authority, for every requested DNS name and IP address", () => {
   const ca = new X509Certificate(authority.cert);
   const certificate = new X509Certificate(server.cert);
   expect(ca.ca).toBe(true);
@@ -37,13 +37,13 @@ test("a certificate of another authority of the same name is not accepted", asyn
   expect(new X509Certificate(forged.cert).verify(new X509Certificate(authority.cert).publicKey)).toBe(false);
 });
 
-test("validity starts a little before now, for clocks that are behind, and lasts for the days asked for", () => {
+test("validity starts a little before now, for clocks that are behind, and lasts for the requested days", () => {
   const certificate = new X509Certificate(server.cert);
   expect(nowMs - Date.parse(certificate.validFrom)).toBe(300_000);
   expect(Date.parse(certificate.validTo) - nowMs).toBe(5 * 86_400_000);
 });
 
-test("a client certificate carries user and groups as Kubernetes reads them, commas and all", async () => {
+test("a client certificate carries user and groups as Kubernetes reads them, including commas", async () => {
   const client = await issueClientCertificate(authority, {
     commonName: "system:kube-scheduler",
     organizations: ["system:masters", "a, b"],
@@ -56,8 +56,8 @@ test("a client certificate carries user and groups as Kubernetes reads them, com
   expect(new X509Certificate(client.cert).toLegacyObject().subject.O).toEqual(["system:masters", "a, b"]);
 });
 
-test("a TLS server that demands a client certificate takes ours and shows who called", async () => {
-  const nowMs = Date.now(); // a handshake judges by the real clock
+test("a TLS server that requires a client certificate accepts ours and shows its user", async () => {
+  const nowMs = Date.now(); // a handshake uses the real clock
   const ca = await makeAuthority({ commonName: "handshake", days: 1, nowMs });
   const serverPair = await issueServerCertificate(ca, { names: ["127.0.0.1"], days: 1, nowMs });
   const clientPair = await issueClientCertificate(ca, { commonName: "kube-scheduler", days: 1, nowMs });

@@ -1,4 +1,7 @@
-/** Certificates over many rotations: whoever calls trusts what is served, also an API server or a replica that lags. */
+/**
+ * Certificates over many rotations: every caller trusts the served certificate, even if the API server or a replica
+ * lags.
+ */
 import { X509Certificate } from "node:crypto";
 import fastJsonPatch, { type Operation } from "fast-json-patch";
 import fc from "fast-check";
@@ -14,12 +17,12 @@ import { fakeClock, type FakeClock } from "../../support/fake-clock.ts";
 const MINUTE_MS = 60_000;
 const LOOK_MS = 4 * MINUTE_MS;
 const OVERLAP_MS = 20 * MINUTE_MS;
-/** A year in a day: authority due after 16 h, server certificate after 4 h. */
+/** A year is compressed to a day: the authority is due after 16 h, the server certificate after 4 h. */
 const TIMES = { authorityDays: 1, serverDays: 0.25, overlapMs: OVERLAP_MS };
-/** An API server that has not heard of a new bundle for so long still trusts what is served. */
+/** An API server that lags behind the newest bundle by this long still trusts the served certificate. */
 const API_SERVER_LAG_MS = OVERLAP_MS - LOOK_MS;
 const DAYS = 2;
-/** Hours for which one replica leads, or nobody, and for which one replica cannot be reached. */
+/** Hours during which one replica or none leads, and during which one replica is cut off. */
 const SPELL_HOURS = 1;
 const SPELLS = (DAYS * 24) / SPELL_HOURS;
 const REPLICAS = 3;
@@ -55,8 +58,8 @@ class Objects {
 }
 
 /**
- * Who leads, and whom the API server does not answer, in each spell. Nothing is wrong for more than one spell in a row: what
- * lasts longer than a third of a certificate's life ends it, by rights.
+ * The leader, and the replica that is cut off from the API server, in each spell. No fault lasts for two spells in a
+ * row, because a fault longer than a third of a certificate's life may end the certificate.
  */
 interface Spell {
   readonly leader: number | undefined;
@@ -102,7 +105,9 @@ function startReplica(objects: Objects, clock: FakeClock, isLeader: () => boolea
   return replica;
 }
 
-/** Making keys takes real time, in which the clock of the test must stand still: until every replica waits again. */
+/**
+ * Waits until every replica is idle again. Making keys takes real time, during which the test's clock must stand still.
+ */
 async function atRest(clock: FakeClock): Promise<void> {
   while (clock.pending() < REPLICAS) await new Promise((resolve) => setImmediate(resolve));
 }
@@ -114,14 +119,14 @@ function certificateOf(pem: string): X509Certificate {
   return found;
 }
 
-/** As Go and OpenSSL judge it: signed by one of the bundle, and both valid now. */
+/** True if Go and OpenSSL would trust it: an authority of the bundle signed it, and both are valid now. */
 function isTrusted(cert: X509Certificate, bundle: string, nowMs: number): boolean {
   const isValid = (one: X509Certificate) => Date.parse(one.validFrom) <= nowMs && nowMs < Date.parse(one.validTo);
   const authorities = pemBlocks(bundle).map(certificateOf);
   return isValid(cert) && authorities.some((one) => isValid(one) && cert.verify(one.publicKey));
 }
 
-it("every certificate served is trusted at every moment, whoever leads and whoever is cut off", async () => {
+it("every served certificate is trusted at every moment, with any leader and any replica cut off", async () => {
   await fc.assert(
     fc.asyncProperty(spells, async (all) => {
       const clock = fakeClock();
@@ -144,15 +149,15 @@ it("every certificate served is trusted at every moment, whoever leads and whoev
         const nowMs = clock.now();
         if (objects.bundle !== (bundles.at(-1)?.bundle ?? "")) bundles.push({ atMs: nowMs, bundle: objects.bundle });
         const lagging = bundles.findLast(({ atMs }) => atMs <= nowMs - API_SERVER_LAG_MS);
-        if (lagging === undefined) continue; // nobody trusts anything before the first bundle has been told
+        if (lagging === undefined) continue; // there is no trust before the first bundle has arrived
         for (const { served } of replicas) {
-          if (served === undefined) continue; // cut off since its start: it is not ready
+          if (served === undefined) continue; // not ready, because it has been cut off since its start
           seen.add(served.fingerprint256);
           expect(isTrusted(served, objects.bundle, nowMs), `now, look ${tick}`).toBe(true);
           expect(isTrusted(served, lagging.bundle, nowMs), `by who lags, look ${tick}`).toBe(true);
         }
       }
-      // Three authorities at least, each of which signs certificates for some hours.
+      // At least three authorities, each of which signs certificates for some hours.
       expect(new Set(bundles.flatMap(({ bundle }) => pemBlocks(bundle))).size).toBeGreaterThanOrEqual(3);
       expect(seen.size).toBeGreaterThanOrEqual(9);
       expect(pemBlocks(objects.bundle).length).toBeLessThanOrEqual(2);

@@ -16,7 +16,7 @@ afterEach(() => rm(folder, { recursive: true }));
 
 const certificate = async (name: string) => new X509Certificate(await readFile(join(folder, name)));
 
-test("the files are those that the README names, readable by their owner only, and the server answers to every name", async () => {
+test("the files are those in the README, only their owner can read them, and the server certificate has every name", async () => {
   await makeCerts({ folder, names, days: 30, nowMs });
   expect((await readdir(folder)).sort()).toEqual([
     "ca.crt",
@@ -43,7 +43,7 @@ test("renewal keeps the authority, so that no caBundle has to change", async () 
   expect(renewed.serialNumber).not.toBe(old.serialNumber);
 });
 
-test("half an authority is an error that names the cure, not a silent new authority", async () => {
+test("an incomplete authority is an error with a remedy; it is not replaced silently", async () => {
   await makeCerts({ folder, names, days: 30, nowMs });
   await rm(join(folder, "ca.key"));
   await expect(makeCerts({ folder, names, days: 30, nowMs })).rejects.toThrow("remove both");

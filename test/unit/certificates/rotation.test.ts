@@ -1,4 +1,4 @@
-/** The steps of a certificate's life, walked through by the day. */
+/** The steps of a certificate's life, day by day. */
 import { describe, expect, it } from "vitest";
 import { certificateStep, type CertificateMaterial } from "../../../src/certificates/rotation.ts";
 import { issueServerCertificate, makeAuthority, type Authority } from "../../../src/certificates/certificates.ts";
@@ -24,7 +24,7 @@ const step = (found: CertificateMaterial | undefined, nowMs: number, { wanted = 
   certificateStep(found, TIMES, { names: wanted, trustedForMs, nowMs }).kind;
 
 describe("certificateStep", () => {
-  it("starts over with nothing, with garbage, with a key that is another's, and past the authority's end", async () => {
+  it("starts over with no files, with garbage, with a foreign key, and after the authority has expired", async () => {
     const found = await material(await authorityAt(START_MS), START_MS);
     expect(step(undefined, START_MS)).toBe("start-over");
     expect(step({ ...found, cert: "garbage" }, START_MS)).toBe("start-over");
@@ -40,13 +40,13 @@ describe("certificateStep", () => {
     expect(step(found, START_MS, { wanted: [...names, "other.example.com"] })).toBe("issue");
   });
 
-  it("changes its authority in steps: trust both, wait, serve the new one's, drop the old one when it has ended", async () => {
+  it("changes its authority in steps: trust both, wait, serve the new one's, drop the old one after it has expired", async () => {
     const old = await authorityAt(START_MS);
     const dueMs = START_MS + 244 * DAY_MS;
     expect(step(await material(old, dueMs - DAY_MS), dueMs)).toBe("add-authority");
     const next = await authorityAt(dueMs);
     const both = await material(old, dueMs - DAY_MS, [next, old]);
-    // However long ago the authority was made: what counts is for how long it has been trusted.
+    // The time since the authority became trusted counts, not its age.
     expect(step(both, dueMs + DAY_MS, { trustedForMs: TIMES.overlapMs - 1 })).toBe("keep");
     expect(step(both, dueMs + DAY_MS, { trustedForMs: TIMES.overlapMs })).toBe("issue");
     const served = await material(next, dueMs + 100 * DAY_MS, [next, old]);
@@ -55,7 +55,7 @@ describe("certificateStep", () => {
     expect(step({ ...served, bundle: next.cert }, START_MS + 365 * DAY_MS)).toBe("keep");
   });
 
-  it("does not hurry a certificate of an authority that is not trusted yet, unless the one served has ended", async () => {
+  it("does not serve a certificate of an authority that is not trusted yet, unless the served one has expired", async () => {
     const old = await authorityAt(START_MS);
     const next = await authorityAt(START_MS + 10 * DAY_MS);
     const found = await material(old, START_MS, [next, old]);
@@ -64,7 +64,7 @@ describe("certificateStep", () => {
     expect(step(found, START_MS + 90 * DAY_MS)).toBe("issue");
   });
 
-  it("renews the server's certificate before it adds an authority, so that it lasts through the overlap", async () => {
+  it("renews the server's certificate before it adds an authority, so that the certificate lasts through the overlap", async () => {
     const old = await authorityAt(START_MS);
     const nowMs = START_MS + 244 * DAY_MS;
     expect(step(await material(old, nowMs - 61 * DAY_MS), nowMs)).toBe("issue");

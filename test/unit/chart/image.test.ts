@@ -1,4 +1,6 @@
-/** What the image would hold, without a container engine: it starts from that, and holds nothing of development. */
+/**
+ * The content of the image, without a container engine: the commands run from it, and it contains no development files.
+ */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -20,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe("the image", () => {
-  it("holds no development dependency and no test", () => {
+  it("contains no development dependency and no test", () => {
     const has = (path: string) => existsSync(join(folder, path));
     expect(["src/cli/main.ts", "node_modules/fastify", "LICENSE"].map(has)).toEqual([true, true, true]);
     expect(["node_modules/vitest", "node_modules/typescript", "test", "dev", "charts"].map(has)).not.toContain(true);
@@ -52,7 +54,7 @@ describe("the image", () => {
   });
 });
 
-it("its base is the Node that the tests run on", async () => {
+it("its base has the Node version that the tests run on", async () => {
   const dockerfile = await readFile(join(ROOT, "Dockerfile"), "utf8");
   const lock = JSON.parse(await readFile(join(ROOT, "package-lock.json"), "utf8")) as {
     packages: Record<string, { version: string }>;
@@ -60,7 +62,7 @@ it("its base is the Node that the tests run on", async () => {
   expect(dockerfile).toContain(`ARG NODE_IMAGE=node:${lock.packages["node_modules/node"]?.version ?? ""}-slim`);
 });
 
-it("npm run sbom lists what the image holds, and no development dependency", async () => {
+it("npm run sbom lists the image's packages, and no development dependency", async () => {
   const { bomFormat, components } = JSON.parse(await sbom()) as { bomFormat: string; components: { name: string }[] };
   const names = components.map(({ name }) => name);
   expect(bomFormat).toBe("CycloneDX");

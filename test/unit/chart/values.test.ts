@@ -1,4 +1,4 @@
-/** The chart's values: schema, defaults and comments do not drift apart. Needs no Helm. */
+/** The chart's values: schema, defaults and comments agree. Needs no Helm. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "yaml";
@@ -14,7 +14,7 @@ interface Schema {
   readonly properties?: Readonly<Record<string, Schema | false>>;
 }
 
-/** Paths of the values that the schema names, as far as it forbids others beside them. */
+/** Paths of the values that the schema names, in objects that forbid unknown keys. */
 function named({ properties = {}, additionalProperties }: Schema, path = ""): string[] {
   if (additionalProperties !== false) return [path];
   const known = Object.entries(properties).filter((entry): entry is [string, Schema] => entry[1] !== false);
@@ -25,7 +25,7 @@ function at(values: unknown, path: string): unknown {
   return path.split(".").reduce<unknown>((inner, key) => (inner as Record<string, unknown> | undefined)?.[key], values);
 }
 
-/** Values whose inner form is a selector of the user's: the schema names its fields, the default has none. */
+/** Values that hold a user's selector: the schema names its fields, and the default has none. */
 const FREE = /^(global|secondScheduler\.injectInto\..*)$/;
 
 it("every value that the schema names has its default in values.yaml", () => {
@@ -37,5 +37,5 @@ it("unknown values are refused at every level that the chart reads itself", () =
   const open = Object.entries(schema.properties ?? {}).filter(
     ([, one]) => one !== false && one.properties !== undefined && one.additionalProperties !== false,
   );
-  expect(open.map(([key]) => key)).toEqual(["policy"]); // checked by the service itself, strictly
+  expect(open.map(([key]) => key)).toEqual(["policy"]); // the service itself checks it strictly
 });

@@ -1,9 +1,9 @@
-/** Progress on any output: with a clock that stands still, and an output that keeps what is written. */
+/** Progress on any output, tested with a fake clock and an output that records. */
 import { describe, expect, test } from "vitest";
 import { type ProgressOptions, type Tell, withProgress } from "../../../src/cli/progress.ts";
 import { type FakeClock, fakeClock } from "../../support/fake-clock.ts";
 
-/** Silence that the project promises at most. */
+/** The longest silence that the project promises. */
 const MOST_SILENCE_MS = 20_000;
 
 interface Written {
@@ -11,7 +11,7 @@ interface Written {
   readonly text: string;
 }
 
-/** Work that is on its way until `finish` or `fail`; what it has written, and when. */
+/** Work that runs until `finish` or `fail`, and the texts that it has written, with their times. */
 function begin(options: Omit<ProgressOptions, "clock" | "output"> & { isTTY?: boolean; columns?: number } = {}) {
   const clock: FakeClock = fakeClock(0);
   const written: Written[] = [];
@@ -28,13 +28,13 @@ function begin(options: Omit<ProgressOptions, "clock" | "output"> & { isTTY?: bo
   return { clock, written, texts, result, tell: (text: string) => tell(text), finish: () => resolve("done"), fail: reject }; // prettier-ignore
 }
 
-describe("where there is no terminal", () => {
-  test("the name is printed at once, with what is said of the whole", () => {
+describe("without a terminal", () => {
+  test("the name is printed at once, with the description of the whole", () => {
     expect(begin().texts()).toEqual(["building etcd …\n"]);
     expect(begin({ detail: "once, about 5 minutes" }).texts()).toEqual(["building etcd: once, about 5 minutes\n"]);
   });
 
-  test("it is never silent for longer than 20 s, and each line has the time and what was told last", async () => {
+  test("it is never silent for longer than 20 s, and each line has the time and the latest progress", async () => {
     const step = begin();
     for (let second = 0; second < 120; second++) {
       await step.clock.advance(1_000);
@@ -47,7 +47,7 @@ describe("where there is no terminal", () => {
     expect(step.texts().at(-1)).toMatch(/^building etcd, 2 min 0 s so far: package \d+\n$/);
   });
 
-  test("work that keeps the event loop busy prints by telling: no timer is needed", () => {
+  test("work that blocks the event loop prints when it reports progress, without a timer", () => {
     const texts: string[] = [];
     let nowMs = 0;
     const clock = { now: () => nowMs, setTimer: () => () => undefined };
@@ -67,7 +67,7 @@ describe("where there is no terminal", () => {
     ]);
   });
 
-  test("a long piece of work says that it is done; a short one has said enough; neither leaves a timer", async () => {
+  test("long work reports its end, short work does not, and neither leaves a timer", async () => {
     const short = begin();
     short.finish();
     expect(await short.result).toBe("done");
@@ -81,7 +81,7 @@ describe("where there is no terminal", () => {
     expect(long.clock.pending()).toBe(0);
   });
 
-  test("what fails is not said to be done, and its error comes through", async () => {
+  test("failed work does not report its end, and its error is passed on", async () => {
     const step = begin();
     await step.clock.advance(50_000);
     step.fail(new Error("no compiler"));
@@ -90,7 +90,7 @@ describe("where there is no terminal", () => {
     expect(step.clock.pending()).toBe(0);
   });
 
-  test("work that may be quiet for a while prints nothing when it is done by then", async () => {
+  test("work that may be quiet for a while prints nothing if it ends within that time", async () => {
     const step = begin({ quietForMs: 2_000 });
     await step.clock.advance(1_900);
     expect(step.texts()).toEqual([]);
@@ -104,7 +104,7 @@ describe("where there is no terminal", () => {
 describe("on a terminal", () => {
   const CLEAR = "\r\x1b[2K";
 
-  test("one line overwrites itself: at once with what is told, each second for the time; the end clears it", async () => {
+  test("one line overwrites itself, at once on progress and each second for the time; the end clears it", async () => {
     const step = begin({ isTTY: true });
     step.tell("package 1");
     await step.clock.advance(2_000);
@@ -120,7 +120,7 @@ describe("on a terminal", () => {
     expect(step.clock.pending()).toBe(0);
   });
 
-  test("a line longer than the terminal is wide would not overwrite itself: it is cut", () => {
+  test("a line that is longer than the terminal is wide is cut, so that it can overwrite itself", () => {
     expect(begin({ isTTY: true, columns: 10 }).texts()).toEqual([`${CLEAR}building `]);
   });
 });

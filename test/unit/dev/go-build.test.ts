@@ -1,4 +1,4 @@
-/** Builds of Go programs, with a `go` that is a shell script: what they say, what they leave, and who waits for whom. */
+/** Builds of Go programs, with a shell script as `go`: their output, the files they leave, and parallel builds. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
@@ -34,21 +34,21 @@ async function outcome({ stdout, stderr }: ChildProcess) {
   return { printed: printed.trim(), said };
 }
 
-/** What is in the cache. */
+/** The files in the cache. */
 const left = () => readdir(join(folder, "cache/control-plane")).catch(() => []);
 
-test("its name is said at once where there is no terminal, and only a complete folder is left", async () => {
+test("without a terminal its name is printed at once, and only a complete folder is left", async () => {
   const { printed, said } = await outcome(await build('echo example/a >&2; echo "in $GOTMPDIR" > "$out"'));
   expect(said).toMatch(/^building the control plane: etcd, kube-apiserver, .*5 to 10 minutes/);
   expect((await readdir(printed)).sort()).toEqual(
     ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "paceline-control-plane"].sort(),
   );
-  // Go's own work folder is within the unfinished one, so that it goes with it.
+  // Go's own work folder is inside the unfinished one, so that both are removed together.
   expect(await readFile(join(printed, "etcd"), "utf8")).toContain(`in ${printed}.`);
   expect(await left()).toEqual([printed.split("/").at(-1)]);
 });
 
-test("one that fails ends with the compiler's last lines and leaves nothing", async () => {
+test("a failed build prints the compiler's last lines and leaves nothing", async () => {
   const { said } = await outcome(await build('echo "example/a/a.go:1: no such thing" >&2; exit 1'));
   expect(said).toContain("example/a/a.go:1: no such thing");
   expect(await left()).toEqual([]);
@@ -56,7 +56,7 @@ test("one that fails ends with the compiler's last lines and leaves nothing", as
 
 test.each(["SIGINT", "SIGTERM", "SIGKILL"] as const)("%s leaves neither a compiler nor a file", async (signal) => {
   const marker = join(folder, "running");
-  // Two processes, as a compiler is a child of `go`.
+  // Two processes, because a compiler is a child of `go`.
   const child = await build(`sh -c 'touch "${marker}"; sleep 1000; : "${marker}"'; :`);
   await eventually("the compiler runs", () => existsSync(marker));
   expect(await left()).toHaveLength(2); // the lock and the unfinished folder
@@ -66,7 +66,7 @@ test.each(["SIGINT", "SIGTERM", "SIGKILL"] as const)("%s leaves neither a compil
   await eventually("its files are gone", async () => (await left()).length === 0);
 });
 
-test("two that want the same build wait for each other and build once", async () => {
+test("two processes that want the same build wait for each other and build once", async () => {
   const count = join(folder, "count");
   const script = `echo x >> "${count}"; sleep 0.2; touch "$out"`;
   const both = await Promise.all([build(script), build(script)]);

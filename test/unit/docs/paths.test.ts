@@ -13,7 +13,7 @@ function linkedFiles(page: string): string[] {
   return targets.filter((target) => target !== "" && !/^[a-z]+:/.test(target));
 }
 
-/** Files of the code that a page names in backticks; names with a placeholder are left out. */
+/** Source files that a page names in backticks. Names with a placeholder are left out. */
 const namedFiles = (page: string) =>
   [...read(page).matchAll(/`((?:src|dev|bench|test)\/[\w./-]+\.\w+)`/g)].map(([, file = ""]) => file);
 

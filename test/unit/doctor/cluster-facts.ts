@@ -1,4 +1,4 @@
-/** Facts of a healthy, paced cluster, for tests of the rules: each test spoils one thing. */
+/** Facts of a healthy, paced cluster for tests of the rules. Each test breaks one thing. */
 import { nodeFacts } from "../../../src/kube/parse/facts.ts";
 import type { ClusterFacts, KubeletSeen, OursSeen, PodsSeen, WebhookSeen } from "../../../src/doctor/facts.ts";
 import { findingsOf } from "../../../src/diagnose/findings/findings.ts";
@@ -51,7 +51,7 @@ export const ours: OursSeen = {
   account: "system:serviceaccount:paceline:paceline",
 };
 
-/** Pods as the reader of pods and Events makes them of raw objects. */
+/** Pods as the gatherer of pods and Events makes them from raw objects. */
 export function podsSeen(objects: readonly object[] = [], over: Partial<PodsSeen> = {}): PodsSeen {
   const tally = new Tally(3_600_000, { sinceMs: NOW_MS - DAY_MS, untilMs: undefined });
   tally.nodeCreated("node-1", NOW_MS - 300_000);

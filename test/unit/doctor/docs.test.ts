@@ -5,14 +5,14 @@ import { serviceRights } from "../../../src/doctor/gather/rights.ts";
 import { recordsOf, textOf, textsOf } from "../../../src/kube/parse/kube-json.ts";
 import { configDocuments } from "../../../dev/install.ts";
 
-describe("one truth", () => {
-  it("docs/doctor.md lists the findings that exist, with why they matter, and no others", () => {
+describe("docs and code agree", () => {
+  it("docs/doctor.md lists exactly the existing findings, and why they matter", () => {
     const page = readFileSync(new URL("../../../docs/doctor.md", import.meta.url), "utf8");
     const rows = [...page.matchAll(/^\| `(\w+)` +\| (.+?) +\|$/gm)].map(([, code, why]) => [code, why]);
     expect(rows).toEqual(Object.entries(findingCodes));
   });
 
-  it("the rights that doctor asks for are those that webhook-config/rbac.yaml grants", async () => {
+  it("the rights that doctor checks are those that webhook-config/rbac.yaml grants", async () => {
     const granted = (await configDocuments("rbac.yaml"))
       .filter(({ kind }) => kind === "ClusterRole" || kind === "Role")
       .flatMap((role) => recordsOf(role["rules"]).flatMap((rule) => rightsOf(rule, role.kind === "Role")));

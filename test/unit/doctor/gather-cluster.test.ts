@@ -1,4 +1,6 @@
-/** What is gathered from a cluster that is large, closed, or strange: what the real control plane of test/cluster does not show. */
+/**
+ * Facts gathered from large, closed or unusual clusters, which the real control plane of test/cluster does not cover.
+ */
 import { describe, expect, it } from "vitest";
 import { createApiClient } from "../../../src/kube/client/api-client.ts";
 import { systemClock } from "../../../src/kube/clock.ts";
@@ -11,7 +13,7 @@ type Answers = Readonly<Record<string, (request: ScriptedRequest) => Answer>>;
 
 const listed = (items: readonly object[]) => () => json({ metadata: {}, items });
 
-/** A cluster that has nothing but what is given; reviews of rights answer yes. */
+/** A cluster with only the given objects. Reviews of rights answer yes. */
 async function gathered(answers: Answers, sample = 100) {
   await using api = await startScriptedApi((request) => {
     const answer = answers[request.path];
@@ -40,7 +42,7 @@ const MUTATING = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigura
 const PROXY = "/api/v1/namespaces/pace/services/https:paceline:443/proxy/healthz";
 
 describe("a large cluster", () => {
-  it("5,000 nodes: lists go page by page, a sample of kubelets is asked, a few at a time, and it says so", async () => {
+  it("5,000 nodes: reads lists page by page, asks a sample of kubelets, a few at a time, and says so", async () => {
     let asked = 0;
     let most = 0;
     const nodes = Array.from({ length: 5_000 }, (_, index) => rawNode({ metadata: { name: `n${index}` } }));
@@ -71,7 +73,7 @@ describe("a large cluster", () => {
 });
 
 describe("a closed cluster", () => {
-  it("what may not be read is told, and nothing is found in it", async () => {
+  it("objects that may not be read are noted, and lead to no finding", async () => {
     const { facts } = await gathered({
       "/api/v1/pods": () => refusal(403, "Forbidden", "pods is forbidden"),
       "/api/v1/nodes": listed([rawNode()]),
@@ -84,22 +86,22 @@ describe("a closed cluster", () => {
     expect(findingsOf(facts)).toEqual([]);
   });
 
-  it("kubelets that do not answer are told of once", async () => {
+  it("kubelets that do not answer are reported once", async () => {
     const { facts } = await gathered({ "/api/v1/nodes": listed([rawNode()]) });
     expect(facts.notes).toEqual([expect.stringMatching(/1 of 1 kubelets could not be read \(GET .*configz: 404/)]);
   });
 });
 
-// Looking up a name where there is no resolver takes its time.
+// Without a resolver, looking up a name takes long.
 describe("webhooks behind a Service that cannot be dialled from here", () => {
   const configured = { [MUTATING]: listed([{ metadata: { name: "p" }, webhooks: [webhook("pods.paceline.dev")] }]) };
 
-  it("are called through the API server's proxy; the certificate stays unseen; the namespace is the Service's", async () => {
+  it("are called through the API server's proxy; the certificate is not seen; the namespace is the Service's", async () => {
     const { facts } = await gathered({ ...configured, [PROXY]: () => json({ ok: true }) });
     expect(facts.ours).toMatchObject({ namespace: "pace", webhooks: [{ answer: { kind: "unchecked" } }] });
   });
 
-  it("are unreachable when the proxy finds nobody", async () => {
+  it("are unreachable if the proxy finds no endpoint", async () => {
     const { facts } = await gathered({
       ...configured,
       [PROXY]: () => refusal(503, "ServiceUnavailable", "no endpoints"),
@@ -120,7 +122,7 @@ describe("schedulers", () => {
     },
   });
 
-  it("are found in what their pods mount; extenders of others are left alone; what is no YAML is passed over", async () => {
+  it("are found in ConfigMaps that their pods mount; other extenders and text that is not YAML are ignored", async () => {
     const ours = {
       urlPrefix: "http://127.0.0.1:8080/scheduler",
       filterVerb: "filter",

@@ -12,7 +12,7 @@ function node(index: number, instanceType: string): NodeSeen {
 }
 
 describe("which kubelets are asked", () => {
-  it("of 5,000: the youngest of each kind, then the youngest of all, no more than the sample", () => {
+  it("of 5,000: the youngest of each kind, then the youngest of all, at most the sample", () => {
     const nodes = Array.from({ length: 5_000 }, (_, index) => node(index, index < 10 ? "i3.large" : "m5.large"));
     const names = sampleOf(nodes, 100).map(({ name }) => name);
     expect(names.slice(0, 3)).toEqual(["node-4999", "node-9", "node-4998"]);

@@ -20,7 +20,7 @@ const autoscaler = { name: "kube-system/ca", minor: 33, knowsFence: false, delay
 const pool = { name: "default", hasStartupTaint: true, consolidateAfterMs: 900_000 };
 const ended = { subject: "CN=x", fromMs: NOW_MS - 90_000, toMs: NOW_MS + 1_000 };
 
-/** What is spoilt, and all that must be found then. */
+/** Each broken fact, and all findings that it must lead to. */
 const spoilt: Readonly<Record<string, Partial<ClusterFacts>>> = {
   SerializedImagePulls: withKubelet({ serializeImagePulls: true }),
   RuntimeTimeoutShort: withKubelet({ runtimeRequestTimeoutMs: 90_000 }),
@@ -81,19 +81,19 @@ function herdOf(pods: number): object[] {
 }
 
 describe("rules", () => {
-  it("find nothing in a cluster that is as it should be", () => {
+  it("find nothing in a healthy cluster", () => {
     expect(findingsOf(clusterFacts())).toEqual([]);
   });
 
-  it.each(Object.entries(spoilt))("%s is found where it is so, and nothing else", (code, over) => {
+  it.each(Object.entries(spoilt))("%s is found, and nothing else", (code, over) => {
     expect(codes(over)).toEqual([code]);
   });
 
-  it("have a case here for every code", () => {
+  it("have a case in this test for every code", () => {
     expect(Object.keys(spoilt).sort()).toEqual(Object.keys(findingCodes).sort());
   });
 
-  it("find nothing in what cannot be seen", () => {
+  it("find nothing in facts that could not be read", () => {
     const nothing = { nodes: undefined, kubelets: [], pods: undefined, schedulers: [], daemonSets: [] };
     expect(codes({ ...nothing, ours: undefined })).toEqual([]);
     expect(
@@ -108,19 +108,19 @@ describe("rules", () => {
     expect(codes(withKubelet({ registryPullQPS: 5, registryBurst: 10, maxParallelImagePulls: undefined }))).toEqual([]);
   });
 
-  it("ask for more pulls in clusters of 200 nodes and above, and for none more where there is no limit", () => {
+  it("propose more pulls in clusters of 200 nodes and above, and no change without a limit", () => {
     const [node] = clusterFacts().nodes ?? [];
     const nodes = Array.from({ length: 200 }, () => node).filter((one) => one !== undefined);
     expect(codes({ ours: undefined, nodes })).toEqual(["RegistryPullQPSLow"]);
     expect(codes({ ours: undefined, nodes, ...withKubelet({ registryPullQPS: 0 }) })).toEqual([]);
   });
 
-  it("name a shared cause once, with all that it is about", () => {
+  it("name a shared cause once, with all its objects", () => {
     const [finding] = findingsOf(clusterFacts(withWebhook({ failurePolicy: "Fail" })));
     expect(finding?.about).toHaveLength(2);
   });
 
-  it("say of each finding what was seen, why it matters and what to change", () => {
+  it("say for each finding what was seen, why it matters and what to change", () => {
     for (const over of Object.values(spoilt)) {
       const facts = clusterFacts(over);
       expect(doctorText(facts, findingsOf(facts))).toMatch(

@@ -17,7 +17,7 @@ beforeEach(async () => {
 
 afterEach(() => rm(folder, { recursive: true }));
 
-/** The rules that a tree of these files breaks, each with the two files. */
+/** The rules that a tree with these files breaks, each with the two files. */
 async function violationsOf(files: Readonly<Record<string, string>>): Promise<string[]> {
   for (const [name, text] of Object.entries({ "tsconfig.json": "{}", ...files })) {
     await mkdir(dirname(join(folder, name)), { recursive: true });
@@ -35,7 +35,7 @@ async function violationsOf(files: Readonly<Record<string, string>>): Promise<st
   return (output as ICruiseResult).summary.violations.map(({ rule, from, to }) => `${rule.name}: ${from} → ${to}`);
 }
 
-test("lint refuses an import from telemetry in simulate, however many folders up it goes", async () => {
+test("lint refuses an import from telemetry in simulate, with any number of folders up", async () => {
   const violations = await violationsOf({
     "src/telemetry/signals.ts": "export const signals = 1;\n",
     "src/simulate/engine/run.ts":
@@ -44,7 +44,7 @@ test("lint refuses an import from telemetry in simulate, however many folders up
   expect(violations).toEqual(["simulate-imports: src/simulate/engine/run.ts → src/telemetry/signals.ts"]);
 });
 
-test("lint refuses a cycle, though only types go round it", async () => {
+test("lint refuses a cycle, even one of types only", async () => {
   const violations = await violationsOf({
     "src/core/a.ts": 'import type { B } from "./b.ts";\nexport interface A { readonly b: B }\n',
     "src/core/b.ts": 'import type { A } from "./a.ts";\nexport interface B { readonly a: A }\n',

@@ -12,7 +12,7 @@ function policyOf(text: string) {
 }
 
 describe("defaults", () => {
-  it("stands in full: changing a default changes what clusters without settings do", () => {
+  it("lists all defaults: changing one changes clusters without settings", () => {
     expect(policyOf("")).toEqual({
       apiVersion: "paceline.dev/v1alpha1",
       kind: "PacingPolicy",
@@ -44,7 +44,7 @@ describe("defaults", () => {
     });
   });
 
-  it("gives a node class of which only the name is said all other figures", () => {
+  it("gives a node class with only a name all other figures", () => {
     expect(policyOf("nodeClasses: [{name: default}]").nodeClasses).toEqual([
       {
         name: "default",
@@ -81,7 +81,7 @@ describe("defaults", () => {
     expect(policyOf("telemetry: {port: 9200}").telemetry).toMatchObject({ source: "node-exporter", port: 9200 });
   });
 
-  it("never lets a list leave out what a node needs to live", () => {
+  it("always keeps what a node needs to live in the lists", () => {
     const { exempt } = policyOf("exempt: {namespaces: [mine], priorityClassNames: []}");
     expect(exempt.namespaces).toEqual(["kube-system", "mine"]);
     expect(exempt.priorityClassNames).toEqual(["system-node-critical", "system-cluster-critical"]);

@@ -7,19 +7,19 @@ import { parsePolicy, parsePolicyConfigMap, type PolicyError } from "../../../sr
 const HEADER = "apiVersion: paceline.dev/v1alpha1\nkind: PacingPolicy\n";
 const example = await readFile(new URL("../../../dev/docs/example-policy.yaml", import.meta.url), "utf8");
 
-/** The errors of a whole text; none when it is a policy. */
+/** The errors of a whole text; empty if it is a valid policy. */
 function errorsOf(text: string): readonly PolicyError[] {
   const result = parsePolicy(text);
   return result.ok ? [] : result.errors;
 }
 
-/** Path → message of what is wrong with the text after the two required lines. */
+/** The errors (path → message) of a text after the two required lines. */
 function problems(text: string): Record<string, string> {
   return Object.fromEntries(errorsOf(HEADER + text).map(({ path, message }) => [path, message]));
 }
 
 describe("errors", () => {
-  it("come all at once, in reading order, each with its path, place and cure", () => {
+  it("come all at once, in reading order, each with its path, place and remedy", () => {
     const text = [
       "mode: of",
       "maxHoldSeconds: 541",
@@ -81,7 +81,7 @@ describe("errors", () => {
     expect(errorsOf(HEADER + text)[0]?.message).toContain(message);
   });
 
-  it("stop at a hundred, and at a text no policy needs", () => {
+  it("stop at a hundred, and at a text that is too long for a policy", () => {
     const wild = Array.from({ length: 300 }, (_, index) => `key${index}: 1`).join("\n");
     const errors = errorsOf(HEADER + wild);
     expect(errors).toHaveLength(101);
@@ -169,21 +169,21 @@ describe("rules between keys", () => {
     );
   });
 
-  it("does not repeat a secret that stands in the URL", () => {
+  it("does not repeat a secret from the URL", () => {
     expect(JSON.stringify(problems("telemetry: {source: prometheus, url: 'http://me:hunter2@p'}"))).not.toContain(
       "hunter2",
     );
   });
 });
 
-/** Known keys that the example leaves out somewhere, which a random word could hit. */
+/** Known keys that the example leaves out somewhere. A random word could be one of them. */
 const optionalKeys = new Set(
   "awaitMs certFile device drainSeconds keyFile labelSelector matchExpressions matchLabels max min namespace pullQPS selector service slots unpackRatio values".split(
     " ",
   ),
 );
 
-/** Every object of the example and its path, in which a stray key can be put. */
+/** Every object of the example with its path. A stray key can be put into each. */
 function objectsIn(value: unknown, path = ""): { path: string; object: Record<string, unknown> }[] {
   if (typeof value !== "object" || value === null) return [];
   if (Array.isArray(value)) return value.flatMap((item, index) => objectsIn(item, `${path}[${index}]`));
@@ -195,7 +195,7 @@ function objectsIn(value: unknown, path = ""): { path: string; object: Record<st
 }
 
 describe("any text", () => {
-  it("an unknown key is refused with its path, wherever it stands", () => {
+  it("an unknown key is refused with its path, at any place", () => {
     const places = objectsIn(parse(example)).length;
     const stray = fc.oneof(
       fc.stringMatching(/^[a-z][A-Za-z]{0,12}$/),

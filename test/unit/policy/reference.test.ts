@@ -6,11 +6,11 @@ import { parsePolicy } from "../../../src/policy/parse.ts";
 
 const page = await readFile(new URL("../../../docs/policy.md", import.meta.url), "utf8");
 
-/** Keys that have no line but a heading of another name. */
+/** Keys without a line of their own; they have a heading with another name. */
 const headings: Record<string, string> = { "telemetry.source": "source: node-exporter (the default)" };
 
 describe("docs/policy.md", () => {
-  it("is what `npm run docs` would write now", async () => {
+  it("equals the output of `npm run docs`", async () => {
     expect(page).toBe(await policyReference());
   });
 

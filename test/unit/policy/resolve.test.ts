@@ -37,7 +37,7 @@ describe("matchesSelector", () => {
     }
   });
 
-  it("does not take what every object has for a label", () => {
+  it("does not mistake inherited properties of objects for labels", () => {
     expect(matchesSelector(requirement("constructor", "Exists"), labels)).toBe(false);
     expect(matchesSelector(requirement("toString", "DoesNotExist"), labels)).toBe(true);
   });

@@ -1,4 +1,7 @@
-/** Credentials and connections of a source: files are read anew, so that they can rotate, and nothing outlives its source. */
+/**
+ * Credentials and connections of a source: files are read again, so that they can rotate, and nothing outlives its
+ * source.
+ */
 import { rm, writeFile } from "node:fs/promises";
 import { createServer, type RequestListener } from "node:http";
 import { createServer as createTlsServer } from "node:https";
@@ -38,7 +41,7 @@ async function folderOf(files: Record<string, string>) {
   return { file: (name: string) => join(path, name), write };
 }
 
-/** A running source of one node, and what it told. */
+/** A running source of one node, and its output. */
 function running(telemetry: NonNullable<PacingPolicyInput["telemetry"]>) {
   const told = { samples: 0, failures: [] as string[] };
   const client = createApiClient({ url: "http://127.0.0.1:9" });
@@ -58,7 +61,7 @@ function running(telemetry: NonNullable<PacingPolicyInput["telemetry"]>) {
   return { source, told };
 }
 
-/** Servers of both sources that carry credentials; each asks for what `wanted` says now. */
+/** Servers of both sources with credentials. Each requires the current value of `wanted`. */
 const sources = [
   {
     source: "node-exporter",
@@ -72,23 +75,26 @@ const sources = [
   },
 ];
 
-it.each(sources)("$source shows the token of its file, and the next one when that changes", async ({ answer, at }) => {
-  const { file, write } = await folderOf({ token: "first\n" });
-  const wanted = { token: "first" };
-  const port = await serve((request, response) => {
-    if (request.headers.authorization === `Bearer ${wanted.token}`) answer(request, response);
-    else response.writeHead(401).end();
-  });
-  const { told } = running({ ...at(port), ...usual, bearerTokenFile: file("token") });
-  await soon(() => expect(told.samples).toBeGreaterThan(0));
-  wanted.token = "second";
-  await soon(() => expect(told.failures.some((failure) => failure.includes("answers 401"))).toBe(true));
-  await write("token", "second");
-  const before = told.samples;
-  await soon(() => expect(told.samples).toBeGreaterThan(before));
-});
+it.each(sources)(
+  "$source sends the token of its file, and the next one after the file changes",
+  async ({ answer, at }) => {
+    const { file, write } = await folderOf({ token: "first\n" });
+    const wanted = { token: "first" };
+    const port = await serve((request, response) => {
+      if (request.headers.authorization === `Bearer ${wanted.token}`) answer(request, response);
+      else response.writeHead(401).end();
+    });
+    const { told } = running({ ...at(port), ...usual, bearerTokenFile: file("token") });
+    await soon(() => expect(told.samples).toBeGreaterThan(0));
+    wanted.token = "second";
+    await soon(() => expect(told.failures.some((failure) => failure.includes("answers 401"))).toBe(true));
+    await write("token", "second");
+    const before = told.samples;
+    await soon(() => expect(told.samples).toBeGreaterThan(before));
+  },
+);
 
-it.each(sources)("$source names a token file that is gone, and goes on when it is back", async ({ answer, at }) => {
+it.each(sources)("$source names a missing token file, and continues when it is back", async ({ answer, at }) => {
   const { file, write } = await folderOf({ token: "t" });
   const port = await serve(answer);
   await rm(file("token"));
@@ -113,7 +119,7 @@ it("Prometheus gets name and password, and a path before its API stays", async (
   expect(seen.slice(0, 2)).toEqual([`Basic ${pair}`, "/base/api/v1/query"]);
 });
 
-it("a client certificate is shown, and the next one when its files change", async () => {
+it("a client certificate is presented, and the next one after its files change", async () => {
   const nowMs = Date.now();
   const authority = await makeAuthority({ commonName: "test", days: 1, nowMs });
   const issue = (name: string) => issueServerCertificate(authority, { names: [name], days: 1, nowMs });
@@ -132,7 +138,7 @@ it("a client certificate is shown, and the next one when its files change", asyn
   await soon(() => expect(told.samples).toBeGreaterThan(0));
 });
 
-it("a source that is stopped while it reads its files asks nobody any more", async () => {
+it("a source that is stopped while it reads its files sends no more requests", async () => {
   const { file } = await folderOf({ token: "t" });
   let asked = 0;
   const port = await serve((request, response) => {

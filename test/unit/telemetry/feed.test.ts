@@ -1,4 +1,7 @@
-/** The feed between policy, source and decision core: live changes, and bad servers that must not block a decision. */
+/**
+ * The feed between policy, source and decision core: live changes of the policy, and bad servers, which must not block
+ * decisions.
+ */
 import { createServer, type RequestListener, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
@@ -37,7 +40,7 @@ async function serve(listener: RequestListener, host = "127.0.0.1", port = 0): P
 const settings = (telemetry: NonNullable<PacingPolicyInput["telemetry"]>): Telemetry =>
   defaultPolicy({ telemetry }).telemetry;
 const usual = { intervalMs: 250, timeoutMs: 200 };
-/** With more patience than a policy may ask for, so that a busy machine alone makes no time-out. */
+/** The time-out is longer than a policy allows, so that a busy machine does not cause one. */
 const patient = (of: Telemetry) => ({ ...of, ...("timeoutMs" in of && { timeoutMs: 20_000 }) }) as Telemetry;
 
 function feedFor(
@@ -76,7 +79,7 @@ const here: TelemetryTarget = { name: nodeName("a"), address: "127.0.0.1", paced
 const soon = (holds: () => void) => vi.waitFor(holds, { timeout: 50_000, interval: 10 });
 
 describe("a change of policy", () => {
-  it("switches the source live: what the old one still has to say no longer counts", async () => {
+  it("switches the source live: later answers of the old one no longer count", async () => {
     const waiting: ServerResponse[] = [];
     const slow = await serve((_request, response) => void waiting.push(response));
     const exporter = await serve(answerExporter);
@@ -113,7 +116,7 @@ describe("a change of policy", () => {
   });
 });
 
-it("a failing node is told to the log once, and when it is back", async () => {
+it("a failing node is logged once, and again when it is back", async () => {
   let ill = true;
   const port = await serve((request, response) => {
     if (ill) response.writeHead(500).end();
@@ -128,7 +131,7 @@ it("a failing node is told to the log once, and when it is back", async () => {
   expect(lines.filter((line) => line === "telemetry is back")).toHaveLength(1);
 });
 
-it("exporters behind a Service are found through its EndpointSlices, and followed", async () => {
+it("exporters behind a Service are found and followed through its EndpointSlices", async () => {
   const exporter = await serve(answerExporter);
   const slice = (nodeName_: string) => ({
     metadata: { name: "s", uid: "u", resourceVersion: "2" },
@@ -232,7 +235,7 @@ describe("Prometheus never blocks a decision", () => {
   });
 });
 
-it("an old node whose disk is hot is found in rotation, and watched closely from then on", async () => {
+it("an old node with a hot disk is found in rotation, and watched closely from then on", async () => {
   const asks: ("hot" | "other")[] = [];
   let waited = 0;
   const port = await serve((_request, response) => {

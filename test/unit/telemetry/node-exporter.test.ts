@@ -35,10 +35,10 @@ function page(): string {
 
 const healthy = (_request: unknown, response: ServerResponse) => void response.end(page());
 const never = () => undefined;
-/** More than is read. */
+/** More bytes than are read. */
 const padding = "# padding\n".repeat(Math.ceil(MAX_BODY_BYTES / 10) + 100_000);
 
-/** One address of 127.0.0.0/8 per behaviour, all on one port, as nodes of a cluster have it. */
+/** One address of 127.0.0.0/8 per behaviour, all on one port, as in a cluster. */
 async function exporters(behaviours: Record<string, RequestListener>) {
   let port = 0;
   for (const [address, behaviour] of Object.entries(behaviours)) {
@@ -53,7 +53,7 @@ async function exporters(behaviours: Record<string, RequestListener>) {
   return port;
 }
 
-/** More than a policy may ask for: a busy machine alone makes no time-out. */
+/** Longer than a policy allows, so that a busy machine does not cause a time-out. */
 const PATIENT_MS = 20_000;
 
 function scraping(
@@ -161,7 +161,7 @@ describe("node_exporter", () => {
     expect(askedBeforeFailure).toBe(1);
   });
 
-  it("takes no mean over a gap for figures of now: after one, rates begin anew", async () => {
+  it("does not use a mean over a gap as current figures: after a gap, rates begin anew", async () => {
     const clock = { nowMs: 0 };
     const port = await exporters({ "127.0.0.1": healthy });
     const { samples } = scraping(
@@ -179,14 +179,14 @@ describe("node_exporter", () => {
     await soon(() => expect(rates().at(-1)).toBe(true));
   });
 
-  it("allows a longer time between scrapes of nodes that are not paced: their turn comes once in a rotation", () => {
+  it("allows a longer time between scrapes of nodes that are not paced, which are scraped once per rotation", () => {
     const { telemetry } = defaultPolicy();
     if (telemetry.source !== "node-exporter") throw new Error("the default source has changed");
     expect([longestWindowMs(telemetry, true), longestWindowMs(telemetry, false)]).toEqual([5_000, 120_000]);
     expect(longestWindowMs({ ...telemetry, intervalMs: 60_000 }, true)).toBe(180_000);
   });
 
-  it("stops in the middle of a scrape without a failure", async () => {
+  it("stops in the middle of a scrape without reporting a failure", async () => {
     const arrived = Promise.withResolvers<undefined>();
     const port = await exporters({ "127.0.0.1": () => arrived.resolve(undefined) });
     const { source, failures } = scraping(port, [target("a", "127.0.0.1")]);

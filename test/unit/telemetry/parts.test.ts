@@ -47,7 +47,7 @@ describe("the image file system's device", () => {
     writeBytesPerSecond: 0,
     readBytesPerSecond: 0,
   });
-  it("goes before the busiest one, unless the policy names another", () => {
+  it("is preferred to the busiest one, unless the policy names another", () => {
     const all = [figures("nvme0n1", 0.2), figures("nvme1n1", 0.9)];
     const chosen = (pattern?: string, image?: string) => chooseDisk(all, deviceFilter(pattern), image)?.device;
     expect([chosen(), chosen(undefined, "nvme0n1"), chosen("nvme1n1", "nvme0n1")]).toEqual([
@@ -90,15 +90,15 @@ it("figures of two boots mixed (more busy time than time) are unknown", () => {
   expect([between(0.5), between(1.2), between(50)]).toEqual([0.5, 1, undefined]);
 });
 
-it("time between readings is measured on the steady clock, whoever sets the other", () => {
+it("time between readings is measured on the steady clock, even if the other is set", () => {
   const series = [{ name: "node_pressure_io_waiting_seconds_total", labels: {}, value: 0 }];
   const later = series.map((one) => ({ ...one, value: 1 }));
   const sample = sampleOf(countersOf(later, 3_600_000, 2_000), countersOf(series, 0, 0), () => true);
   expect([sample.ioPressure, sample.atMs]).toEqual([0.5, 3_600_000]);
 });
 
-describe("a sample that is believed", () => {
-  it("has no figure that is negative, NaN, infinite or absurd, whatever comes", () => {
+describe("an accepted sample", () => {
+  it("never has a figure that is negative, NaN, infinite or absurd", () => {
     const any = fc.oneof(fc.double(), fc.constantFrom(NaN, Infinity, -1, undefined));
     const names = [
       "awaitMs",
@@ -118,7 +118,7 @@ describe("a sample that is believed", () => {
       }),
     );
   });
-  it("keeps figures as they are otherwise", () => {
+  it("otherwise keeps its figures unchanged", () => {
     expect(plausible({ atMs: 5, awaitMs: 599_999, utilisation: 1 }, 9)).toEqual({
       atMs: 5,
       awaitMs: 599_999,
@@ -157,7 +157,7 @@ describe("Prometheus' answer", () => {
     return { elements, frame: reader.end() };
   };
 
-  it("is read the same however it is cut, with any labels in it", () => {
+  it("is read the same with any cuts and any labels", () => {
     const label = fc.oneof(fc.string(), fc.constantFrom('"}]{[,', "\\", "ü€𝄞"));
     fc.assert(
       fc.property(fc.array(fc.dictionary(label, label)), fc.array(fc.nat()), (metrics, cuts) => {
@@ -169,7 +169,7 @@ describe("Prometheus' answer", () => {
     );
   });
 
-  it("ends in an error when it is something else", () => {
+  it("leads to an error if it is something else", () => {
     for (const text of [
       "",
       "null {",
@@ -189,27 +189,27 @@ describe("Prometheus' answer", () => {
     return figures;
   };
 
-  it("is sorted by node; what is not ours is passed over", () => {
+  it("is sorted by node; other nodes are ignored", () => {
     const figures = sorted([...promNode(2), null, 5, { metric: {} }, { metric: { instance: "x" }, value: [] }]);
     expect([...figures.keys()]).toEqual(["a"]);
     expect(figures.get("a")?.node).toMatchObject({ age: 2, dirtyBytes: 12345 });
     expect(figures.get("a")?.disks.get("nvme0n1")).toMatchObject({ ios: 100, waitedSeconds: 5 });
   });
 
-  it("keeps nothing of nodes that are not ours, and of one node no endless list of devices", () => {
+  it("keeps nothing of other nodes, and no endless list of devices of one node", () => {
     const series = Array.from({ length: 5_000 }, (_, index) => promSeries("ios", 1, { device: `sd${index}` }));
     expect(sorted([...series, ...promNode(1, "10.9.9.9:9100")]).size).toBe(1);
     expect(sorted(series).get("a")?.disks.size).toBe(1_024);
   });
 
-  it("counts the largest where two servers tell of one node under different labels, and the latest scrape", () => {
+  it("uses the largest value if two servers report one node under different labels, and the latest scrape", () => {
     const twice = [...promNode(9, "a"), promSeries("cores", 2), promSeries("age", 4), promSeries("dirtyBytes", "NaN")];
     for (const series of [twice, twice.toReversed()]) {
       expect(sorted(series).get("a")?.node).toMatchObject({ cores: 4, age: 4, dirtyBytes: 12345 });
     }
   });
 
-  it("is asked for in one query, with the policy's label and selector in every part", () => {
+  it("comes from one query, with the policy's label and selector in every part", () => {
     const query = figuresQuery({ nodeLabel: "node", selector: 'job="x"', staleSeconds: 45 });
     expect(query.split(" or label_replace").length).toBe(15);
     expect(query.match(/\{/g)?.length).toBe(query.match(/\{job="x"/g)?.length);
@@ -263,7 +263,7 @@ describe("a kubelet's summary", () => {
     if (read === undefined) throw new Error("not read");
     return read;
   };
-  it("gives pressure, memory, and the growth of images as the least that was written", () => {
+  it("gives pressure, memory, and the growth of images as the least bytes written", () => {
     const [before, now] = [reading(10_000), reading(20_000)];
     expect(summarySample(now, before, 7)).toEqual({
       atMs: 7,
@@ -273,12 +273,12 @@ describe("a kubelet's summary", () => {
       writeBytesPerSecond: 5e6,
     });
   });
-  it("leaves unknown what a kubelet without PSI does not tell, and images that were removed", () => {
+  it("leaves figures unknown that a kubelet without PSI does not report, and ignores removed images", () => {
     const old = reading(30_000, { io: undefined, cpu: { time: new Date(30_000).toISOString() } });
     expect(old).toMatchObject({ takenMs: 30_000, ioPressure: undefined, cpuPressure: undefined });
     expect(summarySample(reading(10_000), reading(20_000), 0).writeBytesPerSecond).toBeUndefined();
   });
-  it("is told from anything else", () => {
+  it("is distinguished from anything else", () => {
     fc.assert(fc.property(fc.anything(), (odd) => void readSummary(odd)));
     expect([readSummary(null), readSummary({ node: 5 }), readSummary([])]).toEqual([undefined, undefined, undefined]);
   });
@@ -286,7 +286,7 @@ describe("a kubelet's summary", () => {
 
 describe("docs/telemetry.md", () => {
   const page = readFileSync(join(ROOT, "docs/telemetry.md"), "utf8");
-  it("has the cure of every kind of failure, and of no other", () => {
+  it("has a remedy for exactly the existing kinds of failure", () => {
     const listed = [...page.matchAll(/^\| `([A-Z]\w+)` +\|/gm)].map(([, kind]) => kind);
     expect(listed.toSorted()).toEqual([...telemetryFailureKinds].toSorted());
   });
@@ -305,7 +305,7 @@ describe("telemetry-config/node-exporter.yaml", () => {
   const documents = parseAllDocuments(text).map((document) => document.toJS() as Manifest);
   const pod = documents.find(({ kind }) => kind === "DaemonSet")?.spec.template.spec;
 
-  it("runs the four collectors only, without privileges or host", () => {
+  it("runs only the four collectors, without privileges or host namespaces", () => {
     const collectors = pod?.containers[0]?.args.filter((arg) => arg.startsWith("--collector.")).toSorted();
     expect(collectors).toEqual([
       ...["--collector.disable-defaults", "--collector.diskstats", "--collector.loadavg", "--collector.meminfo"],

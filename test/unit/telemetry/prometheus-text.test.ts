@@ -17,7 +17,7 @@ describe("one line", () => {
     ],
   ])("reads %s", (line, series) => expect(parseLine(line, wanted)).toEqual(series));
 
-  it("reads NaN as such", () => expect(parseLine("node_load1 NaN", wanted)?.value).toBeNaN());
+  it("reads NaN as NaN", () => expect(parseLine("node_load1 NaN", wanted)?.value).toBeNaN());
 
   it.each([
     "",
@@ -29,7 +29,7 @@ describe("one line", () => {
     'node_load1{a="b" c="d"} 2',
   ])("passes over %j", (line) => expect(parseLine(line, wanted)).toBeUndefined());
 
-  it("never throws, whatever the line", () => {
+  it("never throws on any line", () => {
     fc.assert(fc.property(fc.string(), fc.string(), (a, b) => void parseLine(`node_load1${a}{${b}`, wanted)));
   });
 });
@@ -46,7 +46,7 @@ describe("a text in chunks", () => {
     return values;
   }
 
-  it("reads the same however it is cut", () => {
+  it("reads the same with any cuts", () => {
     fc.assert(
       fc.property(fc.array(fc.nat({ max: text.length })), (cuts) => {
         expect(valuesOf(Buffer.from(text), cuts)).toEqual([2, 7, 3]);
@@ -54,7 +54,7 @@ describe("a text in chunks", () => {
     );
   });
 
-  it("that ends in the middle of a line gives only what was whole", () => {
+  it("that ends in the middle of a line gives only the complete lines", () => {
     const bytes = Buffer.from("node_load1 2\nnode_load1 345\n");
     for (let end = 0; end < bytes.length; end += 1) {
       expect(valuesOf(bytes.subarray(0, end))).toEqual(end < 13 ? [] : [2]);

@@ -1,4 +1,7 @@
-/** Rounds of questions: evenly spread, bounded, everybody's turn, and the dead delay nobody. On a fake clock: exact. */
+/**
+ * Rounds of requests: evenly spread and bounded, every node gets its turn, and dead nodes delay no other. A fake clock
+ * makes the times exact.
+ */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { nodeName } from "../../../src/core/ids.ts";
 import { startRounds, type RoundsOptions } from "../../../src/telemetry/rounds.ts";
@@ -54,14 +57,14 @@ describe("the questions of a round", () => {
   it("are spread over three quarters of the interval: no storm", async () => {
     const { asked, ended } = run(nodes(400), () => Promise.resolve(true), { intervalMs: 1_000 });
     await pass(375);
-    // Half of them, give or take what is due in one look of 20 ms.
+    // Half of them, with a tolerance for what is due in one look of 20 ms.
     expect(Math.abs(asked.length - 200)).toBeLessThanOrEqual(12);
     await pass(500);
     expect(new Set(asked.map(({ name }) => name)).size).toBe(400);
     expect([asked.length, ended]).toEqual([400, [400]]);
   });
 
-  it("stay within the bound in flight, and everybody has a turn in each round although rounds take longer", async () => {
+  it("stay within the bound in flight, and every node has a turn in each round, although rounds take longer", async () => {
     const { asked, flight, ended } = run(nodes(200), () => after(20, true), { maxInFlight: 5 });
     // 200 questions of 20 ms, five at a time: 0.8 s a round.
     await pass(4_100);
@@ -71,14 +74,14 @@ describe("the questions of a round", () => {
     expect(new Set(ended)).toEqual(new Set([200]));
   });
 
-  it("come in the same order each time, so that a node is asked at even distances", async () => {
+  it("come in the same order each time, so that a node is asked at even intervals", async () => {
     const { asked } = run(nodes(20), () => Promise.resolve(true));
     await pass(800);
     const order = asked.slice(0, 20).map(({ name }) => name);
     expect(asked.slice(20, 40).map(({ name }) => name)).toEqual(order);
   });
 
-  it("are one for each node at a time: who still owes an answer misses its turn", async () => {
+  it("are one per node at a time: a node that still owes an answer misses its turn", async () => {
     const { asked, ended } = run(nodes(3), (name) => after(name === "n1" ? 600 : 1, true));
     await pass(1_300);
     expect(turnsOf(asked, "n1")).toBe(2);
@@ -86,7 +89,7 @@ describe("the questions of a round", () => {
     expect(ended).toContain(2);
   });
 
-  it("are moved a little each time, so that replicas do not fall into step", async () => {
+  it("are shifted a little each time, so that replicas do not synchronise", async () => {
     const chance = [0, 1];
     const { asked } = run(nodes(1), () => Promise.resolve(true), { random: () => chance.shift() ?? 0.5 });
     await pass(600);
@@ -97,11 +100,11 @@ describe("the questions of a round", () => {
 describe("nodes that do not answer", () => {
   const dead = (name: string) => name.startsWith("dead");
 
-  it("by the hundred delay no living one once they are known", async () => {
+  it("do not delay living nodes once they are known, even if there are hundreds", async () => {
     const { asked, flight } = run([...nodes(600, "dead"), ...nodes(20, "living")], (name) =>
       dead(name) ? after(200, false) : Promise.resolve(true),
     );
-    // Known as dead after two turns; from then on the living have a turn in each interval.
+    // They are known as dead after two turns. From then on, living nodes have a turn in each interval.
     await pass(1_500);
     const before = turnsOf(asked, "living19");
     await pass(1_500);
@@ -115,7 +118,7 @@ describe("nodes that do not answer", () => {
     expect(asked.slice(0, 5).map(({ round }) => round)).toEqual([1, 2, 4, 8, 12]);
   });
 
-  it("all have their turn, also when they are more than their lane can manage", async () => {
+  it("all have their turn, even if there are more than their lane can handle", async () => {
     // Five at a time, 200 ms each: about six in a round, so 24 before the first are due again.
     const { asked } = run(nodes(100, "dead"), () => after(200, false), { maxInFlight: 5 });
     await pass(60_000);
@@ -124,7 +127,7 @@ describe("nodes that do not answer", () => {
   });
 });
 
-it("rounds end: nobody is asked afterwards", async () => {
+it("rounds end, and no node is asked afterwards", async () => {
   const { asked, end } = run(nodes(50), () => after(5, true));
   await pass(100);
   const over = end();

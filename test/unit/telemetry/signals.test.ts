@@ -71,18 +71,18 @@ describe("figures between two snapshots", () => {
     expect([sample.awaitMs, sample.writeBytesPerSecond, sample.ioPressure]).toEqual([undefined, undefined, undefined]);
   });
 
-  it("are unknown when no time has passed, or it went back", () => {
+  it("are unknown when no time has passed, or when time went back", () => {
     for (const atMs of [12_000, 11_000]) expect(sampleOf({ ...now, atMs }, now, everyDisk).utilisation).toBeUndefined();
   });
 
-  it("say await 0 for an idle disk, unknown for one that is busy and completes nothing", () => {
+  it("give await 0 for an idle disk, and unknown for a busy disk that completes nothing", () => {
     const later = (ioSeconds: number) =>
       sampleOf(snapshot(2_000, { sda: { ioSeconds } }), snapshot(0, { sda: {} }), everyDisk);
     expect(later(0).awaitMs).toBe(0);
     expect(later(2)).toMatchObject({ utilisation: 1, awaitMs: undefined });
   });
 
-  it("are in range or unknown, whatever the counters", () => {
+  it("are in range or unknown with any counters", () => {
     const counter = fc.oneof(fc.double({ min: 0, noNaN: true, max: 1e15 }), fc.constant(0));
     const disk = fc.record({
       reads: counter,
@@ -118,12 +118,12 @@ describe("the device", () => {
     expect([writtenOn("sda"), writtenOn("loop0"), writtenOn("dm-.*")]).toEqual([1, 3, 4]);
   });
   it("must match by its whole name", () => expect(writtenOn("sd")).toBeUndefined());
-  it("counts only when it was there before", () => {
+  it("counts only if it existed before", () => {
     expect(sampleOf(now, snapshot(0, {}), everyDisk).utilisation).toBeUndefined();
   });
 });
 
-it("a device whose counters are not all there is left out", () => {
+it("a device with missing counters is left out", () => {
   const series = [{ name: "node_disk_reads_completed_total", labels: { device: "sda" }, value: 5 }];
   expect(countersOf(series, 0).disks.size).toBe(0);
 });

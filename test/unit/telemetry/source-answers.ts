@@ -1,4 +1,4 @@
-/** Answers of servers in good health, for tests of sources: each asks finds 10 more writes of 50 ms each. */
+/** Answers of healthy servers, for tests of sources. Each request finds 10 more writes of 50 ms each. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 /** node_exporter's page after so many I/Os. */
@@ -28,7 +28,7 @@ export const promSeries = (part: string, value: number | string, labels: Record<
 export const promAnswer = (result: readonly unknown[]) =>
   JSON.stringify({ status: "success", data: { resultType: "vector", result } });
 
-/** The series of one node in good health; await 50 ms. */
+/** The series of one healthy node; await is 50 ms. */
 export function promNode(age: number, instance = "127.0.0.1:9100", device = "nvme0n1") {
   const disk = { instance, device };
   return [
@@ -59,7 +59,7 @@ export function answerExporter(_request: IncomingMessage, response: ServerRespon
 }
 
 let taken = Date.parse("2026-01-01T00:00:00Z");
-/** A kubelet's summary; each is 10 s newer and has 50 MB more of images. */
+/** A kubelet's summary. Each one is 10 s newer and has 50 MB more of images. */
 export function summary(takenMs: number, over: Record<string, unknown> = {}): Record<string, unknown> {
   const time = new Date(takenMs).toISOString();
   const psi = {

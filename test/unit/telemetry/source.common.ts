@@ -1,4 +1,4 @@
-/** What every source of telemetry must hold: one suite, run against each of them with a real server behind it. */
+/** One suite for all telemetry sources. It runs against each of them with a real server. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -16,20 +16,20 @@ import type {
 /** How the server behind a source answers. */
 export type Behaviour = "well" | "hangs" | "endless" | "refuses" | "garbage" | "cut" | "drips";
 
-/** What the suite needs to know of a source. */
+/** A source, as the suite needs it. */
 export interface SourceCase {
   readonly name: TelemetrySource["name"];
-  /** Answers one request as a server in good health does. */
+  /** Answers one request like a healthy server. */
   readonly answer: (request: IncomingMessage, response: ServerResponse) => void;
   /** A source that asks the server at this port of 127.0.0.1; interval 250 ms. */
   readonly create: (port: number, sink: TelemetrySink, timeoutMs: number) => TelemetrySource;
-  /** Figures that it knows of a node in good health, after some rounds. */
+  /** The figures that it has of a healthy node after some rounds. */
   readonly knows: readonly (keyof NodeSample)[];
 }
 
-/** Time-out where one is what the server makes us wait for. */
+/** The time-out for tests that wait for one. */
 const TIMEOUT_MS = 200;
-/** Else so long that a busy machine alone makes no time-out. */
+/** The time-out for all other tests, so long that a busy machine does not cause one. */
 const PATIENT_MS = 20_000;
 const MIB = 1_048_576;
 const filler = Buffer.alloc(MIB, "# filling\n");
@@ -45,7 +45,7 @@ function sendEndlessly(response: ServerResponse): void {
   }
 }
 
-/** One byte each 20 ms: every byte is in time, the answer never is. */
+/** Sends one byte each 20 ms: every byte is in time, but the answer never is. */
 function drip(response: ServerResponse): void {
   const timer = setInterval(() => response.write("#"), 20);
   response.on("close", () => clearInterval(timer));
@@ -80,11 +80,11 @@ async function serve(of: SourceCase) {
   return { state, port: (server.address() as AddressInfo).port };
 }
 
-/** Behaviours that only a bound ends. */
+/** Behaviours that only a limit ends. */
 const withoutEnd: readonly Behaviour[] = ["hangs", "endless", "drips"];
 const timeoutOf = (behaviour: Behaviour) => (withoutEnd.includes(behaviour) ? TIMEOUT_MS : PATIENT_MS);
 
-/** A running source of one node `a`, and all that it told. */
+/** A running source of one node `a`, and all its output. */
 async function running(of: SourceCase, behaviour: Behaviour = "well", timeoutMs = timeoutOf(behaviour)) {
   const { state, port } = await serve(of);
   state.behaviour = behaviour;
@@ -106,7 +106,7 @@ async function running(of: SourceCase, behaviour: Behaviour = "well", timeoutMs 
 
 const soon = (holds: () => void) => vi.waitFor(holds, { timeout: 50_000, interval: 10 });
 
-/** Which failures each behaviour may end in; whichever bound is met first. */
+/** The possible failures of each behaviour; they depend on which limit is reached first. */
 const failuresOf: Record<Exclude<Behaviour, "well">, readonly string[]> = {
   hangs: ["TimedOut"],
   endless: ["TooLarge", "BadAnswer", "TimedOut"],
@@ -116,12 +116,12 @@ const failuresOf: Record<Exclude<Behaviour, "well">, readonly string[]> = {
   drips: ["TimedOut"],
 };
 
-/** Defines the suite for a source that asks somebody. */
+/** Defines the suite for a source that sends requests. */
 export function describeSource(of: SourceCase): void {
   describe(`as a source, ${of.name}`, () => {
-    it("goes by the policy's word for it", async () => expect((await running(of)).source.name).toBe(of.name));
+    it("has the name that the policy uses", async () => expect((await running(of)).source.name).toBe(of.name));
 
-    it("tells what it knows of a node, and dates it no later than now", async () => {
+    it("reports a node's figures with a time that is not in the future", async () => {
       const { samples, failures } = await running(of);
       await soon(() =>
         expect(samples.some(({ sample }) => of.knows.every((of) => sample[of] !== undefined))).toBe(true),
@@ -151,7 +151,7 @@ export function describeSource(of: SourceCase): void {
       },
     );
 
-    it("reads no gigabyte, and keeps nobody waiting for one", async () => {
+    it("does not read a gigabyte, and does not block decisions", async () => {
       const before = process.memoryUsage.rss();
       const { failures } = await running(of, "endless");
       const waits: number[] = [];
@@ -164,7 +164,7 @@ export function describeSource(of: SourceCase): void {
       expect(process.memoryUsage.rss() - before).toBeLessThan(300 * MIB);
     });
 
-    it("says nothing after it was stopped, in the middle of an answer", async () => {
+    it("reports nothing after it was stopped in the middle of an answer", async () => {
       const { state, source, samples, failures } = await running(of, "hangs");
       await soon(() => expect(state.requests).toBeGreaterThan(0));
       const told = samples.length + failures.length;
@@ -173,19 +173,19 @@ export function describeSource(of: SourceCase): void {
       expect(samples.length + failures.length - told).toBeLessThanOrEqual(0);
     });
 
-    it("asks once although it was started twice", async () => {
+    it("sends each request once although it was started twice", async () => {
       const { state, source } = await running(of, "hangs", PATIENT_MS);
       source.start();
       await soon(() => expect(state.requests).toBeGreaterThan(0));
       expect(state.requests).toBe(1);
     });
 
-    it("follows the cluster: no node, no sample; a node again, samples again", async () => {
+    it("follows the cluster: no samples without a node, and samples again with a node", async () => {
       const { samples, cluster } = await running(of);
       await soon(() => expect(samples.length).toBeGreaterThan(0));
       const { targets } = cluster;
       cluster.targets = [];
-      // What was asked before may still be told.
+      // Answers to earlier requests may still arrive.
       await vi.waitFor(
         async () => {
           const told = samples.length;

@@ -16,7 +16,7 @@ function settingsOf(telemetry: object): Telemetry {
   return parsed.policy.telemetry;
 }
 
-/** @param timeoutMs may be longer than the interval, which no policy may ask for. */
+/** @param timeoutMs may be longer than the interval, which no policy allows */
 function create(port: number, sink: TelemetrySink, telemetry: object, timeoutMs: number) {
   const client = createApiClient({ url: `http://127.0.0.1:${port}`, token: "t" });
   onTestFinished(() => client.close());
@@ -47,7 +47,7 @@ describeSource({
 });
 
 describe("as a source, none", () => {
-  it("asks nobody and says nothing", async () => {
+  it("sends no requests and reports nothing", async () => {
     const told: unknown[] = [];
     const tell = (...what: unknown[]) => void told.push(what);
     const sink: TelemetrySink = { targets: () => [], sample: tell, failure: tell };

@@ -40,11 +40,11 @@ interface Measured {
   readonly meanReady: number;
 }
 
-/** By turns, images with one layer of so many MB: what the harsh setting had before. */
+/** Images with one layer each, whose sizes in MB alternate. The harsh setting had these before. */
 const byTurns = (large: number, small: number): ImageShape[] =>
   Array.from({ length: IMAGES }, (_, index) => ({ megabytes: index % 2 === 0 ? large : small, layers: 1 }));
 
-/** The harsh setting as it was then. */
+/** The earlier harsh setting. */
 const harshThen: Setting = {
   ...settings.harsh,
   diskMibPerSecond: 64,
@@ -54,17 +54,17 @@ const harshThen: Setting = {
   drainSeconds: 12,
   images: byTurns(500, 50),
 };
-/** …and as it was next. */
+/** The harsh setting after that. */
 const harshNext: Setting = { ...settings.harsh, images: byTurns(250, 60) };
 interface FullRun {
   readonly run: string;
   readonly setting: Setting;
   readonly medians: Readonly<Record<Strategy, Measured>>;
-  /** Failed starts of the model by seed where they are not none: there the real node had none. */
+  /** Failed starts of the model by seed where there are some, although the real node had none. */
   readonly modelFails?: Readonly<Partial<Record<Strategy, readonly number[]>>>;
 }
 
-/** Medians of two rounds, on machines that nobody else used. */
+/** Medians of two rounds, on otherwise idle machines. */
 const fullRuns: readonly FullRun[] = [
   {
     run: "24 November 2026, harsh as it was then",
@@ -126,13 +126,13 @@ describe.each(fullRuns)("the full run of $run", ({ setting, medians, modelFails 
     }
   });
 
-  test("by their mean Paceline comes before fixed batches, and these before all at once", () => {
+  test("by the mean, Paceline is better than fixed batches, and these are better than all at once", () => {
     const fixed = [...means("fixed-3"), ...means("fixed-6")];
     expect(Math.max(...means("paceline"))).toBeLessThan(Math.min(...fixed));
     expect(Math.max(...fixed)).toBeLessThan(Math.min(...means("all-at-once")));
   });
 
-  test("starts fail on the harsh setting all at once, and nowhere else but where it is stated", () => {
+  test("starts fail only with all at once on the harsh setting, and where modelFails says so", () => {
     for (const strategy of strategies) {
       const fails = setting.name === "harsh" && strategy === "all-at-once";
       if (fails) expect(Math.min(...failed(strategy))).toBeGreaterThan(0);
@@ -141,7 +141,7 @@ describe.each(fullRuns)("the full run of $run", ({ setting, medians, modelFails 
   });
 });
 
-test("batches of three and of six are a tie on the harsh setting, as they were measured", () => {
+test("batches of three and of six are equal on the harsh setting, as measured", () => {
   const mean = (strategy: Strategy) =>
     SEEDS.reduce((sum, seed) => sum + predicted(harshThen, strategy, seed).meanReadySeconds, 0);
   expect(Math.abs(mean("fixed-3") / mean("fixed-6") - 1)).toBeLessThan(0.02);
@@ -149,14 +149,14 @@ test("batches of three and of six are a tie on the harsh setting, as they were m
 
 interface SingleRound extends Measured {
   readonly images: string;
-  /** Where the round's setting differed from the harsh one of then. */
+  /** How the round's setting differed from the earlier harsh one. */
   readonly change: Partial<Setting>;
 }
 
 const first = { runtimeRequestTimeoutSeconds: 20, drainSeconds: 10 };
 const smaller = { images: byTurns(400, 50), runtimeRequestTimeoutSeconds: 20, drainSeconds: 9 };
 const slower = { diskMibPerSecond: 48, runtimeRequestTimeoutSeconds: 15, drainSeconds: 7 };
-/** All at once: Paceline had other rules then. */
+/** Only all at once, because Paceline had other rules then. */
 const singleRounds: readonly SingleRound[] = [
   { images: "500/50", change: first, allReady: 126.6, meanReady: 108.0 },
   { images: "500/50", change: first, allReady: 120.7, meanReady: 108.0 },
@@ -174,7 +174,10 @@ const singleRounds: readonly SingleRound[] = [
     meanReady: 88.3,
   },
 ];
-/** Equal rounds differed by as much as 15 %, and others used the machine: cores that were not there are not in the model. */
+/**
+ * Equal rounds differed by up to 15 %. Other programs used the machine, and the model does not know the cores that they
+ * took.
+ */
 const SINGLE_TOLERANCE = 0.3;
 
 describe.each(singleRounds)(

@@ -1,4 +1,4 @@
-/** The throttle of the real node's disk with either version of cgroups; version 2 cannot be run on every machine. */
+/** The throttle of the real node's disk with both versions of cgroups. Version 2 does not run on every machine. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -47,7 +47,7 @@ describe("which cgroups a machine has", () => {
   });
   afterEach(() => rmSync(root, { recursive: true }));
 
-  it("is version 1 where blkio can throttle, though version 2 be mounted beside it", () => {
+  it("is version 1 if blkio can throttle, although version 2 is mounted beside it", () => {
     mkdirSync(join(root, "blkio"));
     writeFileSync(join(root, "blkio/blkio.throttle.write_bps_device"), "");
     mkdirSync(join(root, "unified"));
@@ -62,7 +62,7 @@ describe("which cgroups a machine has", () => {
     expect(missingCgroups(root)).toEqual([]);
   });
 
-  it("says what is missing: the io controller, or cgroups altogether", () => {
+  it("says what is missing: the io controller, or cgroups as a whole", () => {
     expect(missingCgroups(root)[0]).toContain("neither cgroup v1's blkio controller");
     writeFileSync(join(root, "cgroup.controllers"), "cpu memory\n");
     expect(missingCgroups(root)[0]).toContain("no io controller here");

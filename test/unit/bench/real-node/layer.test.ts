@@ -23,14 +23,14 @@ describe("a synthetic layer", () => {
     expect(other?.digest).not.toBe(first?.digest);
   });
 
-  it("compresses as stated, and says its size", async () => {
+  it("compresses as specified, and reports its size", async () => {
     const { size } = await writeLayer(join(folder, "layer"), randomLayer("a", BYTES, 3));
     expect(statSync(join(folder, "layer")).size).toBe(size);
     expect(BYTES / size).toBeGreaterThan(2.8);
     expect(BYTES / size).toBeLessThan(3.1);
   });
 
-  it("is an archive that tar itself unpacks to the very files", async () => {
+  it("is an archive that tar unpacks to the same files", async () => {
     const content = Buffer.from("#!/bin/sh\n");
     await writeLayer(join(folder, "layer.tar.gz"), filesLayer([{ name: "pause", content }]));
     execFileSync("tar", ["-xzf", "layer.tar.gz"], { cwd: folder });
@@ -39,7 +39,7 @@ describe("a synthetic layer", () => {
   });
 });
 
-describe("the bench's own look at the disk", () => {
+describe("the bench's readings of the disk", () => {
   it("reads the device's counters from /proc/diskstats", () => {
     const text =
       "   7       1 loop1 10 1 800 50 20 2 1600 150 3 90 200 0 0 0 0\n   7       0 loop0 1 1 1 1 1 1 1 1 1 1 1\n";

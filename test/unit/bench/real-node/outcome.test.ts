@@ -21,23 +21,23 @@ const observed = (strategy: Strategy, change: Partial<Observed> = {}): Observed 
 const herd = outcomeOf(observed("all-at-once", { byFingerprint: { CreateDeadline: 2, PullQPSExceeded: 5 } }));
 
 describe("the outcome of a round", () => {
-  it("takes percentiles by nearest rank and medians in the middle", () => {
+  it("takes percentiles by nearest rank, and the middle as median", () => {
     expect(percentile([4, 1, 3, 2], 0.5)).toBe(2);
     expect(percentile([4, 1, 3, 2], 0.95)).toBe(4);
     expect(median([5, 1, 3])).toBe(3);
     expect(median([1, 2])).toBe(1.5);
   });
 
-  it("counts a pod that never became Ready as never, not as early", () => {
+  it("counts a pod that never became Ready as the latest, not as the earliest", () => {
     const outcome = outcomeOf(observed("paceline", { readySeconds: [10, 20] }));
     expect(outcome).toMatchObject({ readyPods: 2, halfReady: 20, allReady: Infinity, meanReady: Infinity });
   });
 
-  it("keeps the pull QPS apart from failed starts", () => {
+  it("counts exceeded pull QPS apart from failed starts", () => {
     expect(herd).toMatchObject({ failedStarts: 2, pullQpsExceeded: 5 });
   });
 
-  it("finds starts given up in containerd's log, and leaves other errors alone", () => {
+  it("finds abandoned starts in containerd's log, and ignores other errors", () => {
     const log = [
       'level=error msg="CreateContainer within sandbox failed" error="context deadline exceeded"',
       'level=error msg="failed to reserve container name app_1"',
@@ -47,12 +47,12 @@ describe("the outcome of a round", () => {
   });
 });
 
-describe("what must be met", () => {
-  it("is met by no failure, a mean of 0.70 and an equal time until all are Ready", () => {
+describe("the targets", () => {
+  it("are met by no failure, a mean of 0.70 and an equal time until all are Ready", () => {
     expect(shortcomings([herd, outcomeOf(observed("paceline", { readySeconds: [5, 5, 10, 40] }))])).toEqual([]);
   });
 
-  it("names each target that is missed", () => {
+  it("are named if they are missed", () => {
     const paced = outcomeOf(
       observed("paceline", { readySeconds: [30, 30, 30, 50], byFingerprint: { SandboxDeadline: 1 } }),
     );
@@ -63,7 +63,7 @@ describe("what must be met", () => {
     ]);
   });
 
-  it("proves nothing when the herd did no harm", () => {
+  it("prove nothing if the herd did no harm", () => {
     const harmless = outcomeOf(observed("all-at-once"));
     expect(shortcomings([harmless, outcomeOf(observed("paceline", { readySeconds: [5, 5, 10, 40] }))])).toEqual([
       "no start failed all at once, so this run proves nothing",

@@ -6,19 +6,19 @@ import { batchSize, IMAGES, PODS, settings } from "../../../../bench/real-node/s
 import { disturbance, missing } from "../../../../bench/real-node/requirements.ts";
 
 describe("what the benchmark needs of the machine", () => {
-  it("says that Go is missing when PATH has none", () => {
+  it("says that Go is missing if it is not in PATH", () => {
     expect(missing({ PATH: "/nonexistent" })).toContain("There is no Go (1.26 or later) on PATH.");
   });
 });
 
-describe("a machine that others use", () => {
+describe("a busy machine", () => {
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "paceline-pressure-"));
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  it("is said to be one by the pressure on its cores; a quiet one, or one without that figure, is not", () => {
+  it("is detected by the pressure on its cores; a quiet machine, or one without that figure, is not", () => {
     const file = join(folder, "cpu");
     writeFileSync(file, "some avg10=1.00 avg60=77.24 avg300=2.00 total=1\n");
     expect(disturbance(file)).toContain("77 % of the last minute");

@@ -1,4 +1,4 @@
-/** A long run that is made in pieces: what is finished stays, what is missing is made. */
+/** A long run in pieces: finished rounds are kept, and missing ones are run. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,12 +39,12 @@ describe("rounds", () => {
     ]);
   });
 
-  it("come back as they were, a pod that never became Ready included", () => {
+  it("are read back unchanged, also a pod that never became Ready", () => {
     keepRound(out, harsh, outcome);
     expect(finishedRound(out, harsh)).toMatchObject({ readyPods: 2, firstReady: 3, allReady: Infinity });
   });
 
-  it("are missing when they were not made, when the setting was another one, and when a new run begins", () => {
+  it("are missing if they have not run, if the setting has changed, and when a new run begins", () => {
     keepRound(out, harsh, outcome);
     expect(finishedRound(out, { ...harsh, round: 2 })).toBeUndefined();
     expect(finishedRound(out, { ...harsh, setting: { ...settings.harsh, iops: 1 } })).toBeUndefined();
@@ -56,7 +56,7 @@ describe("rounds", () => {
 describe("the timeline", () => {
   const look = { awaitMs: 80, utilisation: 0.5, writtenBytes: 30e6, dirtyBytes: 500e6, ready: 3, inStartup: 2 };
 
-  it("sets what Paceline decided beside what the disk did, second by second", () => {
+  it("shows Paceline's decisions beside the disk's figures, second by second", () => {
     const decision = { second: 1.5, limit: 6, reserved: 1, bytesInFlight: 7e6, drainSeconds: 4.25, limitMove: "grew" };
     const lines = timeline(
       [

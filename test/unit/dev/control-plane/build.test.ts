@@ -29,14 +29,14 @@ test("KUBEBUILDER_ASSETS is used when it is complete", async () => {
   });
 });
 
-test("an incomplete KUBEBUILDER_ASSETS is an error that names what is missing", async () => {
+test("an incomplete KUBEBUILDER_ASSETS is an error that names the missing programs", async () => {
   await provide(["etcd", "kube-apiserver"]);
   await expect(findBinaries({ KUBEBUILDER_ASSETS: folder, PATH: "" })).rejects.toThrow(
     "lacks kube-scheduler, kube-controller-manager",
   );
 });
 
-test("PATH is used when all four are on it, with kubectl where there is one", async () => {
+test("PATH is used if it has all four, with kubectl if there is one", async () => {
   await provide([...programs, "kubectl"]);
   expect(await findBinaries({ PATH: folder })).toMatchObject({ kubectl: join(folder, "kubectl") });
 });
@@ -46,7 +46,7 @@ test("with neither programs nor Go, the error says what to install and what work
   await expect(missing).rejects.toThrow(/Go.*KUBEBUILDER_ASSETS.*paceline simulate/s);
 });
 
-test("two that want the same lock take turns, and a lock whose owner died does not count", async () => {
+test("two processes that want the same lock take turns, and the lock of a dead owner does not count", async () => {
   const lock = join(folder, "lock");
   const impossiblePid = 2 ** 22 + 1; // beyond Linux' highest process id
   await writeFile(lock, String(impossiblePid));

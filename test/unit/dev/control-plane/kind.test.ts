@@ -33,15 +33,15 @@ const mounted = parse(await schedulerConfigForKind()) as Configuration;
 const controlPlane = cluster.nodes.find(({ role }) => role === "control-plane");
 const patches = (controlPlane?.kubeadmConfigPatches ?? []).map((text) => parse(text) as KubeadmPatch);
 
-test("the scheduler in kind is configured as scheduler-config/ says, but for Paceline's address", () => {
+test("the scheduler in kind is configured as in scheduler-config/, except for Paceline's address", () => {
   const [extender, ...others] = shipped.extenders;
   expect(others).toEqual([]);
   const urlPrefix = `https://${CLUSTER_IP}:443/scheduler`;
   expect(mounted).toEqual({ ...shipped, extenders: [{ ...extender, urlPrefix }] });
-  expect(cluster.networking.serviceSubnet).toBe("10.96.0.0/16"); // CLUSTER_IP is in it
+  expect(cluster.networking.serviceSubnet).toBe("10.96.0.0/16"); // contains CLUSTER_IP
 });
 
-test("every patch, in both forms of kubeadm's configuration, points the scheduler at the file that is mounted", () => {
+test("every patch, in both forms of kubeadm's configuration, points the scheduler to the mounted file", () => {
   expect(patches.map(({ apiVersion }) => basename(apiVersion)).sort()).toEqual(["v1beta3", "v1beta4"]);
   for (const { kind, scheduler } of patches) {
     expect(kind).toBe("ClusterConfiguration");
@@ -55,7 +55,7 @@ test("every patch, in both forms of kubeadm's configuration, points the schedule
   }
 });
 
-test("what is prepared holds every file that the configuration names, where it names it", async () => {
+test("the prepared folder has every file that the configuration names, at its path", async () => {
   const folder = await mkdtemp(join(tmpdir(), "paceline-kind-"));
   try {
     await prepare(folder, Date.UTC(2026, 10, 24));

@@ -19,7 +19,7 @@ const render = (options: SchedulerOptions) =>
   parse(renderSchedulerConfig({ ...options, kubeconfigPath })) as Configuration;
 const shipped = parse(readFileSync(schedulerConfigFile, "utf8")) as Configuration;
 
-test("what operators apply fails open, refuses by name only, and calls the paths that Paceline serves", () => {
+test("the configuration for operators fails open, refuses by name only, and calls the paths that Paceline serves", () => {
   expect(shipped.extenders).toHaveLength(1);
   expect(shipped.extenders?.[0]).toMatchObject({
     filterVerb: "filter",
@@ -31,7 +31,7 @@ test("what operators apply fails open, refuses by name only, and calls the paths
   expect(shipped.extenders?.[0]?.urlPrefix).toMatch(/\/scheduler$/);
 });
 
-test("rendering changes where the extender is and whom to trust, and nothing else of it", () => {
+test("rendering changes only the extender's address and its trusted authority", () => {
   const [extender] =
     render({
       extenderUrl: "https://127.0.0.1:4711",
@@ -45,18 +45,18 @@ test("rendering changes where the extender is and whom to trust, and nothing els
   });
 });
 
-test("an http extender goes without TLS, and a path of its own replaces the file's", () => {
+test("an http extender has no TLS, and its own path replaces the file's", () => {
   const [extender] = render({ extenderUrl: "http://127.0.0.1:1/noop" }).extenders ?? [];
   expect(extender).toMatchObject({ urlPrefix: "http://127.0.0.1:1/noop" });
   expect(extender).not.toHaveProperty("tlsConfig");
   expect(extender).not.toHaveProperty("enableHTTPS");
 });
 
-test("https without anybody to trust is refused: kube-scheduler would then trust everybody", () => {
+test("https without an authority is refused, because kube-scheduler would then trust any certificate", () => {
   expect(() => render({ extenderUrl: "https://127.0.0.1:1" })).toThrow("extenderTls.ca");
 });
 
-test("unmodified means no extender; kubeconfig, name and rate are set all the same", () => {
+test("unmodified means no extender; kubeconfig, name and rate are still set", () => {
   const config = render({ schedulerName: "paced", clientQps: 500 });
   expect(config).not.toHaveProperty("extenders");
   expect(config).toMatchObject({

@@ -1,4 +1,4 @@
-/** What `npm run demo` calls a success: each promise that is not kept is named, and ends it with exit code 1. */
+/** The demo's verdict: each broken promise is named and leads to exit code 1. */
 import { describe, expect, it } from "vitest";
 import { type DemoResult, type HerdResult, shortcomings, table } from "../../../../dev/demo/table.ts";
 
@@ -27,7 +27,7 @@ const result = (paced: Partial<HerdResult> = {}, without = unpaced): DemoResult 
 });
 
 describe("the demo's verdict", () => {
-  it("finds nothing wrong where pacing helped", () => {
+  it("finds no problem if pacing helped", () => {
     expect(shortcomings(result())).toEqual([]);
   });
 
@@ -40,7 +40,7 @@ describe("the demo's verdict", () => {
     expect(shortcomings(result(paced))).toEqual([expect.stringMatching(message)]);
   });
 
-  it("proves nothing by a herd that does no harm", () => {
+  it("proves nothing if the herd does no harm", () => {
     expect(shortcomings(result({}, { ...unpaced, startErrors: 0 }))).toEqual([expect.stringMatching(/proves nothing/)]);
   });
 

@@ -43,7 +43,7 @@ describe("the API client", () => {
     await client.close();
   });
 
-  it("says so when something else than an API server answers", async () => {
+  it("says so when something other than an API server answers", async () => {
     await using api = await startScriptedApi(({ path }) => (response) => {
       response.writeHead(path === "/bad" ? 502 : 200, { "content-type": "text/html" }).end("<html>proxy</html>");
     });
@@ -53,7 +53,7 @@ describe("the API client", () => {
     await client.close();
   });
 
-  it("ends requests that nobody answers, and those that run when it is closed", async () => {
+  it("ends requests without an answer, and those that are open when it is closed", async () => {
     await using api = await startScriptedApi(() => () => undefined);
     const client = createApiClient({ url: api.url });
     await expect(client.get("/slow", {}, { timeoutMs: 50 })).rejects.toMatchObject({ status: 0, reason: "Timeout" });
@@ -136,7 +136,7 @@ describe("credentials", () => {
     expect(String(access.tls.ca)).toBe("ca");
   });
 
-  it("names the contexts there are when asked for another", async () => {
+  it("names the existing contexts when asked for an unknown one", async () => {
     const folder = await mkdtemp(join(tmpdir(), "paceline-kc-"));
     const path = join(folder, "config");
     await writeFile(path, kubeconfig({ token: "t" }).exportConfig());

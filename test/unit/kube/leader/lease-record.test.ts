@@ -6,7 +6,7 @@ const DURATION_MS = 15_000;
 const held = (by: string, atMs: number) => parseLease(heldLease(WHERE, by, DURATION_MS, undefined, atMs), DURATION_MS);
 
 describe("a Lease as its reader sees it", () => {
-  it("is not free before it was seen unchanged for its whole duration, however old its own time is", () => {
+  it("is not free until it was seen unchanged for its whole duration, even if its own time is old", () => {
     const observation = observe(undefined, held("a", 0), 1_000_000);
     expect(isFree(observation, 1_000_000 + DURATION_MS - 1)).toBe(false);
     expect(isFree(observation, 1_000_000 + DURATION_MS)).toBe(true);
@@ -23,7 +23,7 @@ describe("a Lease as its reader sees it", () => {
     expect(observe(undefined, held("a", 0), 0).renewalSeen).toBe(false);
   });
 
-  it("is free at once when it was given back", () => {
+  it("is free at once after it was given back", () => {
     const record = parseLease(releasedLease(WHERE, held("a", 0), 0), DURATION_MS);
     expect(isFree(observe(undefined, record, 0), 0)).toBe(true);
   });
@@ -37,7 +37,7 @@ describe("a Lease as its reader sees it", () => {
     expect(taken).toMatchObject({ holder: "b", transitions: 1, acquireTime: taken.renewTime });
   });
 
-  it("reads garbage as a Lease that nobody holds", () => {
+  it("reads garbage as a Lease without a holder", () => {
     expect(parseLease({ spec: "?" }, DURATION_MS)).toMatchObject({ holder: "", durationMs: DURATION_MS });
   });
 });

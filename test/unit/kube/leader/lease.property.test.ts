@@ -16,7 +16,7 @@ interface Weather {
   readonly fate: "fine" | "lost" | "unheard";
 }
 
-/** A Lease that lives in an API server in memory, with its conditional writes. */
+/** A Lease in an in-memory API server with conditional writes. */
 class LeaseServer {
   lease: KubeObject | undefined;
   #version = 0;
@@ -36,7 +36,7 @@ class LeaseServer {
   }
 }
 
-/** A client of it, through a network with weather. Lost requests end by the client's own time-out. */
+/** A client of that API server over an unreliable network. Lost requests end by the client's own time-out. */
 function clientOf(server: LeaseServer, clock: FakeClock, weather: () => Weather): ApiClient {
   const pause = (ms: number) => new Promise<void>((resolve) => void clock.setTimer(resolve, ms));
   const through = async (effect: () => KubeObject, options: { timeoutMs?: number | undefined } = {}) => {
@@ -57,7 +57,7 @@ function clientOf(server: LeaseServer, clock: FakeClock, weather: () => Weather)
   return client as ApiClient;
 }
 
-/** Weather comes in spells: outages last long enough for others to take over. */
+/** Network faults come in spells that are long enough for another candidate to take over. */
 const spell = fc
   .tuple(
     fc.record({
@@ -85,7 +85,7 @@ function elect(server: LeaseServer, clock: FakeClock, name: string, weather: rea
 const fine: Weather = { delayMs: 1, fate: "fine" };
 
 describe("leader election", () => {
-  it("never has two leaders, whatever the network does", async () => {
+  it("never has two leaders, with any network faults", async () => {
     const weathers = fc.tuple(spells, spells, spells);
     await fc.assert(
       fc.asyncProperty(weathers, async (all) => {
@@ -102,7 +102,7 @@ describe("leader election", () => {
     );
   });
 
-  /** Two candidates; `a` leads, and the weather of `b` is fine. */
+  /** Two candidates. `a` leads, and the network of `b` has no faults. */
   async function leaderAndHeir(weather: readonly Weather[]) {
     const clock = fakeClock();
     const server = new LeaseServer();
@@ -125,7 +125,7 @@ describe("leader election", () => {
     await stopAll([leader, heir], clock);
   });
 
-  it("hands over within two retries when the leader stops in order: nobody waits until the Lease expires", async () => {
+  it("hands over within two retries when the leader stops in order, before the Lease expires", async () => {
     const { clock, leader, heir } = await leaderAndHeir([fine]);
     const stopped = leader.stop();
     await clock.advance(2 * LEASE_TIMES.retryMs);
@@ -146,14 +146,14 @@ describe("leader election", () => {
     await stopAll([candidate], clock);
   });
 
-  it("steps down by itself when time has passed and nothing else could run", async () => {
+  it("steps down by itself after a pause in which no timer could run", async () => {
     const clock = fakeClock();
     const candidate = elect(new LeaseServer(), clock, "a", [{ delayMs: 1, fate: "fine" }]);
     await clock.advance(100);
     expect(candidate.isLeader).toBe(true);
     const paused = { now: clock.now() + LEASE_TIMES.renewDeadlineMs };
     const real = clock.now.bind(clock);
-    clock.now = () => Math.max(paused.now, real()); // the process was stopped and goes on: no timer has run yet
+    clock.now = () => Math.max(paused.now, real()); // the process was paused and continues; no timer has run yet
     expect(candidate.isLeader).toBe(false);
     await stopAll([candidate], clock);
   });

@@ -16,7 +16,7 @@ import { rawNode, rawPod } from "../../../support/raw-objects.ts";
 const interner = createShapeInterner();
 const facts = (raw: KubeObject) => podFacts(raw, interner);
 
-/** What the DaemonSet controller puts on its pods. */
+/** The affinity that the DaemonSet controller puts on its pods. */
 const pinned = (...nodes: string[]) => ({
   nodeAffinity: {
     requiredDuringSchedulingIgnoredDuringExecution: {
@@ -139,7 +139,7 @@ describe("podFacts", () => {
     });
   });
 
-  it("has started once every app container has, whatever the init containers say", () => {
+  it("has started once every app container has, regardless of the init containers", () => {
     const spec = {
       containers: [{ name: "a" }, { name: "b" }],
       initContainers: [{ name: "i", restartPolicy: "Always" }],
@@ -208,7 +208,7 @@ describe("podFacts", () => {
     expect(annotated({ "kubernetes.io/config.source": "api" })).toBe(false);
   });
 
-  it("never throws on any JSON, also with the right field names", () => {
+  it("never throws on any JSON, even with the right field names", () => {
     const names = [
       "metadata",
       "spec",
@@ -261,7 +261,7 @@ describe("nodeFacts", () => {
     expect(node.images.get(imageName("nginx:1.27"))).toBe(71_000_000);
   });
 
-  it("takes the fence apart from other taints", () => {
+  it("separates the fence from other taints", () => {
     const taints = [
       { key: "node.kubernetes.io/not-ready", effect: "NoSchedule" },
       { key: FENCE_TAINT_KEY, value: "node-1", effect: "NoSchedule" },

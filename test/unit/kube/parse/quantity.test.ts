@@ -32,7 +32,7 @@ describe("quantities", () => {
     expect(resources({ cpu: "100u", memory: "100m" })).toEqual({ cpu: 1, memory: 1 });
   });
 
-  it("leaves out what is no quantity or negative", () => {
+  it("leaves out what is negative or not a quantity", () => {
     expect(resources({ cpu: "lots", memory: "-1", pods: "110" })).toEqual({ pods: 110 });
   });
 

@@ -17,7 +17,7 @@ const page = (version: number, uids: readonly string[], token = "") =>
 const event = (type: string, uid: string, version: number) => ({ type, object: thing(uid, version) });
 const expired = { type: "ERROR", object: { kind: "Status", code: 410, reason: "Expired", message: "too old" } };
 
-/** A watch that stays open: the last answer of every script. */
+/** A watch that stays open; it is the last answer of every script. */
 const silence = stream([], "silence");
 
 const FAST: Partial<ReflectorLimits> = { firstRetryMs: 1, longestRetryMs: 5, idleMs: 30_000 };
@@ -28,7 +28,10 @@ interface Scene extends AsyncDisposable {
   readonly seen: string[];
 }
 
-/** Answers lists and watches from two scripts; the last answer of each repeats. `seen` tells what handlers were told. */
+/**
+ * Answers lists and watches from two scripts; the last answer of each repeats. `seen` records the calls of the
+ * handlers.
+ */
 async function scene(
   lists: readonly Answer[],
   watches: readonly Answer[],
@@ -84,7 +87,7 @@ describe("the reflector", () => {
     expect(Number(watch?.["timeoutSeconds"])).toBe(450);
   });
 
-  it("goes on from the last event or bookmark after a reset, without listing again", async () => {
+  it("continues from the last event or bookmark after a reset, without listing again", async () => {
     const events = [event("ADDED", "b", 11), event("DELETED", "a", 12), event("BOOKMARK", "", 20)];
     await using at = await scene([page(10, ["a"])], [stream(events, "reset"), silence]);
     await expect.poll(() => versions(at.api)).toEqual(["10", "20"]);
@@ -92,7 +95,7 @@ describe("the reflector", () => {
     expect(at.reflector.counts.lists).toBe(1);
   });
 
-  it("comes back after the watch was answered with 500, and lists again when that does not end", async () => {
+  it("recovers after the watch was answered with 500, and lists again if that continues", async () => {
     const broken = refusal(500, "InternalError");
     await using at = await scene([page(10, ["a"]), page(30, ["b"])], [broken, broken, broken, silence]);
     await expect.poll(() => versions(at.api)).toEqual(["10", "10", "10", "30"]);
@@ -107,22 +110,22 @@ describe("the reflector", () => {
     expect(performance.now() - startMs).toBeGreaterThanOrEqual(990);
   });
 
-  it("takes a watch without a byte for hung", async () => {
+  it("treats a watch without a byte as hung", async () => {
     await using at = await scene([page(10, ["a"])], [silence, stream([event("ADDED", "b", 11)], "silence"), silence], {
-      limits: { idleMs: 1_500 }, // long enough for an event that comes to a busy machine
+      limits: { idleMs: 1_500 }, // long enough for an event on a busy machine
     });
     await expect.poll(() => at.seen).toEqual(["+a", "+b"]);
     expect(versions(at.api).slice(0, 2)).toEqual(["10", "10"]);
   });
 
-  it("lists again after 410 inside a watch and computes who is gone", async () => {
+  it("lists again after 410 inside a watch, and computes which objects are gone", async () => {
     await using at = await scene([page(10, ["a", "b"]), page(50, ["b", "c"])], [stream([expired], "end"), silence]);
     await expect.poll(() => versions(at.api)).toEqual(["10", "50"]);
     expect(at.seen).toEqual(["+a", "+b", "+b", "+c", "-a"]);
     expect(at.reflector.size).toBe(2);
   });
 
-  it("starts a list again whose continue token expired, forgets nobody, and at last asks for it whole", async () => {
+  it("restarts a list whose continue token expired, forgets no object, and finally asks for the whole list", async () => {
     const first = page(10, ["a"], "next");
     const gone = refusal(410, "Expired");
     await using at = await scene([first, gone, first, gone, page(20, ["b"])], [silence]);
@@ -131,7 +134,7 @@ describe("the reflector", () => {
     expect(at.api.requests[4]?.query.has("limit")).toBe(false);
   });
 
-  it("survives garbage in the stream and misses no event for it", async () => {
+  it("survives garbage in the stream, and misses no event", async () => {
     const garbled = stream([event("ADDED", "b", 11), '{"type":"ADDED","obj\n'], "silence");
     await using at = await scene([page(10, ["a"])], [garbled, stream([event("ADDED", "c", 12)], "silence"), silence]);
     await expect.poll(() => at.seen).toEqual(["+a", "+b", "+c"]);
@@ -139,7 +142,7 @@ describe("the reflector", () => {
     expect(at.reflector.counts.malformedLines).toBe(1);
   });
 
-  it("outlives a handler that throws", async () => {
+  it("continues after a handler throws", async () => {
     const onUpsert = (uid: string) => {
       if (uid === "b") throw new Error("a bug");
     };
@@ -149,7 +152,7 @@ describe("the reflector", () => {
     expect(at.reflector.counts.handlerErrors).toBe(1);
   });
 
-  it("is not synced before the last page, and tells nobody anything after stop", async () => {
+  it("is not synced before the last page, and calls no handler after stop", async () => {
     const asked = Promise.withResolvers<() => void>();
     const held: Answer = (response, request) => asked.resolve(() => page(10, ["b"])(response, request));
     await using at = await scene([page(10, ["a"], "next"), held], [silence]);
@@ -158,7 +161,7 @@ describe("the reflector", () => {
     const answer = await asked.promise;
     await at.reflector.stop();
     answer();
-    await new Promise((resolve) => setTimeout(resolve, 80)); // nothing announces that nothing is told
+    await new Promise((resolve) => setTimeout(resolve, 80)); // there is no event to wait for
     expect(at.seen).toEqual(["+a"]);
   });
 });

@@ -33,7 +33,7 @@ async function scene(answer: Answer, limits = EVENT_LIMITS) {
 }
 
 describe("the event recorder", () => {
-  it("writes what the API server asks of an Event", async () => {
+  it("writes what the API server requires of an Event", async () => {
     await using at = await scene(json({}, 201));
     at.events.emit(event("1", "x".repeat(1_023) + "öö"));
     await expect.poll(() => at.events.counts.written).toBe(1);
@@ -44,7 +44,7 @@ describe("the event recorder", () => {
     expect(body["note"]?.endsWith("x…")).toBe(true);
   });
 
-  it("says the same about the same object once a minute", async () => {
+  it("repeats the same message about the same object once a minute at most", async () => {
     await using at = await scene(json({}, 201));
     at.events.emit(event("1"));
     at.events.emit(event("1"));
@@ -67,7 +67,7 @@ describe("the event recorder", () => {
     }
   });
 
-  it("never waits and never throws, whatever the API server does", async () => {
+  it("never waits and never throws, even if the API server fails", async () => {
     await using at = await scene(() => undefined);
     for (let index = 0; index < 5_000; index++) at.events.emit(event(String(index)));
     expect(at.events.counts.dropped).toBeGreaterThan(3_000);

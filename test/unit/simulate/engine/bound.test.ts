@@ -1,9 +1,9 @@
-/** The lower bound against cases worked by hand. Disk 100 MiB/s; blobs are 0.4 of the unpacked size where nothing else is said. */
+/** The lower bound in cases calculated by hand. Disk 100 MiB/s; by default, blobs are 0.4 of the unpacked size. */
 import { describe, expect, test } from "vitest";
 import { nodeBound, type BoundPod } from "../../../../src/simulate/engine/bound.ts";
 import { parseScenario } from "../../../../src/simulate/scenario/parse.ts";
 
-/** Nothing small takes any time, so that only what a case sets is left. */
+/** All small durations are zero, so that only the figures of a case count. */
 const nothingSmall = {
   resolveMs: 0,
   sandboxCpuSeconds: 0,
@@ -52,7 +52,7 @@ describe("the disk", () => {
     ).toEqual({ seconds: 7, binds: "disk" });
   });
 
-  test("writes the unique images of all pods, then the least own start: 7 + 15 s, and nothing of its own for pod one", () => {
+  test("writes the unique images of all pods, then adds the least own start: 7 + 15 s, and pod one has none", () => {
     expect(
       boundOf(yaml(), [
         [0, 0],
@@ -61,7 +61,7 @@ describe("the disk", () => {
     ).toBe(22);
   });
 
-  test("writes less what nobody waits for, where containerd flushes its own files: 22 s, less 0.15 × 1 GiB", () => {
+  test("leaves out bytes that no start waits for if containerd flushes its own files: 22 s, less 0.15 × 1 GiB", () => {
     const bound = boundOf(yaml("runtime: { flushes: files }", ", memoryGib: 1"), [
       [0, 0],
       [1, 0],
@@ -69,11 +69,11 @@ describe("the disk", () => {
     expect(bound.seconds).toBeCloseTo(22 - 1.536);
   });
 
-  test("then waits for the last pod's own start where every pod has one: 7 + 15 + 3 s", () => {
+  test("then waits for the last pod's own start if every pod has one: 7 + 15 + 3 s", () => {
     expect(boundOf(yaml(), [[1, 0]]).seconds).toBe(25);
   });
 
-  test("does not write what the node has from the start", () => {
+  test("does not write images that are on the node from the start", () => {
     expect(boundOf(yaml("", ", present: [b]"), [[1, 0]]).seconds).toBe(10);
   });
 
@@ -86,12 +86,12 @@ describe("the disk", () => {
     ).toEqual({ seconds: 30 + 15 + 3, binds: "disk" });
   });
 
-  test("is held to its IOPS: 50 requests/s of 1 MiB are 50 MiB/s", () => {
+  test("is limited by its IOPS: 50 requests/s of 1 MiB are 50 MiB/s", () => {
     expect(boundOf(yaml().replace("iops: 1000000", "iops: 50"), [[0, 0]]).seconds).toBe(14);
   });
 });
 
-describe("what binds where the disk does not", () => {
+describe("bounds other than the disk", () => {
   test("cores: three pods of 40 core-seconds on 4 cores need 30 s, but one pod alone needs 40 s", () => {
     const present = yaml("", ", present: [a, b]");
     expect(

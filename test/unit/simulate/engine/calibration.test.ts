@@ -1,4 +1,7 @@
-/** The herds of a real node, as built-in scenarios: within 20 % of what was measured, failures where there were some. */
+/**
+ * The herds of a real node as built-in scenarios: times within 20 % of the measured ones, and failures where some were
+ * observed.
+ */
 import { describe, expect, test } from "vitest";
 import { runStrategy } from "../../../../src/simulate/engine/run.ts";
 import { type Strategy } from "../../../../src/simulate/engine/strategy.ts";
@@ -22,14 +25,14 @@ describe.each(measured)("$name, $label", ({ name, strategy, makespan, mean, fail
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors));
   const runs = [1, 2, 3].map((seed) => runStrategy({ scenario: parsed.scenario, strategy, seed }).result);
 
-  test("makespan and mean time to Ready are within 20 % of what was measured", () => {
+  test("makespan and mean time to Ready are within 20 % of the measured ones", () => {
     for (const run of runs) {
       expect(Math.abs(run.makespanSeconds / makespan - 1)).toBeLessThan(0.2);
       expect(Math.abs(run.meanReadySeconds / mean - 1)).toBeLessThan(0.2);
     }
   });
 
-  test("starts fail for the disk where they did, and nowhere else", () => {
+  test("starts fail because of the disk exactly where failures were observed", () => {
     for (const { failures, startErrors } of runs) {
       expect(startErrors - (failures.PullQpsExceeded ?? 0) > 0).toBe(fails);
     }

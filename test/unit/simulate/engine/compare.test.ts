@@ -1,4 +1,4 @@
-/** Comparing: which constants are tried, which is best, and threads that change nothing. */
+/** The comparison: which constants are tried, which one is best, and equal results with threads. */
 import { expect, test } from "vitest";
 import { compare, triedSlots } from "../../../../src/simulate/engine/compare.ts";
 import { compareInParallel } from "../../../../src/simulate/engine/parallel.ts";

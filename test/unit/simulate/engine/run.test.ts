@@ -1,4 +1,4 @@
-/** Strategies on small herds whose outcome can be worked out by hand, and promises of the engine. */
+/** Strategies on small herds with results calculated by hand, and promises of the engine. */
 import { describe, expect, test } from "vitest";
 import { runStrategy } from "../../../../src/simulate/engine/run.ts";
 import { type Strategy } from "../../../../src/simulate/engine/strategy.ts";
@@ -12,7 +12,7 @@ function run(yaml: string, kind: "none" | "paceline" | "fixed" | "shortest-first
   return runStrategy({ scenario, strategy, seed });
 }
 
-/** Nine pods of a service, images present: nothing but own starts. */
+/** Nine pods of a service with present images, so only their own starts take time. */
 const present = `
 nodes: [{ cpu: 1000, present: [a] }]
 images: [{ name: a, mib: 100 }]
@@ -20,7 +20,7 @@ workloads: [{ name: a, replicas: 9, images: [a], readySeconds: 10 }]
 `;
 
 describe("by hand", () => {
-  test("none: pods whose image is there all start together, and are Ready 10 s after they began", () => {
+  test("none: pods whose image is present all start together, and are Ready 10 s later", () => {
     const { result } = run(present, "none");
     expect(result.makespanSeconds).toBeGreaterThan(10);
     expect(result.makespanSeconds).toBeLessThan(12);
@@ -31,7 +31,7 @@ describe("by hand", () => {
     expect(run(present, "fixed", 3).result).toMatchObject({ peakInStartup: 3, startErrors: 0, unreadyPods: 0 });
   });
 
-  test("kube-scheduler binds one pod in 1.5 ms, whoever chooses: 4,000 pods whose image is there take 6 s more", () => {
+  test("kube-scheduler binds one pod in 1.5 ms under every strategy: 4,000 pods whose image is present take 6 s more", () => {
     const many = present.replace("[{ cpu", "[{ count: 40, cpu").replace("replicas: 9", "replicas: 4000");
     for (const kind of ["none", "fixed"] as const) {
       const { makespanSeconds } = run(many, kind, 100).result;
@@ -40,7 +40,7 @@ describe("by hand", () => {
     }
   });
 
-  test("none: one image for all is written once: 1,000 × 1.4 MiB at 125 MiB/s, with the pods' own start", () => {
+  test("none: a shared image is written once: 1,000 × 1.4 MiB at 125 MiB/s, plus the pods' own start", () => {
     const shared = `
 nodes: [{}]
 images: [{ name: a, mib: 1000, layers: 20 }]
@@ -52,12 +52,12 @@ workloads: [{ name: a, replicas: 10, images: [a] }]
     expect(result.ratioToBound).toBeLessThan(1.3);
   });
 
-  test("a pod that was there before the node counts from when the node is Ready", () => {
+  test("a pod that existed before the node counts from when the node is Ready", () => {
     const { result } = run(present.replace("cpu: 1000", "cpu: 1000, joinSeconds: 100"), "none");
     expect(result.makespanSeconds).toBeLessThan(12);
   });
 
-  test("what fits nowhere is never Ready, and says so", () => {
+  test("a pod that fits nowhere is never Ready, and is counted", () => {
     const { result } = run(present.replace("cpu: 1000", "cpu: 1000, pods: 4"), "none");
     expect(result.unreadyPods).toBe(5);
   });
@@ -77,15 +77,15 @@ workloads: [{ name: a, replicas: 20, images: [a] }, { name: b, replicas: 60, ima
 autoscaler: ${autoscaler}
 `;
 
-  test("80 pods need two nodes of 40; that fences keep them pending launches no third one (promise 3)", () => {
+  test("80 pods need two nodes of 40; although fences keep them pending, no third one is launched (promise 3)", () => {
     const yaml = fencedForLong("{ joinSeconds: 50 }");
     const { result } = run(yaml, "paceline");
     expect(result).toMatchObject({ nodesAdded: 1, unreadyPods: 0, startErrors: 0 });
-    expect(result.longestHoldSeconds).toBeGreaterThan(20); // many scans of the autoscaler saw them pending
+    expect(result.longestHoldSeconds).toBeGreaterThan(20); // so the autoscaler saw them pending in many scans
     expect(run(yaml, "none").result.nodesAdded).toBe(1);
   });
 
-  test("an autoscaler that was not told of the fence launches more (docs/autoscalers.md says how to tell it)", () => {
+  test("an autoscaler that does not know the fence launches more (docs/autoscalers.md says how to declare it)", () => {
     const { result } = run(fencedForLong("{ joinSeconds: 50, knowsFence: false }"), "paceline");
     expect(result.nodesAdded).toBeGreaterThan(1);
   });
@@ -111,7 +111,7 @@ describe("promises of the engine", () => {
     expect(run(two, "paceline").result).toMatchObject({ peakInStartup: 2, unreadyPods: 0 });
   });
 
-  test("a DaemonSet that tolerates everything gets a pod on every node, any other one where no fence stands", () => {
+  test("a DaemonSet that tolerates everything gets a pod on every node, any other only on nodes without a fence", () => {
     const yaml = `
 nodes: [{ count: 3, joinSeconds: 5 }]
 images: [{ name: a, mib: 100 }]
@@ -124,7 +124,7 @@ workloads:
     }
   });
 
-  test("containers that crash by themselves are restarts, not failed starts, and nobody waits for them", () => {
+  test("containers that crash by themselves are restarts, not failed starts, and the run does not wait for them", () => {
     const yaml = present
       .replace("replicas: 9", "replicas: 9, crashAfterSeconds: 1")
       .replace("workloads: [", "workloads: [{ name: good, images: [a], readySeconds: 60 }, ");

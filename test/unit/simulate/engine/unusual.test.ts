@@ -1,13 +1,13 @@
 /**
- * Herds that no built-in scenario has, each unusual in one way: the targets of pacing hold for them as well, and every
- * simulation ends by itself. The other nodes of the cluster have shown the sizes of the images, as in a busy cluster.
+ * Herds that no built-in scenario has. Each is unusual in one way. The targets of pacing hold for them, too, and every
+ * simulation ends by itself. The other nodes of the cluster list the sizes of the images, as in a busy cluster.
  */
 import { describe, expect, test } from "vitest";
 import { runStrategy } from "../../../../src/simulate/engine/run.ts";
 import { type Strategy } from "../../../../src/simulate/engine/strategy.ts";
 import { parseScenario } from "../../../../src/simulate/scenario/parse.ts";
 
-/** Constant concurrencies that pacing is compared with. */
+/** The constant concurrencies to compare with pacing. */
 const FIXED = [2, 3, 4, 6, 8, 10, 12, 16];
 
 function scenarioOf(yaml: string) {
@@ -18,7 +18,7 @@ function scenarioOf(yaml: string) {
 }
 
 interface Herd {
-  /** Keys of a node that joins after ten seconds, or several entries. */
+  /** Keys of a node that joins after ten seconds, or several entries of nodes. */
   readonly nodes?: readonly string[];
   readonly mib: (at: number) => number;
   readonly layers?: number;
@@ -27,7 +27,10 @@ interface Herd {
   readonly workload?: (at: number) => string;
   /** Further keys of the scenario. */
   readonly rest?: string;
-  /** Nodes differ: the bound is that of where pods ended, and work that moves to the faster nodes lowers it. */
+  /**
+   * True if nodes differ. The bound depends on the nodes on which pods ended, so work that moves to faster nodes lowers
+   * it.
+   */
   readonly differ?: boolean;
 }
 
@@ -40,7 +43,7 @@ function yamlOf({ nodes = [""], mib, layers = 5, images = 20, workload = replica
   const lines = [
     "nodes:",
     ...shown.map((from) => {
-      const names = all.slice(from, from + 50).map((at) => `i${at}`); // a kubelet lists 50 images
+      const names = all.slice(from, from + 50).map((at) => `i${at}`); // a kubelet lists at most 50 images
       return `  - { joinSeconds: -86400, pods: 0, present: [${names.join(", ")}] }`;
     }),
     ...nodes.map((keys) => `  - { joinSeconds: 10, ${keys} }`),
@@ -54,7 +57,7 @@ function yamlOf({ nodes = [""], mib, layers = 5, images = 20, workload = replica
 }
 
 const herds: readonly (readonly [name: string, herd: Herd])[] = [
-  ["forty images of one size, nobody shares", { mib: () => 150, images: 40, workload: () => "" }],
+  ["forty images of one size, none of them shared", { mib: () => 150, images: 40, workload: () => "" }],
   ["images of a hundred layers", { mib: various, layers: 100, images: 16 }],
   ["one pull at a time", { mib: various, rest: "kubelet: { serializeImagePulls: true }" }],
   ["three pulls at a time", { mib: various, rest: "kubelet: { maxParallelImagePulls: 3 }" }],
@@ -88,26 +91,26 @@ describe.each(herds)("%s", (_name, herd) => {
   const none = run({ kind: "none" });
   const fixed = FIXED.map((slots) => run({ kind: "fixed", slots })).filter(({ startErrors }) => startErrors === 0);
 
-  test("no start fails, every pod becomes Ready, near the least time that the node needs", () => {
+  test("no start fails, and every pod becomes Ready in nearly the least time that the node needs", () => {
     expect(paceline).toMatchObject({ startErrors: 0, unreadyPods: 0 });
     if (!herd.differ) expect(paceline.ratioToBound).toBeLessThanOrEqual(1.1);
   });
 
-  test("as soon as with the best constant concurrency, and far sooner on the mean than all at once", () => {
+  test("pods are Ready as soon as with the best constant concurrency, and on the mean far sooner than all at once", () => {
     const best = Math.min(...fixed.map(({ makespanSeconds }) => makespanSeconds));
     expect(paceline.makespanSeconds).toBeLessThanOrEqual(1.02 * best);
     expect(paceline.meanReadySeconds).toBeLessThanOrEqual(0.7 * none.meanReadySeconds);
   });
 });
 
-describe("nobody pulls more than the kubelet lets pass", () => {
+describe("Paceline pulls no more than the kubelet allows", () => {
   test.each([
     [
-      "a hundred tiny images on a kubelet as it comes",
+      "a hundred tiny images on a kubelet with its defaults",
       { mib: (at: number) => 3 + (at % 9), images: 100, layers: 1, workload: () => "" },
     ],
     [
-      "a kubelet that lets one pass a second",
+      "a kubelet that allows one pull a second",
       { mib: various, rest: "kubelet: { registryPullQPS: 1, registryBurst: 2 }" },
     ],
     [
@@ -128,7 +131,7 @@ describe("every simulation ends by itself", () => {
     return run({ kind: "paceline", policy });
   };
 
-  test("when pods can never fit: the others are Ready all the same", () => {
+  test("when some pods can never fit: the others still become Ready", () => {
     const result = ends(`nodes: [{ pods: 4 }]\n${image}workloads: [{ name: a, replicas: 6, images: [a] }]`);
     expect(result).toMatchObject({ pods: 6, unreadyPods: 2, startErrors: 0 });
     expect(result.p50ReadySeconds).toBeLessThan(60);

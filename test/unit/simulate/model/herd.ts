@@ -1,16 +1,16 @@
-/** A tiny driver of one modelled node: keeps at most so many pods in startup, oldest first, and takes the times. */
+/** Drives one modelled node: keeps at most a given number of pods in startup, oldest first, and measures the times. */
 import { NodeModel } from "../../../../src/simulate/model/node-model.ts";
 import { lastStatus } from "./one-node.ts";
 import type { Fingerprint, ModelPod, NodeEvent, NodeModelOptions } from "../../../../src/simulate/model/types.ts";
 
 export interface HerdResult {
-  /** Seconds from the first pod to the last one's Ready. */
+  /** Seconds from the first pod until the last one is Ready. */
   readonly makespanSeconds: number;
-  /** Seconds to Ready from the moment the herd came. */
+  /** Seconds to Ready from the arrival of the herd. */
   readonly meanReadySeconds: number;
   readonly firstReadySeconds: number;
   readonly medianReadySeconds: number;
-  /** Seconds from being bound to Ready, sorted. */
+  /** Seconds from the binding to Ready, sorted. */
   readonly ownStartSeconds: readonly number[];
   readonly failures: Readonly<Partial<Record<Fingerprint, number>>>;
   readonly restarts: number;

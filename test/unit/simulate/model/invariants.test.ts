@@ -1,4 +1,4 @@
-/** What holds for every node, herd and order of events. */
+/** Invariants for every node, herd and order of events. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { GIB, MIB } from "../../../../src/simulate/model/constants.ts";
@@ -27,7 +27,7 @@ const imageArbitrary = fc.record({
   compressedRatio: fc.constantFrom(0.25, 0.5, 1),
 });
 
-/** Small herds on all kinds of nodes, some with hardly any memory, some with a fast disk, under either containerd. */
+/** Small herds on many kinds of nodes, some with little memory, some with a fast disk, with both kinds of flushes. */
 const herds: fc.Arbitrary<Herd> = fc
   .record({
     seed: fc.integer(),
@@ -77,7 +77,7 @@ const herds: fc.Arbitrary<Herd> = fc
 
 const END_MS = 4 * 3_600_000;
 
-/** Lets the herd come and runs to the end, stopping at `stops` on the way. */
+/** Runs the herd to the end, and stops at `stops` on the way. */
 function play(herd: Herd, stops: readonly number[], seen?: (counters: NodeCounters) => void) {
   const node = new NodeModel(herd.options());
   const events: NodeEvent[] = [];
@@ -96,7 +96,7 @@ function play(herd: Herd, stops: readonly number[], seen?: (counters: NodeCounte
 const timesToStop = fc.array(fc.integer({ min: 0, max: 600_000 }), { maxLength: 30 });
 const settings = { numRuns: 60 };
 
-test("one step or many: the very same events at the very same times", () => {
+test("one step or many give exactly the same events at the same times", () => {
   fc.assert(
     fc.property(herds, timesToStop, (herd, stops) => {
       expect(play(herd, stops).events).toEqual(play(herd, []).events);
@@ -117,7 +117,7 @@ test("every pod becomes ready in the end, and each image is pulled once", () => 
   );
 });
 
-test("bytes are conserved: what reaches the disk is each image once, and nothing stays dirty", () => {
+test("bytes are conserved: each image reaches the disk once, and nothing stays dirty", () => {
   const assumptions = { ...nothingSmall, unpackMibPerSecondPerCore: 120 };
   fc.assert(
     fc.property(herds, (herd) => {
@@ -134,7 +134,7 @@ test("bytes are conserved: what reaches the disk is each image once, and nothing
   );
 });
 
-test("counters never go back, dirty pages stay under the limit, the device writes no more than it can", () => {
+test("counters never decrease, dirty pages stay under the limit, and the device does not exceed its speed", () => {
   fc.assert(
     fc.property(herds, timesToStop, (herd, stops) => {
       const seen: NodeCounters[] = [];

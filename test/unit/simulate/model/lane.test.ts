@@ -7,7 +7,7 @@ import { seededRandom } from "../../../../src/simulate/model/random.ts";
 import { TokenBucket } from "../../../../src/simulate/model/token-bucket.ts";
 
 describe("a lane", () => {
-  test("finishes its tasks by what they need, and equal ones in the order of adding", () => {
+  test("finishes the task with the least need first, and equal ones in the order of adding", () => {
     const amounts = fc.array(fc.integer({ min: 0, max: 20 }), { minLength: 1, maxLength: 60 });
     fc.assert(
       fc.property(amounts, (needs) => {
@@ -46,7 +46,7 @@ describe("a lane", () => {
 });
 
 describe("pull QPS", () => {
-  test("a full burst at once, then one for each interval", () => {
+  test("allows a full burst at once, then one pull for each interval", () => {
     const bucket = new TokenBucket(5, 10, 0);
     const taken = (nowMs: number, tries: number) =>
       Array.from({ length: tries }, () => bucket.tryTake(nowMs)).filter(Boolean);
@@ -78,7 +78,7 @@ describe("back-off", () => {
     expect(backOff.delayMs).toBe(10_000);
   });
 
-  test("holds until its time is over, and not before a first failure", () => {
+  test("lasts until its time is over, and begins with the first failure", () => {
     const backOff = new BackOff();
     expect(backOff.holdsSince(0, 0)).toBe(false);
     backOff.next(1_000);
@@ -87,7 +87,7 @@ describe("back-off", () => {
   });
 });
 
-test("equal seeds give equal chances, different ones do not", () => {
+test("equal seeds give equal numbers, different seeds do not", () => {
   const draw = (seed: number) => {
     const random = seededRandom(seed);
     return Array.from({ length: 5 }, random);

@@ -5,7 +5,7 @@ import { modelAnnotations } from "../../../../dev/modelled-node/pod-order.ts";
 
 const docs = readFileSync(new URL("../../../../docs/model.md", import.meta.url), "utf8");
 
-test("docs/model.md lists every assumption with its present value, and no other", () => {
+test("docs/model.md lists exactly the assumptions, with their current values", () => {
   const rows = [...docs.matchAll(/^\| `(\w+)` +\| ([\d.]+) +\|/gm)].map(([, name, value]) => [name, Number(value)]);
   expect(Object.fromEntries(rows)).toEqual(assumedDefaults);
 });

@@ -7,7 +7,7 @@ import { failuresOf, plainNode, podOf, run } from "./one-node.ts";
 /** 400 MiB unpacked, 200 MiB compressed, one layer. */
 const one: ImageSpec = { name: "one", mib: 400, layers: 1, compressedRatio: 0.5 };
 
-describe("sums done by hand", () => {
+describe("cases calculated by hand", () => {
   test("one pod, one image: download 1 s, sync of the rest 1 s, unpack 1 s, flush of 300 MiB 3 s", () => {
     const node = plainNode({ images: [one] });
     node.addPod(podOf("a", "one"), 0);
@@ -39,7 +39,7 @@ describe("sums done by hand", () => {
     expect(peakMib(10)).toBeLessThan(200);
   });
 
-  test("two pods that share an image pull it once, and are ready together", () => {
+  test("two pods that share an image pull it once and are ready together", () => {
     const node = plainNode({ images: [one] });
     node.addPod(podOf("a", "one"), 0);
     node.addPod(podOf("b", "one"), 500);
@@ -50,7 +50,7 @@ describe("sums done by hand", () => {
     expect(result.events.filter((event) => event.kind === "images")).toHaveLength(1);
   });
 
-  test("a pod whose image is there waits for everybody's dirty pages in CreateContainer", () => {
+  test("a pod whose image is present waits for all dirty pages in CreateContainer", () => {
     const node = plainNode({
       images: [one],
       present: ["here"],
@@ -60,11 +60,12 @@ describe("sums done by hand", () => {
     node.addPod(podOf("big", "one"), 0);
     node.addPod(podOf("small", "here"), 100);
     const result = run(node);
-    // 200 MiB are dirty after 20 ms and sync in 2 s; who asks at 0.1 s waits for that pass, which is all there is by then.
+    // 200 MiB are dirty after 20 ms and sync in 2 s. A flush at 0.1 s waits for that pass, because nothing else is
+    // dirty by then.
     expect(result.readySeconds("small")).toBeCloseTo(2, 1);
   });
 
-  test("a flush writes what is dirty when it begins; who asks meanwhile waits for the next one", () => {
+  test("a flush writes what is dirty when it begins; a flush during a pass waits for the next pass", () => {
     const node = plainNode({ present: ["here"], assumptions: { createWriteMib: 100 } });
     node.addPod(podOf("a", "here"), 0);
     node.addPod(podOf("b", "here"), 500);
@@ -73,7 +74,7 @@ describe("sums done by hand", () => {
     expect(result.readySeconds("b")).toBe(2);
   });
 
-  test("an idle node with the image: sandbox, create and start take what they are set to", () => {
+  test("on an idle node with the image, sandbox, create and start take their configured times", () => {
     const node = plainNode({
       present: ["here"],
       assumptions: {
@@ -95,7 +96,7 @@ describe("sums done by hand", () => {
     expect(run(node).readySeconds("p7")).toBe(2);
   });
 
-  test("IOPS bound the device where they allow less than its throughput", () => {
+  test("IOPS limit the device if they allow less than its throughput", () => {
     const node = plainNode({ images: [one], disk: { mibPerSecond: 100, iops: 400 } });
     node.addPod(podOf("a", "one"), 0);
     // 400 × 128 KiB = 50 MiB/s: 1 s + 150 MiB sync 3 s + 1 s + 350 MiB flush 7 s.
@@ -108,7 +109,7 @@ const fastRegistry = { downloadMibPerSecond: 10_000 };
 describe("the kubelet's pulls", () => {
   const images = ["x", "y", "z"].map((name) => ({ ...one, name }));
 
-  test("serialized: one after another; parallel: they share; at most so many: the others wait", () => {
+  test("serialized pulls run one by one, parallel pulls share, and pulls beyond the maximum wait", () => {
     const lastReady = (kubelet: object) => {
       const node = plainNode({ images, kubelet });
       for (const { name } of images) node.addPod(podOf(name, name), 0);
@@ -125,7 +126,7 @@ describe("the kubelet's pulls", () => {
     expect(serial.last).toBeGreaterThanOrEqual(18);
   });
 
-  test("a pull without token fails, backs off and is tried again by a later sync", () => {
+  test("a pull without a token fails, backs off, and is tried again by a later sync", () => {
     const node = plainNode({ images, kubelet: { registryPullQPS: 0.1, registryBurst: 1 } });
     node.addPod(podOf("x", "x"), 0);
     node.addPod(podOf("y", "y"), 0);
@@ -146,12 +147,12 @@ describe("the kubelet's pulls", () => {
     expect(again?.atMs).toBe(12_500);
   });
 
-  test("the back-off of a pull that fails twice is seen as ImagePullBackOff", () => {
+  test("the back-off of a pull that fails twice is reported as ImagePullBackOff", () => {
     const node = plainNode({ images, kubelet: { registryPullQPS: 0.001, registryBurst: 1 } });
     node.addPod(podOf("x", "x"), 0);
     node.addPod(podOf("y", "y"), 0);
     const result = run(node, 60);
-    // At 12.5 s it fails again: 20 s back-off, which the sync at 25 s runs into.
+    // At 12.5 s it fails again, with a back-off of 20 s. The sync at 25 s falls into it.
     expect(result.messages("y").slice(6, 8)).toEqual([
       'BackOff: Back-off pulling image "y"',
       "Failed: Error: ImagePullBackOff",
@@ -162,7 +163,7 @@ describe("the kubelet's pulls", () => {
     });
   });
 
-  test("Always asks the registry, and takes a token, though the image is there", () => {
+  test("Always asks the registry and takes a token, although the image is present", () => {
     const node = plainNode({ present: ["x"], kubelet: { registryPullQPS: 0.001, registryBurst: 1 } });
     const containers = [{ name: "main", image: "x", pullAlways: true }];
     node.addPod(podOf("a", "x", { containers }), 0);
@@ -186,7 +187,7 @@ describe("time-outs", () => {
       kubelet: { runtimeRequestTimeoutSeconds: 5 },
     });
 
-  test("CreateContainer past its time-out: deadline, name reserved until the runtime is through, then a restart", () => {
+  test("CreateContainer past its time-out: deadline, name reserved until the runtime has finished, then a restart", () => {
     const node = owing();
     node.addPod(podOf("big", "huge"), 0);
     node.addPod(podOf("a", "here"), 1_000);
@@ -199,11 +200,11 @@ describe("time-outs", () => {
     expect(failuresOf(result.events, "CreateTimeout")).toBe(1);
     expect(failuresOf(result.events, "NameReserved")).toBe(1);
     expect(result.view("a")).toMatchObject({ ready: true, containers: [{ restartCount: 1 }] });
-    // Asked at 1 s, failed at 6 s, refused at 18.5 s, the runtime is through at 20 s, asked again at 31 s.
+    // Asked at 1 s, failed at 6 s, refused at 18.5 s; the runtime finishes at 20 s; asked again at 31 s.
     expect(result.readySeconds("a")).toBe(31);
   });
 
-  test("a start that a full page cache stalls: StartError as containerd writes it, then restarts with back-off", () => {
+  test("a start that a full page cache stalls gives containerd's StartError, then restarts with back-off", () => {
     const node = plainNode({
       memoryBytes: 1_000 * MIB,
       images: [{ name: "huge", mib: 4_000, layers: 1, compressedRatio: 0.01 }],
@@ -244,7 +245,7 @@ describe("time-outs", () => {
     expect(container?.state).toMatchObject({ reason: "RunContainerError", message: "context deadline exceeded" });
   });
 
-  test("RunPodSandbox has twice the time; past it the kubelet says so and tries again, in vain until it is through", () => {
+  test("RunPodSandbox has twice the time; after that the kubelet reports it, and its retries fail until the call has finished", () => {
     const node = plainNode({
       present: ["here"],
       assumptions: { sandboxCpuSeconds: 35 },
@@ -263,14 +264,14 @@ describe("time-outs", () => {
 });
 
 describe("containers that die", () => {
-  test("a crash-looping one restarts at once, then after 10, 20, 40 s, and says CrashLoopBackOff", () => {
+  test("a crash-looping container restarts at once, then after 10, 20, 40 s, and reports CrashLoopBackOff", () => {
     const node = plainNode({ present: ["here"] });
     node.addPod(podOf("a", "here", { crashAfterSeconds: 5 }), 0);
     const result = run(node, 200);
     const starts = result.events.flatMap((event) =>
       event.kind === "event" && event.reason === "Started" ? [Math.round(event.atMs / 100) / 10] : [],
     );
-    // Each waits its back-off from the end on, and up to half of what is left of it by jitter (here a quarter).
+    // Each restart waits for its back-off from the end on, plus a jitter of up to half of the rest (here a quarter).
     expect(starts.slice(0, 4)).toEqual([0, 6, 23.3, 53]);
     const message = "back-off 10s restarting failed container=main pod=a_default(uid-a)";
     const states = result.events.flatMap((event) =>
@@ -280,7 +281,7 @@ describe("containers that die", () => {
     expect(result.view("a")?.containers[0]?.lastTerminated).toMatchObject({ reason: "Error", exitCode: 1 });
   });
 
-  test("a startup probe kills what overload keeps from being up in time, and spares it when paced", () => {
+  test("a startup probe kills a container that is late because of overload, and not if starts are paced", () => {
     const failures = (pods: number) => {
       const node = plainNode({ present: ["here"], cores: 2 });
       for (let at = 0; at < pods; at += 1) {
@@ -293,7 +294,7 @@ describe("containers that die", () => {
   });
 });
 
-describe("pods of several containers, and pods that go", () => {
+describe("pods with several containers, and removed pods", () => {
   test("containers start one after another; the pod is ready when all are", () => {
     const node = plainNode({ images: [one, { ...one, name: "two" }] });
     const containers = ["one", "two"].map((image) => ({ name: image, image }));
@@ -305,7 +306,7 @@ describe("pods of several containers, and pods that go", () => {
     expect(result.view("a")?.containers.map((container) => container.started)).toEqual([true, true]);
   });
 
-  test("a pod that goes gives its pull up; another one's pull of the same image goes on", () => {
+  test("a removed pod gives up its pull; another pod's pull of the same image continues", () => {
     const node = plainNode({ images: [one] });
     node.addPod(podOf("a", "one"), 0);
     node.addPod(podOf("b", "one"), 0);
@@ -322,7 +323,7 @@ describe("pods of several containers, and pods that go", () => {
     expect(lonely.podCount).toBe(0);
   });
 
-  test("a pod that is Ready stays on its node until it is removed, and is no other one when it comes again", () => {
+  test("a Ready pod stays on its node until it is removed, and adding it again changes nothing", () => {
     const node = plainNode({ present: ["here"] });
     node.addPod(podOf("a", "here"), 0);
     expect(run(node).view("a")).toMatchObject({ ready: true });

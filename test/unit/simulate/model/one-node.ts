@@ -1,10 +1,10 @@
-/** A node whose figures make sums easy to do by hand, and helpers to run it. */
+/** A node with figures that are easy to calculate with, and helpers to run it. */
 import { assumedDefaults, GIB } from "../../../../src/simulate/model/constants.ts";
 import { NodeModel } from "../../../../src/simulate/model/node-model.ts";
 import type { Capacity } from "../../../../src/simulate/model/rates.ts";
 import type { ModelPod, NodeEvent, NodeModelOptions, PodView } from "../../../../src/simulate/model/types.ts";
 
-/** Everything small takes no time at all: only what a test sets is left to be seen. */
+/** All small durations are zero, so that only the figures of a test count. */
 export const nothingSmall = {
   ...assumedDefaults,
   resolveMs: 0,
@@ -55,7 +55,7 @@ export interface Run {
   readonly view: (name: string) => PodView | undefined;
 }
 
-/** Runs the node until `seconds`, or until nothing happens any more, and keeps what it said. */
+/** Runs the node until `seconds`, or until nothing more happens, and collects its events. */
 export function run(node: NodeModel, seconds = 3_600): Run {
   const events: NodeEvent[] = [];
   for (let next = node.nextEventMs(); next !== undefined && next <= seconds * 1_000; next = node.nextEventMs()) {
@@ -77,7 +77,7 @@ export function run(node: NodeModel, seconds = 3_600): Run {
   };
 }
 
-/** What the kubelet said last of a pod. */
+/** The kubelet's last status of a pod. */
 export function lastStatus(events: readonly NodeEvent[], uid: string): PodView | undefined {
   const last = events.findLast((event) => event.kind === "status" && event.uid === uid);
   return last?.kind === "status" ? last.status : undefined;

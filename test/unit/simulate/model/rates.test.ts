@@ -35,12 +35,12 @@ test("the page cache takes everything until its limit; the device writes what it
   expect(ratesOf({ unpacks: 2, dirtyBytes: 9_999 })).toMatchObject({ inflow: 120, written: 100, throttled: false });
 });
 
-test("at the limit all writers together get the device's rate, in equal shares", () => {
+test("at the limit all writers share the device's rate equally", () => {
   const rates = ratesOf({ downloads: 6, unpacks: 4, dirtyBytes: 10_000 });
   expect(rates).toMatchObject({ throttled: true, inflow: 100, written: 100, download: 10, unpack: 10 });
 });
 
-test("who asks for less than its share leaves the rest to the others", () => {
+test("a writer that asks for less than its share leaves the rest to the others", () => {
   const rates = ratesOf({ downloads: 30, smallWrites: 1, unpacks: 0, dirtyBytes: 10_000 });
   expect(rates.download).toBeCloseTo(100 / 31);
   const slow = idleRates();
@@ -83,7 +83,7 @@ test("await grows with the queue up to its bound, and slows synchronous writes d
   expect(many.sync).toBeCloseTo(1 / many.awaitMs);
 });
 
-test("whoever is active, the device is never given away twice", () => {
+test("with any active tasks, the device's speed is never exceeded", () => {
   const count = fc.integer({ min: 0, max: 50 });
   const active = fc.record({
     downloads: count,

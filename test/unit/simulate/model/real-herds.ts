@@ -1,4 +1,4 @@
-/** The two herds that were observed on a real node (docs/model.md), and what was measured. */
+/** The two herds that were observed on a real node (docs/model.md), with the measured figures. */
 import { seededRandom } from "../../../../src/simulate/model/random.ts";
 import type { ImageSpec, ModelPod, NodeModelOptions } from "../../../../src/simulate/model/types.ts";
 
@@ -36,7 +36,7 @@ const harshImages: readonly ImageSpec[] = twenty.map((at) => ({
   compressedRatio: 1 / 3,
 }));
 
-/** Twenty images of 100 MB in five layers, about incompressible. */
+/** Twenty images of 100 MB in five layers, almost incompressible. */
 const mildImages: readonly ImageSpec[] = twenty.map((at) => ({
   name: image(at),
   mib: mib(100),

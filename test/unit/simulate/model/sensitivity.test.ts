@@ -1,4 +1,4 @@
-/** The verdicts do not stand on a guess: each assumption is halved and raised by half, and they must still hold. */
+/** The verdicts do not depend on a guess: they must hold with each assumption halved or raised by half. */
 import { describe, expect, test } from "vitest";
 import type { Assumptions } from "../../../../src/simulate/model/constants.ts";
 import { assumedDefaults, GIB } from "../../../../src/simulate/model/constants.ts";
@@ -9,7 +9,7 @@ import type { ObservedHerd } from "./real-herds.ts";
 import { harsh, mild } from "./real-herds.ts";
 
 const seeds = [1, 2, 3];
-/** Farthest that a varied model may be off the measured makespans and means; unvaried it is 20 %. */
+/** The largest deviation of a varied model from the measured makespans and means. Without variation it is 20 %. */
 const TOLERANCE = 0.25;
 
 const names = Object.keys(assumedDefaults) as (keyof Assumptions)[];
@@ -54,7 +54,7 @@ describe.each(variations)("$name × $factor", ({ name, factor }) => {
       ),
     );
 
-  test("the observed herds still come out, and fail where they failed", () => {
+  test("the observed herds still have their times, and failures where they were observed", () => {
     for (const herd of [harsh, mild]) {
       for (const { inStartup, makespanSeconds, meanReadySeconds } of herd.observed) {
         const runs = observed(herd, inStartup);
@@ -67,7 +67,7 @@ describe.each(variations)("$name × $factor", ({ name, factor }) => {
     }
   });
 
-  test("the herd on gp3 fails all at once and never with eight in startup, which costs no time", () => {
+  test("the herd on gp3 fails all at once but never with eight in startup, which takes no longer", () => {
     const herd = gp3(Infinity);
     const paced = gp3(8);
     expect(sum(herd.map(failedStarts))).toBeGreaterThan(0);

@@ -1,4 +1,7 @@
-/** Where no flush takes everybody's dirty pages along, the kernel's own writeback decides what is written and who waits. */
+/**
+ * If flushes do not take all dirty pages along, the kernel's own writeback decides what is written and which tasks
+ * wait.
+ */
 import { describe, expect, test } from "vitest";
 import { DIRTY_EXPIRE_MS, MIB } from "../../../../src/simulate/model/constants.ts";
 import { Flow } from "../../../../src/simulate/model/flow.ts";
@@ -8,14 +11,14 @@ import { plainCapacity, plainNode, podOf, run } from "./one-node.ts";
 const flowOf = (backgroundBytes: number) =>
   new Flow({ ...plainCapacity, flushShare: 1, dirtyLimitBytes: 15_000, backgroundBytes }, 0);
 
-/** A flow with so many bytes dirtied as fast as the page cache takes them. */
+/** A flow with this many bytes, dirtied as fast as the page cache takes them. */
 function dirtied(bytes: number, backgroundBytes = 10_000): Flow {
   const flow = flowOf(backgroundBytes);
   flow.add("smallWrite", bytes, () => undefined);
   return flow;
 }
 
-/** When a flush that is asked for at `atMs` is through. */
+/** When a flush that begins at `atMs` ends. */
 function flushed(flow: Flow, ownBytes: number, atMs: number): number | undefined {
   let doneMs: number | undefined;
   flow.settle(atMs);
@@ -37,7 +40,7 @@ test("a flush waits for its own bytes, and leaves the others dirty", () => {
   expect(flow.dirtyBytes).toBeCloseTo(3_000);
 });
 
-test("where a flush takes everything along it waits for everything", () => {
+test("a flush that takes everything along waits for everything", () => {
   const flow = dirtied(5_000, 0);
   flow.settle(5);
   const { dirtyBytes } = flow;
@@ -45,7 +48,7 @@ test("where a flush takes everything along it waits for everything", () => {
   expect(flow.dirtyBytes).toBe(0);
 });
 
-test("at the limit the kernel writes down to the threshold, writers get the disk's rate, and small flushes wait for it", () => {
+test("at the limit the kernel writes down to the threshold, writers get the disk's rate, and small flushes wait", () => {
   const flow = dirtied(20_000);
   flow.settle(16);
   expect(flow.rates()).toMatchObject({ throttled: true, inflow: 100, written: 100 });
@@ -54,7 +57,7 @@ test("at the limit the kernel writes down to the threshold, writers get the disk
   expect(flow.dirtyBytes).toBeCloseTo(10_000);
 });
 
-test("what stays dirty is written once it is old, and then nothing happens any more", () => {
+test("bytes that stay dirty are written once they are old, and then nothing more happens", () => {
   const flow = dirtied(5_000);
   flow.settle(DIRTY_EXPIRE_MS);
   expect(flow.dirtyBytes).toBe(5_000);

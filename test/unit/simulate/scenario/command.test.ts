@@ -1,4 +1,4 @@
-/** `paceline simulate` as a person runs it: what it prints, and its exit codes. */
+/** The `paceline simulate` command: its output and its exit codes. */
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -29,7 +29,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-test("--list prints the built-in names, one a line", async () => {
+test("--list prints the built-in names, one per line", async () => {
   expect(await paceline("--list")).toEqual({ code: 0, out: `${builtinNames().join("\n")}\n`, err: "" });
 });
 

@@ -1,4 +1,4 @@
-/** Scenario files: every default holds, every mistake is told with its place, all at once. */
+/** Scenario files: every default applies, and all errors are reported at once, each with its place. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { scenarioRows, simulateReference } from "../../../../dev/docs/simulate-reference.ts";
@@ -10,7 +10,7 @@ const errorsOf = (text: string) => {
   return parsed.ok ? [] : parsed.errors.map(({ message }) => message);
 };
 
-test("the least scenario gets every default", () => {
+test("the smallest scenario gets every default", () => {
   const parsed = parseScenario("nodes: [{}]\nimages: [{ name: a, mib: 1 }]\nworkloads: [{ name: w, images: [a] }]\n");
   expect(parsed).toMatchObject({
     ok: true,
@@ -36,7 +36,7 @@ test("the least scenario gets every default", () => {
   });
 });
 
-test("every mistake is told at once, each with path, line and column", () => {
+test("all errors are reported at once, each with path, line and column", () => {
   const messages = errorsOf(`nodes:
   - { cuont: 2, podz: 3, disk: { iops: fast } }
 images:
@@ -81,7 +81,7 @@ describe("built-in scenarios", () => {
     ["nvme", /disk: \{ mibPerSecond/],
     ["crash-loops", /crashAfterSeconds/],
   ];
-  test.each(variants)("%s is the herd of issue-1651, changed only in what its description says", (name, changed) => {
+  test.each(variants)("%s differs from issue-1651 only as its description says", (name, changed) => {
     const body = (text: string) =>
       text
         .slice(text.indexOf("\nnodes:"))
@@ -96,11 +96,11 @@ describe("built-in scenarios", () => {
 describe("docs/simulate.md", () => {
   const page = readFileSync(new URL("../../../../docs/simulate.md", import.meta.url), "utf8");
 
-  test("is what `npm run docs` would write now", async () => {
+  test("equals the output of `npm run docs`", async () => {
     expect(page).toBe(await simulateReference());
   });
 
-  test("tells every key of the schema in a sentence, and its example is a scenario", () => {
+  test("explains every key of the schema in a sentence, and its example is valid", () => {
     for (const row of scenarioRows) expect(row.meaning, row.path).toMatch(/\S.*\.$/);
     expect(errorsOf(/```yaml\n(.*?)```/s.exec(page)?.[1] ?? "")).toEqual([]);
   });
