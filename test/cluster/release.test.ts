@@ -24,7 +24,7 @@ nodeClasses:
   - name: test
     slots: { initial: ${LIMIT}, min: ${LIMIT}, max: ${LIMIT} }
 `;
-/** Shorter than the real ones by half, so that the test takes seconds; a busy machine can renew in time all the same. */
+/** A little shorter than the real ones (LEASE_TIMES): a busy machine can renew in time all the same. */
 const LEASE_TIMES = { durationMs: 8_000, renewDeadlineMs: 6_000, retryMs: 500 };
 
 let plane: ControlPlane;
