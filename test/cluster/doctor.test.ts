@@ -65,10 +65,17 @@ function doctor(...words: string[]): Promise<{ code: number; stdout: string; std
   });
 }
 
-async function report(): Promise<{ code: number; report: Report }> {
-  const { code, stdout, stderr } = await doctor("--kubeconfig", kubeconfig, "--json");
-  expect(stderr).toBe("");
-  return { code, report: JSON.parse(stdout) as Report };
+/**
+ * Runs the doctor, again until `holds` throws nothing: a handshake or a kubelet that a busy machine answers too late is a
+ * finding, and rightly so.
+ */
+function reportWhere(holds: (found: Report, code: number) => void): Promise<void> {
+  return eventually("the report says what is expected", async () => {
+    const { code, stdout, stderr } = await doctor("--kubeconfig", kubeconfig, "--json");
+    expect(stderr).toBe("");
+    holds(JSON.parse(stdout) as Report, code);
+    return true;
+  }).then(() => undefined);
 }
 
 const codesOf = ({ findings }: Report) => findings.map(({ code }) => code).sort();
@@ -98,34 +105,35 @@ describe("bad settings, then fixed ones", () => {
     await bad.ready;
     await startHerd("bad");
     await failToStart("failed");
-    const { code, report: found } = await report();
     const ofKubelets = [
       ...["CgroupV1", "DrainTargetTooLong", "PullBudgetTooHigh", "RegistryPullQPSLow"],
       ...["RuntimeTimeoutShort", "SerializedImagePulls"],
     ];
-    expect(codesOf(found)).toEqual(
-      [
-        ...["AutoscalerIgnoresFence", "AutoscalerScalesDownEarly", "DaemonSetWaitsForFence", "ExtenderNotIgnorable"],
-        ...[
-          "ExtenderOffInPolicy",
-          "ExtenderSendsWholeNodes",
-          "ExtenderTimeoutLong",
-          "HeldWithoutLeader",
-          "MissingRight",
-        ],
-        ...["NoLeader", "NodePoolConsolidatesEarly", "NodePoolWithoutStartupTaint", "RecentStartFailures"],
-        ...["WebhookFailsClosed", "WebhookMissing", "WebhookUnreachable", "YoungNodeHerd"],
-        ...(reachesKubelets ? ofKubelets : []),
-      ].sort(),
-    );
-    expect(code).toBe(1);
-    const seen = Object.fromEntries(found.findings.map((one) => [one.code, one.seen]));
-    expect(seen).toMatchObject({
-      MissingRight: "system:serviceaccount:paceline:paceline may not: patch nodes.",
-      HeldWithoutLeader: expect.stringMatching(/^1 pod held/) as string,
-      YoungNodeHerd: expect.stringContaining(`${HERD} pods came to bad together`) as string,
+    await reportWhere((found, code) => {
+      expect(codesOf(found)).toEqual(
+        [
+          ...["AutoscalerIgnoresFence", "AutoscalerScalesDownEarly", "DaemonSetWaitsForFence", "ExtenderNotIgnorable"],
+          ...[
+            "ExtenderOffInPolicy",
+            "ExtenderSendsWholeNodes",
+            "ExtenderTimeoutLong",
+            "HeldWithoutLeader",
+            "MissingRight",
+          ],
+          ...["NoLeader", "NodePoolConsolidatesEarly", "NodePoolWithoutStartupTaint", "RecentStartFailures"],
+          ...["WebhookFailsClosed", "WebhookMissing", "WebhookUnreachable", "YoungNodeHerd"],
+          ...(reachesKubelets ? ofKubelets : []),
+        ].sort(),
+      );
+      expect(code).toBe(1);
+      const seen = Object.fromEntries(found.findings.map((one) => [one.code, one.seen]));
+      expect(seen).toMatchObject({
+        MissingRight: "system:serviceaccount:paceline:paceline may not: patch nodes.",
+        HeldWithoutLeader: expect.stringMatching(/^1 pod held/) as string,
+        YoungNodeHerd: expect.stringContaining(`${HERD} pods came to bad together`) as string,
+      });
+      if (reachesKubelets) expect(found.notes).toEqual([]);
     });
-    if (reachesKubelets) expect(found.notes).toEqual([]);
   });
 
   test("after the fixes nothing is found; exit 0, and the text says so", async () => {
@@ -134,6 +142,8 @@ describe("bad settings, then fixed ones", () => {
       (await cp.client.list(PODS)).items.map(({ metadata }) => remove(`${PODS}/${metadata?.name ?? ""}`)),
     );
     await eventually("no pod is left", async () => (await cp.client.list(PODS)).items.length === 0);
+    // How many of its starts have failed by now is the machine's affair; Events would tell of them for an hour.
+    await cp.client.raw("DELETE", "/api/v1/namespaces/default/events");
     await mendSurroundings();
     await installAccess(cp.client, { extender: { enabled: true } });
     const service = await startServiceProcess(cp);
@@ -143,27 +153,29 @@ describe("bad settings, then fixed ones", () => {
     });
     await good.ready;
     await eventually("a leader leads", async () => leaderHolds());
-    const { code, report: found } = await report();
-    expect(found.findings).toEqual([]);
-    expect(code).toBe(0);
-    expect(found.paceline).toMatchObject({
-      policy: { valid: true, mode: "enforce", nodesByClass: { default: 1 }, nodesTheFenceSelects: 1 },
-      leader: { holder: "serve", alive: true },
-      webhooks: [{ answer: "trusted" }, { answer: "trusted" }, { answer: "trusted" }],
-      rights: { missing: [] },
-    });
-    expect(found.cluster).toMatchObject({ nodes: 1, joinedLastDay: 1, instanceTypes: { "m5.2xlarge": 1 } });
-    if (reachesKubelets) {
-      expect(found.cluster).toMatchObject({
-        kubeletConfigurations: [
-          { registryPullQPS: 10, serializeImagePulls: false, runtimeRequestTimeoutSeconds: 120, nodes: 1 },
-        ],
-        cgroups: { v2: 1 },
-        pressureFigures: { present: 1 },
+    await reportWhere((found, code) => {
+      expect(found.findings).toEqual([]);
+      expect(code).toBe(0);
+      expect(found.paceline).toMatchObject({
+        policy: { valid: true, mode: "enforce", nodesByClass: { default: 1 }, nodesTheFenceSelects: 1 },
+        leader: { holder: "serve", alive: true },
+        webhooks: [{ answer: "trusted" }, { answer: "trusted" }, { answer: "trusted" }],
+        rights: { missing: [] },
       });
-    }
-    const { stdout } = await doctor("--kubeconfig", kubeconfig, "--context", "paceline-dev");
-    expect(stdout).toMatch(/Nothing to mend\./);
+      expect(found.cluster).toMatchObject({ nodes: 1, joinedLastDay: 1, instanceTypes: { "m5.2xlarge": 1 } });
+      if (reachesKubelets) {
+        expect(found.cluster).toMatchObject({
+          kubeletConfigurations: [
+            { registryPullQPS: 10, serializeImagePulls: false, runtimeRequestTimeoutSeconds: 120, nodes: 1 },
+          ],
+          ...{ cgroups: { v2: 1 }, pressureFigures: { present: 1 } },
+        });
+      }
+    });
+    await eventually("the text says so", async () => {
+      const { stdout } = await doctor("--kubeconfig", kubeconfig, "--context", "paceline-dev");
+      return /Nothing to mend\./.test(stdout);
+    });
   });
 
   test("finds a webhook whose certificate its caBundle does not trust, and a policy with errors", async () => {
@@ -176,9 +188,10 @@ describe("bad settings, then fixed ones", () => {
     await eventually("the policy slips through", () =>
       applyPolicy(cp.client, { maxHoldSeconds: 541 }).then(() => true),
     );
-    const { report: found } = await report();
-    expect(codesOf(found)).toEqual(["PolicyInvalid", "WebhookCertificateUntrusted"]);
-    expect(found.findings.find(({ code }) => code === "PolicyInvalid")?.seen).toMatch(/maxHoldSeconds/);
+    await reportWhere((found) => {
+      expect(codesOf(found)).toEqual(["PolicyInvalid", "WebhookCertificateUntrusted"]);
+      expect(found.findings.find(({ code }) => code === "PolicyInvalid")?.seen).toMatch(/maxHoldSeconds/);
+    });
   });
 
   test("by the audit log it only made get and list requests and SelfSubjectAccessReviews", async () => {

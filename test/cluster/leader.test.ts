@@ -11,7 +11,7 @@ import { silentLog } from "../../src/kube/log.ts";
 import { HANG_MS } from "../support/control-plane.ts";
 import { recordOf } from "../../src/kube/parse/kube-json.ts";
 
-/** Half of the real times, so that the test takes seconds. A busy machine can still renew in time. */
+/** A little shorter than the real ones (LEASE_TIMES): a busy machine can renew in time all the same. */
 const TIMES = { durationMs: 8_000, renewDeadlineMs: 6_000, retryMs: 500 };
 
 let plane: ControlPlane;

@@ -26,7 +26,7 @@ nodeClasses:
   - name: test
     slots: { initial: ${LIMIT}, min: ${LIMIT}, max: ${LIMIT} }
 `;
-/** Half of the real times, so that the test takes seconds. A busy machine can still renew in time. */
+/** A little shorter than the real ones (LEASE_TIMES): a busy machine can renew in time all the same. */
 const LEASE_TIMES = { durationMs: 8_000, renewDeadlineMs: 6_000, retryMs: 500 };
 
 let plane: ControlPlane;
