@@ -117,12 +117,13 @@ describe("what the disk owes", () => {
     expect(owing({ bytesInFlight: secondsOf(1_000) }, 0)).toBeUndefined();
   });
 
-  test("a disk with time left may owe twice as much in dirty pages, but no image beyond the drain time in flight", () => {
+  test("a disk with time left may owe twice as much in dirty pages, but images beyond the drain time neither in flight nor beside others", () => {
     expect(owing({ sample: sampleOf(0.89, 70) }, 10)).toBeUndefined();
     expect(owing({ sample: sampleOf(0.89, 71) }, 10)).toBe("DiskBacklog");
     expect(owing({ sample: sampleOf(0.9, 70) }, 10)).toBe("DiskBacklog");
     expect(owing({ sample: sampleOf(0.2), bytesInFlight: secondsOf(39) }, 39)).toBeUndefined();
     expect(owing({ sample: sampleOf(0.2), bytesInFlight: secondsOf(41) }, 1)).toBe("DiskBacklog");
+    expect(owing({ sample: sampleOf(0.2), bytesInFlight: secondsOf(13) }, 41)).toBe("DiskBacklog");
   });
 
   test("a disk of which no fresh sample tells is taken for a busy one", () => {
