@@ -1,20 +1,15 @@
 /** Several nodes that join together: where a pod goes, and which pull must not be left for the end. */
 import { describe, expect, test } from "vitest";
-import { createPacer } from "../../../../src/core/pacer.ts";
 import type { NodeFacts, PodFacts } from "../../../../src/core/facts.ts";
-import { type ImageName, imageName } from "../../../../src/core/ids.ts";
-import { MIB } from "../../../../src/core/measures.ts";
+import { imageName, nodeName } from "../../../../src/core/ids.ts";
+import { createPacer } from "../../../../src/core/pacer.ts";
+import { MOST_COMPARED, NodeComparison } from "../../../../src/core/plan/compare-nodes.ts";
+import { ReplicaSpread } from "../../../../src/core/plan/replica-spread.ts";
+import type { ClusterState } from "../../../../src/core/state/cluster-state.ts";
+import { costOf } from "../../../../src/core/state/load.ts";
 import { defaultPolicy } from "../../../../src/policy/parse.ts";
-import { aGatedPod, aNode, anOldNode, aPod, aShape, bound, START_MS } from "../../../support/core-facts.ts";
-
-const sizes = (mib: Readonly<Record<string, number>>): ReadonlyMap<ImageName, number> =>
-  new Map(Object.entries(mib).map(([name, size]) => [imageName(name), size * MIB]));
-
-/** Some other node of the cluster shows the sizes. */
-const shows = (images: ReadonlyMap<ImageName, number>) =>
-  anOldNode("seen", { images, allocatable: { cpu: 0, pods: 0 } });
-
-const withImage = (image: string) => ({ shape: aShape({ image, ownerName: `owner-of-${image}` }) });
+import { aGatedPod, aNode, aPod, aShape, bound, START_MS } from "../../../support/core-facts.ts";
+import { aJoiningNode, many, planOf, shows, sizes, stateWith, theNode, withImage } from "../../../support/core-plan.ts";
 
 function planFor(
   nodes: readonly NodeFacts[],
@@ -110,5 +105,59 @@ describe("a pull that takes as long as all the others together", () => {
   test("goes first where two nodes share the rest", () => {
     const { released } = planFor([shows(images), aNode("n1"), aNode("n2")], pods, { initial: 1 });
     expect(released[0]).toBe("large to n1");
+  });
+});
+
+describe("a comparison of nodes", () => {
+  const images = sizes({ app: 600 });
+  const pod = aGatedPod("p", withImage("app"));
+  const comparisonOf = (state: ClusterState, plan = planOf(state)) => {
+    const nodes = plan.paced;
+    return new NodeComparison(plan, nodes, new ReplicaSpread(plan), [[imageName("app"), 1]]);
+  };
+  /** The node that would be better than n1. */
+  const betterThanN1 = (state: ClusterState, who = pod) => {
+    const node = theNode(state, "n1");
+    const cost = costOf(who, state.loadOf(node.facts, START_MS), state.catalogue);
+    return comparisonOf(state).betterNode(node, who, cost);
+  };
+  const busy = bound(aPod("busy", withImage("other")), "n1");
+
+  test("sends no pod to another node that brings nothing new, or that can run on one node only", () => {
+    const state = stateWith([aNode("n1"), aNode("n2")], [busy]);
+    expect(betterThanN1(state)).toBe("n2");
+    expect(betterThanN1(state, aGatedPod("bare"))).toBeUndefined();
+    expect(betterThanN1(state, { ...pod, pinnedTo: nodeName("n1") })).toBeUndefined();
+  });
+
+  test("finds no node better that is just as good, has no room, or would not take the pod this moment", () => {
+    expect(betterThanN1(stateWith([aNode("n1"), aNode("n2")]))).toBeUndefined();
+    const full = aNode("n2", { allocatable: { cpu: 50, memory: 1e12, pods: 110 } });
+    expect(betterThanN1(stateWith([aNode("n1"), full], [busy]))).toBeUndefined();
+    expect(betterThanN1(stateWith([aNode("n1"), aJoiningNode("n2")], [busy]))).toBeUndefined();
+  });
+
+  test("leaves a pull to a disk that is about to run dry, unless the other node need not fetch it", () => {
+    const nearlyDry = bound(aPod("busy", withImage("tiny")), "n1"); // 60 MiB × 4 at 125 MiB/s take 1.92 s
+    const seen = shows(sizes({ app: 600, tiny: 60 }));
+    expect(betterThanN1(stateWith([seen, aNode("n1"), aNode("n2")], [nearlyDry]))).toBeUndefined();
+    const has = aNode("n2", { images });
+    expect(betterThanN1(stateWith([seen, aNode("n1"), has], [nearlyDry]))).toBe("n2");
+  });
+
+  test("is given up for more nodes than can be compared in time", () => {
+    const nodes = (count: number) => many(count, (name) => aNode(name === "p0" ? "n1" : name));
+    expect(betterThanN1(stateWith(nodes(MOST_COMPARED), [busy]))).toBe("p1");
+    const many65 = stateWith(nodes(MOST_COMPARED + 1), [busy]);
+    expect(betterThanN1(many65)).toBeUndefined();
+    const load = many65.loadOf(theNode(many65, "n1").facts, START_MS);
+    expect(comparisonOf(many65).isCriticalPull(load, costOf(pod, load, many65.catalogue))).toBe(false);
+  });
+
+  test("finds no pull critical that fetches nothing", () => {
+    const state = stateWith([aNode("n1")]);
+    const load = state.loadOf(theNode(state, "n1").facts, START_MS);
+    const isCritical = (who: PodFacts) => comparisonOf(state).isCriticalPull(load, costOf(who, load, state.catalogue));
+    expect([isCritical(pod), isCritical(aGatedPod("bare"))]).toEqual([true, false]);
   });
 });

@@ -1,0 +1,158 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { PodFacts } from "../../../../src/core/facts.ts";
+import { compareRanks, rank, type Rank, type Standing, TOLERATED_SKEW } from "../../../../src/core/plan/order.ts";
+import { aGatedPod, aShape, START_MS } from "../../../support/core-facts.ts";
+
+const CAP_MS = 300_000;
+const common: Standing = {
+  schedulerIsBehind: false,
+  criticalPull: false,
+  bytesPerPod: 0,
+  startStep: 0,
+  replicasMore: 0,
+};
+
+interface Candidate {
+  readonly pod: PodFacts;
+  readonly standing: Standing;
+}
+
+const candidate = (given: Partial<PodFacts> = {}, standing: Partial<Standing> = {}): Candidate => ({
+  pod: aGatedPod("p", { createdAtMs: START_MS, ...given }),
+  standing: { ...common, ...standing },
+});
+
+const rankOf = ({ pod, standing }: Candidate, nowMs = START_MS + 60_000): Rank => rank(pod, standing, CAP_MS, nowMs);
+/** Does the first go before the second? */
+const goesFirst = (a: Candidate, b: Candidate, nowMs?: number) => compareRanks(rankOf(a, nowMs), rankOf(b, nowMs)) < 0;
+
+const agent = aShape({ ownerKind: "DaemonSet" });
+const urgent = candidate({ createdAtMs: START_MS - 0.8 * CAP_MS });
+
+describe("the order of release", () => {
+  test("a pod is urgent once it has waited for four fifths of the cap, and not a moment before", () => {
+    const waits = candidate();
+    const other = candidate({ createdAtMs: START_MS + 1, shape: agent });
+    expect(goesFirst(waits, other, START_MS + 0.8 * CAP_MS - 1)).toBe(false);
+    expect(goesFirst(waits, other, START_MS + 0.8 * CAP_MS)).toBe(true);
+  });
+
+  /** Each goes before the one after it, although the one after it is better in all that counts less. */
+  const ladder: readonly (readonly [string, Candidate])[] = [
+    ["a pod that has waited for most of the cap", urgent],
+    ["a DaemonSet pod", candidate({ shape: agent }, { bytesPerPod: 900, startStep: 9, replicasMore: 9 })],
+    ["a pod of higher priority", candidate({ shape: aShape({ priority: 1 }) }, { bytesPerPod: 900, replicasMore: 9 })],
+    ["a critical pull", candidate({}, { criticalPull: true, bytesPerPod: 900, startStep: 9, replicasMore: 9 })],
+    ["one whose replicas are not crowded", candidate({}, { bytesPerPod: 900, startStep: 9, replicasMore: 1 })],
+    ["one of fewer bytes", candidate({}, { bytesPerPod: 1, startStep: 9, replicasMore: 3 })],
+    ["one that starts sooner", candidate({}, { bytesPerPod: 2, startStep: 1, replicasMore: 3 })],
+    [
+      "one held longer",
+      candidate({ createdAtMs: START_MS - 1_000 }, { bytesPerPod: 2, startStep: 2, replicasMore: 3 }),
+    ],
+    ["one held since just now", candidate({}, { bytesPerPod: 2, startStep: 2, replicasMore: 3 })],
+  ];
+  const steps = ladder.slice(1).map(([lower, second], at) => {
+    const [higher, first] = ladder[at] ?? ["", second];
+    return { higher, lower, first, second };
+  });
+
+  test.each(steps)("$higher goes before $lower", ({ first, second }) => {
+    expect(goesFirst(first, second)).toBe(true);
+    expect(goesFirst(second, first)).toBe(false);
+  });
+
+  test("while kube-scheduler is behind, the older pod goes first, whatever it fetches; priority still counts more", () => {
+    const behind = { schedulerIsBehind: true };
+    const old = candidate({ createdAtMs: START_MS - 1 }, { ...behind, bytesPerPod: 900, startStep: 9 });
+    expect(goesFirst(old, candidate({}, { ...behind, criticalPull: true }))).toBe(true);
+    expect(goesFirst(candidate({ shape: aShape({ priority: 1 }) }, behind), old)).toBe(true);
+  });
+
+  test("two replicas more on a node, this pod included, are no crowd; three are, and fewer bytes yield to that", () => {
+    const small = (replicasMore: number) => candidate({}, { bytesPerPod: 1, replicasMore });
+    const large = candidate({}, { bytesPerPod: 900 });
+    expect(TOLERATED_SKEW).toBe(2);
+    expect(goesFirst(small(1), large)).toBe(true);
+    expect(goesFirst(small(2), large)).toBe(false);
+  });
+
+  test("where neither bytes nor start times differ, the node with fewer replicas counts before age", () => {
+    const young = candidate({ createdAtMs: START_MS + 1 }, { replicasMore: 0 });
+    expect(goesFirst(young, candidate({}, { replicasMore: 1 }))).toBe(true);
+  });
+
+  test("pods for whom the last slot is not kept are equal in that: infinitely many bytes are no reason for either", () => {
+    const none = { bytesPerPod: Infinity };
+    expect(compareRanks(rankOf(candidate({}, none)), rankOf(candidate({}, none)))).toBe(0);
+    expect(goesFirst(candidate({}, { ...none, startStep: 1 }), candidate({}, { ...none, startStep: 2 }))).toBe(true);
+  });
+
+  test("a forged time on a gated pod does not make it younger than its creation", () => {
+    const hold = { node: undefined, reason: "AwaitingRelease", sinceMs: START_MS + 86_400_000 } as const;
+    expect(goesFirst(candidate({ hold }), candidate({ createdAtMs: START_MS + 1 }))).toBe(true);
+  });
+});
+
+describe("is a total order:", () => {
+  const few = fc.nat(2);
+  const candidateArb = fc
+    .record({
+      ageSeconds: fc.constantFrom(0, 1, 200, 240, 400),
+      daemon: fc.boolean(),
+      priority: fc.constantFrom(-1, 0, 5),
+      criticalPull: fc.boolean(),
+      bytesPerPod: fc.constantFrom(0, 1, 1e9, Infinity),
+      startStep: few,
+      replicasMore: fc.nat(4),
+    })
+    .map(({ ageSeconds, daemon, priority, ...standing }) =>
+      candidate(
+        {
+          createdAtMs: START_MS - ageSeconds * 1_000,
+          shape: aShape({ ownerKind: daemon ? "DaemonSet" : "ReplicaSet", priority }),
+        },
+        standing,
+      ),
+    );
+  /** Candidates of one plan: kube-scheduler is behind for all of them or for none. */
+  const some = (count: number) =>
+    fc
+      .tuple(fc.boolean(), fc.array(candidateArb, { minLength: count, maxLength: count }))
+      .map(([schedulerIsBehind, all]) =>
+        all.map(({ pod, standing }) => rankOf({ pod, standing: { ...standing, schedulerIsBehind } }, START_MS)),
+      );
+
+  test("whoever goes before another does not come after it, and nobody goes before itself", () => {
+    fc.assert(
+      fc.property(some(2), ([a = noRank(), b = noRank()]) => {
+        expect(compareRanks(a, b)).toBe(0 - compareRanks(b, a));
+        expect(compareRanks(a, a)).toBe(0);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test("whoever goes before another goes before all that come after that one", () => {
+    fc.assert(
+      fc.property(some(3), ([a = noRank(), b = noRank(), c = noRank()]) => {
+        if (compareRanks(a, b) <= 0 && compareRanks(b, c) <= 0) expect(compareRanks(a, c)).toBeLessThanOrEqual(0);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test("only equal ranks are equal in the order", () => {
+    fc.assert(
+      fc.property(some(2), ([a = noRank(), b = noRank()]) => {
+        expect(compareRanks(a, b) === 0).toBe(a.every((figure, at) => figure === b[at]));
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});
+
+function noRank(): Rank {
+  throw new Error("too few candidates");
+}

@@ -1,0 +1,206 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { PodFacts } from "../../../../src/core/facts.ts";
+import { imageName, nodeName } from "../../../../src/core/ids.ts";
+import { MIB } from "../../../../src/core/measures.ts";
+import {
+  coresOf,
+  costOf,
+  debtOf,
+  drainSeconds,
+  isStuck,
+  leftSeconds,
+  reservationCounts,
+  reservationEndsMs,
+  sum,
+  writeSeconds,
+  writesInFlight,
+} from "../../../../src/core/state/load.ts";
+import { aNode, aPod, aShape, bound, changed, START_MS, started } from "../../../support/core-facts.ts";
+import { namesOf, shows, sizes, stateWith, theNode } from "../../../support/core-plan.ts";
+import { aLoad, type LoadGiven, secondsOf, slowDisk } from "../../../support/start-input.ts";
+
+const DEADLINES = { deadlineMs: 300_000, reservationMs: 15_000 };
+const reservation = { node: nodeName("n1"), atMs: START_MS };
+const reserved = (name: string, given: Partial<PodFacts> = {}) => aPod(name, { reservation, ...given });
+
+/** What n1 carries. */
+function loadOf(pods: readonly PodFacts[], nowMs = START_MS, planned: readonly PodFacts[] = [], node = aNode("n1")) {
+  return stateWith([shows(IMAGES), node], pods).loadOf(node, nowMs, planned);
+}
+const IMAGES = sizes({ app: 100, proxy: 10, other: 40 });
+const withImages = (...images: string[]) => ({ shape: aShape({ images: images.map(imageName) }) });
+
+describe("slots are used by", () => {
+  test("pods in startup, reserved ones and planned ones, each once", () => {
+    const load = loadOf([bound(aPod("starting"), "n1"), reserved("reserved")], START_MS, [aPod("planned")]);
+    expect([namesOf(load.inStartup), namesOf(load.reserved), namesOf(load.offered)]).toEqual([
+      ["starting"],
+      ["reserved"],
+      ["planned"],
+    ]);
+    expect(load.slotsInUse).toBe(3);
+  });
+
+  test("a pod with a reservation that was offered the node as well once only", () => {
+    const pod = reserved("p");
+    expect(loadOf([pod], START_MS, [pod])).toMatchObject({ slotsInUse: 1, offered: [] });
+  });
+
+  test("no pod that has started or ended", () => {
+    const pod = bound(aPod("p"), "n1");
+    expect(loadOf([started(pod)]).slotsInUse).toBe(0);
+    expect(loadOf([changed(pod, { terminal: true })]).slotsInUse).toBe(0);
+  });
+
+  test("no stuck pod: one that waits for what pacing cannot help, or has been in startup for too long", () => {
+    const stuck = changed(bound(aPod("stuck"), "n1"), { waitingOn: "ImagePullBackOff" });
+    expect(loadOf([stuck, bound(aPod("fine"), "n1")])).toMatchObject({ slotsInUse: 1, stuck: 1 });
+    const slow = bound(aPod("slow"), "n1", START_MS + 1_000);
+    expect(isStuck(slow, DEADLINES, START_MS + 300_999)).toBe(false);
+    expect(isStuck(slow, DEADLINES, START_MS + 301_000)).toBe(true);
+    expect(isStuck(aPod("of unknown binding"), DEADLINES, START_MS + 300_000)).toBe(true);
+  });
+
+  test("the load changes by itself when the first reservation ends or the first start is given up", () => {
+    expect(loadOf([]).untilMs).toBe(Infinity);
+    expect(loadOf([bound(aPod("a"), "n1", START_MS + 2_000)]).untilMs).toBe(START_MS + 302_000);
+    expect(loadOf([bound(aPod("a"), "n1"), reserved("b")]).untilMs).toBe(START_MS + 15_000);
+  });
+});
+
+describe("the end of a reservation", () => {
+  const rules = { refused: true, shape: aShape({ interPodRules: true }) };
+
+  test("is early where only the scheduler can judge and has refused the pod", () => {
+    expect(reservationEndsMs(reserved("p"), DEADLINES)).toBe(START_MS + 15_000);
+    expect(reservationEndsMs(reserved("p", rules), DEADLINES)).toBe(START_MS + 2_000);
+    expect(reservationEndsMs(reserved("p", { ...rules, refused: false }), DEADLINES)).toBe(START_MS + 15_000);
+    expect(reservationEndsMs(reserved("p", { refused: true }), DEADLINES)).toBe(START_MS + 15_000);
+  });
+
+  test("is never later for a refused pod than for others", () => {
+    expect(reservationEndsMs(reserved("p", rules), { ...DEADLINES, reservationMs: 1_000 })).toBe(START_MS + 1_000);
+  });
+
+  test("no pod without a reservation has one", () => {
+    expect(reservationEndsMs(aPod("p"), DEADLINES)).toBeUndefined();
+    expect(reservationCounts(aPod("p"), DEADLINES, START_MS)).toBe(false);
+  });
+});
+
+describe("images in flight", () => {
+  test("count once, whoever else waits for them; only the first pod fetches them, and every pod may pull", () => {
+    const pods = [bound(aPod("a", withImages("app", "proxy")), "n1"), bound(aPod("b", withImages("app")), "n1")];
+    const load = loadOf(pods, START_MS, [aPod("c", withImages("proxy", "other"))]);
+    expect(load).toMatchObject({ fetchers: 2, pulls: 5, bytesInFlight: 150 * MIB });
+    expect([...load.fetching].sort()).toEqual(["app", "other", "proxy"].map(imageName));
+  });
+
+  test("are none that the node lists, nor that a pod has started from there", () => {
+    const there = aNode("n1", { images: IMAGES });
+    expect(loadOf([bound(aPod("p", withImages("app")), "n1")], START_MS, [], there).bytesInFlight).toBe(0);
+    const pods = [started(bound(aPod("a", withImages("app")), "n1")), bound(aPod("b", withImages("app")), "n1")];
+    expect(loadOf(pods)).toMatchObject({ fetchers: 0, pulls: 0, bytesInFlight: 0 });
+  });
+
+  test("make the disk write more than their size, by the unpack ratio", () => {
+    const { limit } = aLoad({ limit: { unpackRatio: 4, bytesPerSecond: 100 } });
+    expect(writesInFlight({ limit, bytesInFlight: 50 })).toBe(200);
+    expect(writeSeconds({ limit }, 50)).toBe(2);
+  });
+});
+
+describe("the cost of a pod", () => {
+  const costOn = (pods: readonly PodFacts[], pod: PodFacts) => {
+    const state = stateWith([shows(IMAGES), aNode("n1")], pods);
+    return costOf(pod, state.loadOf(theNode(state, "n1").facts, START_MS), state.catalogue);
+  };
+  const fetching = bound(aPod("fetches", withImages("app")), "n1");
+
+  test("is its images that are neither there nor on their way; every image that is not there is a pull", () => {
+    expect(costOn([fetching], aPod("p", withImages("app", "other")))).toEqual({
+      newImages: [imageName("other")],
+      newBytes: 40 * MIB,
+      pulls: 2,
+      follows: false,
+    });
+  });
+
+  test("is nothing but a pull where all that it misses is on its way: it follows", () => {
+    const cost = { newImages: [], newBytes: 0, pulls: 1, follows: true };
+    expect(costOn([fetching], aPod("p", withImages("app")))).toEqual(cost);
+  });
+
+  test("is nothing where its images are there, and it follows nobody", () => {
+    const cost = { newImages: [], newBytes: 0, pulls: 0, follows: false };
+    expect(costOn([started(fetching)], aPod("p", withImages("app")))).toEqual(cost);
+    expect(costOn([fetching], aPod("bare"))).toEqual(cost);
+  });
+});
+
+describe("what a disk has left to write", () => {
+  const load = (given: LoadGiven = {}) =>
+    aLoad({ ...given, bytesInFlight: secondsOf(8), limit: { ...slowDisk, ...given.limit } });
+  const dirty = { atMs: START_MS, dirtyBytes: secondsOf(2), writebackBytes: secondsOf(1) };
+
+  test("is images in flight, dirty pages and what the pod in question adds, each in seconds", () => {
+    expect(debtOf(load({ sample: dirty }), secondsOf(5))).toEqual({ inFlight: 8, cached: 3, own: 5 });
+    expect(debtOf(load({ sample: dirty, limit: { unpackRatio: 2 } }), secondsOf(5))).toEqual({
+      inFlight: 16,
+      cached: 3,
+      own: 10,
+    });
+    expect(drainSeconds(load({ sample: dirty }))).toBe(11);
+  });
+
+  test("does not include what it has written of the images in flight already, and is never below its dirty pages", () => {
+    const after = (seconds: number) =>
+      leftSeconds(load({ sample: dirty, limit: { progressBytes: secondsOf(seconds) } }));
+    expect([after(0), after(6), after(8), after(20)]).toEqual([11, 5, 3, 3]);
+  });
+});
+
+test("a node has the cores that its sample shows, else those that it can allocate, else none", () => {
+  expect(coresOf(aLoad({ sample: { atMs: START_MS, cores: 3 } }))).toBe(3);
+  expect(coresOf(aLoad({ sample: { atMs: START_MS } }))).toBe(16);
+  expect(coresOf(aLoad({ facts: aNode("n1", { allocatable: {} }) }))).toBe(0);
+});
+
+test("whatever a node carries, its slots are those of its pods, and its images those of its pods that are not there", () => {
+  const images = ["app", "proxy", "other"].map((name) => name);
+  const podArb = fc.record({
+    how: fc.constantFrom("starting", "started", "stuck", "reserved", "expired", "planned"),
+    images: fc.subarray(images),
+  });
+  fc.assert(
+    fc.property(fc.array(podArb, { maxLength: 10 }), (given) => {
+      const made = given.map(({ how, images: some }, at) => {
+        const pod = aPod(`p${at}`, withImages(...some));
+        if (how === "planned") return { how, some, pod };
+        if (how === "reserved") return { how, some, pod: { ...pod, reservation } };
+        if (how === "expired")
+          return { how, some, pod: { ...pod, reservation: { ...reservation, atMs: START_MS - 15_000 } } };
+        const there = bound(pod, "n1");
+        if (how === "stuck") return { how, some, pod: changed(there, { waitingOn: "CrashLoopBackOff" }) };
+        return { how, some, pod: how === "started" ? started(there) : there };
+      });
+      const [planned, others] = [
+        made.filter(({ how }) => how === "planned"),
+        made.filter(({ how }) => how !== "planned"),
+      ];
+      const load = loadOf(
+        others.map(({ pod }) => pod),
+        START_MS,
+        planned.map(({ pod }) => pod),
+      );
+      const using = made.filter(({ how }) => ["starting", "reserved", "planned"].includes(how));
+      const present = new Set(made.flatMap(({ how, some }) => (how === "started" ? some : [])));
+      const missing = new Set(using.flatMap(({ some }) => some.filter((image) => !present.has(image))));
+      expect(load.slotsInUse).toBe(using.length);
+      expect(load.fetching).toEqual(new Set([...missing].map(imageName)));
+      expect(load.bytesInFlight).toBe(sum([...missing].map((image) => IMAGES.get(imageName(image)) ?? 0)));
+      expect(load.fetchers).toBeLessThanOrEqual(Math.min(using.length, missing.size));
+    }),
+  );
+});

@@ -1,0 +1,42 @@
+import { describe, expect, test } from "vitest";
+import type { PodFacts } from "../../../../src/core/facts.ts";
+import { nodeName } from "../../../../src/core/ids.ts";
+import { hasReservation, reservedFor } from "../../../../src/core/state/reservations.ts";
+import { aNode, aPod, bound, START_MS } from "../../../support/core-facts.ts";
+import { namesOf, stateWith, theNode } from "../../../support/core-plan.ts";
+
+const reservation = { node: nodeName("n1"), atMs: START_MS };
+const reserved = (name: string, given: Partial<PodFacts> = {}) => aPod(name, { reservation, ...given });
+const holders = (pods: readonly PodFacts[], nowMs = START_MS) => {
+  const state = stateWith([aNode("n1")], pods);
+  return namesOf(reservedFor(state, theNode(state, "n1").entry, nowMs));
+};
+
+describe("a reservation", () => {
+  test("uses a slot of its node until the time to bind is over", () => {
+    expect(holders([reserved("p")], START_MS + 14_999)).toEqual(["p"]);
+    expect(holders([reserved("p")], START_MS + 15_000)).toEqual([]);
+  });
+
+  test("lasts as long as the policy says", () => {
+    const state = stateWith([aNode("n1")], [reserved("p")], { fence: { bindSeconds: 40 } });
+    expect(hasReservation(state, reserved("p"), START_MS + 39_999)).toBe(true);
+    expect(hasReservation(state, reserved("p"), START_MS + 40_000)).toBe(false);
+  });
+
+  test("uses no slot while the pod is gated still, nor once it is bound, deleted or over", () => {
+    expect(holders([reserved("p", { gated: true })])).toEqual([]);
+    expect(holders([bound(reserved("p"), "n1")])).toEqual([]);
+    expect(holders([reserved("p", { deleting: true })])).toEqual([]);
+    expect(holders([reserved("p", { terminal: true })])).toEqual([]);
+  });
+
+  test("on a node that is gone, or was never known, does not count", () => {
+    const state = stateWith([aNode("n1")], [reserved("p")]);
+    expect(hasReservation(state, reserved("p"), START_MS)).toBe(true);
+    state.ledger.deleteNode(nodeName("n1"));
+    expect(hasReservation(state, reserved("p"), START_MS)).toBe(false);
+    expect(hasReservation(stateWith([]), reserved("p"), START_MS)).toBe(false);
+    expect(hasReservation(state, aPod("without"), START_MS)).toBe(false);
+  });
+});
