@@ -27,7 +27,7 @@ export function matchesSelector(selector: LabelSelector | undefined, labels: Lab
 }
 
 /** The label's own value. Labels are data, so a key such as `constructor` must not reach the prototype. */
-function labelOf(labels: Labels, key: string): string | undefined {
+export function labelOf(labels: Labels, key: string): string | undefined {
   return Object.hasOwn(labels, key) ? labels[key] : undefined;
 }
 

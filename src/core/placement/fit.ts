@@ -1,4 +1,5 @@
 /** Does a pod fit a node? The scheduler's own filters, as far as one node alone tells. */
+import { labelOf } from "../../policy/resolve.ts";
 import type { HostPort, NodeFacts, NodeRequirement, PodFacts, Resources, Taint, Toleration } from "../facts.ts";
 import type { Room } from "./room.ts";
 
@@ -70,14 +71,14 @@ export function lackingResource(requests: Resources, free: Resources): string | 
 }
 
 function selectorMatches(selector: Readonly<Record<string, string>>, node: NodeFacts): boolean {
-  for (const key in selector) if (node.labels[key] !== selector[key]) return false;
+  for (const key in selector) if (labelOf(node.labels, key) !== selector[key]) return false;
   return true;
 }
 
 function termMatches(labels: readonly NodeRequirement[], fields: readonly NodeRequirement[], node: NodeFacts): boolean {
   if (labels.length + fields.length === 0) return false; // an empty term matches no node, as in Kubernetes
   return (
-    labels.every((requirement) => requirementHolds(requirement, node.labels[requirement.key])) &&
+    labels.every((requirement) => requirementHolds(requirement, labelOf(node.labels, requirement.key))) &&
     fields.every((requirement) => requirementHolds(requirement, fieldOf(node, requirement.key)))
   );
 }
@@ -95,13 +96,16 @@ function requirementHolds({ operator, values }: NodeRequirement, actual: string 
     case "DoesNotExist":
       return actual === undefined;
     case "Gt":
-      return actual !== undefined && Number(actual) > Number(values[0]);
+      return integerOf(actual) > integerOf(values[0]);
     case "Lt":
-      return actual !== undefined && Number(actual) < Number(values[0]);
+      return integerOf(actual) < integerOf(values[0]);
     default:
       return operator satisfies never;
   }
 }
+
+/** As Kubernetes parses it (strconv.ParseInt); NaN, which compares to nothing, for any other text. */
+const integerOf = (text: string | undefined) => (/^[+-]?\d+$/.test(text ?? "") ? Number(text) : NaN);
 
 function repels(taint: Taint, tolerations: readonly Toleration[], joining: boolean): boolean {
   if (taint.effect === "PreferNoSchedule") return false;

@@ -32,6 +32,8 @@ export class Claims {
 
   /** Claims room on the first node that has it. */
   claimFirst(pod: PodFacts): KnownNode | undefined {
+    // DaemonSet pods share a shape, but each has a node of its own.
+    if (pod.pinnedTo !== undefined) return this.#nodes.find((node) => this.claim(pod, node));
     for (let index = this.#cursors.get(pod.shape) ?? 0; index < this.#nodes.length; index += 1) {
       const node = this.#nodes[index];
       this.#cursors.set(pod.shape, index);
