@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { Findings } from "../findings/findings.ts";
 import type { Verdict } from "../findings/verdict.ts";
-import { fingerprints, fingerprintWords, type Fingerprint } from "../fingerprint.ts";
+import { fingerprints, wordsOf, type Fingerprint } from "../classify/fingerprints.ts";
 import { rfc3339 } from "../json.ts";
 
 /** Colours that people with colour blindness tell apart (Okabe and Ito's palette). */
@@ -12,7 +12,13 @@ const colours: Readonly<Record<Fingerprint, string>> = {
   OtherStartError: "#000000",
   ReservedContainerName: "#0072b2",
   PullQPSExceeded: "#009e73",
+  RegistryRateLimited: "#44aa99",
+  PullStalled: "#332288",
   SandboxDeadline: "#e69f00",
+  SandboxWithoutAddress: "#aa4499",
+  SandboxNetwork: "#882255",
+  OtherSandboxError: "#ddcc77",
+  NoSpaceLeft: "#661100",
   ImagePullBackOff: "#56b4e9",
   Unrelated: "#999999",
 };
@@ -62,7 +68,7 @@ function tables(findings: Findings, bin: string): string {
     table(
       "Fingerprints",
       ["fingerprint", "failures", "meaning"],
-      fingerprints.map((key) => [key, String(byFingerprint[key]), fingerprintWords[key]]),
+      fingerprints.map((key) => [key, String(byFingerprint[key]), wordsOf(key)]),
     ),
     table(
       "Herds",
