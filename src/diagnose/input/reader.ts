@@ -35,6 +35,7 @@ export class InputReader {
   #longJson: boolean | undefined;
   #lineCount = 0;
   #isFirst = true;
+  #isLast = false;
 
   /** `calendar`: by what lines without a year are dated; several readers may share one. */
   constructor(sink: Sink, calendar: Calendar) {
@@ -62,6 +63,7 @@ export class InputReader {
 
   /** Call once, at the end of the input. */
   end(): void {
+    this.#isLast = true;
     this.#text.beginsLastLine();
     this.#lines.end();
     this.#abandon();
@@ -83,7 +85,8 @@ export class InputReader {
       return;
     }
     this.#abandon();
-    switch (this.#sieve.sift(start, to)) {
+    // The last line, without a newline, may be cut behind a brace: only parsing shows that.
+    switch (this.#isLast ? "foreign" : this.#sieve.sift(start, to)) {
       case "done":
         return;
       case "parse":
@@ -125,7 +128,9 @@ export class InputReader {
 
   #foreign(chunk: Buffer, start: number, to: number): void {
     const brace =
-      chunk[start] === DIGIT_TWO ? chunk.subarray(start, Math.min(to, start + LONGEST_STAMP)).indexOf(BRACE) : -1;
+      chunk[start] === DIGIT_TWO && !this.#isLast
+        ? chunk.subarray(start, Math.min(to, start + LONGEST_STAMP)).indexOf(BRACE)
+        : -1;
     if (brace > 0) {
       const sifted = this.#sieve.sift(start + brace, to);
       if (sifted === "done") return;

@@ -1,7 +1,8 @@
 /** Lines of text: blocks of several lines first, then logs, whose lines a terminal may have broken in two. */
+import { markIn } from "../classify/marks.ts";
 import type { Sink } from "../findings/sink.ts";
 import { headOf } from "../records/log-head.ts";
-import { classifyLine, isOpen } from "../records/log-line.ts";
+import { classifyLine, isBareHead, isFragment, isOpen, lacksError } from "../records/log-line.ts";
 import { withoutColours } from "../records/colours.ts";
 import { readText, type RecordContext } from "../records/unwrap.ts";
 import { startAwsText } from "./blocks/aws-text.ts";
@@ -64,13 +65,14 @@ export class TextReader {
     if (this.#parts.length > 0) {
       if (this.#parts.length < MOST_PARTS && !this.#begins(text)) {
         this.#parts.push(text);
-        if (!isBroken(this.#parts.join(""))) this.#flush();
+        const joined = this.#parts.join("");
+        if (!isBroken(joined) && classifyLine(joined) !== undefined) this.#flush();
         return;
       }
       this.#flush();
     }
-    if (isBroken(text) && this.#begins(text)) this.#parts = [text];
-    else this.#single(text);
+    if (goesOn(text) && this.#begins(text)) this.#parts = [text];
+    else this.#single(text, this.#isLast);
   }
 
   /** A blank line ends blocks that have an end there; a line of a log may go on behind it. */
@@ -98,21 +100,25 @@ export class TextReader {
     const [first, ...rest] = this.#parts;
     this.#parts = [];
     if (first === undefined) return;
-    const joined = [this.#whole(first, rest, ""), this.#whole(first, rest, " ")];
-    const telling = joined.find((line) => rest.length > 0 && classifyLine(line) !== undefined);
-    if (telling !== undefined) this.#single(telling);
+    const joined = ["", " "].map((between) => [first, ...rest].join(between));
+    // What was added must not be taken for read only because it stood behind an open quote.
+    const isTrusted = first.endsWith("=<") || !rest.some((part) => markIn(part) !== undefined);
+    const closed = isTrusted ? joined.find((line) => !isBroken(line)) : undefined;
+    const whole = joined.find((line) => classifyLine(line) !== undefined) ?? closed;
+    if (rest.length > 0 && whole !== undefined) this.#single(whole);
     else for (const line of [first, ...rest]) this.#single(line);
   }
 
-  #whole = (first: string, rest: readonly string[], between: string) => [first, ...rest].join(between);
-
-  #single(text: string): void {
+  #single(text: string, isLast = false): void {
     if (text === "") return;
     if (readText(text, this.#context, this.#sink)) {
-      if (this.#isLast && isBare(text)) this.#sink.skip("torn");
+      if (isLast && isFragment(text, this.#context.calendar)) this.#sink.skip("torn");
     } else this.#sink.unread("notRecognised", text, "line");
   }
 }
+
+/** True when the rest of a line of a log may stand in the next one. */
+const goesOn = (text: string) => isBroken(text) || isBareHead(text) || lacksError(text);
 
 function isBroken(text: string): boolean {
   if (isOpen(text)) return true;
@@ -120,8 +126,3 @@ function isBroken(text: string): boolean {
 }
 
 const count = (text: string, letter: string) => text.split(letter).length - 1;
-
-/** The last line of a log, without a newline, that says of an error nothing, or nothing at all: its end is missing. */
-const isBare = (text: string): boolean =>
-  (/(?<![A-Za-z0-9])[EW]\d{4} \d\d:\d\d:\d\d|level=(?:error|warning|fatal)/.test(text) || /[\]:]$/.test(text)) &&
-  classifyLine(text) === undefined;

@@ -19,19 +19,33 @@ const DESCRIBE_ROW = new RegExp(
   `^(Normal|Warning)[ \\t]+(\\w+)[ \\t]+(${AGE})[ \\t]+([\\w./-]+(?:, \\S+)?)[ \\t]+(.+)$`,
 );
 
-/** Reads a line; false when it is no Event. */
-export function readEventLine(line: string, context: RowContext, sink: Sink): boolean {
+/** The same of kubectl before 1.10: first and last time, count, source, and the container if there is one. */
+const OLD_ROW = new RegExp(
+  `^\\s*(${AGE})[ \\t]+(?:${AGE})[ \\t]+\\d+[ \\t]+(\\S+(?:, \\S+)?)[ \\t]+(?:(spec\\.\\S+)[ \\t]+)?(Normal|Warning)[ \\t]+(\\w+)[ \\t]+(.+)$`,
+);
+
+/** The cells of a row of kubectl's tables of Events, by its words alone; undefined when it is none. */
+export function eventCells(line: string): Record<string, string | undefined> | undefined {
   const get = GET_ROW.exec(line);
   if (get) {
     const [, namespace, time, type, reason, object, message] = get;
-    return readFlat({ namespace, time, type, reason, object, message }, context, sink);
+    return { namespace, time, type, reason, object, message };
   }
-  const described = DESCRIBE_ROW.exec(line);
+  const described = DESCRIBE_ROW.exec(line.trim());
   if (described) {
     const [, type, reason, time, source, message] = described;
-    return readFlat({ type, reason, time, source, message }, context, sink);
+    return { type, reason, time, source, message };
   }
-  return readConsole(line, context, sink);
+  const old = OLD_ROW.exec(line);
+  if (!old) return undefined;
+  const [, time, source, subobject, type, reason, message] = old;
+  return { time, source, subobject, type, reason, message };
+}
+
+/** Reads a line; false when it is no Event. */
+export function readEventLine(line: string, context: RowContext, sink: Sink): boolean {
+  const cells = eventCells(line);
+  return cells ? readFlat(cells, context, sink) : readConsole(line, context, sink);
 }
 
 function readConsole(line: string, { host }: RowContext, sink: Sink): boolean {

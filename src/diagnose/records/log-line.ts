@@ -66,11 +66,20 @@ function doubtOf(
   told: Classified | undefined,
   isOfRuntime: boolean,
 ): "torn" | "notRecognised" | undefined {
-  if (markIn(line) === undefined) return undefined;
   // A StartError whose end is missing may have any cause.
-  if (isTorn(line) && (told === undefined || told.fingerprint === "OtherStartError")) return "torn";
-  return !told && !isOfRuntime ? "notRecognised" : undefined;
+  const isTold = told !== undefined && told.fingerprint !== "OtherStartError";
+  if (!isTold && (isTorn(line) || lacksError(line))) return "torn";
+  return !told && !isOfRuntime && markIn(line) !== undefined ? "notRecognised" : undefined;
 }
+
+/** Failures that a line names in its first words, and explains in the error behind them. */
+const NAMED =
+  /Error syncing pod|start failed in pod|(?:StartContainer|CreateContainer|RunPodSandbox|PullImage)\b.{0,300}? failed/;
+const EXPLAINED = /\b(?:err|error)=[\\"<]|skipping: \S|failed: \S|\): \S/;
+
+/** True when a line names a failure, and ends before it says why. */
+export const lacksError = (line: string): boolean =>
+  NAMED.test(line) && !EXPLAINED.test(line) && classifyLine(line) === undefined;
 
 interface Parts {
   readonly head: LogHead | undefined;
@@ -100,7 +109,27 @@ function reasonIn(line: string): string {
 }
 
 /** True when the end of the line is missing. */
-export const isTorn = (line: string): boolean => CUT.test(line) || isOpen(line);
+export const isTorn = (line: string): boolean => CUT.test(line) || isOpen(line) || isBareHead(line);
+
+/** A head of klog or logfmt that ends before its message begins. */
+const BARE =
+  /(?<![A-Za-z0-9])[IWEF]\d{4} \d\d:\d\d:\d\d(?:\.\d*)?(?: +\d* *[\w.\-/]*(?::\d*\]?)?)?$|(?<!\w)time="[^"]*"(?: l\w*=?\w*)?(?: m\w*=?)?$/;
+
+/** A level at which failures are told. */
+const OF_ERROR = /(?<![A-Za-z0-9])[EWF]\d{4} \d\d:\d\d:\d\d|level=(?:error|warning|fatal)/;
+
+/**
+ * True when the last line of an input, without a newline behind it, was probably cut: it says nothing at all, or nothing of an
+ * error.
+ */
+export function isFragment(line: string, calendar: Calendar): boolean {
+  if (isTorn(line) || classifyLine(line) !== undefined) return false;
+  if (OF_ERROR.test(line)) return true;
+  return RUNTIMES.test(headOf(line, { ...calendar })?.program ?? "") && !KLOG.test(line) && !LOGFMT.test(line);
+}
+
+/** True when a line has nothing behind its head. */
+export const isBareHead = (line: string): boolean => BARE.test(line);
 
 /** True when quotes, or klog's `err=<`, are not closed: the line goes on, or was cut. */
 export function isOpen(line: string): boolean {

@@ -16,7 +16,10 @@ export const columnsOf = (header: string): Column[] =>
 
 /** The cells of a row by column, or undefined when it is no row of this table. */
 export function cellsOf(row: string, columns: readonly Column[]): Record<string, string> | undefined {
-  const cells = apart(row, columns.length) ?? aligned(row, columns) ?? worded(row, columns.length);
+  const cells =
+    apart(row, columns.length) ??
+    aligned(row, columns) ??
+    (isSqueezed(columns) ? worded(row, columns.length) : undefined);
   return cells && Object.fromEntries(columns.map(({ name }, index) => [name, (cells[index] ?? "").trim()]));
 }
 
@@ -34,6 +37,10 @@ function aligned(row: string, columns: readonly Column[]): string[] | undefined 
   if (!isAligned || row.length <= (columns[1]?.at ?? 0)) return undefined;
   return columns.map(({ at }, index) => row.slice(at, columns[index + 1]?.at));
 }
+
+/** Whether the header has one space between its names, as a chat or a mail leaves it. */
+const isSqueezed = (columns: readonly Column[]) =>
+  columns.every(({ name, at }, index) => (columns[index + 1]?.at ?? at + name.length + 1) === at + name.length + 1);
 
 /** Cells of one word each, and the rest as the last one: what is left when spaces were squeezed. */
 function worded(row: string, count: number): string[] | undefined {

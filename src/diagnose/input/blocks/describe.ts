@@ -1,6 +1,7 @@
 /** `kubectl describe pod|node`: the object's fields in words, and its Events in a table. */
 import { markIn } from "../../classify/marks.ts";
 import { ageMs } from "../../records/age.ts";
+import { eventCells } from "../../records/event-line.ts";
 import { readFlat } from "../../records/flat.ts";
 import { readObject } from "../../records/objects.ts";
 import { type Block, type BlockHost, MOST_LINES } from "./block.ts";
@@ -82,7 +83,7 @@ class Describe implements Block {
     const columns = columnsOf(header);
     const { sink } = this.#host;
     for (const row of rows) {
-      const cells = cellsOf(row, columns);
+      const cells = eventCells(row) ?? cellsOf(row, columns);
       const about = { object: `${kind}/${name}`, namespace, node: kind === "Node" ? name : node };
       const isRead = cells && readFlat({ ...about, ...cells }, { nowMs, loggedMs: undefined, host: node }, sink);
       if (isRead !== true) this.#host.line(row);

@@ -12,7 +12,6 @@ const PAIRS: readonly (readonly string[])[] = [
   ["NAME", "REASON"],
   ["POD", "MESSAGE"],
 ];
-/** Other tables that are known to tell nothing: their rows are read by nobody, and named. */
 export function startTable(line: string, host: BlockHost): Block | undefined {
   if (!CAPITALS.test(line)) return undefined;
   const columns = columnsOf(line);
@@ -40,10 +39,17 @@ class Table implements Block {
     const cells = cellsOf(line, this.#columns);
     const { context, sink } = this.#host;
     const row = { nowMs: context.calendar.nowMs, loggedMs: context.loggedMs, host: context.host };
-    return cells !== undefined && readFlat(cells, row, sink);
+    return cells !== undefined && isPlausible(cells) && readFlat(cells, row, sink);
   }
 
   end(): void {
     // Every row was read when it came.
   }
+}
+
+/** A line of prose may have as many words as a row has cells, but not these in their places. */
+function isPlausible(cells: Readonly<Record<string, string>>): boolean {
+  const { TYPE: type, "LAST SEEN": seen } = cells;
+  const isType = type === undefined || type === "Normal" || type === "Warning";
+  return isType && (seen === undefined || /^[<\d]/.test(seen));
 }

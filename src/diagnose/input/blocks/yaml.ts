@@ -1,5 +1,6 @@
 /** YAML, as `kubectl get -o yaml` and `aws --output yaml` write it: documents, lists, and parts that people cut out. */
 import { parse } from "yaml";
+import { markIn } from "../../classify/marks.ts";
 import { isRecord } from "../../json.ts";
 import { readValue } from "../../records/unwrap.ts";
 import type { Block, BlockHost } from "./block.ts";
@@ -8,7 +9,7 @@ import type { Block, BlockHost } from "./block.ts";
 const START =
   /^(\s*)(?:- )?(?:apiVersion|kind|items|metadata|status|spec|events|results|records|hits|lastState|state|containerStatuses|initContainerStatuses|involvedObject|terminated|waiting|requestObject|responseObject|firstTimestamp|objectRef):(?:\s|$)/;
 /** A line at the left edge that can belong to a document. */
-const EDGE = /^(?:[\w.\-"'/@]+:(?:\s|$)|- |-$|#|\.\.\.$|[|>})\]])/;
+const EDGE = /^(?:[\w.\-"'/@]+:(?:\s|$)|- |-$|#|\.\.\.$|[|>})\]]\s*$)/;
 /** `kubectl describe` begins like this: not YAML, although it looks it. */
 const DESCRIBED = /^Name: {2,}\S/;
 const LIST = /^(\s*)(?:items|events|results|records|hits):\s*$/;
@@ -90,7 +91,10 @@ class YamlBlock implements Block {
 
   #read(lines: readonly string[]): void {
     const { context, sink } = this.#host;
-    const value = parsedLeniently(lines);
+    const { value, left } = parsedLeniently(lines);
+    // What the parser passes over must not be taken for read.
+    const comments = lines.filter((line) => /^\s*#/.test(line));
+    for (const line of [...left, ...comments]) if (markIn(line) !== undefined) sink.unread("torn", line, "line");
     if (value === undefined) {
       sink.unread("brokenJson", lines.join("\n"), "record");
     } else if (isRecord(value) || Array.isArray(value)) {
@@ -99,19 +103,19 @@ class YamlBlock implements Block {
   }
 }
 
-/** Lines of an end that was cut off are left out: the record may be readable without. */
+/** So many lines of an end that was cut off are left out at most: the record may be readable without. */
 const LEFT_OUT = 3;
 
-function parsedLeniently(lines: readonly string[]): unknown {
+/** The value, and the lines that had to be left out for it. */
+function parsedLeniently(lines: readonly string[]): { value: unknown; left: readonly string[] } {
   for (let left = 0; left <= LEFT_OUT && left < lines.length; left++) {
+    const text = lines.slice(0, lines.length - left).join("\n");
     try {
-      return parse(lines.slice(0, lines.length - left).join("\n"), {
-        uniqueKeys: false,
-        logLevel: "silent",
-      }) as unknown;
+      const value = parse(text, { uniqueKeys: false, logLevel: "silent" }) as unknown;
+      return { value, left: lines.slice(lines.length - left) };
     } catch {
       // with one line less, perhaps
     }
   }
-  return undefined;
+  return { value: undefined, left: [] };
 }
