@@ -53,9 +53,21 @@ const RUN_ERROR_TOLD = /RunContainerError\\*"?: ./;
 
 const one = (fingerprint: Fingerprint): Classified => ({ fingerprint, misconfigured: false });
 
+/** Words without which no text by itself tells of a failure: one look spares most lines of a log all others. */
+const HINT = new RegExp(
+  [
+    ...rules.filter(({ step }) => step === undefined).map(({ text }) => text),
+    ...[PULL_TEXT, SANDBOX_TEXT, CONTAINER_TEXT, KILLED],
+  ]
+    .map(({ source }) => source)
+    .join("|"),
+  "i",
+);
+
 /** The fingerprint, or undefined when this tells of no failed start, or only of the consequence of one. */
 export function classify(told: Told): Classified | undefined {
   const { reason, message } = told;
+  if (reason === "" && !HINT.test(message)) return undefined;
   const step = stepOf(told);
   const rule = rules.find((each) => (each.step === undefined || each.step === step) && each.text.test(message));
   if (rule) return rule.fingerprint === "OtherStartError" ? startError(message) : one(rule.fingerprint);
@@ -64,7 +76,7 @@ export function classify(told: Told): Classified | undefined {
     case "pull":
       return stepByReason[reason] === "pull" || PULL_FAILED.test(message) ? one("ImagePullBackOff") : undefined;
     case "sandbox":
-      return stepByReason[reason] === "sandbox" || SANDBOX_FAILED.test(message) ? one("OtherSandboxError") : undefined;
+      return sandboxFailure(told);
     case "container":
       return containerFailure(told);
     case undefined:
@@ -80,6 +92,12 @@ function stepOf({ reason, message }: Told): Step | undefined {
   if (byReason !== undefined) return byReason;
   if (SANDBOX_TEXT.test(message)) return "sandbox";
   return reason === "Failed" || CONTAINER_TEXT.test(message) ? "container" : undefined;
+}
+
+/** A sandbox is a container as well: what the runtime refuses there counts as it does for any other. */
+function sandboxFailure({ reason, message }: Told): Classified | undefined {
+  if (stepByReason[reason] !== "sandbox" && !SANDBOX_FAILED.test(message)) return undefined;
+  return RUNTIME_REFUSED.test(message) && !isMisconfigured(message) ? startError(message) : one("OtherSandboxError");
 }
 
 function containerFailure({ reason, message }: Told): Classified | undefined {

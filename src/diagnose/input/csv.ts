@@ -20,7 +20,8 @@ const FIELD = /^@?[\w.@()*,:/[\] -]{1,300}$/;
 
 /** The columns, if this line is a header of fields as Insights, Splunk, Datadog, Kibana or Log Analytics name them. */
 export function csvHeader(line: string): CsvHeader | undefined {
-  if (line.length > 10_000 || /[{}]/.test(line)) return undefined;
+  // A header has neither values nor times; most lines are told from one by that.
+  if (line.length > 10_000 || /[{}=]|\d\d:\d\d/.test(line)) return undefined;
   for (const delimiter of [",", "\t", ";"] as const) {
     const cells = line.includes(delimiter) || delimiter === "," ? csvCells(line, delimiter) : undefined;
     const columns = cells?.map((cell) => cell.trim());

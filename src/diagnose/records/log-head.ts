@@ -110,10 +110,19 @@ const AHEAD_MS = 86_400_000;
 /** A time without year and zone, read as UTC in the year that the calendar gives it. `month` from 0. */
 export function yearless(month: number, day: number, clock: string, { nowMs, seenMs }: Calendar): number | undefined {
   const year = new Date(seenMs ?? nowMs).getUTCFullYear();
-  const dated = [year + 1, year, year - 1].map((one) =>
-    timeOf(`${one}-${String(month + 1).padStart(2, "0")}-${String(day).padStart(2, "0")}T${clock}Z`),
-  );
-  const possible = dated.filter((ms) => ms !== undefined && ms <= nowMs + AHEAD_MS) as number[];
-  if (seenMs === undefined) return possible[0];
-  return possible.toSorted((a, b) => Math.abs(a - seenMs) - Math.abs(b - seenMs))[0];
+  const ofDayMs = clockMs(clock);
+  let nearest: number | undefined;
+  for (const one of [year + 1, year, year - 1]) {
+    const atMs = Date.UTC(one, month, day) + ofDayMs;
+    if (atMs > nowMs + AHEAD_MS || new Date(atMs).getUTCMonth() !== month) continue;
+    if (seenMs === undefined) return atMs;
+    if (nearest === undefined || Math.abs(atMs - seenMs) < Math.abs(nearest - seenMs)) nearest = atMs;
+  }
+  return nearest;
 }
+
+/** ms since midnight of `08:08:17.169692`. */
+const clockMs = (clock: string) =>
+  Math.floor(
+    Number(clock.slice(0, 2)) * 3_600_000 + Number(clock.slice(3, 5)) * 60_000 + Number(clock.slice(6)) * 1_000,
+  );

@@ -115,6 +115,9 @@ export const isTorn = (line: string): boolean => CUT.test(line) || isOpen(line) 
 const BARE =
   /(?<![A-Za-z0-9])[IWEF]\d{4} \d\d:\d\d:\d\d(?:\.\d*)?(?: +\d* *[\w.\-/]*(?::\d*\]?)?)?$|(?<!\w)time="[^"]*"(?: l\w*=?\w*)?(?: m\w*=?)?$/;
 
+/** A head behind the longest prefix. */
+const LONGEST_BARE = 300;
+
 /** A level at which failures are told. */
 const OF_ERROR = /(?<![A-Za-z0-9])[EWF]\d{4} \d\d:\d\d:\d\d|level=(?:error|warning|fatal)/;
 
@@ -129,7 +132,8 @@ export function isFragment(line: string, calendar: Calendar): boolean {
 }
 
 /** True when a line has nothing behind its head. */
-export const isBareHead = (line: string): boolean => BARE.test(line);
+export const isBareHead = (line: string): boolean =>
+  line.length < LONGEST_BARE && !line.includes('] "') && !line.includes('msg="') && BARE.test(line);
 
 /** True when quotes, or klog's `err=<`, are not closed: the line goes on, or was cut. */
 export function isOpen(line: string): boolean {
@@ -157,14 +161,17 @@ function timeIn({ head, klog, own }: Parts, context: LogContext, sink: Sink): Lo
     if (head?.clockMs !== undefined && !head.time?.isZoned) learnZone(head.clockMs - own, calendar, sink);
     return { atMs: own, isZoned: true };
   }
-  const klogClockMs = klog ? yearless(Number(klog[2]) - 1, Number(klog[3]), klog[4] ?? "", calendar) : undefined;
+  const klogMs = () => (klog ? yearless(Number(klog[2]) - 1, Number(klog[3]), klog[4] ?? "", calendar) : undefined);
   const outer = context.loggedMs === undefined ? head?.time : { atMs: context.loggedMs, isZoned: true };
   if (outer) {
-    if (outer.isZoned && klogClockMs !== undefined) learnZone(klogClockMs - outer.atMs, calendar, sink);
+    const clockMs = outer.isZoned && calendar.zoneMs === undefined ? klogMs() : undefined;
+    if (clockMs !== undefined) learnZone(clockMs - outer.atMs, calendar, sink);
     return outer;
   }
-  if (klogClockMs === undefined) return undefined;
-  return { atMs: klogClockMs - (calendar.zoneMs ?? 0), isZoned: calendar.zoneMs !== undefined };
+  const clockMs = klogMs();
+  return clockMs === undefined
+    ? undefined
+    : { atMs: clockMs - (calendar.zoneMs ?? 0), isZoned: calendar.zoneMs !== undefined };
 }
 
 function ownTime(logfmt: RegExpExecArray | null): number | undefined {

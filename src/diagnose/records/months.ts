@@ -4,10 +4,15 @@
 const languages = ["en", "fr", "de", "pt", "es", "it", "nl", "pl", "sv", "da", "nb", "fi", "cs", "hu", "ro", "tr"];
 const further = ["ru", "uk", "bg", "el", "id", "sk", "ca", "et", "lv", "lt"];
 
+/** By far the most frequent ones, which need no other language. */
+const english = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
 let known: ReadonlyMap<string, number> | undefined;
 
 /** 0 to 11 for `Nov`, `sept.`, `Okt`, `févr.` or `9月`; undefined for any other word. */
 export function monthOf(word: string): number | undefined {
+  const inEnglish = english.indexOf(word);
+  if (inEnglish >= 0) return inEnglish;
   const numbered = /^(\d{1,2})(?:月|월)$/.exec(word)?.[1];
   if (numbered !== undefined) return Number(numbered) >= 1 && Number(numbered) <= 12 ? Number(numbered) - 1 : undefined;
   known ??= names();

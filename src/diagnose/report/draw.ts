@@ -37,7 +37,7 @@ export const DRAW = `
       width: wide(host), height: 90 + 26 * rows.length, tzDate: utc,
       scales: {
         x: { range: () => [Math.min(times[0], ...herds.map(({ time }) => time)) - binSeconds, times[times.length - 1] + 2 * binSeconds] },
-        y: { range: () => [rows.length - 0.5, -0.5], dir: 1 },
+        y: { range: () => [-0.5, rows.length - 0.5], dir: -1 },
       },
       axes: [{}, {
         size: Math.min(340, 30 + 7 * longest), grid: { show: false }, splits: () => rows.map((_, row) => row),

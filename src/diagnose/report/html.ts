@@ -53,7 +53,9 @@ ${tables(findings, bin)}
 }
 
 function chartOf({ byHour, hourly }: Findings) {
-  const hours = byHour.map(({ startMs }) => startMs / 1_000);
+  const told = byHour.map(({ startMs }) => startMs / 1_000);
+  // A single hour has no width to be drawn with: the hours around it are empty.
+  const hours = told.length === 1 ? told.flatMap((hour) => [hour - 3_600, hour, hour + 3_600]) : told;
   const lines = fingerprints.flatMap((key) => {
     const counts = new Map(hourly.get(key)?.map(({ startMs, count }) => [startMs / 1_000, count]));
     return counts.size === 0

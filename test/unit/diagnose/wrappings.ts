@@ -50,6 +50,11 @@ export const failuresOfAllKinds: readonly Failure[] = [
     step: "sandbox",
     message: `failed to setup network for sandbox "54": plugin type="cilium-cni" failed (add): unable to connect to Cilium daemon`,
   },
+  {
+    fingerprint: "OtherStartError",
+    step: "sandbox",
+    message: "failed to start sandbox: failed to create containerd task: failed to create shim task: ttrpc: closed",
+  },
   { fingerprint: "OtherSandboxError", step: "sandbox", message: "failed to get sandbox runtime: something else" },
   { fingerprint: "PullQPSExceeded", step: "pull", message: "pull QPS exceeded" },
   {
