@@ -16,6 +16,8 @@ const starts: readonly BlockStart[] = [startJournalEntry, startDescribe, startTa
 
 /** A line of a log is broken into so many at most. */
 const MOST_PARTS = 40;
+/** The longest lines of kubelets are containers' specs of some tens of KiB. */
+const MOST_CHARS = 200_000;
 /** How a line of a log begins, behind any prefix: what does not begin like this may be the rest of the line before. */
 const BEGINNING = /(?<![A-Za-z0-9])[IWEF]\d{4} \d\d:\d\d:\d\d|(?<!\w)time=["\\]|^[{[]/;
 /** A container's spec in a kubelet's line, which a terminal breaks most often. */
@@ -28,6 +30,8 @@ export class TextReader {
   /** A line of a log that is not complete, and what came after it. */
   #parts: string[] = [];
   #isLast = false;
+  /** Whether the last line had no newline behind it. */
+  #hasCutLine = false;
 
   constructor(sink: Sink, context: RecordContext) {
     this.#sink = sink;
@@ -46,9 +50,14 @@ export class TextReader {
 
   /** Gives a line to the block that is open, or to the one that it begins; false when there is none. */
   pushToBlock(line: string): boolean {
+    this.#hasCutLine = this.#isLast;
     if (this.#block?.push(line) === true) return true;
     this.#endBlock();
-    const host: BlockHost = { context: this.#context, sink: this.#sink, line: (text) => this.#single(text.trim()) };
+    const host: BlockHost = {
+      ...{ context: this.#context, sink: this.#sink },
+      line: (text) => this.#single(text.trim()),
+      isCut: () => this.#hasCutLine,
+    };
     for (const start of starts) {
       const block = start(line, host);
       if (!block) continue;
@@ -63,9 +72,9 @@ export class TextReader {
   push(line: string): void {
     const text = withoutColours(line).trim();
     if (this.#parts.length > 0) {
-      if (this.#parts.length < MOST_PARTS && !this.#begins(text)) {
+      const joined = this.#parts.join("") + text;
+      if (this.#parts.length < MOST_PARTS && joined.length < MOST_CHARS && !this.#begins(text)) {
         this.#parts.push(text);
-        const joined = this.#parts.join("");
         if (!isBroken(joined) && classifyLine(joined) !== undefined) this.#flush();
         return;
       }

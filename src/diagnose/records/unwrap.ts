@@ -238,8 +238,12 @@ function readJsonText(text: string, context: RecordContext, sink: Sink): boolean
   return true;
 }
 
+/** An audit event with request and answer; what is longer is looked at only if it stands as it was written. */
+const LONGEST_QUOTED = 500_000;
+
 /** A line inside quotes: copied out of JSON, or a row of CSV without its header. */
 function readQuoted(text: string, context: RecordContext, sink: Sink): boolean {
+  if (text.length > LONGEST_QUOTED) return false;
   const quoted = /^"(?:[^"\\]|\\.)*"(?=,?$)/.exec(text)?.[0];
   const inner = quoted === undefined ? undefined : parsed(quoted);
   if (typeof inner === "string") return readText(inner.trim(), context, sink);

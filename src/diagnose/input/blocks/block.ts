@@ -8,6 +8,8 @@ export interface BlockHost {
   readonly sink: Sink;
   /** Reads a line as if no block had taken it. */
   line(text: string): void;
+  /** True once the input has ended without a newline: the last line may be cut off. */
+  isCut(): boolean;
 }
 
 export interface Block {

@@ -53,7 +53,7 @@ class Describe implements Block {
 
   end(): void {
     const { context, sink } = this.#host;
-    const described = describedOf(this.#fields);
+    const described = describedOf(this.#whole());
     if (described === undefined) {
       for (const line of [...this.#fields, ...this.#events]) if (line !== "") this.#host.line(line);
       return;
@@ -67,6 +67,15 @@ class Describe implements Block {
     for (const line of this.#fields) {
       if (!described.used.has(line) && markIn(line) !== undefined) sink.unread("notRecognised", line, "line");
     }
+  }
+
+  /** Without a message that the end of the input cut off: a StartError whose end is missing may have any cause. */
+  #whole(): readonly string[] {
+    const last = this.#fields.at(-1);
+    if (last === undefined || this.#inEvents || !this.#host.isCut() || !/Message:|^\s{20,}/.test(last))
+      return this.#fields;
+    this.#host.sink.unread("torn", last, "line");
+    return this.#fields.filter((line) => line !== last && !/^\s*Reason:\s+StartError/.test(line));
   }
 
   /** The moment of the describe: the pod's start, and how long ago it was scheduled. */

@@ -5,6 +5,7 @@ import { cellsOf, type Column, columnsOf } from "./columns.ts";
 
 /** A header has names in capitals, and one of these pairs among them. */
 const CAPITALS = /^[A-Z][A-Z0-9 ()._/\t-]+$/;
+const LONGEST_HEADER = 2_000;
 const PAIRS: readonly (readonly string[])[] = [
   ["REASON", "MESSAGE"],
   ["NAME", "STATUS"],
@@ -13,7 +14,7 @@ const PAIRS: readonly (readonly string[])[] = [
   ["POD", "MESSAGE"],
 ];
 export function startTable(line: string, host: BlockHost): Block | undefined {
-  if (!CAPITALS.test(line)) return undefined;
+  if (line.length > LONGEST_HEADER || !CAPITALS.test(line)) return undefined;
   const columns = columnsOf(line);
   const names = new Set(columns.map(({ name }) => name));
   return PAIRS.some((pair) => pair.every((name) => names.has(name))) ? new Table(host, columns) : undefined;
