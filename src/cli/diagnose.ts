@@ -3,6 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { Command, InvalidArgumentError } from "commander";
 import { diagnose, type Diagnosis } from "../diagnose/diagnose.ts";
 import { rfc3339, timeOf } from "../diagnose/json.ts";
+import type { Verdict } from "../diagnose/findings/verdict.ts";
 import { jsonReport } from "../diagnose/report/json.ts";
 import { textReport } from "../diagnose/report/text.ts";
 import { UsageError } from "../api/usage-error.ts";
@@ -16,9 +17,24 @@ interface DiagnoseFlags {
 }
 
 const EXPECTED =
-  "expected Kubernetes audit logs (audit.k8s.io/v1, JSON lines, or as CloudWatch exports them: filter-log-events, get-query-results " +
-  "or Insights CSV with @message (rows of counts hold no events), S3 export, subscription records), kubelet or containerd logs (journal text or JSON), or the output of " +
-  "kubectl get events|pods|nodes -o json; plain or gzip";
+  "expected Kubernetes audit logs (audit.k8s.io/v1, JSON lines, or as CloudWatch, Google Cloud, Azure Monitor or Elastic export them; " +
+  "rows of counts hold no events), logs of kubelet and containerd or CRI-O (journalctl in any format, JSON, or as log stores export " +
+  "them), kubectl get events|pods|nodes (-o json or yaml, or tables of Events), kubectl describe pod|node, or crictl inspect; plain or gzip";
+
+const HELP = `
+Exit codes:
+  0  not this problem: the input would show failed starts, and there are none, or they have other causes
+  1  the problem was found
+  2  wrong usage, or nothing usable in the input
+  3  cannot tell: nothing was found, but what was read is not enough to rule it out; the summary says why
+
+What to run (more in docs/diagnose.md):
+  any cluster   kubectl get events,pods,nodes -A -o json > seen.json
+  on a node     journalctl -u kubelet -u containerd -o json --since -6h > node.json
+  EKS           aws logs filter-log-events --log-group-name /aws/eks/NAME/cluster --log-stream-name-prefix kube-apiserver-audit
+  GKE           gcloud logging read 'resource.type="k8s_node" OR log_id("events")' --format json
+  AKS           az monitor log-analytics query -w WORKSPACE --analytics-query 'KubeEvents | where TimeGenerated > ago(1d)'
+  k3s           journalctl -u k3s -o json`;
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const SPAN = /^(\d{1,9})\s*(ms|s|m|h|d)[a-z]*$/;
@@ -47,12 +63,11 @@ export function diagnoseCommand(): Command {
     .option("--until <time>", "leave out what was then or after: RFC 3339, or a span before now")
     .option("--json", "print the findings as JSON")
     .option("--html <file>", "write a report with charts, one file that needs no network")
-    .addHelpText(
-      "after",
-      "\nExit codes: 0 not this problem, 1 the problem was found, 2 wrong usage or nothing usable in the input.",
-    )
+    .addHelpText("after", HELP)
     .action((files: readonly string[], flags: DiagnoseFlags) => run(files, flags, Date.now()));
 }
+
+const EXIT_CODES = { clear: 0, found: 1, unknown: 3 } as const satisfies Record<Verdict["outcome"], number>;
 
 async function run(files: readonly string[], flags: DiagnoseFlags, nowMs: number): Promise<void> {
   const sinceMs = momentOf("--since", flags.since, nowMs);
@@ -68,7 +83,7 @@ async function run(files: readonly string[], flags: DiagnoseFlags, nowMs: number
       ? `${JSON.stringify(jsonReport(findings, verdict), undefined, 2)}\n`
       : textReport(findings, verdict, flags.bin.text),
   );
-  if (verdict.found) process.exitCode = 1;
+  process.exitCode = EXIT_CODES[verdict.outcome];
 }
 
 function momentOf(flag: string, text: string | undefined, nowMs: number): number | undefined {
@@ -99,9 +114,15 @@ async function read(files: readonly string[], options: Options): Promise<Diagnos
     });
   }
   const { unusable } = diagnosis;
-  if (unusable.length === inputs.length) throw new UsageError(`nothing usable in ${unusable.join(", ")}: ${EXPECTED}`);
-  for (const name of unusable) process.stderr.write(`paceline: nothing usable in ${name}: ${EXPECTED}\n`);
+  if (unusable.length === inputs.length) throw new UsageError(unusableWords(unusable));
+  for (const one of unusable) process.stderr.write(`paceline: ${unusableWords([one])}\n`);
   return diagnosis;
+}
+
+function unusableWords(unusable: Diagnosis["unusable"]): string {
+  const hints = new Set(unusable.map(({ looksLike }) => looksLike).filter((hint) => hint !== undefined));
+  const names = unusable.map(({ name }) => name).join(", ");
+  return [`nothing usable in ${names}: ${EXPECTED}`, ...hints].join(". ");
 }
 
 async function writeHtml(file: string, { findings, verdict }: Diagnosis, bin: string): Promise<void> {

@@ -1,6 +1,7 @@
 /** `diagnose`: reads inputs of any accepted shape, answers what was found. Works on files alone. */
 import { findingsOf, type Findings } from "./findings/findings.ts";
 import { Tally, type Window } from "./findings/tally.ts";
+import { looksLike } from "./findings/looks-like.ts";
 import { verdictOf, type Verdict } from "./findings/verdict.ts";
 import { InputReader } from "./input/reader.ts";
 import { readFileInto, readStreamInto } from "./input/source.ts";
@@ -15,11 +16,17 @@ export interface DiagnoseOptions extends Window {
 /** A path, or a stream such as standard input. */
 export type DiagnoseInput = string | { readonly name: string; readonly stream: AsyncIterable<unknown> };
 
+export interface Unusable {
+  readonly name: string;
+  /** What the input is by its look, and what to run instead; undefined when it looks like nothing that is known. */
+  readonly looksLike: string | undefined;
+}
+
 export interface Diagnosis {
   readonly findings: Findings;
   readonly verdict: Verdict;
-  /** Inputs in which nothing could be used. */
-  readonly unusable: readonly string[];
+  /** Inputs in which nothing could be used, and nothing has words of the problem. */
+  readonly unusable: readonly Unusable[];
 }
 
 /**
@@ -28,15 +35,18 @@ export interface Diagnosis {
  */
 export async function diagnose(inputs: readonly DiagnoseInput[], options: DiagnoseOptions): Promise<Diagnosis> {
   const tally = new Tally(options.binMs, options);
-  const unusable: string[] = [];
+  const unusable: Unusable[] = [];
   const calendar = { nowMs: options.nowMs, seenMs: undefined };
   for (const input of inputs) {
-    const before = tally.usableRecords;
+    const before = tally.account.usable + tally.account.marked;
+    tally.account.firstUnread = "";
     const reader = new InputReader(tally, calendar);
     const damaged = () => tally.skip("truncatedGzip");
     if (typeof input === "string") await readFileInto(input, reader, damaged);
     else await readStreamInto(input.stream, reader, damaged);
-    if (tally.usableRecords === before) unusable.push(typeof input === "string" ? input : input.name);
+    const name = typeof input === "string" ? input : input.name;
+    if (tally.account.usable + tally.account.marked === before)
+      unusable.push({ name, looksLike: looksLike(tally.account.firstUnread) });
   }
   const findings = findingsOf(tally);
   return { findings, verdict: verdictOf(findings), unusable };

@@ -84,6 +84,31 @@ describe("paceline diagnose", () => {
     expect(stderr).toMatch(/poem\.txt: expected Kubernetes audit logs/);
   });
 
+  it("exits 3 and says why first when what was read is not enough for an all-clear", async () => {
+    const { code, stdout } = await run([
+      await file("mixed.log", `${JSON.stringify(auditEvent({}))}\npods die with StartError\n`),
+    ]);
+    expect(code).toBe(3);
+    expect(stdout).toMatch(
+      /^Cannot tell: 1 line or record not read, or cut off, with words of the problem: "StartError"\./,
+    );
+    expect(stdout).toMatch(/pods die with StartError/);
+  });
+
+  it("names what an input looks like that it cannot read, and what to run instead", async () => {
+    const table =
+      "CONTAINER      IMAGE     CREATED     STATE    NAME\n0a1b2c3d4e5f   abcdef   2m ago    Exited   web\n";
+    const { code, stderr } = await run([await file("ps.txt", table)]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/looks like a table of crictl ps.*crictl inspect/);
+  });
+
+  it("--help tells all exit codes, and what to run", async () => {
+    const { code, stdout } = await run(["--help"]);
+    expect(code).toBe(0);
+    for (const word of ["cannot tell", "EKS", "GKE", "AKS", "k3s", "journalctl"]) expect(stdout).toContain(word);
+  });
+
   it("exits 2 and names a file that is not there, and wrong flags", async () => {
     const missing = await run([join(folder, "missing.log")]);
     expect(missing.code).toBe(2);

@@ -1,7 +1,9 @@
 /** What was found: the figures of `--json`, and what texts and charts are made of. */
-import { fingerprints, isMisconfigured, type Fingerprint } from "../fingerprint.ts";
+import { fingerprints, type Fingerprint } from "../classify/fingerprints.ts";
+import type { Account } from "./account.ts";
 import { ageAt, findHerds, nodeNames, type Herd } from "./herds.ts";
 import { mergeReports } from "./merge.ts";
+import { overTimeOf, type OverTime } from "./over-time.ts";
 import type { FailureReport } from "./sink.ts";
 import type { Tally } from "./tally.ts";
 
@@ -21,6 +23,8 @@ export interface Findings {
   readonly byHour: readonly Bin[];
   /** By fingerprint and hour, for the chart. */
   readonly hourly: ReadonlyMap<Fingerprint, readonly Bin[]>;
+  /** By node, over time, for the picture; the nodes with most failures. */
+  readonly overTime: OverTime;
   readonly byNodeAge: Readonly<Record<string, number>>;
   readonly byImage: ReadonlyMap<string, number>;
   readonly byNamespace: ReadonlyMap<string, number>;
@@ -30,7 +34,8 @@ export interface Findings {
   /** OtherStartErrors that an image or a manifest explains. */
   readonly misconfigured: number;
   readonly skipped: Readonly<Record<string, number>>;
-  readonly usableRecords: number;
+  /** What was read, and what was not. */
+  readonly account: Account;
   readonly reports: number;
 }
 
@@ -43,10 +48,12 @@ const ageClasses = [
   [3_600, "15 to 60 min"],
   [Number.POSITIVE_INFINITY, "over 1 h"],
 ] as const;
+const OLDEST = "over 1 h";
 
 export function findingsOf(tally: Tally): Findings {
   const resolve = nodeNames(tally.nodes.keys());
-  const all = mergeReports(tally.failures.values()).map((one) => placed(one, tally, resolve));
+  const reports = [...tally.failures.values()].map((one) => inUtc(one, tally.zoneMs));
+  const all = mergeReports(reports).map((one) => placed(one, tally, resolve));
   const counted = all.filter(({ fingerprint }) => fingerprint !== "Unrelated");
   const byFingerprint = countAll(all, tally);
   const query = binsOf(tally.queryBins);
@@ -58,18 +65,23 @@ export function findingsOf(tally: Tally): Findings {
     byNode: countBy(counted, ({ node }) => node),
     byHour: hours(counted),
     hourly: new Map([...Map.groupBy(counted, ({ fingerprint }) => fingerprint)].map(([key, of]) => [key, hours(of)])),
+    overTime: overTimeOf(counted),
     byNodeAge: Object.fromEntries(countBy(counted, (failure) => ageClass(failure, tally))),
     byImage: countBy(counted, ({ image }) => image),
     byNamespace: countBy(counted, ({ namespace }) => namespace),
     byOwner: countBy(counted, ({ owner, namespace }) => owner && `${namespace}/${owner}`),
     herds: findHerds(tally.starts, all, tally.nodes),
     nodesKnown: tally.nodes.size,
-    misconfigured: all.filter(({ fingerprint, message }) => isMisconfigured(fingerprint, message)).length,
+    misconfigured: all.filter(({ misconfigured }) => misconfigured).length,
     skipped: Object.fromEntries(tally.skipped),
-    usableRecords: tally.usableRecords,
+    account: tally.account,
     reports: tally.failureReports,
   };
 }
+
+/** A log without a zone is in its node's local time, which another line of it may have shown. */
+const inUtc = (failure: FailureReport, zoneMs: number | undefined): FailureReport =>
+  failure.isZoneless === true && zoneMs !== undefined ? { ...failure, atMs: failure.atMs - zoneMs } : failure;
 
 /** With the node that the pod was bound to, where the report did not tell it. */
 function placed(failure: FailureReport, tally: Tally, resolve: (host: string) => string): FailureReport {
@@ -109,7 +121,9 @@ const binsOf = (counts: ReadonlyMap<number, number>): Bin[] =>
   [...counts].sort(([a], [b]) => a - b).map(([startMs, count]) => ({ startMs, count }));
 
 function ageClass({ node, atMs }: FailureReport, tally: Tally): string {
-  const { nodeAgeSeconds: age } = ageAt(tally.nodes.get(node), atMs);
+  const { nodeAgeSeconds: age, nodeAgeFrom } = ageAt(tally.nodes.get(node), atMs);
   if (age === null) return "unknown";
-  return ageClasses.find(([below]) => age < below)?.[1] ?? "unknown";
+  const name = ageClasses.find(([below]) => age < below)?.[1] ?? "unknown";
+  // First seen tells the least age that the node can have: enough for the last class only.
+  return nodeAgeFrom === "creation" || name === OLDEST ? name : "unknown";
 }

@@ -1,12 +1,12 @@
 /** From reports to failures: one failure counts once, whoever told of it and however often. */
-import { fingerprints } from "../fingerprint.ts";
+import { isPull, isStartError } from "../classify/fingerprints.ts";
 import type { FailureReport } from "./sink.ts";
 import { completed } from "./tally.ts";
 
 /** A containerd line without its pod belongs to a failure that is told with its pod at most this far from it. */
 const SAME_MOMENT_MS = 15_000;
 
-const isStart = ({ fingerprint }: FailureReport) => fingerprints.indexOf(fingerprint) < 3;
+const isStart = ({ fingerprint }: FailureReport) => isStartError(fingerprint);
 
 /** The failures behind the reports, by time. */
 export function mergeReports(reports: Iterable<FailureReport>): FailureReport[] {
@@ -106,7 +106,7 @@ const repeats = (merged: readonly FailureReport[], report: FailureReport) =>
 
 /** After a refused pull the kubelet backs off: that is no second failure. */
 function withoutConsequences(failures: readonly FailureReport[]): FailureReport[] {
-  const refused = failures.filter((one) => one.fingerprint === "PullQPSExceeded");
+  const refused = failures.filter((one) => isPull(one.fingerprint));
   const follows = (one: FailureReport) =>
     one.fingerprint === "ImagePullBackOff" &&
     refused.some(({ container }) => container === one.container || container === "" || one.container === "");

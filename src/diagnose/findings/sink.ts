@@ -1,5 +1,5 @@
 /** What readers of records hand over, and what becomes of it is the tally's affair. */
-import type { Fingerprint } from "../fingerprint.ts";
+import type { Fingerprint } from "../classify/fingerprints.ts";
 
 /** Which of a container status' places told of an end; the same end is told in more than one. */
 export type Place = "state" | "lastStateWaiting" | "lastStateRunning" | "waiting";
@@ -25,26 +25,45 @@ export interface FailureReport {
   /** `Kind/name` of the controller. */
   readonly owner: string;
   readonly message: string;
+  /** A StartError that the image or the manifest explains: judged on the whole message, which is kept only in part. */
+  readonly misconfigured: boolean;
+  /** True when `atMs` was read from a clock whose zone nobody told: it was taken for UTC. */
+  readonly isZoneless?: boolean;
 }
 
-/** Why something was not used; one key each in `skipped.byCause`. */
+/** Why something was not used, or not in full; one key each in `skipped.byCause`. */
 export const skipCauses = {
-  brokenJson: "JSON that cannot be parsed, such as a line that was cut",
+  brokenJson: "JSON or YAML that cannot be parsed, such as a line that was cut",
+  torn: "a line that was cut off, by a pager or at the end of the input",
   notRecognised: "a line or record of no shape that is known here",
   lineTooLong: "a single record over 16 MiB",
   truncatedGzip: "a gzip stream that ends too early, or is damaged; what came before was used",
   nulBytes: "a line of NUL bytes only",
   duplicate: "an audit event that was read already",
   aggregatedRow: "a row of counts (stats … by bin), not of events",
-  withoutTime: "a record that has no usable time",
+  otherKind: "an object of the API of a kind that tells nothing of starts",
+  noDetails: "a failure of which only the reason is told, without the message that would tell why",
+  withoutTime: "a record that has no usable time; a failure in it is dated as the line before",
 } as const;
 
 export type SkipCause = keyof typeof skipCauses;
 
+/** Causes for which something was there that could not be read. */
+export type UnreadCause = "brokenJson" | "torn" | "notRecognised" | "lineTooLong" | "noDetails";
+
+/** `evidence`: a failed start would show in it. `context`: it would not, as in a header, a node or a line of another program. */
+export type Worth = "evidence" | "context";
+
 export interface Sink {
-  /** A record of a known shape. */
-  usable(): void;
+  /** A record of a known shape was read. */
+  usable(worth: Worth): void;
+  /** Lines that are not blank, read or not. */
+  lines(count: number): void;
   skip(cause: SkipCause): void;
+  /** A line, or a record inside a document, that could not be read; `text` is searched for marks of the problem. */
+  unread(cause: UnreadCause, text: string, unit: "line" | "record"): void;
+  /** By how much local time was ahead of UTC where a log was written, ms, as a line of it shows. */
+  zone(offsetMs: number): void;
   /** False when this audit event was read before. The key tells it from all others. */
   firstTime(auditKey: string): boolean;
   /** An audit event that the CloudWatch query counts. */

@@ -1,7 +1,8 @@
 /** Gathers what the readers hand over, in bounded memory, and holds it for the report. */
 import { createHash } from "node:crypto";
-import { fingerprints, type Fingerprint } from "../fingerprint.ts";
-import type { FailureReport, Sink, SkipCause } from "./sink.ts";
+import { isStartError, type Fingerprint } from "../classify/fingerprints.ts";
+import { Account } from "./account.ts";
+import type { FailureReport, Sink, SkipCause, UnreadCause, Worth } from "./sink.ts";
 
 /** Audit events remembered to find duplicates: two generations of this many, about 60 bytes each. */
 const REMEMBERED_EVENTS = 250_000;
@@ -36,8 +37,10 @@ export class Tally implements Sink {
   readonly nodes = new Map<string, NodeTimes>();
   /** Failures beyond those that are kept, by fingerprint. */
   readonly overflow = new Map<Fingerprint, number>();
-  usableRecords = 0;
+  readonly account = new Account();
   failureReports = 0;
+  /** How far local time is ahead of UTC, ms; undefined while no line has shown it. */
+  zoneMs: number | undefined;
   #recent = new Set<string>();
   #older = new Set<string>();
   readonly #binMs: number;
@@ -48,8 +51,26 @@ export class Tally implements Sink {
     this.#window = window;
   }
 
-  usable(): void {
-    this.usableRecords++;
+  /** Records of a known shape. */
+  get usableRecords(): number {
+    return this.account.usable;
+  }
+
+  usable(worth: Worth): void {
+    this.account.read(worth);
+  }
+
+  lines(count: number): void {
+    this.account.lines += count;
+  }
+
+  unread(cause: UnreadCause, text: string, unit: "line" | "record"): void {
+    this.skip(cause);
+    this.account.unread(text, unit);
+  }
+
+  zone(offsetMs: number): void {
+    this.zoneMs = offsetMs;
   }
 
   skip(cause: SkipCause): void {
@@ -137,6 +158,8 @@ const LOG_BURST_MS = 5_000;
 function reportKey(report: FailureReport): string {
   const { source, fingerprint, namespace, pod, uid, container, containerId, attempt, node } = report;
   const who = uid === "" ? `${namespace}/${pod}` : uid;
+  if (source === "event" && who === "/")
+    return `event|${fingerprint}|${container}|${Math.floor(report.atMs / LOG_BURST_MS)}`;
   if (source === "event") return `event|${who}|${container}|${fingerprint}|${attempt ?? ""}`;
   if (source === "status") {
     const which = containerId === "" ? `#${attempt ?? 0}${report.place ?? ""}` : `${containerId} ${report.finishedAt}`;
@@ -151,9 +174,9 @@ function reportKey(report: FailureReport): string {
 }
 
 /** StartErrors are told apart by attempt; their fingerprint is the attempt's own. */
-const kind = (fingerprint: Fingerprint) => (fingerprints.indexOf(fingerprint) < 3 ? "start" : fingerprint);
+const kind = (fingerprint: Fingerprint) => (isStartError(fingerprint) ? "start" : fingerprint);
 
-/** Long messages are needed for judging once only. */
+/** Long messages are needed for judging once only, and that has been done. */
 const compact = (report: FailureReport): FailureReport => ({ ...report, message: report.message.slice(0, 300) });
 
 /** The earlier report with what the later one knows besides; the earliest time counts. */

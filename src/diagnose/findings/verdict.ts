@@ -1,9 +1,18 @@
 /** The verdict: is it the herd, how do we know, and what to do. */
+import { adviceOf, harmed, HERD_PODS, remediesOf, type Remedies } from "./advice.ts";
 import type { Findings } from "./findings.ts";
 import type { Herd } from "./herds.ts";
+import { doubtsOf, howToTell } from "./doubts.ts";
+
+/**
+ * `found`: starts failed in a way that pacing, or the other remedies told here, can help. `clear`: the input would show it, and
+ * does not. `unknown`: nothing was found, and what was read is not enough to say that there is nothing.
+ */
+export type Outcome = "found" | "clear" | "unknown";
 
 export interface Verdict {
-  /** Whether starts failed in the way that pacing, or the other remedies told here, can help. */
+  readonly outcome: Outcome;
+  /** `outcome` is `found`. */
   readonly found: boolean;
   /** One sentence. */
   readonly summary: string;
@@ -15,128 +24,145 @@ export interface Verdict {
 
 /** A node is young for this long; twice the default of the policy's youngForSeconds. Assumed. */
 const YOUNG_SECONDS = 900;
-/** So many pods at once are a herd. Assumed: more than twice the pods that a gp3 node is let start by default. */
-const HERD_PODS = 10;
-/** On clusters of this size operators raise the registry QPS further (amazon-eks-ami#1651). */
-const LARGE_CLUSTER_NODES = 200;
-/** gp3 as AWS sells it by default, and what operators raise it to (amazon-eks-ami#1651), MiB/s. */
-const GP3 = { from: 125, to: 200 } as const;
 
 const many = (count: number, one: string, more = `${one}s`) => `${count} ${count === 1 ? one : more}`;
 
 export function verdictOf(findings: Findings): Verdict {
-  const kinds = kindsOf(findings);
-  const found = kinds.disk + kinds.qps > 0;
-  if (!found) return notFound(findings);
-  return {
-    found,
-    summary: summaryOf(findings, kinds),
-    evidence: evidenceOf(findings),
-    advice: adviceOf(findings, kinds),
-  };
-}
-
-interface Kinds {
-  /** Starts that failed because the node was too slow. */
-  readonly disk: number;
-  /** Pulls that the kubelet refused. */
-  readonly qps: number;
-}
-
-function kindsOf({ byFingerprint: by, misconfigured }: Findings): Kinds {
-  const other = Math.max(0, by.OtherStartError - misconfigured);
-  return {
-    disk: by.NamespacePathProc0 + by.ShimTaskContextCanceled + other + by.ReservedContainerName + by.SandboxDeadline,
-    qps: by.PullQPSExceeded,
-  };
-}
-
-function notFound({ byFingerprint: by, misconfigured }: Findings): Verdict {
-  const others = [
-    by.Unrelated > 0
-      ? `${many(by.Unrelated, "container end")} that have other causes (out of memory, the program's own exit, configuration)`
-      : "",
-    by.ImagePullBackOff > 0
-      ? `${many(by.ImagePullBackOff, "failed image pull")} (wrong name, credentials or registry)`
-      : "",
-    misconfigured > 0 ? `${many(misconfigured, "StartError")} that the image or the manifest explains` : "",
-  ].filter((text) => text !== "");
-  if (others.length === 0) {
-    return { found: false, summary: "No failed start was found: not this problem.", evidence: [], advice: [] };
+  const remedies = remediesOf(findings);
+  const { elsewhere, ...helped } = remedies;
+  const doubts = doubtsOf(findings);
+  const advice = adviceOf(findings, remedies);
+  if (Object.values(helped).some((count) => count > 0)) {
+    const evidence = [...evidenceOf(findings), ...othersOf(findings), ...doubts.map(asNote)];
+    return { outcome: "found", found: true, summary: summaryOf(findings, remedies), evidence, advice };
   }
-  return {
-    found: false,
-    summary: "Not this problem: what failed has other causes.",
-    evidence: others.map((text) => `Seen: ${text}.`),
-    advice: ["None of Paceline's remedies would help here: look at those pods themselves (kubectl describe pod)."],
-  };
+  const others = othersOf(findings);
+  const [first, ...further] = doubts;
+  if (first !== undefined) {
+    const evidence = [...further, ...others];
+    return {
+      outcome: "unknown",
+      found: false,
+      summary: `Cannot tell: ${first}`,
+      evidence,
+      advice: [...howToTell(findings), ...advice],
+    };
+  }
+  if (elsewhere === 0) {
+    const summary = "No failed start was found: not this problem.";
+    return { outcome: "clear", found: false, summary, evidence: [], advice: [] };
+  }
+  const summary = "Not this problem: what failed has other causes.";
+  return { outcome: "clear", found: false, summary, evidence: others, advice };
 }
 
-const isYoung = ({ nodeAgeSeconds }: Herd) => nodeAgeSeconds !== null && nodeAgeSeconds < YOUNG_SECONDS;
-const harmed = (herds: readonly Herd[]) => herds.filter(({ failures }) => failures > 0);
+const asNote = (doubt: string) => `The figures are the least there was: ${doubt}`;
 
-function summaryOf({ herds, total }: Findings, kinds: Kinds): string {
+/** Failures that pacing would not change, by their cause. */
+function othersOf({ byFingerprint: by, misconfigured }: Findings): string[] {
+  const seen: readonly (readonly [number, string, string])[] = [
+    [
+      by.SandboxWithoutAddress,
+      "sandbox without an address (the network plugin, CNI, had no IP address left)",
+      "sandboxes without an address (the network plugin, CNI, had no IP address left)",
+    ],
+    [
+      by.SandboxNetwork,
+      "sandbox whose network could not be set up (CNI)",
+      "sandboxes whose network could not be set up (CNI)",
+    ],
+    [
+      by.OtherSandboxError,
+      "sandbox that was not made, for another reason",
+      "sandboxes that were not made, for another reason",
+    ],
+    [by.NoSpaceLeft, "start that found no space left on the disk", "starts that found no space left on the disk"],
+    [
+      by.ImagePullBackOff,
+      "failed image pull (wrong name, credentials or registry)",
+      "failed image pulls (wrong name, credentials or registry)",
+    ],
+    [
+      misconfigured,
+      "StartError that the image or the manifest explains",
+      "StartErrors that the image or the manifest explains",
+    ],
+    [
+      by.Unrelated,
+      "container end that has other causes (out of memory, the program's own exit, configuration)",
+      "container ends that have other causes (out of memory, the program's own exit, configuration)",
+    ],
+  ];
+  return seen.filter(([count]) => count > 0).map(([count, one, more]) => `Seen: ${many(count, one, more)}.`);
+}
+
+/** Young needs an age that is known: a node first seen in the input may be of any age. */
+const isYoung = ({ nodeAgeSeconds, nodeAgeFrom }: Herd) =>
+  nodeAgeFrom === "creation" && nodeAgeSeconds !== null && nodeAgeSeconds < YOUNG_SECONDS;
+
+function summaryOf({ herds, total, misconfigured }: Findings, remedies: Remedies): string {
   const failed = harmed(herds).filter(({ podsStarted }) => podsStarted >= HERD_PODS);
-  const starts = many(total, "failed start");
+  const starts = many(total - misconfigured, "failed start");
+  if (remedies.node === 0) return pullSummary(remedies);
   if (failed.some(isYoung)) return `A herd on young nodes: ${starts}, where many pods came to a new node at once.`;
   if (failed.length > 0) return `A herd: ${starts}, where many pods came to one node at once.`;
-  if (kinds.disk === 0)
-    return `${many(kinds.qps, "image pull")} refused by the kubelet's own pull limit: not the disk.`;
   return `${starts} with the marks of an overloaded node; what else started then is not in this input.`;
+}
+
+function pullSummary(remedies: Remedies): string {
+  const parts = [
+    remedies["pull-limit"] > 0
+      ? `${many(remedies["pull-limit"], "image pull")} refused by the kubelet's own pull limit: not the disk`
+      : "",
+    remedies["registry-limit"] > 0
+      ? `${many(remedies["registry-limit"], "image pull")} refused by the registry's rate limit (429 Too Many Requests): not the disk`
+      : "",
+    remedies["slow-pull"] > 0
+      ? `${many(remedies["slow-pull"], "image pull")} ran out of time or made no progress (time-out): a busy disk, the network or the registry`
+      : "",
+  ];
+  return `${parts.filter((text) => text !== "").join("; ")}.`;
 }
 
 function evidenceOf(findings: Findings): string[] {
   const { byFingerprint: by, herds, queryTotal, byNode } = findings;
   const worst = harmed(herds).toSorted((a, b) => b.failures - a.failures || b.podsStarted - a.podsStarted)[0];
-  return [
-    by.NamespacePathProc0 > 0
-      ? `${many(by.NamespacePathProc0, "container")} died on /proc/0: containerd could not ask for its sandbox in time.`
-      : "",
-    by.ShimTaskContextCanceled > 0
-      ? `${many(by.ShimTaskContextCanceled, "shim")} cancelled: creating took too long.`
-      : "",
-    by.ReservedContainerName > 0
-      ? `${many(by.ReservedContainerName, "container name")} still reserved: an earlier creation ran past the 2 min runtime request time-out.`
-      : "",
-    by.SandboxDeadline > 0 ? `${many(by.SandboxDeadline, "sandbox", "sandboxes")} not made in time.` : "",
-    by.PullQPSExceeded > 0 ? `${many(by.PullQPSExceeded, "pull")} refused with "pull QPS exceeded".` : "",
-    worst ? herdSentence(worst) : "",
-    byNode.size > 0 ? `${many(byNode.size, "node")} affected.` : "",
-    queryTotal > 0
-      ? `The CloudWatch query counts ${many(queryTotal, "audit event")}: one failure is reported more than once.`
-      : "",
-  ].filter((text) => text !== "");
+  const told: readonly (readonly [number, string])[] = [
+    [
+      by.NamespacePathProc0,
+      `${many(by.NamespacePathProc0, "container")} died on /proc/0: containerd could not ask for its sandbox in time.`,
+    ],
+    [by.ShimTaskContextCanceled, `${many(by.ShimTaskContextCanceled, "shim")} cancelled: creating took too long.`],
+    [
+      by.OtherStartError - findings.misconfigured,
+      `${many(by.OtherStartError - findings.misconfigured, "container")} not created or started in time, or for a reason that neither image nor manifest explains.`,
+    ],
+    [
+      by.ReservedContainerName,
+      `${many(by.ReservedContainerName, "container name")} still reserved: an earlier creation ran past the 2 min runtime request time-out.`,
+    ],
+    [by.SandboxDeadline, `${many(by.SandboxDeadline, "sandbox", "sandboxes")} not made in time.`],
+    [by.PullQPSExceeded, `${many(by.PullQPSExceeded, "pull")} refused with "pull QPS exceeded".`],
+    [by.RegistryRateLimited, `${many(by.RegistryRateLimited, "pull")} refused by the registry: 429 Too Many Requests.`],
+    [by.PullStalled, `${many(by.PullStalled, "pull")} ran out of time or made no progress.`],
+    [worst ? 1 : 0, worst ? herdSentence(worst) : ""],
+    [byNode.size, `${many(byNode.size, "node")} affected.`],
+    [
+      queryTotal,
+      `The CloudWatch query counts ${many(queryTotal, "audit event")}: one failure is reported more than once.`,
+    ],
+  ];
+  return told.filter(([count]) => count > 0).map(([, text]) => text);
 }
 
 function herdSentence({ node, podsStarted, startMs, lastMs, failures, nodeAgeSeconds, nodeAgeFrom }: Herd): string {
   const within = Math.max(1, Math.ceil((lastMs - startMs) / 1_000));
-  const known = nodeAgeFrom === "creation" ? "since its creation" : "at least, since it was first seen";
-  const age = nodeAgeSeconds === null ? "" : `, when it was ${nodeAgeSeconds} s old (${known})`;
-  return `${many(podsStarted, "pod")} came to ${node} within ${within} s${age}; ${many(failures, "start")} failed.`;
+  return `${many(podsStarted, "pod")} came to ${node} within ${within} s${ageOf(nodeAgeSeconds, nodeAgeFrom)}; ${many(failures, "start")} failed.`;
 }
 
-function adviceOf(findings: Findings, kinds: Kinds): string[] {
-  const { nodesKnown, byImage, herds } = findings;
-  const advice: string[] = [];
-  if (kinds.disk > 0) {
-    const most = Math.max(0, ...harmed(herds).map(({ podsStarted }) => podsStarted));
-    advice.push(
-      `Pace: let pods come to a node in batches that its disk can feed (paceline serve; try paceline simulate first)${most >= HERD_PODS ? `. ${most} came at once here` : ""}. It costs no time until all run, and removes the failures.`,
-      `Buy throughput: gp3 from ${GP3.from} to ${GP3.to} MiB/s in the launch template drains the same image bytes in ${Math.round((GP3.from / GP3.to) * 100)} % of the time. It helps while a herd's bytes then fit into the 2 min time-out, and is paid for on every node all the time.`,
-      `Local NVMe (instance types with instance storage, containerd's root on it) if these nodes come and go all day: it is the fastest, and not for every workload or budget.`,
-    );
-    const images = [...byImage.keys()].slice(0, 5);
-    if (images.length > 0)
-      advice.push(`Prewarm the images that failed most, in the node image or a snapshot: ${images.join(", ")}.`);
-  }
-  if (kinds.qps > 0) {
-    const size =
-      nodesKnown >= LARGE_CLUSTER_NODES
-        ? `; with ${nodesKnown} nodes go higher`
-        : "; more on clusters of 200 nodes and above";
-    advice.push(
-      `Raise the kubelet's registryPullQPS from 5 to 10 and registryBurst from 10 to 15 (--registry-qps, --registry-burst)${size}. By itself this moves the load from the puller to the disk: pace as well.`,
-    );
-  }
-  return advice;
+function ageOf(seconds: number | null, from: Herd["nodeAgeFrom"]): string {
+  if (seconds === null) return "";
+  return from === "creation"
+    ? `, when it was ${seconds} s old (since its creation)`
+    : ` (its age is unknown: at least ${seconds} s, since it was first seen)`;
 }

@@ -1,35 +1,52 @@
-/** CSV as CloudWatch Logs Insights exports it: a header of field names, then rows; quotes doubled inside quotes. */
+/** CSV as CloudWatch Logs Insights and others export it: a header of names, then rows; quotes doubled inside quotes. */
 
 import { timeOf } from "../json.ts";
 
 /** A quoted cell may span lines; more than this is a quote that was never closed. */
 const LONGEST_ROW_CHARS = 4_000_000;
 
-/** The columns, if this line is a header of fields as Insights names them. */
-export function csvHeader(line: string): readonly string[] | undefined {
-  if (line.length > 10_000 || !/@timestamp|@message|requestObject\.|objectRef\.|bin\s*\(|count\s*\(/.test(line))
-    return undefined;
-  const cells = csvCells(line);
-  if (!cells || cells.length === 0 || cells.some((cell) => /[{}]/.test(cell))) return undefined;
-  const isField = (cell: string) => /^@?[\w.@()*, -]{1,300}$/.test(cell.trim());
-  return cells.every(isField) ? cells.map((cell) => cell.trim()) : undefined;
+/** What stands between the cells of a row. */
+export type Delimiter = "," | ";" | "\t";
+
+export interface CsvHeader {
+  readonly columns: readonly string[];
+  readonly delimiter: Delimiter;
+}
+
+/** Columns of which one at least is in every export that holds records, counts or Events. */
+const KNOWN =
+  /^(?:@timestamp|@message|message|msg|_raw|log|log_s|log_message|logmessage|syslogmessage|content|line|body|textpayload|reason|requestobject\b.*|objectref\b.*|kubernetes\.audit\..*|bin\s*\(.*|count\s*\(.*|properties\.log|jsonpayload\..*)$/i;
+const FIELD = /^@?[\w.@()*,:/[\] -]{1,300}$/;
+
+/** The columns, if this line is a header of fields as Insights, Splunk, Datadog, Kibana or Log Analytics name them. */
+export function csvHeader(line: string): CsvHeader | undefined {
+  // A header has neither values nor times; most lines are told from one by that.
+  if (line.length > 10_000 || /[{}=]|\d\d:\d\d/.test(line)) return undefined;
+  for (const delimiter of [",", "\t", ";"] as const) {
+    const cells = line.includes(delimiter) || delimiter === "," ? csvCells(line, delimiter) : undefined;
+    const columns = cells?.map((cell) => cell.trim());
+    const isAlone = columns?.length === 1 && !/^@|\(/.test(columns[0] ?? "");
+    if (columns && !isAlone && columns.some((one) => KNOWN.test(one)) && columns.every((one) => FIELD.test(one)))
+      return { columns, delimiter };
+  }
+  return undefined;
 }
 
 /** The cells of a row, or undefined when a quote is still open. */
-export function csvCells(row: string): string[] | undefined {
+export function csvCells(row: string, delimiter: Delimiter = ","): string[] | undefined {
   const cells: string[] = [];
   let at = 0;
   for (;;) {
-    const cell = row[at] === '"' ? quotedCell(row, at) : plainCell(row, at);
+    const cell = row[at] === '"' ? quotedCell(row, at) : plainCell(row, at, delimiter);
     if (!cell) return undefined;
     cells.push(cell.text);
-    if (row[cell.end] !== ",") return cells;
+    if (row[cell.end] !== delimiter) return cells;
     at = cell.end + 1;
   }
 }
 
-function plainCell(row: string, from: number) {
-  const comma = row.indexOf(",", from);
+function plainCell(row: string, from: number, delimiter: Delimiter) {
+  const comma = row.indexOf(delimiter, from);
   const end = comma < 0 ? row.length : comma;
   return { text: row.slice(from, end), end };
 }
@@ -44,10 +61,17 @@ function quotedCell(row: string, from: number) {
 /** Puts lines together to rows under a header. */
 export class CsvRows {
   readonly #columns: readonly string[];
+  readonly #delimiter: Delimiter;
   #open = "";
 
-  constructor(columns: readonly string[]) {
+  constructor({ columns, delimiter }: CsvHeader) {
     this.#columns = columns;
+    this.#delimiter = delimiter;
+  }
+
+  /** The row that was begun and has not ended: its quote is still open. */
+  get openRow(): string {
+    return this.#open;
   }
 
   /** True inside a quoted cell. */
@@ -64,7 +88,7 @@ export class CsvRows {
   /** The row that this line ends, by column; "open" inside one; "broken" when it does not fit the header. */
   push(line: string): Readonly<Record<string, string>> | "open" | "broken" {
     const row = this.#open === "" ? line : `${this.#open}\n${line}`;
-    const cells = csvCells(row);
+    const cells = csvCells(row, this.#delimiter);
     this.#open = "";
     if (!cells) {
       if (row.length > LONGEST_ROW_CHARS) return "broken";

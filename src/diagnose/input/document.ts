@@ -19,7 +19,12 @@ export interface DocumentEvents {
   /** The text of a whole value, or of one element of a list in a large one. */
   value(text: string): void;
   tooLong(): void;
+  /** Text between values, or behind the last one. */
+  outside(text: string): void;
 }
+
+/** What may stand between values without meaning anything. */
+const NOTHING = /^[\s,;\]}\u001e]*$/;
 
 export class DocumentCutter {
   readonly #events: DocumentEvents;
@@ -38,6 +43,9 @@ export class DocumentCutter {
   #elements: [from: number, to: number][] = [];
   #elementFrom = -1;
   #handedOver = 0;
+  /** Of the chunk at hand: where the text begins that is in no value, and what stood between values. */
+  #outsideFrom = 0;
+  #outside: string[] = [];
 
   constructor(events: DocumentEvents) {
     this.#events = events;
@@ -51,6 +59,7 @@ export class DocumentCutter {
   /** Takes the next bytes; they may be reused afterwards. */
   push(chunk: Buffer): void {
     let keepFrom = this.#depth > 0 ? 0 : -1;
+    this.#outsideFrom = this.#depth > 0 ? chunk.length : 0;
     for (let at = 0; at < chunk.length; at++) {
       const byte = chunk[at];
       if (this.#inString) {
@@ -58,21 +67,33 @@ export class DocumentCutter {
       } else if (byte === QUOTE) {
         this.#inString = this.#depth > 0;
       } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-        if (this.#depth === 0) keepFrom = at;
         keepFrom = this.#opened(chunk, at, keepFrom, byte === OPEN_BRACKET);
       } else if ((byte === CLOSE_BRACE || byte === CLOSE_BRACKET) && this.#depth > 0) {
         keepFrom = this.#closed(chunk, at, keepFrom);
+        this.#outsideFrom = at + 1;
       }
     }
     if (this.#depth > 0 && keepFrom >= 0) this.#keep(chunk.subarray(keepFrom));
+    if (this.#depth === 0) this.#outside.push(chunk.toString("utf8", this.#outsideFrom));
+    const texts = this.#outside.filter((text) => !NOTHING.test(text));
+    this.#outside = [];
+    for (const text of texts) this.#events.outside(text);
   }
 
-  /** Gives up an unfinished value, after handing over the elements that are complete; true when there was one. */
-  abandon(): boolean {
-    const unfinished = this.#depth > 0;
-    if (!this.#streaming && this.#elements.length > 0) this.#handOver(Buffer.concat(this.#kept, this.#keptBytes));
+  /**
+   * Gives up an unfinished value, after handing over the elements that are complete; the text that is left of it, or
+   * undefined when there was none.
+   */
+  abandon(): string | undefined {
+    if (this.#depth === 0) {
+      this.#reset();
+      return undefined;
+    }
+    const all = Buffer.concat(this.#kept);
+    const handedOver = this.#streaming ? 0 : (this.#elements.at(-1)?.[1] ?? 0);
+    if (!this.#streaming && this.#elements.length > 0) this.#handOver(all);
     this.#reset();
-    return unfinished;
+    return all.toString("utf8", handedOver);
   }
 
   #handOver(all: Buffer): void {
@@ -94,7 +115,9 @@ export class DocumentCutter {
     return chunk.length;
   }
 
-  #opened(chunk: Buffer, at: number, keepFrom: number, isList: boolean): number {
+  #opened(chunk: Buffer, at: number, from: number, isList: boolean): number {
+    const keepFrom = this.#depth === 0 ? at : from;
+    if (this.#depth === 0) this.#outside.push(chunk.toString("utf8", this.#outsideFrom, at));
     const isElement = this.#isElementDepth();
     if (this.#depth < 2) this.#lists[this.#depth] = isList;
     this.#depth++;

@@ -1,17 +1,16 @@
 /** One input, whatever it holds: every line or document is recognised by itself, so formats may be mixed. */
 import type { Sink } from "../findings/sink.ts";
-import { isRecord } from "../json.ts";
-import type { Calendar } from "../records/log-line.ts";
-import { parsed, readText, readValue, type RecordContext } from "../records/unwrap.ts";
-import { timeOf } from "../json.ts";
+import { isRecord, timeOf } from "../json.ts";
+import type { Calendar } from "../records/log-head.ts";
+import { parsed, readValue, type RecordContext } from "../records/unwrap.ts";
 import { csvHeader, CsvRows } from "./csv.ts";
 import { DocumentCutter } from "./document.ts";
 import { LineCutter } from "./lines.ts";
 import { Sieve } from "./sieve.ts";
+import { TextReader } from "./text.ts";
 
 const CR = 0x0d;
 const BRACE = 0x7b;
-const BRACKET = 0x5b;
 const SPACE = 0x20;
 const TAB = 0x09;
 const NUL = 0x00;
@@ -21,6 +20,8 @@ const LONGEST_STAMP = 40;
 const BOM = "\ufeff";
 /** Lines that only open or close a document whose elements stand on lines of their own. */
 const PUNCTUATION = /^(?:\[|\],?|\]\s*\},?|\},?|,|\{\s*"\w+"\s*:\s*\[)$/;
+/** How a list of names or colours begins that only looks like JSON: `[pod/x/y] …`, `[  500.0] …`. */
+const JSON_LIST = /^\[\s*(?:[[{"\]]|$|\d+\s*[,\]]\s*$|true|false|null)/;
 
 export class InputReader {
   readonly #sink: Sink;
@@ -28,18 +29,24 @@ export class InputReader {
   readonly #sieve: Sieve;
   readonly #document: DocumentCutter;
   readonly #lines: LineCutter;
+  readonly #text: TextReader;
   #csv: CsvRows | undefined;
   /** Whether a long line began like JSON. */
   #longJson: boolean | undefined;
+  #lineCount = 0;
+  #isFirst = true;
+  #isLast = false;
 
   /** `calendar`: by what lines without a year are dated; several readers may share one. */
   constructor(sink: Sink, calendar: Calendar) {
     this.#sink = sink;
-    this.#context = { loggedMs: undefined, host: "", calendar, isLog: false, listKind: "" };
+    this.#context = { loggedMs: undefined, host: "", program: "", calendar, isLog: false, listKind: "" };
     this.#sieve = new Sieve(sink);
+    this.#text = new TextReader(sink, this.#context);
     this.#document = new DocumentCutter({
       value: (text) => this.#value(text),
-      tooLong: () => sink.skip("lineTooLong"),
+      tooLong: () => sink.unread("lineTooLong", "", "record"),
+      outside: (text) => this.#plain(text.trim()),
     });
     this.#lines = new LineCutter({
       chunk: (chunk) => this.#sieve.begin(chunk),
@@ -56,36 +63,46 @@ export class InputReader {
 
   /** Call once, at the end of the input. */
   end(): void {
+    this.#isLast = true;
+    this.#text.beginsLastLine();
     this.#lines.end();
     this.#abandon();
-    if (this.#csv?.isOpen) this.#sink.skip("brokenJson");
+    this.#endText();
+    if (this.#csv?.isOpen) this.#sink.unread("brokenJson", this.#csv.openRow, "line");
+    this.#sink.lines(this.#lineCount);
   }
 
   #line(chunk: Buffer, start: number, end: number): void {
     let to = end;
     while (to > start && (chunk[to - 1] === CR || chunk[to - 1] === SPACE)) to--;
-    if (to === start) return;
+    if (to === start) {
+      this.#blank();
+      return;
+    }
+    this.#lineCount++;
     if (this.#document.open && this.#continues(chunk, start, to)) {
       this.#document.push(chunk.subarray(start, to));
       return;
     }
     this.#abandon();
-    switch (this.#sieve.sift(start, to)) {
+    // The last line, without a newline, may be cut behind a brace: only parsing shows that.
+    switch (this.#isLast ? "foreign" : this.#sieve.sift(start, to)) {
       case "done":
         return;
-      case "parse": {
+      case "parse":
         this.#json(chunk.subarray(start, to));
         return;
-      }
-      case "broken": {
+      case "broken":
         this.#broken(chunk.subarray(start, to));
         return;
-      }
-      case "foreign": {
+      case "foreign":
         this.#foreign(chunk, start, to);
         return;
-      }
     }
+  }
+
+  #blank(): void {
+    if (!this.#document.open) this.#text.blank();
   }
 
   /** Indented JSON goes on with white space or a closing bracket; anything else shows that the document was cut off. */
@@ -96,7 +113,12 @@ export class InputReader {
   }
 
   #abandon(): void {
-    if (this.#document.abandon()) this.#sink.skip("brokenJson");
+    const left = this.#document.abandon();
+    if (left !== undefined) this.#sink.unread("brokenJson", left, "record");
+  }
+
+  #endText(): void {
+    if (!this.#csv?.isOpen) this.#text.end();
   }
 
   /** Cut off, or several records in one line. */
@@ -106,7 +128,9 @@ export class InputReader {
 
   #foreign(chunk: Buffer, start: number, to: number): void {
     const brace =
-      chunk[start] === DIGIT_TWO ? chunk.subarray(start, Math.min(to, start + LONGEST_STAMP)).indexOf(BRACE) : -1;
+      chunk[start] === DIGIT_TWO && !this.#isLast
+        ? chunk.subarray(start, Math.min(to, start + LONGEST_STAMP)).indexOf(BRACE)
+        : -1;
     if (brace > 0) {
       const sifted = this.#sieve.sift(start + brace, to);
       if (sifted === "done") return;
@@ -115,43 +139,39 @@ export class InputReader {
         return;
       }
     }
-    let from = start;
-    while (from < to && (chunk[from] === SPACE || chunk[from] === TAB)) from++;
-    const line = chunk.subarray(from, to);
-    if (line.includes(NUL)) {
-      this.#withoutNul(line);
+    const line = chunk.subarray(start, to);
+    const whole = line.includes(NUL) ? Buffer.from(line.filter((byte) => byte !== NUL)) : line;
+    if (whole.length === 0) this.#sink.skip("nulBytes");
+    else this.#jsonOrText(whole);
+  }
+
+  #jsonOrText(line: Buffer): void {
+    const text = this.#withoutBom(line.toString("utf8"));
+    const inner = text.trimStart();
+    const isJson = inner.startsWith("{") || JSON_LIST.test(inner);
+    if (isJson && !this.#csv?.isOpen && !this.#text.takesIndented(text)) {
+      this.#endText();
+      this.#json(Buffer.from(inner));
       return;
     }
-    const first = line[0];
-    if ((first === BRACE || first === BRACKET) && !this.#csv?.isOpen) {
-      this.#json(line);
-      return;
-    }
-    this.#text(line.toString("utf8"));
+    this.#plain(text);
+  }
+
+  #withoutBom(text: string): string {
+    const plain = this.#isFirst && text.startsWith(BOM) ? text.slice(1) : text;
+    this.#isFirst = false;
+    return plain;
   }
 
   /** A line of an S3 export: when it was logged, and the event. */
   #stamped(stamp: string, line: Buffer): void {
-    const value = parsed(line.toString("utf8"));
+    const text = line.toString("utf8");
+    const value = parsed(text);
     if (value === undefined) {
-      this.#sink.skip("brokenJson");
+      this.#sink.unread("brokenJson", text, "line");
       return;
     }
     readValue(value, { ...this.#context, loggedMs: timeOf(stamp.trim()) }, this.#sink);
-  }
-
-  #withoutNul(line: Buffer): void {
-    const rest = Buffer.from(line.filter((byte) => byte !== NUL));
-    if (rest.length === 0) {
-      this.#sink.skip("nulBytes");
-      return;
-    }
-    this.#foreignCopy(rest);
-  }
-
-  #foreignCopy(line: Buffer): void {
-    if (line[0] === BRACE || line[0] === BRACKET) this.#json(line);
-    else this.#text(line.toString("utf8"));
   }
 
   #json(line: Buffer): void {
@@ -167,26 +187,22 @@ export class InputReader {
   /** A value that the document cutter found. */
   #value(text: string): void {
     const value = parsed(text);
-    if (value === undefined) this.#sink.skip("brokenJson");
+    if (value === undefined) this.#sink.unread("brokenJson", text, "record");
     else readValue(value, this.#context, this.#sink);
   }
 
-  #text(raw: string): void {
-    const text = raw.startsWith(BOM) ? raw.slice(1) : raw;
-    if (raw !== text && /^[[{]/.test(text)) {
-      this.#json(Buffer.from(text));
-      return;
-    }
-    if (PUNCTUATION.test(text) && !this.#csv?.isOpen) return;
-    const header = csvHeader(text);
-    if (header && !this.#csv?.isOpen) {
+  #plain(text: string): void {
+    if (this.#csv?.isOpen !== true && this.#text.pushToBlock(text)) return;
+    if (PUNCTUATION.test(text.trimStart()) && !this.#csv?.isOpen) return;
+    const header = this.#csv?.isOpen === true ? undefined : csvHeader(text);
+    if (header) {
       this.#csv = new CsvRows(header);
       // Counts are no events: without a row such a file says nothing, and with rows nothing that can be used.
-      if (!header.some(isCount)) this.#sink.usable();
+      if (!header.columns.some(isCount)) this.#sink.usable("context");
       return;
     }
     if (this.#csv && this.#row(text, this.#csv)) return;
-    if (!readText(text, this.#context, this.#sink)) this.#sink.skip("notRecognised");
+    this.#text.push(text);
   }
 
   /** A line under a CSV header; false when it is no row, so that other formats may follow. */
@@ -203,8 +219,9 @@ export class InputReader {
   }
 
   #pieceEnd(): void {
-    const unfinished = this.#document.abandon();
-    if (this.#longJson !== true || unfinished) this.#sink.skip("lineTooLong");
+    this.#lineCount++;
+    const left = this.#document.abandon();
+    if (this.#longJson !== true || left !== undefined) this.#sink.unread("lineTooLong", left ?? "", "record");
     this.#longJson = undefined;
   }
 }

@@ -2,7 +2,7 @@
  * Decides by bytes which lines of an audit log are worth parsing. Nearly all of a log is heartbeats, reads and status
  * writes without a failure: parsing only the others is what makes 2 GB a matter of seconds.
  */
-import type { Sink } from "../findings/sink.ts";
+import type { Sink, Worth } from "../findings/sink.ts";
 import { timeOf } from "../json.ts";
 
 /** How the API server begins every line. Lines in any other shape take the general way, which is slower. */
@@ -17,6 +17,7 @@ const WAITING = Buffer.from('"waiting":{"');
 const WARNING = Buffer.from('"Warning"');
 const SCHEDULED = Buffer.from('"Scheduled"');
 const RESPONSE = Buffer.from('"responseObject":');
+const METADATA = '"level":"Metadata"';
 /** What follows the URI. */
 const VERB = '","verb":"';
 const BRACE = 0x7b;
@@ -32,6 +33,8 @@ export class Sieve {
   #chunk: Buffer = Buffer.alloc(0);
   /** Where the next `StartError` of the chunk is. */
   #mark = -1;
+  /** Of the line that is sifted. */
+  #worth: Worth = "context";
 
   constructor(sink: Sink) {
     this.#sink = sink;
@@ -53,11 +56,12 @@ export class Sieve {
     if (this.#mark >= 0 && this.#mark < to) return "parse";
     const head = chunk.toString("latin1", from, Math.min(to, from + HEAD_BYTES));
     const verdict = this.#byResource(head, from, to);
-    if (verdict === "done") this.#sink.usable();
+    if (verdict === "done") this.#sink.usable(this.#worth);
     return verdict;
   }
 
   #byResource(head: string, from: number, to: number): Sifted {
+    this.#worth = "context";
     // "URI" and not the whole key: a search for a rare first letter is many times faster than one for a quote.
     const at = head.indexOf('URI":"', HEAD.length) + 6;
     const end = head.indexOf('"', at);
@@ -67,10 +71,17 @@ export class Sieve {
     const path = uri.startsWith("/api/v1/") ? uri.slice(8) : uri;
     if (path.startsWith("nodes")) return this.#node(path, verb, from, to);
     if (verb === "get" || verb === "list" || verb === "watch") return "done";
+    return this.#write(uri, path, head, from, to);
+  }
+
+  #write(uri: string, path: string, head: string, from: number, to: number): Sifted {
     const [, resource, name, subresource] = path.startsWith("namespaces/") ? pathParts(path) : [];
+    const isEvents = uri.includes("/events");
+    if (resource !== "pods" && !isEvents) return "done";
+    // At level Metadata nothing of what was written is kept: no failure would show.
+    this.#worth = head.includes(METADATA) ? "context" : "evidence";
     if (resource === "pods")
       return this.#pod({ path, name: name ?? "", subresource: subresource ?? "" }, head, from, to);
-    if (!uri.includes("/events")) return "done";
     return this.#has(WARNING, from, to) || this.#has(SCHEDULED, from, to) ? "parse" : "done";
   }
 

@@ -1,9 +1,8 @@
 /** Objects of the API: Pods, Nodes, Events, and audit events about them. */
-import { eventFingerprint } from "../fingerprint.ts";
-import type { FailureReport, Sink } from "../findings/sink.ts";
+import type { Sink, Worth } from "../findings/sink.ts";
 import { isRecord, type Json, ownerOf, recordOf, recordsOf, textOf, timeOf } from "../json.ts";
+import { containerIn, readEventTold } from "./event.ts";
 import { statusFailures, type PodIdentity } from "./pod-failures.ts";
-import { reservedName } from "./reserved-name.ts";
 
 /** `system:node:<name>` is how a kubelet signs in. */
 const NODE_USER = "system:node:";
@@ -18,7 +17,7 @@ export function readAuditEvent(event: Json, loggedMs: number | undefined, sink: 
   const received = event["requestReceivedTimestamp"] ?? event["stageTimestamp"] ?? event["timestamp"];
   const atMs = timeOf(received) ?? loggedMs;
   const objectRef = recordOf(event["objectRef"]);
-  sink.usable();
+  sink.usable(auditWorth(event, objectRef));
   if (!firstTime(event, received, objectRef, sink)) {
     sink.skip("duplicate");
     return;
@@ -31,6 +30,16 @@ export function readAuditEvent(event: Json, loggedMs: number | undefined, sink: 
   if (isQueried(request)) sink.queried(loggedMs ?? atMs);
   const response = recordOf(event["responseObject"]);
   readByResource({ event, objectRef, request, response, atMs }, sink);
+}
+
+/** Failures show in what kubelets write of pods and Events, where the audit policy keeps what they wrote. */
+function auditWorth(event: Json, objectRef: Json): Worth {
+  const { resource } = place(event, objectRef);
+  const isWrite = !["get", "list", "watch", "delete"].includes(textOf(event["verb"]));
+  const isKept = isRecord(event["requestObject"]) || isRecord(event["responseObject"]);
+  return isWrite && isKept && (resource === "pods" || resource === "events" || resource === "")
+    ? "evidence"
+    : "context";
 }
 
 function firstTime(event: Json, received: unknown, objectRef: Json, sink: Sink): boolean {
@@ -136,7 +145,8 @@ function identityOf(object: Json, namespace: string, name: string): PodIdentity 
 }
 
 function readStatus(status: Json, identity: PodIdentity, seenMs: number, sink: Sink): void {
-  for (const report of statusFailures(status, identity, seenMs)) sink.failure(report);
+  const noDetails = (text: string) => sink.unread("noDetails", text, "record");
+  for (const report of statusFailures(status, identity, seenMs, noDetails)) sink.failure(report);
   const startMs = timeOf(status["startTime"]);
   const { namespace, pod, node } = identity;
   if (node === "") return;
@@ -144,26 +154,36 @@ function readStatus(status: Json, identity: PodIdentity, seenMs: number, sink: S
   if (startMs !== undefined && pod !== "") sink.started(`${namespace}/${pod}`, node, startMs, "status");
 }
 
-/** Reads an object of `kubectl get … -o json`, or of a list; false when its kind is none of those of interest. */
-export function readObject(object: Json, listKind: string, loggedMs: number | undefined, sink: Sink): boolean {
+/**
+ * Reads an object of `kubectl get … -o json`, or of a list; false when its kind is none of those of interest.
+ * `fallbackMs`: dates what has no time of its own.
+ */
+export function readObject(
+  object: Json,
+  listKind: string,
+  loggedMs: number | undefined,
+  sink: Sink,
+  fallbackMs?: number,
+): boolean {
   const kind = textOf(object["kind"]) || listKind.replace(/List$/, "");
   if (
     kind === "Pod" ||
     (kind === "" && isRecord(object["spec"]) && isRecord(object["status"]) && "containers" in object["spec"])
   ) {
-    readPod(object, loggedMs, sink);
+    readPod(object, loggedMs, sink, fallbackMs);
   } else if (kind === "Node") {
     readNodeObject(object, sink);
   } else if (isEvent(object)) {
-    readEvent(object, sink, loggedMs);
+    readEvent(object, sink, loggedMs, fallbackMs);
   } else return false;
-  sink.usable();
+  sink.usable(kind === "Node" ? "context" : "evidence");
   return true;
 }
 
-function readPod(pod: Json, loggedMs: number | undefined, sink: Sink): void {
+function readPod(pod: Json, loggedMs: number | undefined, sink: Sink, fallbackMs?: number): void {
   const status = recordOf(pod["status"]);
-  const seenMs = loggedMs ?? latestOf(status) ?? timeOf(recordOf(pod["metadata"])["creationTimestamp"]);
+  const createdMs = timeOf(recordOf(pod["metadata"])["creationTimestamp"]);
+  const seenMs = loggedMs ?? latestOf(status) ?? createdMs ?? fallbackMs;
   if (seenMs === undefined) {
     sink.skip("withoutTime");
     return;
@@ -190,48 +210,30 @@ export const isEvent = (object: Json) =>
   isRecord(object["regarding"]) ||
   (textOf(object["apiVersion"]).startsWith("events.k8s.io") && !Array.isArray(object["items"]));
 
-function readEvent(event: Json, sink: Sink, loggedMs: number | undefined): void {
+function readEvent(event: Json, sink: Sink, loggedMs: number | undefined, fallbackMs?: number): void {
   const about = recordOf(event["involvedObject"] ?? event["regarding"]);
-  const atMs = eventTime(event) ?? loggedMs;
+  const atMs = eventTime(event) ?? loggedMs ?? fallbackMs;
   if (atMs === undefined) {
     sink.skip("withoutTime");
     return;
   }
-  const message = textOf(event["message"]) || textOf(event["note"]);
-  const reason = textOf(event["reason"]);
-  const podKey = `${textOf(about["namespace"])}/${textOf(about["name"])}`;
-  if (about["kind"] === "Node") sink.nodeSeen(textOf(about["name"]), atMs);
-  const assigned = reason === "Scheduled" ? / to (\S+)$/.exec(message)?.[1] : undefined;
-  if (assigned !== undefined) {
-    sink.started(podKey, assigned, atMs, "event");
-    return;
-  }
-  const fingerprint =
-    event["type"] === "Normal" && reason !== "BackOff" ? undefined : eventFingerprint(reason, message);
-  if (fingerprint) sink.failure(eventReport(event, about, { fingerprint, atMs, message }));
-}
-
-function eventReport(
-  event: Json,
-  about: Json,
-  part: Pick<FailureReport, "fingerprint" | "atMs" | "message">,
-): FailureReport {
   const host = textOf(recordOf(event["source"])["host"]) || textOf(recordOf(event["deprecatedSource"])["host"]);
-  const reserved = reservedName(part.message);
   const controller = textOf(event["reportingComponent"]) || textOf(event["reportingController"]);
-  const node = host || (controller === "kubelet" ? textOf(event["reportingInstance"]) : "");
-  return {
-    source: "event",
-    namespace: textOf(about["namespace"]),
-    pod: about["kind"] === "Node" ? "" : textOf(about["name"]),
-    uid: textOf(about["uid"]),
-    container: /\{(.+)\}/.exec(textOf(about["fieldPath"]))?.[1] ?? reserved?.container ?? "",
-    attempt: reserved?.attempt,
-    ...{ containerId: "", finishedAt: "", place: undefined, owner: "" },
-    node: about["kind"] === "Node" ? textOf(about["name"]) : node,
-    image: /image "([^"]+)"/.exec(part.message)?.[1] ?? "",
-    ...part,
-  };
+  readEventTold(
+    {
+      type: textOf(event["type"]),
+      reason: textOf(event["reason"]),
+      message: textOf(event["message"]) || textOf(event["note"]),
+      atMs,
+      kind: textOf(about["kind"]),
+      namespace: textOf(about["namespace"]),
+      name: textOf(about["name"]),
+      uid: textOf(about["uid"]),
+      container: containerIn(textOf(about["fieldPath"])),
+      node: host || (controller === "kubelet" ? textOf(event["reportingInstance"]) : ""),
+    },
+    sink,
+  );
 }
 
 function eventTime(event: Json): number | undefined {

@@ -1,6 +1,6 @@
 /** Failures that a pod's status tells: any container, ended or waiting, now or before. */
 import { recordOf, recordsOf, textOf, timeOf } from "../json.ts";
-import { startErrorFingerprint, waitingFingerprint, type Fingerprint } from "../fingerprint.ts";
+import { classify, type Classified } from "../classify/classify.ts";
 import type { FailureReport, Place } from "../findings/sink.ts";
 
 /** Whose status it is; "" for what is not known. */
@@ -21,19 +21,33 @@ const statusLists = ["containerStatuses", "initContainerStatuses", "ephemeralCon
 /** Earlier than this no pod ran; containerd's zero time shows as 1970. */
 const PLAUSIBLE_MS = Date.UTC(2014, 0, 1);
 
+/** Told of a failure of which only the reason is known. */
+type NoDetails = (text: string) => void;
+
 /** All failures of one `status`. `seenMs` is when the record was made. */
-export function statusFailures(status: Json, identity: PodIdentity, seenMs: number): FailureReport[] {
+export function statusFailures(
+  status: Json,
+  identity: PodIdentity,
+  seenMs: number,
+  noDetails: NoDetails,
+): FailureReport[] {
   return statusLists.flatMap((list) =>
-    recordsOf(status[list]).flatMap((container) => containerFailures(container, identity, seenMs)),
+    recordsOf(status[list]).flatMap((container) => containerFailures(container, identity, seenMs, noDetails)),
   );
 }
 
-function containerFailures(container: Json, identity: PodIdentity, seenMs: number): FailureReport[] {
+/** All failures of one container's status. */
+export function containerFailures(
+  container: Json,
+  identity: PodIdentity,
+  seenMs: number,
+  noDetails: NoDetails,
+): FailureReport[] {
   const state = recordOf(container["state"]);
   const restartCount = Number.isInteger(container["restartCount"]) ? (container["restartCount"] as number) : 0;
   const waits = Object.keys(recordOf(state["waiting"])).length > 0;
   const found: FailureReport[] = [];
-  const add = (part: Partial<FailureReport> & { fingerprint: Fingerprint; place: Place; attempt: number }) =>
+  const add = (part: Partial<FailureReport> & Classified & { place: Place; attempt: number }) =>
     found.push(reportOf(container, identity, { atMs: seenMs, ...part }));
   const ended = endOf(state["terminated"]);
   if (ended) add({ ...ended, atMs: ended.atMs ?? seenMs, place: "state", attempt: restartCount });
@@ -47,13 +61,16 @@ function containerFailures(container: Json, identity: PodIdentity, seenMs: numbe
   const waiting = waitingOf(state["waiting"]);
   if (waiting && waiting.fingerprint !== before?.fingerprint)
     add({ ...waiting, place: "waiting", attempt: restartCount });
+  const reason = textOf(recordOf(state["waiting"])["reason"]);
+  if (found.length === 0 && START_REASONS.test(reason))
+    noDetails(`${identity.namespace}/${identity.pod} waits with ${reason}`);
   return found;
 }
 
 function reportOf(
   container: Json,
   identity: PodIdentity,
-  part: Partial<FailureReport> & { fingerprint: Fingerprint; atMs: number; attempt: number; place: Place },
+  part: Partial<FailureReport> & Classified & { atMs: number; attempt: number; place: Place },
 ): FailureReport {
   const name = textOf(container["name"]);
   const { namespace, pod, uid, node, owner, images } = identity;
@@ -68,12 +85,12 @@ function endOf(value: unknown) {
   const exitCode = Number(end["exitCode"] ?? 0);
   if (reason === "Completed" || (reason === "" && exitCode === 0)) return undefined;
   const message = textOf(end["message"]);
-  const fingerprint = endFingerprint(reason, message, exitCode);
-  if (!fingerprint) return undefined;
+  const told = endTold(reason, message, exitCode);
+  if (!told) return undefined;
   const finishedAt = textOf(end["finishedAt"]);
   const finishedMs = timeOf(finishedAt);
   return {
-    fingerprint,
+    ...told,
     message,
     finishedAt,
     containerId: textOf(end["containerID"]),
@@ -81,18 +98,18 @@ function endOf(value: unknown) {
   };
 }
 
-function endFingerprint(reason: string, message: string, exitCode: number): Fingerprint | undefined {
-  if (reason === "StartError") return startErrorFingerprint(message);
-  if (reason === "ContainerCannotRun") {
-    const fingerprint = startErrorFingerprint(message);
-    return fingerprint === "OtherStartError" ? "Unrelated" : fingerprint;
-  }
-  return exitCode !== 0 || reason === "OOMKilled" ? "Unrelated" : undefined;
+/** The message of any other end is the program's own, whatever words are in it. */
+function endTold(reason: string, message: string, exitCode: number): Classified | undefined {
+  if (reason === "StartError" || reason === "ContainerCannotRun") return classify({ reason, message });
+  return exitCode !== 0 || reason === "OOMKilled" ? { fingerprint: "Unrelated", misconfigured: false } : undefined;
 }
+
+/** Reasons of waiting that are failures, and say why in their message only. */
+const START_REASONS = /^(?:RunContainerError|CreateContainerError|CreatePodSandboxError)$/;
 
 function waitingOf(value: unknown) {
   const waiting = recordOf(value);
   const message = textOf(waiting["message"]);
-  const fingerprint = waitingFingerprint(textOf(waiting["reason"]), message);
-  return fingerprint && { fingerprint, message };
+  const told = classify({ reason: textOf(waiting["reason"]), message });
+  return told && { ...told, message };
 }

@@ -2,12 +2,19 @@
  * From a text or a JSON value of any accepted shape to the records inside it. Wrappers may be nested: a text may hold a value,
  * and a value a text.
  */
+import { markIn } from "../classify/marks.ts";
 import type { Sink } from "../findings/sink.ts";
-import { isRecord, type Json, recordOf, textOf, timeOf } from "../json.ts";
-import { logHost, readJsonLog } from "./json-log.ts";
-import { type LogContext, readLogLine } from "./log-line.ts";
+import { isRecord, type Json, textOf, timeOf } from "../json.ts";
+import { azureAudit, googleAudit, lokiLines, statusPart, tableRows } from "./clouds.ts";
+import { readEventLine } from "./event-line.ts";
+import { readFlat } from "./flat.ts";
+import { logHost, logLine, logProgram, logText, logTime, looksLikeLog } from "./json-log.ts";
+import { type LogContext, readJournalNote, readLogLine } from "./log-line.ts";
 import { isAuditEvent, readAuditEvent, readObject } from "./objects.ts";
 import { isPacked, packedData, unpacked } from "./packed.ts";
+import { auditOfRow, fieldsRow, isAggregated } from "./rows.ts";
+import { readInspected } from "./runtime-objects.ts";
+import { withoutColours } from "./colours.ts";
 
 /** What is known of a record from around it. */
 export interface RecordContext extends LogContext {
@@ -16,47 +23,64 @@ export interface RecordContext extends LogContext {
 }
 
 /** Wrappers may hold wrappers; nobody nests deeper than this, and what does is hostile. */
-const DEEPEST = 8;
+const DEEPEST = 10;
 
 /** Lists that hold records, by the key that names them. */
-export const listKeys = ["events", "results", "items", "logEvents", "Records", "records", "searchedLogEvents"] as const;
+export const listKeys = [
+  ...["events", "results", "items", "logEvents", "Records", "records", "searchedLogEvents", "hits", "logs"],
+] as const;
 
-/** Reads everything in a value; a value that holds nothing of a known shape is skipped as `notRecognised`. */
+/** Reads everything in a value; a value that holds nothing of a known shape is told as `notRecognised`. */
 export function readValue(value: unknown, context: RecordContext, sink: Sink, depth = 0): void {
-  if (depth > DEEPEST || !readKnown(value, context, sink, depth)) sink.skip("notRecognised");
+  if (depth > DEEPEST || !readKnown(value, context, sink, depth)) {
+    sink.unread("notRecognised", JSON.stringify(value), "record");
+  }
 }
+
+type Reader = (value: Json, context: RecordContext, sink: Sink, depth: number) => boolean;
+
+/** Tried in this order: what is surest comes first, and what only looks for something inside comes last. */
+const readers: readonly Reader[] = [
+  readAudit,
+  (value, { listKind, loggedMs, calendar }, sink) => readObject(value, listKind, loggedMs, sink, calendar.nowMs),
+  (value, { calendar }, sink) => readInspected(value, calendar.nowMs, sink),
+  readList,
+  readTable,
+  readWatch,
+  readOtherKind,
+  readRow,
+  readFlatRow,
+  readLogRecord,
+  readPacked,
+  readStatusPart,
+  readInner,
+];
 
 function readKnown(value: unknown, context: RecordContext, sink: Sink, depth: number): boolean {
+  if (depth > DEEPEST) return false;
   if (Array.isArray(value)) return readArray(value, context, sink, depth);
-  if (!isRecord(value)) return false;
-  if (isAuditEvent(value) && !isAuditList(value)) {
-    readAuditEvent(value, context.loggedMs, sink);
-    return true;
-  }
-  return (
-    readObject(value, context.listKind, context.loggedMs, sink) ||
-    readList(value, context, sink, depth) ||
-    readWatch(value, context, sink, depth) ||
-    readMessage(value, context, sink) ||
-    readPacked(value, context, sink) ||
-    readRow(value, context, sink, depth) ||
-    readJsonLog(value, context, sink)
-  );
+  return isRecord(value) && readers.some((read) => read(value, context, sink, depth));
 }
 
-const isAuditList = (value: Json) => Array.isArray(value["items"]);
+function readAudit(value: Json, context: RecordContext, sink: Sink): boolean {
+  const isEvent = isAuditEvent(value) && !Array.isArray(value["items"]);
+  const event = isEvent ? value : (googleAudit(value) ?? azureAudit(value));
+  if (event === undefined) return false;
+  readAuditEvent(event, context.loggedMs, sink);
+  return true;
+}
 
 function readArray(list: readonly unknown[], context: RecordContext, sink: Sink, depth: number): boolean {
-  const row = rowOf(list);
+  const row = fieldsRow(list);
   if (row) return readKnown(row, context, sink, depth + 1);
-  for (const one of list) readValue(one, context, sink, depth + 1);
+  for (const one of list) readElement(one, context, sink, depth + 1);
   return list.length > 0 || depth > 0;
 }
 
-/** A row of get-query-results: `[{field, value}, …]`. */
-function rowOf(list: readonly unknown[]): Json | undefined {
-  if (list.length === 0 || !list.every((one) => isRecord(one) && typeof one["field"] === "string")) return undefined;
-  return Object.fromEntries(list.map((one) => [textOf(recordOf(one)["field"]), recordOf(one)["value"]]));
+/** An element of a list; texts are lines, as Loki and others list them. */
+function readElement(value: unknown, context: RecordContext, sink: Sink, depth: number): void {
+  if (typeof value === "string" && readText(value, context, sink)) return;
+  readValue(value, context, sink, depth);
 }
 
 /** `{events: […]}` and its like, a List of objects, a subscription's `{messageType, logEvents}`. */
@@ -65,12 +89,20 @@ function readList(value: Json, context: RecordContext, sink: Sink, depth: number
   if (key === undefined) return false;
   const list = value[key] as unknown[];
   const isControl = value["messageType"] === "CONTROL_MESSAGE"; // CloudWatch's test that the subscription works
-  // An empty list says that there was nothing; of another it depends on what is in it.
-  if (list.length === 0 || isControl) sink.usable();
+  // An empty list is read, and shows nothing; of another it depends on what is in it.
+  if (list.length === 0 || isControl) sink.usable("context");
   if (isControl) return true;
   const kind = textOf(value["kind"]);
   const inner = { ...context, listKind: kind === "List" ? "" : kind };
-  for (const one of list) readValue(one, inner, sink, depth + 1);
+  for (const one of list) readElement(one, inner, sink, depth + 1);
+  return true;
+}
+
+function readTable(value: Json, context: RecordContext, sink: Sink, depth: number): boolean {
+  const rows = tableRows(value) ?? lokiLines(value);
+  if (rows === undefined) return false;
+  if (rows.length === 0) sink.usable("context");
+  for (const row of rows) readValue(row, { ...context, isLog: true }, sink, depth + 1);
   return true;
 }
 
@@ -83,18 +115,55 @@ function readWatch(value: Json, context: RecordContext, sink: Sink, depth: numbe
   );
 }
 
-/** A log event of CloudWatch, or whatever else wraps a whole record into a text. */
-function readMessage(value: Json, context: RecordContext, sink: Sink): boolean {
-  const cloudWatch = value["@message"] ?? value["message"] ?? value["log"] ?? value["MESSAGE"];
-  if (isRecord(cloudWatch))
-    return readKnown(cloudWatch, { ...context, loggedMs: stampOf(value) ?? context.loggedMs }, sink, DEEPEST - 1);
-  if (typeof cloudWatch !== "string") return false;
-  const isRow = rowKeys.some((key) => key in value);
-  const holdsJson = /^\s*\{/.test(cloudWatch);
-  if (!isRow && !holdsJson) return false;
-  const host = logHost(value) || context.host || streamHost(value);
-  return readText(cloudWatch, { ...context, loggedMs: stampOf(value) ?? context.loggedMs, host }, sink);
+/** Objects of the API that tell nothing of starts, unless words of the problem stand in them. */
+function readOtherKind(value: Json, _: RecordContext, sink: Sink): boolean {
+  if (typeof value["apiVersion"] !== "string" || typeof value["kind"] !== "string") return false;
+  const text = JSON.stringify(value);
+  if (markIn(text) === undefined) sink.skip("otherKind");
+  else sink.unread("notRecognised", text, "record");
+  return true;
 }
+
+/** A row with fields such as `requestObject.status.containerStatuses.0.name` as keys, or with counts. */
+function readRow(value: Json, context: RecordContext, sink: Sink): boolean {
+  if (isAggregated(value)) {
+    sink.skip("aggregatedRow");
+    return true;
+  }
+  const event = auditOfRow(value);
+  if (event === undefined) return false;
+  readAuditEvent(event, timeOf(value["@timestamp"]) ?? timeOf(value["timestamp"]) ?? context.loggedMs, sink);
+  return true;
+}
+
+function readFlatRow(value: Json, context: RecordContext, sink: Sink): boolean {
+  const { calendar, loggedMs, host } = context;
+  const row = { nowMs: calendar.nowMs, loggedMs: logTime(value) ?? loggedMs, host };
+  return readFlat(value, row, sink);
+}
+
+/** A log event of any store, or whatever else wraps a whole record or a line into a text. */
+function readLogRecord(value: Json, context: RecordContext, sink: Sink): boolean {
+  const text = logText(value);
+  if (text === undefined) return false;
+  const inner = innerContext(value, context);
+  if (/^\s*[[{]/.test(text) && readText(text.trim(), inner, sink)) return true;
+  const isRow = rowKeys.some((key) => key in value);
+  if (isRow && readText(text, inner, sink)) return true;
+  if (isRow || !(context.isLog || looksLikeLog(value))) return false;
+  return readLogLine(withoutColours(logLine(value, text)), { ...inner, isLog: true }, sink);
+}
+
+/** Keys of CloudWatch's own records: what their text is shows in itself. */
+const rowKeys = ["@message", "eventId", "ingestionTime", "id", "logStreamName"] as const;
+
+/** What a wrapper tells of what it holds. */
+const innerContext = (value: Json, context: RecordContext): RecordContext => ({
+  ...context,
+  loggedMs: logTime(value) ?? context.loggedMs,
+  host: logHost(value) || context.host,
+  program: logProgram(value) || context.program,
+});
 
 /** A record of Lambda, Kinesis or Firehose around a subscription's. */
 function readPacked(value: Json, context: RecordContext, sink: Sink): boolean {
@@ -102,64 +171,27 @@ function readPacked(value: Json, context: RecordContext, sink: Sink): boolean {
   return data !== undefined && readText(data, context, sink);
 }
 
-const rowKeys = ["@message", "eventId", "ingestionTime", "id", "logStreamName"] as const;
-
-/** The host in the name of a log stream, where streams are called after hosts. */
-function streamHost(value: Json): string {
-  const stream = textOf(value["@logStream"]) || textOf(value["logStreamName"]);
-  return /^i?p?-?[\w.-]+\.(?:ec2\.)?internal/.exec(stream)?.[0] ?? "";
+/** A part of a pod's status that was cut out of it. */
+function readStatusPart(value: Json, context: RecordContext, sink: Sink): boolean {
+  const status = statusPart(value);
+  if (status === undefined) return false;
+  const pod = { kind: "Pod", metadata: {}, spec: {}, status };
+  return readObject(pod, "", context.loggedMs, sink, context.calendar.seenMs ?? context.calendar.nowMs);
 }
 
-const stampOf = (value: Json) => timeOf(value["@timestamp"]) ?? timeOf(value["timestamp"]);
+/** Keys that describe the record instead of holding one. */
+const aboutKeys = new Set(["labels", "metadata", "resource", "tags", "stream", "spec", "agent", "ecs"]);
 
-/** A row with fields such as `requestObject.status.containerStatuses.0.name` as keys. */
-function readRow(value: Json, context: RecordContext, sink: Sink, depth: number): boolean {
-  const keys = Object.keys(value);
-  if (keys.some((key) => /^(?:count|sum|avg|min|max|count_distinct)\s*\(|^bin\s*\(/.test(key))) {
-    sink.skip("aggregatedRow");
-    return true;
+/** Looks for known records in a wrapper that nobody needs to know by name: `_source`, `jsonPayload`, `attributes`, `properties`. */
+function readInner(value: Json, context: RecordContext, sink: Sink, depth: number): boolean {
+  const inner = { ...innerContext(value, context), isLog: true };
+  let isKnown = false;
+  for (const [key, held] of Object.entries(value)) {
+    if (aboutKeys.has(key)) continue;
+    const records = Array.isArray(held) ? held.filter(isRecord) : isRecord(held) ? [held] : [];
+    for (const one of records) isKnown = readKnown(one, inner, sink, depth + 1) || isKnown;
   }
-  if (!keys.some((key) => /^(?:requestObject|responseObject|objectRef|user|responseStatus)\./.test(key))) return false;
-  if (depth > DEEPEST) return false;
-  readAuditEvent(recordOf(unflattened(value)), stampOf(value) ?? context.loggedMs, sink);
-  return true;
-}
-
-/** Fields of audit events that CloudWatch hands over as text although they are numbers. */
-const numeric = new Set(["restartCount", "exitCode", "code"]);
-
-/** Dotted keys to nested objects; parts that are whole numbers index lists. Empty cells are fields that were not there. */
-function unflattened(row: Json): unknown {
-  const root = new Map<string, unknown>();
-  for (const [key, value] of Object.entries(row)) {
-    if (value === "" || value === null || value === undefined) continue;
-    const path = key.split(".");
-    let at = root;
-    for (const part of path.slice(0, -1)) {
-      const next = at.get(part);
-      const inner = next instanceof Map ? (next as Map<string, unknown>) : new Map<string, unknown>();
-      at.set(part, inner);
-      at = inner;
-    }
-    const last = path.at(-1) ?? key;
-    at.set(last, numeric.has(last) && typeof value === "string" ? Number(value) : value);
-  }
-  return plain(root);
-}
-
-/** Longest list that a row may tell of; pods have at most some dozens of containers. */
-const LONGEST_LIST = 1_000;
-
-function plain(value: unknown): unknown {
-  if (!(value instanceof Map)) return value;
-  const map = value as Map<string, unknown>;
-  const keys = [...map.keys()];
-  if (keys.length > 0 && keys.every((key) => /^\d{1,4}$/.test(key) && Number(key) < LONGEST_LIST)) {
-    const list: unknown[] = [];
-    for (const key of keys) list[Number(key)] = plain(map.get(key));
-    return Array.from(list, (one) => one ?? {});
-  }
-  return Object.fromEntries([...map].map(([key, inner]) => [key, plain(inner)]));
+  return isKnown;
 }
 
 const STAMP = /^(\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)?|\d{13})(?=[\s,])/;
@@ -168,29 +200,55 @@ const LONGEST_PREFIX = 300;
 
 /** What journalctl says of the journal itself: `-- Logs begin at …`, `-- Reboot --`, `-- No entries --`. */
 const JOURNAL_NOTE = /^-- .+ --$/;
+/** Lines that only draw: rules of tables, fences of Markdown. */
+const DRAWING = /^(?:[-+|=*_~#:\s`]+|`{3}\w*|~{3}\w*)$/;
+/** What kubectl says when there is nothing. */
+const NOTHING = /^No resources found(?: in \S+ namespace)?\.?$/;
 
-/** Reads a text; false when it has no known shape. Broken JSON inside is skipped as such and counts as read. */
-export function readText(text: string, context: RecordContext, sink: Sink): boolean {
-  if (JOURNAL_NOTE.test(text)) {
-    sink.usable();
+/** Reads a text; false when it has no known shape. Broken JSON inside is told as such and counts as read. */
+export function readText(raw: string, context: RecordContext, sink: Sink): boolean {
+  const text = withoutColours(raw);
+  if (JOURNAL_NOTE.test(text) || NOTHING.test(text)) {
+    readJournalNote(text, context.calendar, sink);
+    sink.usable("context");
     return true;
   }
+  if (DRAWING.test(text)) return true;
   if (isPacked(text)) return readPackedText(text, context, sink);
+  return (
+    readJsonText(text, context, sink) ||
+    readLogLine(text, context, sink) ||
+    readEventLine(text, { nowMs: context.calendar.nowMs, loggedMs: context.loggedMs, host: context.host }, sink) ||
+    readQuoted(text, context, sink)
+  );
+}
+
+/** A record behind a prefix such as a time, a stream's name or a cell's border. */
+function readJsonText(text: string, context: RecordContext, sink: Sink): boolean {
   const brace = text.indexOf("{");
-  if (brace >= 0 && brace <= LONGEST_PREFIX && looksLikeRecord(text, brace)) {
-    const loggedMs = context.loggedMs ?? timeOf(STAMP.exec(text)?.[1]);
-    const value = parsed(text.slice(brace));
-    if (value !== undefined) {
-      readValue(value, { ...context, loggedMs }, sink, 1);
-      return true;
-    }
-    if (brace === 0 || STAMP.test(text)) {
-      sink.skip("brokenJson");
-      return true;
-    }
+  if (brace < 0 || brace > LONGEST_PREFIX || !looksLikeRecord(text, brace)) return false;
+  const loggedMs = context.loggedMs ?? timeOf(STAMP.exec(text)?.[1]);
+  const value = parsed(text.slice(brace)) ?? parsed(text.slice(brace, text.lastIndexOf("}") + 1));
+  if (value !== undefined) {
+    readValue(value, { ...context, loggedMs }, sink, 1);
+    return true;
   }
-  if (readLogLine(text, context, sink)) return true;
-  return false;
+  if (brace !== 0 && !STAMP.test(text)) return false;
+  sink.unread("brokenJson", text, "line");
+  return true;
+}
+
+/** An audit event with request and answer; what is longer is looked at only if it stands as it was written. */
+const LONGEST_QUOTED = 500_000;
+
+/** A line inside quotes: copied out of JSON, or a row of CSV without its header. */
+function readQuoted(text: string, context: RecordContext, sink: Sink): boolean {
+  if (text.length > LONGEST_QUOTED) return false;
+  const quoted = /^"(?:[^"\\]|\\.)*"(?=,?$)/.exec(text)?.[0];
+  const inner = quoted === undefined ? undefined : parsed(quoted);
+  if (typeof inner === "string") return readText(inner.trim(), context, sink);
+  const cell = /"(\{""(?:[^"]|"")*\})"/.exec(text)?.[1];
+  return cell !== undefined && readJsonText(cell.replaceAll('""', '"'), context, sink);
 }
 
 /** Base64 of gzip, as subscriptions deliver it. Damage counts as read. */
@@ -198,7 +256,8 @@ function readPackedText(text: string, context: RecordContext, sink: Sink): boole
   const inner = unpacked(text);
   const value = inner === undefined ? undefined : parsed(inner);
   if (value !== undefined) readValue(value, context, sink, 1);
-  else sink.skip(inner === undefined ? "truncatedGzip" : "brokenJson");
+  else if (inner === undefined) sink.skip("truncatedGzip");
+  else sink.unread("brokenJson", inner, "line");
   return true;
 }
 

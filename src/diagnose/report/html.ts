@@ -2,8 +2,10 @@
 import { readFileSync } from "node:fs";
 import type { Findings } from "../findings/findings.ts";
 import type { Verdict } from "../findings/verdict.ts";
-import { fingerprints, fingerprintWords, type Fingerprint } from "../fingerprint.ts";
+import { fingerprints, wordsOf, type Fingerprint } from "../classify/fingerprints.ts";
 import { rfc3339 } from "../json.ts";
+import { DRAW } from "./draw.ts";
+import { pictureOf, pictureWords } from "./picture.ts";
 
 /** Colours that people with colour blindness tell apart (Okabe and Ito's palette). */
 const colours: Readonly<Record<Fingerprint, string>> = {
@@ -12,7 +14,13 @@ const colours: Readonly<Record<Fingerprint, string>> = {
   OtherStartError: "#000000",
   ReservedContainerName: "#0072b2",
   PullQPSExceeded: "#009e73",
+  RegistryRateLimited: "#44aa99",
+  PullStalled: "#332288",
   SandboxDeadline: "#e69f00",
+  SandboxWithoutAddress: "#aa4499",
+  SandboxNetwork: "#882255",
+  OtherSandboxError: "#ddcc77",
+  NoSpaceLeft: "#661100",
   ImagePullBackOff: "#56b4e9",
   Unrelated: "#999999",
 };
@@ -28,14 +36,15 @@ export function htmlReport(findings: Findings, verdict: Verdict, bin: string): s
 <style>${asset("uPlot.min.css")}${STYLE}</style>
 </head>
 <body>
-<header><p class="kind">paceline diagnose</p><h1 class="${verdict.found ? "found" : "clear"}">${escaped(verdict.summary)}</h1>
+<header><p class="kind">paceline diagnose</p><h1 class="${verdict.outcome}">${escaped(verdict.summary)}</h1>
 ${list("ul", verdict.evidence)}</header>
 <main>
 ${verdict.advice.length > 0 ? `<section><h2>What to do</h2>${list("ol", verdict.advice)}</section>` : ""}
+<section><h2>Failures over time by node (UTC)</h2><p class="unit">${escaped(pictureWords(findings))}</p><div id="picture"></div></section>
 <section><h2>Failures by hour (UTC), each counted once</h2><div id="hours"></div></section>
 ${tables(findings, bin)}
 </main>
-<script id="figures" type="application/json">${jsonInHtml(chartOf(findings))}</script>
+<script id="figures" type="application/json">${jsonInHtml({ ...chartOf(findings), picture: pictureOf(findings) })}</script>
 <script>${asset("uPlot.iife.min.js")}</script>
 <script>${DRAW}</script>
 </body>
@@ -44,7 +53,9 @@ ${tables(findings, bin)}
 }
 
 function chartOf({ byHour, hourly }: Findings) {
-  const hours = byHour.map(({ startMs }) => startMs / 1_000);
+  const told = byHour.map(({ startMs }) => startMs / 1_000);
+  // A single hour has no width to be drawn with: the hours around it are empty.
+  const hours = told.length === 1 ? told.flatMap((hour) => [hour - 3_600, hour, hour + 3_600]) : told;
   const lines = fingerprints.flatMap((key) => {
     const counts = new Map(hourly.get(key)?.map(({ startMs, count }) => [startMs / 1_000, count]));
     return counts.size === 0
@@ -62,7 +73,7 @@ function tables(findings: Findings, bin: string): string {
     table(
       "Fingerprints",
       ["fingerprint", "failures", "meaning"],
-      fingerprints.map((key) => [key, String(byFingerprint[key]), fingerprintWords[key]]),
+      fingerprints.map((key) => [key, String(byFingerprint[key]), wordsOf(key)]),
     ),
     table(
       "Herds",
@@ -93,7 +104,12 @@ function tables(findings: Findings, bin: string): string {
       query.slice(0, 500).map(({ startMs, count }) => [rfc3339(startMs), String(count)]),
     ),
     table(
-      "Not used",
+      "Not read, although words of the problem stand in it",
+      ["word", "text"],
+      findings.account.samples.map(({ mark, text }) => [mark, text]),
+    ),
+    table(
+      "Not used, or not in full",
       ["cause", "lines"],
       Object.entries(findings.skipped).map(([cause, count]) => [cause, String(count)]),
     ),
@@ -127,22 +143,7 @@ const jsonInHtml = (value: unknown) => JSON.stringify(value).replaceAll("<", "\\
 
 const STYLE = `
 body { font: 16px/1.5 system-ui, sans-serif; color: #1c1c1c; background: #fff; margin: 0 auto; max-width: 1000px; padding: 24px; }
-h1 { font-size: 25px; border-left: 5px solid #009e73; padding-left: 14px; } h1.found { border-color: #d55e00; } h2 { font-size: 18px; margin: 30px 0 6px; }
-.kind { margin: 0; color: #666; } section { overflow-x: auto; }
+h1 { font-size: 25px; border-left: 5px solid #009e73; padding-left: 14px; } h1.found { border-color: #d55e00; } h1.unknown { border-color: #e69f00; } h2 { font-size: 18px; margin: 30px 0 6px; }
+.kind, .unit { margin: 0; color: #666; } .unit { font-size: 14px; } section { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; } th, td { padding: 4px 12px 4px 0; text-align: left; border-bottom: 1px solid #ddd; }
-`;
-
-/** Runs in the reader's browser. */
-const DRAW = `
-(() => {
-  const { hours, lines } = JSON.parse(document.getElementById("figures").textContent);
-  const host = document.getElementById("hours");
-  if (hours.length === 0) host.textContent = "No failures.";
-  else new uPlot({
-    width: Math.max(320, host.clientWidth), height: 260, tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1e3), "Etc/UTC"),
-    scales: { y: { range: (_, __, max) => [0, Math.max(1, max)] } },
-    series: [{}, ...lines.map(({ label, colour }) => ({ label, stroke: colour, fill: colour + "33", width: 2, points: { show: true } }))],
-  }, [hours, ...lines.map(({ values }) => values)], host);
-  document.body.dataset.drawn = "1";
-})();
 `;

@@ -6,8 +6,8 @@ import { rfc3339 } from "../json.ts";
 const bins = (list: Findings["query"]) => list.map(({ startMs, count }) => ({ start: rfc3339(startMs), count }));
 
 /** As docs/diagnose.md gives it; keys of `byCause` are those of `skipCauses`. */
-export function jsonReport(findings: Findings, { found, summary, evidence, advice }: Verdict) {
-  const { byFingerprint, byNode, byHour, byNodeAge, byImage, byNamespace, byOwner, skipped } = findings;
+export function jsonReport(findings: Findings, { outcome, found, summary, evidence, advice }: Verdict) {
+  const { byFingerprint, byNode, byHour, byNodeAge, byImage, byNamespace, byOwner, skipped, account } = findings;
   return {
     query: { bins: bins(findings.query), total: findings.queryTotal },
     failures: {
@@ -28,7 +28,18 @@ export function jsonReport(findings: Findings, { found, summary, evidence, advic
       nodeAgeSeconds,
       nodeAgeFrom,
     })),
+    read: {
+      lines: account.lines,
+      records: account.usable,
+      evidence: account.evidence,
+      unread: {
+        lines: account.unreadLines,
+        records: account.unreadRecords,
+        withMarks: account.marked,
+        samples: account.samples,
+      },
+    },
     skipped: { lines: Object.values(skipped).reduce((sum, count) => sum + count, 0), byCause: skipped },
-    verdict: { found, advice, summary, evidence },
+    verdict: { outcome, found, advice, summary, evidence },
   };
 }

@@ -2,7 +2,8 @@
 import type { Findings } from "../findings/findings.ts";
 import { skipCauses } from "../findings/sink.ts";
 import type { Verdict } from "../findings/verdict.ts";
-import { fingerprints, fingerprintWords } from "../fingerprint.ts";
+import { fingerprints, wordsOf } from "../classify/fingerprints.ts";
+import type { Herd } from "../findings/herds.ts";
 import { rfc3339 } from "../json.ts";
 
 /** Rows of each table; --json has all. */
@@ -19,7 +20,7 @@ export function textReport(findings: Findings, verdict: Verdict, bin: string): s
     ...verdict.evidence.map((sentence) => `  ${sentence}`),
     ...table(
       `Failures, each counted once: ${total}`,
-      told.map((key) => [byFingerprint[key], `${key}: ${fingerprintWords[key]}`]),
+      told.map((key) => [byFingerprint[key], `${key}: ${wordsOf(key)}`]),
     ),
     ...table(
       "By hour",
@@ -54,7 +55,11 @@ export function textReport(findings: Findings, verdict: Verdict, bin: string): s
       query.map(({ startMs, count }) => [count, rfc3339(startMs)]),
     ),
     ...table(
-      "Not used",
+      "Not read, although words of the problem stand in it",
+      findings.account.samples.map(({ text }) => [1, text]),
+    ),
+    ...table(
+      "Not used, or not in full",
       Object.entries(skipped).map(([cause, count]) => [
         count,
         `${cause}: ${skipCauses[cause as keyof typeof skipCauses]}`,
@@ -66,16 +71,12 @@ export function textReport(findings: Findings, verdict: Verdict, bin: string): s
   ].join("\n");
 }
 
-function herdRow({
-  node,
-  startMs,
-  podsStarted,
-  failures,
-  nodeAgeSeconds,
-  nodeAgeFrom,
-}: Findings["herds"][number]): Row {
-  const from = nodeAgeFrom === "creation" ? "since its creation" : "since it was first seen";
-  const age = nodeAgeSeconds === null ? "of unknown age" : `${nodeAgeSeconds} s old, ${from}`;
+/** Since it was first seen is the least age that a node can have. */
+const ageWords = (seconds: number, from: Herd["nodeAgeFrom"]) =>
+  from === "creation" ? `${seconds} s old, since its creation` : `age unknown, at least ${seconds} s`;
+
+function herdRow({ node, startMs, podsStarted, failures, nodeAgeSeconds, nodeAgeFrom }: Herd): Row {
+  const age = nodeAgeSeconds === null ? "of unknown age" : ageWords(nodeAgeSeconds, nodeAgeFrom);
   return [podsStarted, `pods on ${node} (${age}) from ${rfc3339(startMs)}; ${failures} failed`];
 }
 

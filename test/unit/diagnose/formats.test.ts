@@ -165,7 +165,8 @@ describe("counting", () => {
     const cni = event("Failed to create pod sandbox: no free IP addresses", "b");
     expect(diagnosed([late, cni].map(line).join("")).failures.byFingerprint).toMatchObject({
       SandboxDeadline: 1,
-      Unrelated: 1,
+      SandboxWithoutAddress: 1,
+      Unrelated: 0,
     });
   });
 });

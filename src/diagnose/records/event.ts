@@ -1,0 +1,64 @@
+/** What an Event says, whoever hands it over: the API, a table of kubectl, a row of a cloud's export. */
+import { classify } from "../classify/classify.ts";
+import type { Sink } from "../findings/sink.ts";
+import { reservedName } from "./reserved-name.ts";
+
+/** "" for what is not told. */
+export interface EventTold {
+  readonly type: string;
+  readonly reason: string;
+  readonly message: string;
+  /** Epoch ms. */
+  readonly atMs: number;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly container: string;
+  readonly node: string;
+}
+
+/** Reads what an Event says: a start, a failure, or nothing of interest. */
+export function readEventTold(event: EventTold, sink: Sink): void {
+  const { type, reason, message, atMs, kind, namespace, name } = event;
+  if (kind === "Node") sink.nodeSeen(name, atMs);
+  const assigned = / assigned (\S+)\/(\S+) to ([^\s"]+)/.exec(message);
+  if (assigned && (reason === "Scheduled" || reason === "")) {
+    sink.started(`${assigned[1] ?? namespace}/${assigned[2] ?? name}`, assigned[3] ?? "", atMs, "event");
+    return;
+  }
+  if (type === "Normal" && reason !== "BackOff") return;
+  const told = classify({ reason, message });
+  if (told) sink.failure({ ...reportOf(event), ...told });
+}
+
+function reportOf(event: EventTold) {
+  const { kind, node, message, atMs } = event;
+  const isNode = kind === "Node";
+  return {
+    source: "event" as const,
+    ...whoOf(event),
+    ...(isNode ? { pod: "", uid: "" } : {}),
+    ...{ containerId: "", finishedAt: "", place: undefined, owner: "" },
+    node: isNode ? event.name : node,
+    image: /image "([^"]+)"/.exec(message)?.[1] ?? "",
+    message,
+    atMs,
+  };
+}
+
+/** Pod and container, from the message where the Event does not name them. */
+function whoOf({ namespace, name, uid, container, message }: EventTold) {
+  const reserved = reservedName(message);
+  if (!reserved) return { namespace, pod: name, uid, container, attempt: undefined };
+  return {
+    namespace: namespace || reserved.namespace,
+    pod: name || reserved.pod,
+    uid: uid || reserved.uid,
+    container: container || reserved.container,
+    attempt: reserved.attempt,
+  };
+}
+
+/** The container in `spec.containers{name}`. */
+export const containerIn = (fieldPath: string): string => /\{(.+)\}/.exec(fieldPath)?.[1] ?? "";
