@@ -1,7 +1,7 @@
 // Which folder may import which, and that no files import each other in a circle. The picture is in docs/design.md.
 
 /** Which folders of src/ a folder may import from; a folder may always import from itself. */
-const arrows = {
+export const arrows = {
   api: [],
   policy: ["api"],
   core: ["api", "policy"],
@@ -25,7 +25,8 @@ const arrowRules = Object.entries(arrows).map(([folder, allowed]) => ({
   comment: `src/${folder} may import only: ${[folder, ...allowed].join(", ")} (docs/design.md)`,
   severity: "error",
   from: { path: `^src/${folder}/` },
-  to: { path: "^(src|test|dev|bench)/", pathNot: `^src/(${[folder, ...allowed].join("|")})/` },
+  // src/api/version.ts reads package.json.
+  to: { dependencyTypes: ["local"], pathNot: `^(src/(${[folder, ...allowed].join("|")})/|package\\.json$)` },
 }));
 
 /** @type {import("dependency-cruiser").IConfiguration} */
@@ -44,6 +45,13 @@ export default {
       severity: "error",
       from: { path: "^src/core/" },
       to: { dependencyTypesNot: ["local", "type-only"], pathNot: "node_modules/lru-cache/" },
+    },
+    {
+      name: "listed-folder",
+      comment: "every folder of src/ has its arrows above",
+      severity: "error",
+      from: { path: "^src/", pathNot: `^src/(${Object.keys(arrows).join("|")})/` },
+      to: {},
     },
     ...arrowRules,
   ],

@@ -17,7 +17,7 @@ export const holdReasons = {
   SchedulerBusy: "As many released pods as kube-scheduler binds within seconds are on their way to nodes already.",
   BetterNodeExists: "Another node would have the pod's images sooner, with what each of them still has to fetch.",
   LowerPriority: "Other waiting pods come first in the order of release.",
-  OfferedElsewhere: "The pod was offered another node that has more room at this moment.",
+  OfferedOtherNode: "The pod was offered another node that has more room at this moment.",
 } as const;
 
 /** Why a pod is held. */

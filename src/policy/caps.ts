@@ -3,8 +3,11 @@
 /** The most that `maxHoldSeconds` may be: below the 600 s of a Deployment's default progressDeadlineSeconds. */
 export const LONGEST_HOLD_SECONDS = 540;
 
-/** Default of `fence.maxSeconds`, which is the default of `youngForSeconds` as well. */
-export const DEFAULT_FENCE_SECONDS = 600;
+/** Default of `youngForSeconds`. */
+export const DEFAULT_YOUNG_SECONDS = 600;
+
+/** Default of `fence.maxSeconds`: a fence is of use while its node is young. */
+export const DEFAULT_FENCE_SECONDS = DEFAULT_YOUNG_SECONDS;
 
 /** After how many seconds held pods are released and fences are lifted. */
 export interface Caps {

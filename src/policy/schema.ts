@@ -3,7 +3,7 @@
  * Units are in the names; every default gives its reason.
  */
 import * as z from "zod";
-import { DEFAULT_FENCE_SECONDS, LONGEST_HOLD_SECONDS } from "./caps.ts";
+import { DEFAULT_FENCE_SECONDS, DEFAULT_YOUNG_SECONDS, LONGEST_HOLD_SECONDS } from "./caps.ts";
 import type { DeepReadonly } from "./frozen.ts";
 import { LabelSelector, selectsEverything } from "./label-selector.ts";
 import { NodeClasses } from "./node-class.ts";
@@ -152,7 +152,7 @@ export const PacingPolicy = section({
     .int()
     .min(0)
     .max(86_400)
-    .default(600)
+    .default(DEFAULT_YOUNG_SECONDS)
     .describe(
       "A node is young until it has been Ready this long; the herd of a new node is over by then (measured: 330 s at worst).",
     ),

@@ -34,45 +34,50 @@ export function planFences(plan: PlanBuilder): FenceAction[] {
 
 function fenceAction(plan: PlanBuilder, { entry, facts }: KnownNode): FenceAction | undefined {
   if (!facts.fence) return undefined;
-  const reason = liftReason(plan, { entry, facts }, facts.fence);
+  const { reason, untilMs } = liftReason(plan, { entry, facts }, facts.fence);
+  plan.wake(untilMs);
   if (reason) return { kind: "lift", node: facts, reason };
   const value = fenceValue(facts.name);
   return facts.fence.value === value ? undefined : { kind: "adopt", node: facts, value };
 }
 
-function liftReason(
-  plan: PlanBuilder,
-  node: KnownNode,
-  fence: NonNullable<NodeFacts["fence"]>,
-): LiftReason | undefined {
+/** Why the fence is lifted now, and when the answer changes by the mere passing of time, epoch ms. */
+interface LiftAnswer {
+  readonly reason: LiftReason | undefined;
+  readonly untilMs: number;
+}
+
+function liftReason(plan: PlanBuilder, node: KnownNode, fence: NonNullable<NodeFacts["fence"]>): LiftAnswer {
   const { state, nowMs } = plan;
   const { facts } = node;
   const { policy } = state;
-  if (!fencesWork(policy)) return "PacingOff";
-  if (!matchesSelector(policy.fence.nodeSelector, facts.labels)) return "NotSelected";
+  if (!fencesWork(policy)) return always("PacingOff");
+  if (!matchesSelector(policy.fence.nodeSelector, facts.labels)) return always("NotSelected");
   const capMs = (fence.sinceMs ?? facts.createdAtMs) + policy.fence.maxSeconds * SECOND_MS;
-  plan.wake(capMs);
-  plan.wake(youngUntilMs(state, facts));
-  if (nowMs >= capMs) return "FenceCapReached";
-  if (paceOf(state, facts, nowMs) !== "young") return "NodeSettled";
-  return isReady(facts) ? readyLiftReason(plan, node, facts.readySinceMs) : joiningLiftReason(plan, facts);
+  const settlesMs = youngUntilMs(state, facts);
+  const untilMs = plan.soonest(capMs, settlesMs);
+  if (nowMs >= capMs) return { reason: "FenceCapReached", untilMs };
+  if (paceOf(state, facts, nowMs) !== "young") return { reason: "NodeSettled", untilMs };
+  const { readySinceMs } = facts;
+  const { reason, untilMs: nextMs } =
+    readySinceMs === undefined ? joiningLiftReason(plan, facts) : readyLiftReason(plan, node, readySinceMs);
+  return { reason, untilMs: Math.min(untilMs, nextMs) };
 }
 
-type ReadyNode = NodeFacts & { readonly readySinceMs: number };
-const isReady = (facts: NodeFacts): facts is ReadyNode => facts.readySinceMs !== undefined;
+const always = (reason: LiftReason | undefined): LiftAnswer => ({ reason, untilMs: Infinity });
 
-function joiningLiftReason(plan: PlanBuilder, { notReadySinceMs, createdAtMs }: NodeFacts): LiftReason | undefined {
+function joiningLiftReason(plan: PlanBuilder, { notReadySinceMs, createdAtMs }: NodeFacts): LiftAnswer {
   const patientUntilMs = (notReadySinceMs ?? createdAtMs) + JOIN_PATIENCE_MS;
-  plan.wake(patientUntilMs);
-  return plan.nowMs >= patientUntilMs ? "NodeNotReady" : undefined;
+  const reason = plan.nowMs >= patientUntilMs ? "NodeNotReady" : undefined;
+  return { reason, untilMs: plan.soonest(patientUntilMs) };
 }
 
-function readyLiftReason(plan: PlanBuilder, node: KnownNode, readySinceMs: number): LiftReason | undefined {
-  if (node.facts.unschedulable) return undefined; // which pods would fit shows when the node opens
+function readyLiftReason(plan: PlanBuilder, node: KnownNode, readySinceMs: number): LiftAnswer {
+  if (node.facts.unschedulable) return always(undefined); // which pods would fit shows when the node opens
   const settledInMs = readySinceMs + SETTLE_IN_MS;
-  plan.wake(settledInMs);
-  if (plan.nowMs < settledInMs || plan.load(node.facts).slotsInUse > 0) return undefined;
-  return isWorthKeeping(plan, node) ? undefined : "NothingPending";
+  const untilMs = plan.soonest(settledInMs);
+  if (plan.nowMs < settledInMs || plan.load(node.facts).slotsInUse > 0) return { reason: undefined, untilMs };
+  return { reason: isWorthKeeping(plan, node) ? undefined : "NothingPending", untilMs };
 }
 
 /** Keep the fence while a waiting pod fits, or while so many do not fit that lifting it would flood the scheduler. */

@@ -33,7 +33,7 @@ function waitingHold(plan: PlanBuilder, comparison: NodeComparison, pod: PodFact
     nodes.find(({ facts }) => isSchedulableNow(pod, facts)) ??
     nodes.find(({ facts }) => fitsOnceJoined(plan, pod, facts));
   const node = pod.pinnedTo ?? (nodes.length === 1 ? shown?.facts.name : undefined);
-  if (!shown) return { kind: "hold", reason: "AwaitingRelease", message: "waits for the leader's judgement", node };
+  if (!shown) return { kind: "hold", reason: "AwaitingRelease", message: "waits for the leader to look at it", node };
   if (!isSchedulableNow(pod, shown.facts)) return { ...nodeJoining(shown.facts), node };
   const load = plan.load(shown.facts);
   const cost = costOf(pod, load, plan.state.catalogue);

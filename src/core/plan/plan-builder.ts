@@ -58,6 +58,11 @@ export class PlanBuilder {
     if (atMs > this.nowMs) this.#wakeAtMs = Math.min(this.#wakeAtMs, atMs);
   }
 
+  /** The first of these times that is still to come, epoch ms; Infinity where all have passed. */
+  soonest(...timesMs: readonly number[]): number {
+    return Math.min(...timesMs.filter((atMs) => atMs > this.nowMs));
+  }
+
   /** Releases a pod without a slot. */
   release(pod: PodFacts, reason: ReleaseReason, message: string): void {
     this.#leave(pod);

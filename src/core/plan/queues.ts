@@ -57,8 +57,8 @@ export class Queue {
     return this.#first;
   }
 
-  #at(node: number): PodFacts | undefined {
-    while (node >= this.#read.length) {
+  #at(index: number): PodFacts | undefined {
+    while (index >= this.#read.length) {
       const next = this.#source.next();
       if (next.done === true) {
         this.#unread = 0;
@@ -67,7 +67,7 @@ export class Queue {
       this.#unread -= 1;
       this.#read.push(next.value);
     }
-    return this.#read[node];
+    return this.#read[index];
   }
 }
 

@@ -92,17 +92,17 @@ export function releasePastFences(plan: PlanBuilder): void {
   if (!fencesWork(policy)) return;
   const fenced = plan.paced.filter(({ facts }) => facts.fence);
   if (fenced.length === 0) return;
-  const overdue = fenced.filter(({ facts }) => {
-    const atMs = (facts.readySinceMs ?? Infinity) + plan.maxHoldMs; // a fence keeps no pod out before its node is Ready
-    plan.wake(atMs);
-    return plan.nowMs >= atMs;
-  });
+  const overdue = fenced.filter((node) => plan.nowMs >= overdueFromMs(plan, node));
+  for (const node of fenced) plan.wake(overdueFromMs(plan, node));
   for (const pod of ledger.pending.podsWhere((shape) => overdue.length > 0 || plan.isExempt(shape))) {
     if (!pod.unschedulable || hasReservation(plan.state, pod, plan.nowMs)) continue;
     if (plan.isExempt(pod.shape)) passFence(plan, pod, fenced, "Exempt", "exempt from pacing");
     else passOverdue(plan, pod, overdue);
   }
 }
+
+/** From then on the fence may have kept pods out for the hold cap, epoch ms. It keeps none out before its node is Ready. */
+const overdueFromMs = (plan: PlanBuilder, { facts }: KnownNode) => (facts.readySinceMs ?? Infinity) + plan.maxHoldMs;
 
 function passOverdue(plan: PlanBuilder, pod: PodFacts, overdue: readonly KnownNode[]): void {
   const capMs = pod.createdAtMs + plan.maxHoldMs;

@@ -103,7 +103,7 @@ function reasonOf(accepted: readonly string[], refused: ReadonlyMap<string, Hold
 
 const offeredOther = (node: NodeName, better: NodeName): Hold => ({
   kind: "hold",
-  reason: "OfferedElsewhere",
+  reason: "OfferedOtherNode",
   message: `node ${better} has more startup slots free than node ${node}`,
   node,
 });

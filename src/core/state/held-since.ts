@@ -1,13 +1,12 @@
-/** Since when a pod is held back: the one answer for caps, order, Events and metrics. */
+/** Since when a pod is held back: the one answer for the gate's cap, the order of release, Events and metrics. */
 import type { PodFacts } from "../facts.ts";
 
 /**
- * Epoch ms. A gate comes with the pod, so a gated pod is held since its creation at the latest: an annotation that says later
- * (a clock that is ahead, a forgery) does not lengthen its hold.
+ * Epoch ms. A gate comes with the pod, so a gated pod is held since its creation. Otherwise the annotation tells, but no time
+ * before the creation is believed: anyone may write annotations.
  */
 export function heldSinceMs({ gated, hold, createdAtMs }: Pick<PodFacts, "gated" | "hold" | "createdAtMs">): number {
-  const sinceMs = hold?.sinceMs ?? createdAtMs;
-  return gated ? Math.min(sinceMs, createdAtMs) : sinceMs;
+  return gated ? createdAtMs : Math.max(createdAtMs, hold?.sinceMs ?? createdAtMs);
 }
 
 /** Compares pods: the one held longer first, equal ones by uid, so that every leader comes to the same order. */

@@ -1,4 +1,5 @@
 /** Rules about pods that start, and about failed starts. */
+import { DEFAULT_YOUNG_SECONDS } from "../../policy/caps.ts";
 import { defaultNodeClass } from "../../policy/resolve.ts";
 import { type ClusterFacts, isPaced, policyOf } from "../facts.ts";
 import { type Finding, many, someOf } from "../finding-codes.ts";
@@ -7,8 +8,6 @@ import { type Finding, many, someOf } from "../finding-codes.ts";
 const GP3_BYTES_PER_SECOND = 125 * 1_048_576;
 /** The kubelet's default of runtimeRequestTimeout, s. */
 const RUNTIME_TIMEOUT_SECONDS = 120;
-/** Default of the policy's youngForSeconds. */
-const YOUNG_SECONDS = 600;
 
 export function findStartsProblems(facts: ClusterFacts): Finding[] {
   const { pods } = facts;
@@ -31,7 +30,7 @@ function recentFailures({ starts, verdict }: Pods): Finding[] {
 
 function youngHerds(facts: ClusterFacts, { starts }: Pods): Finding[] {
   if (isPaced(facts)) return [];
-  const youngSeconds = policyOf(facts)?.youngForSeconds ?? YOUNG_SECONDS;
+  const youngSeconds = policyOf(facts)?.youngForSeconds ?? DEFAULT_YOUNG_SECONDS;
   const herds = starts.herds.filter(
     ({ nodeAgeSeconds: age, podsStarted, startMs }) =>
       age !== null && age < youngSeconds && podsStarted >= HERD_PODS && startMs >= facts.nowMs - DAY_MS,

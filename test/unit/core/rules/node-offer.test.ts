@@ -59,7 +59,7 @@ describe("the extender spends by offering", () => {
     const pacer = pacerWith(nodes, [bound(aPod("busy"), "n1")], 2);
     const { accepted, refused } = pacer.offer(aPod("p"), ["n1", "n2", "old"], healthy, START_MS);
     expect(accepted).toEqual(["n2", "old"]);
-    expect(refused.get("n1")?.reason).toBe("OfferedElsewhere");
+    expect(refused.get("n1")?.reason).toBe("OfferedOtherNode");
   });
 
   test("a promise of the leader is honoured for its pod and kept from others", () => {
