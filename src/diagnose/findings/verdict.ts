@@ -100,9 +100,14 @@ function othersOf({ byFingerprint: by, misconfigured }: Findings): string[] {
 const isYoung = ({ nodeAgeSeconds, nodeAgeFrom }: Herd) =>
   nodeAgeFrom === "creation" && nodeAgeSeconds !== null && nodeAgeSeconds < YOUNG_SECONDS;
 
-function summaryOf({ herds, total, misconfigured }: Findings, remedies: Remedies): string {
+function summaryOf({ herds }: Findings, remedies: Remedies): string {
   const failed = harmed(herds).filter(({ podsStarted }) => podsStarted >= HERD_PODS);
-  const starts = many(total - misconfigured, "failed start");
+  // What has its cure elsewhere is told apart: it is no sign of an overloaded node.
+  const { elsewhere: _, ...helped } = remedies;
+  const starts = many(
+    Object.values(helped).reduce((sum, count) => sum + count, 0),
+    "failed start",
+  );
   if (remedies.node === 0) return pullSummary(remedies);
   if (failed.some(isYoung)) return `A herd on young nodes: ${starts}, where many pods came to a new node at once.`;
   if (failed.length > 0) return `A herd: ${starts}, where many pods came to one node at once.`;

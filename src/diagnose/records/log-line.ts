@@ -23,7 +23,7 @@ export interface LogContext {
 /** The kubelet's own format, wherever it stands in a line. */
 const KLOG = /(?<![A-Za-z0-9])([IWEF])(\d\d)(\d\d) (\d\d:\d\d:\d\d\.\d+) +\d+ ([\w.\-/]+):\d+\] ?/;
 /** containerd's and CRI-O's format, wherever it stands in a line; quotes may be escaped. */
-const LOGFMT = /(?<!\w)time=(?:[\\"]+([^"\\]+)[\\"]+|(\S+)) level=(\w+) msg=/;
+const LOGFMT = /(?<!\w)time=(?:[\\"]{1,8}([^"\\]{1,80})[\\"]{1,8}|(\S{1,80})) level=(\w+) msg=/;
 /** Programs that start containers, and those that hold them in one. */
 const RUNTIMES =
   /^(?:kubelet|container-runtime|containerd|dockerd|docker|crio|cri-o|k3s|rke2|k0s|snap\.|microk8s|hyperkube)/;

@@ -247,8 +247,9 @@ function readQuoted(text: string, context: RecordContext, sink: Sink): boolean {
   const quoted = /^"(?:[^"\\]|\\.)*"(?=,?$)/.exec(text)?.[0];
   const inner = quoted === undefined ? undefined : parsed(quoted);
   if (typeof inner === "string") return readText(inner.trim(), context, sink);
-  const cell = /"(\{""(?:[^"]|"")*\})"/.exec(text)?.[1];
-  return cell !== undefined && readJsonText(cell.replaceAll('""', '"'), context, sink);
+  const from = text.indexOf('"{""');
+  const to = text.lastIndexOf('}"');
+  return from >= 0 && to > from && readJsonText(text.slice(from + 1, to + 1).replaceAll('""', '"'), context, sink);
 }
 
 /** Base64 of gzip, as subscriptions deliver it. Damage counts as read. */

@@ -116,6 +116,25 @@ describe("an all-clear needs evidence", () => {
   });
 });
 
+describe("what a summary counts", () => {
+  it("failures with another cause are told apart, not as signs of an overloaded node", () => {
+    const event = (name: string, reason: string, message: string) =>
+      JSON.stringify({
+        ...{ apiVersion: "v1", kind: "Event", type: "Warning", reason, message },
+        ...{ involvedObject: { kind: "Pod", namespace: "shop", name }, firstTimestamp: "2026-11-24T08:08:17Z" },
+      });
+    const cni = "Failed to create pod sandbox: add cmd: failed to assign an IP address to container";
+    const { verdict } = diagnosed(
+      [
+        event("a", "Failed", `Error: ${proc0.message}`),
+        ...["b", "c"].map((name) => event(name, "FailedCreatePodSandBox", cni)),
+      ].join("\n"),
+    );
+    expect(verdict.summary).toMatch(/^1 failed start with the marks of an overloaded node/);
+    expect(verdict.evidence.join(" ")).toMatch(/Seen: 2 sandboxes without an address/);
+  });
+});
+
 describe("an input that was cut anywhere", () => {
   const logs = ["kubelet, klog", "kubelet, journal", "containerd, journal", "kubelet, journal as JSON", "audit log"];
   const texts = logs.flatMap((name) =>
