@@ -125,8 +125,10 @@ describe("charts/paceline", () => {
 
   it("gives the janitor the rights it uses and no others", async () => {
     await using recorder = await startRecorder(cp);
+    await setHoldCap(cp, 1);
     await cp.client.create("/api/v1/nodes", fencedNode("past-cap"));
-    await cp.client.create("/api/v1/namespaces/default/pods", gatedPod("past-cap"));
+    const pod = await cp.client.create("/api/v1/namespaces/default/pods", gatedPod("past-cap"));
+    await eventually("the pod is past its cap", () => Date.now() > createdMs(pod) + 1_000);
     const { stdout } = await cli(cp, "paceline-janitor", ["release", "--expired", "--json"], recorder.url);
     expect(JSON.parse(stdout)).toMatchObject({ pods: 1, fences: 1, failed: 0 });
     const granted = await grantedVerbs(cp, "paceline-janitor");
@@ -179,6 +181,16 @@ function fencedNode(name: string): object {
   const taint = { key: "startup-taint.cluster-autoscaler.kubernetes.io/paceline", value: name, effect: "NoSchedule" };
   const metadata = { name, annotations: { "paceline.dev/fenced-at": LONG_AGO } };
   return { metadata, spec: { taints: [taint] } };
+}
+
+const createdMs = ({ metadata }: KubeObject) => Date.parse(metadata?.creationTimestamp ?? "");
+
+/** Sets the installed policy's maxHoldSeconds. A pod is gated since its creation, whatever its annotation says. */
+async function setHoldCap({ client }: ControlPlane, seconds: number): Promise<void> {
+  const path = `/api/v1/namespaces/${NAMESPACE}/configmaps/paceline-policy`;
+  const { data } = (await client.get(path)) as unknown as { readonly data: Readonly<Record<string, string>> };
+  const policy = (data["policy.yaml"] ?? "").replace(/maxHoldSeconds: \d+/, `maxHoldSeconds: ${seconds}`);
+  await client.patch(path, { data: { "policy.yaml": policy } }, "merge");
 }
 
 function gatedPod(name: string): object {
