@@ -1,6 +1,6 @@
 /**
- * Says what a long piece of work does, on stderr, whatever that is. On a terminal it is one line that overwrites itself;
- * elsewhere a line when the work begins and one every {@link LINE_EVERY_MS}, so that it does not look dead.
+ * Says what a long piece of work does, on stderr, whatever that is. On a terminal it is one line that overwrites
+ * itself; elsewhere a line when the work begins and one every {@link LINE_EVERY_MS}, so that it does not look dead.
  */
 import { type Clock, steadyClock } from "../kube/clock.ts";
 
@@ -82,7 +82,9 @@ function overwriting(name: string, output: ProgressOutput, options: ProgressOpti
   };
 }
 
-/** Prints what was told last when a line is due: by the timer, or by whoever tells while the event loop is kept busy. */
+/**
+ * Prints what was told last when a line is due: by the timer, or by whoever tells while the event loop is kept busy.
+ */
 function lines(name: string, output: ProgressOutput, options: ProgressOptions): Show {
   const { clock = steadyClock, quietForMs = 0 } = options;
   const beganMs = clock.now();

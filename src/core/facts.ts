@@ -1,7 +1,7 @@
 /**
- * What decisions know of a cluster: a small, frozen extract of Pods and Nodes. src/kube/parse/facts.ts makes it from the
- * API server's objects; the simulator makes it from its model. Equal pods share one {@link PodShape}, so that 150,000
- * pods fit into memory.
+ * What decisions know of a cluster: a small, frozen extract of Pods and Nodes. src/kube/parse/facts.ts makes it from
+ * the API server's objects; the simulator makes it from its model. Equal pods share one {@link PodShape}, so that
+ * 150,000 pods fit into memory.
  */
 import type { HoldReason } from "../api/reasons.ts";
 import type { ImageName, NodeName, PodUID } from "./ids.ts";
@@ -118,7 +118,9 @@ export interface PodFacts {
   readonly overloadFailures: number;
   /** Condition PodScheduled is False with reason Unschedulable. */
   readonly unschedulable: boolean;
-  /** The same, and the scheduler said so of the pod as it is now (`observedGeneration`), its newest toleration included. */
+  /**
+   * The same, and the scheduler said so of the pod as it is now (`observedGeneration`), its newest toleration included.
+   */
   readonly refused: boolean;
 }
 

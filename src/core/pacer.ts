@@ -1,6 +1,6 @@
 /**
- * The door to the decision core: one ledger, one verdict. Webhook, extender, release loop, status page and simulator ask a
- * {@link Pacer}; none of them decides by itself. Pure: time is an argument, nothing is awaited.
+ * The door to the decision core: one ledger, one verdict. Webhook, extender, release loop, status page and simulator
+ * ask a {@link Pacer}; none of them decides by itself. Pure: time is an argument, nothing is awaited.
  */
 import type { PacingPolicy } from "../policy/schema.ts";
 import type { NodeFacts, NodeSample, PodFacts } from "./facts.ts";

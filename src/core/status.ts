@@ -10,7 +10,10 @@ import { drainSeconds, type NodeLoad } from "./state/load.ts";
 import { paceOf } from "./state/pace.ts";
 import type { ClusterStatus, Held, Hold, NodeStatus } from "./verdict.ts";
 
-/** A plan's reasons count for this long, ms: a leader plans every few seconds; a replica that has lost the lead plans no more. */
+/**
+ * A plan's reasons count for this long, ms: a leader plans every few seconds; a replica that has lost the lead plans no
+ * more.
+ */
 const LAST_PLAN_COUNTS_MS = 10_000;
 
 /** The reasons of a replica's last plan. */
@@ -41,7 +44,9 @@ function keptOutSinceMs({ ledger }: ClusterState, { pod, hold }: Held): number {
   return Math.max(pod.createdAtMs, facts?.fence?.sinceMs ?? facts?.createdAtMs ?? 0);
 }
 
-/** Every gated pod: on the leader with the reason of its plan, on others with the one that the leader wrote on the pod. */
+/**
+ * Every gated pod: on the leader with the reason of its plan, on others with the one that the leader wrote on the pod.
+ */
 function heldPods({ ledger }: ClusterState, lastPlan: LastPlan | undefined, nowMs: number): Held[] {
   const counts = lastPlan !== undefined && nowMs < lastPlan.atMs + LAST_PLAN_COUNTS_MS;
   const reasons = new Map(counts ? lastPlan.held.map(({ pod, hold }) => [pod.uid, hold]) : []);

@@ -12,7 +12,10 @@ const SECONDS_BELOW = 1e11;
 const EARLIEST_MS = Date.UTC(2000, 0, 1);
 const LATEST_MS = Date.UTC(2200, 0, 1);
 
-/** Epoch ms of an RFC 3339 time, CloudWatch's `2026-11-24 08:00:00.000` (UTC), or a number in s, ms, µs or ns; else undefined. */
+/**
+ * Epoch ms of an RFC 3339 time, CloudWatch's `2026-11-24 08:00:00.000` (UTC), or a number in s, ms, µs or ns; else
+ * undefined.
+ */
 export function timeOf(value: unknown): number | undefined {
   if (typeof value === "number") return plausible(numberTime(value));
   if (typeof value !== "string" || value === "") return undefined;

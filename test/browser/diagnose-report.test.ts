@@ -19,9 +19,13 @@ function findings() {
     for (let index = 0; index < 12; index++) {
       const atMs = Date.parse("2026-11-24T08:00:00Z") + row * 300_000 + (index % 5) * 60_000;
       const event = {
-        ...{ kind: "Event", type: "Warning", reason: "Failed", message: "Error: context deadline exceeded" },
+        kind: "Event",
+        type: "Warning",
+        reason: "Failed",
+        message: "Error: context deadline exceeded",
         involvedObject: { kind: "Pod", namespace: "shop", name: `web-${row}-${index}` },
-        ...{ source: { component: "kubelet", host }, firstTimestamp: new Date(atMs).toISOString() },
+        source: { component: "kubelet", host },
+        firstTimestamp: new Date(atMs).toISOString(),
       };
       readObject(event, "", undefined, tally);
     }

@@ -18,9 +18,15 @@ const joiningTaints: ReadonlySet<string> = new Set([
   "karpenter.sh/unregistered",
 ]);
 
-/** The same by convention: `node.kubernetes.io/not-ready`, `node.cilium.io/agent-not-ready`, `ebs.csi.aws.com/agent-not-ready` … */
+/**
+ * The same by convention: `node.kubernetes.io/not-ready`, `node.cilium.io/agent-not-ready`,
+ * `ebs.csi.aws.com/agent-not-ready` …
+ */
 const JOINING_ENDS = ["/not-ready", "-not-ready"] as const;
-/** What Cluster Autoscaler takes for startup taints (today's prefix, and the one before 1.29), and node-readiness-controller's. */
+/**
+ * What Cluster Autoscaler takes for startup taints (today's prefix, and the one before 1.29), and
+ * node-readiness-controller's.
+ */
 const JOINING_STARTS = [
   "startup-taint.cluster-autoscaler.kubernetes.io/",
   "ignore-taint.cluster-autoscaler.kubernetes.io/",
@@ -55,8 +61,9 @@ export function placementUnfitReason(pod: PodFacts, node: NodeFacts, joining: bo
 }
 
 /**
- * Would the scheduler bind the pod there this moment, as far as labels and taints tell? A pod that is released while the node
- * still joins is not bound. Its reservation ends, and once the node is Ready it is bound together with all the others.
+ * Would the scheduler bind the pod there this moment, as far as labels and taints tell? A pod that is released while
+ * the node still joins is not bound. Its reservation ends, and once the node is Ready it is bound together with all the
+ * others.
  */
 export const isSchedulableNow = (pod: PodFacts, node: NodeFacts): boolean =>
   placementUnfitReason(pod, node, false) === undefined;

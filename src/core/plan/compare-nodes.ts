@@ -1,7 +1,7 @@
 /**
- * Where pods could go to several nodes: which node would have a pod's images sooner, and which pull takes so long that it must
- * not be left for the end. Both keep nodes that join together from ending at very different times (list scheduling by least
- * work left, and by longest processing time first).
+ * Where pods could go to several nodes: which node would have a pod's images sooner, and which pull takes so long that
+ * it must not be left for the end. Both keep nodes that join together from ending at very different times (list
+ * scheduling by least work left, and by longest processing time first).
  */
 import type { PodFacts } from "../facts.ts";
 import type { ImageName, NodeName } from "../ids.ts";
@@ -17,11 +17,13 @@ import type { PlanBuilder } from "./plan-builder.ts";
 import type { ReplicaSpread } from "./replica-spread.ts";
 
 /**
- * What one pull alone makes a disk write, bytes/s: its layers are unpacked one after another, on one core. Assumed; gunzip and
- * tar on one core.
+ * What one pull alone makes a disk write, bytes/s: its layers are unpacked one after another, on one core. Assumed;
+ * gunzip and tar on one core.
  */
 const PULL_ALONE_BYTES_PER_SECOND = 130 * MIB;
-/** More nodes than this are not compared: it would take too long, and no single pull matters to all of them. Assumed. */
+/**
+ * More nodes than this are not compared: it would take too long, and no single pull matters to all of them. Assumed.
+ */
 export const MOST_COMPARED = 64;
 
 /** For each image, how many waiting pods use it. */
@@ -78,7 +80,10 @@ export class NodeComparison {
   }
 }
 
-/** Seconds that the nodes need for what they fetch and what waits. Replicas come to a node in pairs, by the order of release. */
+/**
+ * Seconds that the nodes need for what they fetch and what waits. Replicas come to a node in pairs, by the order of
+ * release.
+ */
 function restSeconds(plan: PlanBuilder, nodes: readonly KnownNode[], wanted: Wanted): number {
   const loads = nodes.map(({ facts }) => plan.load(facts));
   if (loads.length === 0) return Infinity;

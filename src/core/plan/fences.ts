@@ -1,4 +1,7 @@
-/** Which fences change: adopted where something else put them up, lifted when they have done their work or had their time. */
+/**
+ * Which fences change: adopted where something else put them up, lifted when they have done their work or had their
+ * time.
+ */
 import type { LiftReason } from "../../api/reasons.ts";
 import { matchesSelector } from "../../policy/resolve.ts";
 import type { NodeFacts, PodFacts } from "../facts.ts";
@@ -11,8 +14,8 @@ import { fitsNow, fitsOnceJoined } from "./claims.ts";
 import type { PlanBuilder } from "./plan-builder.ts";
 
 /**
- * A Ready node keeps its fence at least this long though no pod seems to wait for it: its DaemonSet pods and the scheduler's
- * verdicts on pending pods arrive in these seconds. Assumed, ms.
+ * A Ready node keeps its fence at least this long though no pod seems to wait for it: its DaemonSet pods and the
+ * scheduler's verdicts on pending pods arrive in these seconds. Assumed, ms.
  */
 const SETTLE_IN_MS = 5_000;
 
@@ -23,8 +26,8 @@ const SETTLE_IN_MS = 5_000;
 const JOIN_PATIENCE_MS = 180_000;
 
 /**
- * A lifted fence makes the scheduler look again at every pod that it kept out, 1.5 ms each (scheduler_perf), and bind no other
- * pod meanwhile. More than so many that find no room on the node are not worth that. Assumed.
+ * A lifted fence makes the scheduler look again at every pod that it kept out, 1.5 ms each (scheduler_perf), and bind
+ * no other pod meanwhile. More than so many that find no room on the node are not worth that. Assumed.
  */
 const MOST_TRIED_IN_VAIN = 500;
 

@@ -1,6 +1,6 @@
 /**
- * Nodes in the order in which they are given pods: the one whose disk has least left to write first, then the one with the
- * most free slots. A binary heap, because a plan for thousands of nodes asks thousands of times.
+ * Nodes in the order in which they are given pods: the one whose disk has least left to write first, then the one with
+ * the most free slots. A binary heap, because a plan for thousands of nodes asks thousands of times.
  */
 import type { KnownNode } from "../placement/known-node.ts";
 import { leftSeconds } from "../state/load.ts";

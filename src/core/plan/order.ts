@@ -1,19 +1,22 @@
 /**
- * The order of release. First a pod that Paceline has held for most of the hold cap, so that none is overtaken for ever; then
- * DaemonSet pods of the node; then higher priority; then, while kube-scheduler is behind, the oldest; then a critical pull
- * (compare-nodes.ts); then the fewest bytes per pod that they let start, which brings small and shared images forward at no
- * cost in makespan; then the shorter start; then the oldest. Replicas of one owner are spread over nodes as kube-scheduler
- * spreads them: evenly where bytes do not matter, and never with more than the tolerated skew.
+ * The order of release. First a pod that Paceline has held for most of the hold cap, so that none is overtaken for
+ * ever; then DaemonSet pods of the node; then higher priority; then, while kube-scheduler is behind, the oldest; then a
+ * critical pull (compare-nodes.ts); then the fewest bytes per pod that they let start, which brings small and shared
+ * images forward at no cost in makespan; then the shorter start; then the oldest. Replicas of one owner are spread over
+ * nodes as kube-scheduler spreads them: evenly where bytes do not matter, and never with more than the tolerated skew.
  */
 import type { PodFacts } from "../facts.ts";
 import { heldSinceMs } from "../state/held-since.ts";
 
-/** Share of maxHoldSeconds after which a pod is urgent. Assumed: late enough to leave the order alone in a common herd. */
+/**
+ * Share of maxHoldSeconds after which a pod is urgent. Assumed: late enough to leave the order alone in a common herd.
+ */
 const URGENT_SHARE = 0.8;
 
 /**
  * How many replicas a node may have more than the one with the fewest before they count as crowded: two together, where
- * that saves pulling the image to one more node. kube-scheduler's own default tolerates three (a soft constraint as well).
+ * that saves pulling the image to one more node. kube-scheduler's own default tolerates three (a soft constraint as
+ * well).
  */
 export const TOLERATED_SKEW = 2;
 
@@ -37,7 +40,9 @@ export interface Standing {
   readonly schedulerIsBehind: boolean;
   /** The pod's pull takes as long as all that is left for every node (compare-nodes.ts). */
   readonly criticalPull: boolean;
-  /** Bytes that the pod would bring, each image divided among the pods that wait for it, which follow once it is there. */
+  /**
+   * Bytes that the pod would bring, each image divided among the pods that wait for it, which follow once it is there.
+   */
   readonly bytesPerPod: number;
   /** How long the pod takes to start besides, on a scale (start-times.ts). */
   readonly startStep: number;

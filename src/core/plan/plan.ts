@@ -1,4 +1,7 @@
-/** The leader's next step: which pods go now, which stay and why, which fences change. Applying it twice changes nothing. */
+/**
+ * The leader's next step: which pods go now, which stay and why, which fences change. Applying it twice changes
+ * nothing.
+ */
 import type { SettledNodes } from "../placement/settled-nodes.ts";
 import type { ClusterState } from "../state/cluster-state.ts";
 import type { Plan } from "../verdict.ts";

@@ -1,6 +1,6 @@
 /**
- * Waiting pods, as a plan looks at them: pods that look the same are in one queue, oldest first. A queue is read only as far
- * as the plan asks, because of a hundred thousand pending pods it looks at hundreds.
+ * Waiting pods, as a plan looks at them: pods that look the same are in one queue, oldest first. A queue is read only
+ * as far as the plan asks, because of a hundred thousand pending pods it looks at hundreds.
  */
 import type { NodeFacts, PodFacts, PodShape } from "../facts.ts";
 import type { ImageName, NodeName } from "../ids.ts";
@@ -123,7 +123,10 @@ export class Queues {
     return new Queue(this.#plan, pod.shape, [pod], 1);
   }
 
-  /** The pending pods that a fence may keep waiting: no slot is reserved for them, and no settled node has room for them. */
+  /**
+   * The pending pods that a fence may keep waiting: no slot is reserved for them, and no settled node has room for
+   * them.
+   */
   *#keptOut(pods: Iterable<PodFacts>): Generator<PodFacts> {
     const { state, nowMs } = this.#plan;
     for (const pod of pods) {

@@ -101,7 +101,9 @@ export function releasePastFences(plan: PlanBuilder): void {
   }
 }
 
-/** From then on the fence may have kept pods out for the hold cap, epoch ms. It keeps none out before its node is Ready. */
+/**
+ * From then on the fence may have kept pods out for the hold cap, epoch ms. It keeps none out before its node is Ready.
+ */
 const overdueFromMs = (plan: PlanBuilder, { facts }: KnownNode) => (facts.readySinceMs ?? Infinity) + plan.maxHoldMs;
 
 function passOverdue(plan: PlanBuilder, pod: PodFacts, overdue: readonly KnownNode[]): void {

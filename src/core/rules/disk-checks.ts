@@ -1,4 +1,6 @@
-/** The checks that protect a node's disk: how many pods may fetch images at a time, and how much may be left to write. */
+/**
+ * The checks that protect a node's disk: how many pods may fetch images at a time, and how much may be left to write.
+ */
 import {
   coresOf,
   debtOf,
@@ -11,22 +13,27 @@ import type { Hold } from "../verdict.ts";
 import { holdBack, type StartInput } from "./check.ts";
 import { BUSY_UTILISATION, fetcherLimit, hasTimeLeft } from "./limit.ts";
 
-/** A disk that runs dry so soon takes one more pull: so long it takes until a pull makes the disk write, s. Chosen by simulation. */
+/**
+ * A disk that runs dry so soon takes one more pull: so long it takes until a pull makes the disk write, s. Chosen by
+ * simulation.
+ */
 export const REFILL_SECONDS = 2;
 /** Where tasks wait for a core for so much of the time, more pulls keep no disk from running dry. Assumed. */
 const CONTENDED_CPU_PRESSURE = 0.5;
-/** The write rate that {@link secondsUntilDry} reckons with is at least this share of what the disk can write. Assumed. */
+/**
+ * The write rate that {@link secondsUntilDry} reckons with is at least this share of what the disk can write. Assumed.
+ */
 const SLOWEST_SHARE = 0.1;
 /**
- * An image so many times as large as all that are on their way is oversized: their flushes would wait for its bytes. On a disk
- * that is so busy it waits until that runs dry within so many seconds. Chosen by simulation (docs/adr/0003).
+ * An image so many times as large as all that are on their way is oversized: their flushes would wait for its bytes. On
+ * a disk that is so busy it waits until that runs dry within so many seconds. Chosen by simulation (docs/adr/0003).
  */
 const OVERSIZED_FACTOR = 4;
 const OVERSIZED_UTILISATION = 0.5;
 const OVERSIZED_REFILL_SECONDS = 0.5;
 /**
- * Share of drainSeconds that may be in flight while so many pods keep the disk busy: with more they would only all end later.
- * Chosen by simulation (docs/adr/0003).
+ * Share of drainSeconds that may be in flight while so many pods keep the disk busy: with more they would only all end
+ * later. Chosen by simulation (docs/adr/0003).
  */
 const BUSY_DRAIN_SHARE = 0.4;
 const BUSY_FETCHERS = 3;
@@ -50,15 +57,17 @@ export function pullConcurrencyLimit({ load, cost: { newBytes } }: StartInput): 
   return holdBack(load, "PullConcurrencyLimit", `${fetchers} pods fetch images to node ${facts.name}, ${enough}`);
 }
 
-/** True if the image alone exceeds the target and is many times as large as all that are on their way to a busy disk. */
+/**
+ * True if the image alone exceeds the target and is many times as large as all that are on their way to a busy disk.
+ */
 const isOversized = (load: NodeLoad, newBytes: number) =>
   writeSeconds(load, newBytes) > load.nodeClass.drainSeconds &&
   newBytes >= OVERSIZED_FACTOR * load.bytesInFlight &&
   load.limit.utilisation >= OVERSIZED_UTILISATION;
 
 /**
- * Seconds until the disk has nothing left to write, at the rate at which it writes now: where a registry or the cores are
- * slower than the disk, more pulls write no faster.
+ * Seconds until the disk has nothing left to write, at the rate at which it writes now: where a registry or the cores
+ * are slower than the disk, more pulls write no faster.
  */
 export function secondsUntilDry(load: NodeLoad): number {
   const { bytesPerSecond, writeBytesPerSecond, fetchedBytes } = load.limit;
@@ -81,9 +90,9 @@ export function diskBacklog({ load, cost: { newBytes } }: StartInput): Hold | un
 }
 
 /**
- * Seconds that are compared with the target: all that would be owed. A disk with time left may owe up to twice as much. Its
- * dirty pages stay below a threshold of the kernel's own and waiting makes them no fewer, and one large image at a time
- * leaves the disk idle while it is downloaded and unpacked (docs/real-node.md).
+ * Seconds that are compared with the target: all that would be owed. A disk with time left may owe up to twice as much.
+ * Its dirty pages stay below a threshold of the kernel's own and waiting makes them no fewer, and one large image at a
+ * time leaves the disk idle while it is downloaded and unpacked (docs/real-node.md).
  */
 function drainWith(load: NodeLoad, newBytes: number): number {
   const { inFlight, cached, own } = debtOf(load, newBytes);

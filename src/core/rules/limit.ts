@@ -1,10 +1,10 @@
 /**
  * How many pods may be in startup on a node at a time, and how many of them may fetch images.
  *
- * The first moves with what the node shows: slow start until disk or cores are busy, then one more at a time, no more while
- * they are busy, down to one per core where only the cores are busy, half when starts fail. The second is what keeps the disk
- * busy and no more (bandwidth × time in flight, as BBR has it). What the disk has left to write, which makes starts fail, is
- * limited apart from both, in bytes (disk-checks.ts, DiskBacklog).
+ * The first moves with what the node shows: slow start until disk or cores are busy, then one more at a time, no more
+ * while they are busy, down to one per core where only the cores are busy, half when starts fail. The second is what
+ * keeps the disk busy and no more (bandwidth × time in flight, as BBR has it). What the disk has left to write, which
+ * makes starts fail, is limited apart from both, in bytes (disk-checks.ts, DiskBacklog).
  */
 import type { NodeClass } from "../../policy/schema.ts";
 import type { NodeSample } from "../facts.ts";
@@ -13,8 +13,8 @@ import { MIB, SECOND_MS } from "../measures.ts";
 /** Above this share of busy time the disk gains nothing from more parallel starts. Assumed; iostat's rule of thumb. */
 export const BUSY_UTILISATION = 0.9;
 /**
- * Share of time with some task waiting for a core (PSI "some") above which more starts only slow each other. Assumed: at
- * 0.9 practically no moment passes without a queue.
+ * Share of time with some task waiting for a core (PSI "some") above which more starts only slow each other. Assumed:
+ * at 0.9 practically no moment passes without a queue.
  */
 export const BUSY_CPU_PRESSURE = 0.9;
 /** True if a fresh sample shows the disk below 90 % busy. Without a sample, assume that it is busy. */
@@ -33,13 +33,15 @@ const HOT_FOR_MS = 10_000;
 const GP3_BYTES_PER_SECOND = 125 * MIB;
 /** Weight of a new throughput reading against what was learnt before, times the share of busy time. Assumed. */
 const THROUGHPUT_GAIN = 0.2;
-/** Weight of a new sample in the smoothed figures that the limit moves by: about the last four. Chosen by simulation. */
+/**
+ * Weight of a new sample in the smoothed figures that the limit moves by: about the last four. Chosen by simulation.
+ */
 const SMOOTHING = 0.4;
 /** A gap between samples counts as this at most: Prometheus' intervals are shorter. Assumed, ms. */
 const LONGEST_INTERVAL_MS = 60_000;
 /**
- * A disk takes one pull for each of these to be busy, bytes/s: layers unpack one after another on one core, with a flush
- * after each. Chosen by simulation (docs/adr/0003): four pulls on gp3.
+ * A disk takes one pull for each of these to be busy, bytes/s: layers unpack one after another on one core, with a
+ * flush after each. Chosen by simulation (docs/adr/0003): four pulls on gp3.
  */
 const BYTES_PER_SECOND_OF_A_PULL = 40 * MIB;
 /** So many pods may fetch at least: one downloads while another unpacks and a third one flushes. */
@@ -50,7 +52,10 @@ const FETCHER_SHARE = 1 / 3;
 const IMAGES_TO_LEARN_FROM = 3;
 /** Whatever layers are shared, what is fetched is written. */
 const LEAST_UNPACK_RATIO = 1;
-/** A pod that takes no longer than this besides what its bytes need did not queue. Assumed: sandbox, create and start, ms. */
+/**
+ * A pod that takes no longer than this besides what its bytes need did not queue. Assumed: sandbox, create and start,
+ * ms.
+ */
 const QUICK_START_MS = 2_000;
 
 /** What one replica has learnt of one node. Rebuilt from the class's figures when it is lost. */
@@ -129,8 +134,8 @@ export function fetcherLimit({ slots, bytesPerSecond }: Limit, cores: number): n
 }
 
 /**
- * Takes in one sample: learns the disk's throughput, whether it is hot, how far the images in flight have come, and grows
- * the limit where there is something left to give.
+ * Takes in one sample: learns the disk's throughput, whether it is hot, how far the images in flight have come, and
+ * grows the limit where there is something left to give.
  * @param writesInFlight what the images in flight make the disk write, bytes.
  * @param freshForMs how long a sample of this source counts as fresh.
  */
@@ -168,7 +173,8 @@ const smoothed = (before: number, now: number | undefined) =>
 
 /**
  * What the disk can write: what it wrote ÷ the share of time it was busy (the utilisation law). For a disk that serves
- * many requests at once this is too low while it is little used, never too high; and it never falls below what was seen.
+ * many requests at once this is too low while it is little used, never too high; and it never falls below what was
+ * seen.
  */
 function learntThroughput(before: number, { utilisation, writeBytesPerSecond }: NodeSample): number {
   if (utilisation === undefined || writeBytesPerSecond === undefined || utilisation < LEARNING_UTILISATION)
@@ -179,8 +185,8 @@ function learntThroughput(before: number, { utilisation, writeBytesPerSecond }: 
 
 /**
  * More slots if every slot was in use, disk and cores have something left to give, and the last growth did not make the
- * disk write less (else something else is the bottleneck). A pod must have started since the last growth, because its effect
- * does not show before.
+ * disk write less (else something else is the bottleneck). A pod must have started since the last growth, because its
+ * effect does not show before.
  */
 function weighed(limit: Limit, nodeClass: NodeClass, { atMs, cpuPressure = 0 }: NodeSample): Limit {
   if (!mayGrow(limit, nodeClass, atMs)) return limit;
@@ -194,8 +200,8 @@ function weighed(limit: Limit, nodeClass: NodeClass, { atMs, cpuPressure = 0 }: 
 }
 
 /**
- * True where only start-up work keeps the cores busy and every slot is used. Beyond one pod per core, more at a time only make
- * all of them late.
+ * True where only start-up work keeps the cores busy and every slot is used. Beyond one pod per core, more at a time
+ * only make all of them late.
  */
 function exceedsCores({ used, slots }: Limit, { slots: { min } }: NodeClass, sample: NodeSample): boolean {
   const { cores = Infinity, cpuPressure = 0 } = sample;
@@ -227,7 +233,9 @@ export interface Start {
   readonly watched: boolean;
 }
 
-/** A pod has started. Where the disk is not watched, a quick start shows that there was no queue (as TCP Vegas has it). */
+/**
+ * A pod has started. Where the disk is not watched, a quick start shows that there was no queue (as TCP Vegas has it).
+ */
 export function afterStart(limit: Limit, nodeClass: NodeClass, start: Start, nowMs: number): Limit {
   const { fetchedBytes, leftBytes, tookMs = Infinity, watched } = start;
   const left = fetchedBytes === 0 ? 1 : leftBytes / (leftBytes + fetchedBytes); // all of them came equally far
@@ -240,8 +248,8 @@ export function afterStart(limit: Limit, nodeClass: NodeClass, start: Start, now
 }
 
 /**
- * All that was written or is dirty ÷ what has come: too high by what is still in flight, so that it counts only once several
- * images have come, and never too low. Images that do not compress, or share layers, make the disk write less.
+ * All that was written or is dirty ÷ what has come: too high by what is still in flight, so that it counts only once
+ * several images have come, and never too low. Images that do not compress, or share layers, make the disk write less.
  */
 function learntRatio(limit: Limit, nodeClass: NodeClass, newBytes: number): Limit {
   const fetchedBytes = limit.fetchedBytes + newBytes;

@@ -1,4 +1,6 @@
-/** Which nodes get a fence, and its value: specific to one node, so that one toleration lets one pod onto one node only. */
+/**
+ * Which nodes get a fence, and its value: specific to one node, so that one toleration lets one pod onto one node only.
+ */
 import { matchesSelector } from "../../policy/resolve.ts";
 import type { PacingPolicy } from "../../policy/schema.ts";
 import type { PodFacts } from "../facts.ts";

@@ -1,6 +1,6 @@
 /**
- * The extender's answers. At most one of the paced nodes asked for is offered at a time: the offer uses a slot there until it
- * is resolved, and kube-scheduler does not say which of several nodes it will take.
+ * The extender's answers. At most one of the paced nodes asked for is offered at a time: the offer uses a slot there
+ * until it is resolved, and kube-scheduler does not say which of several nodes it will take.
  */
 import type { AllowReason } from "../../api/reasons.ts";
 import type { PodFacts } from "../facts.ts";
@@ -70,7 +70,10 @@ function sortNodes(state: ClusterState, pod: PodFacts, names: readonly string[],
   return { settled, candidates, refused };
 }
 
-/** A pod with a reservation here only needs a slot that is free of pods in startup and offers; others count reservations, too. */
+/**
+ * A pod with a reservation here only needs a slot that is free of pods in startup and offers; others count
+ * reservations, too.
+ */
 function checkNode(state: ClusterState, pod: PodFacts, { facts }: KnownNode, nowMs: number): Candidate | Hold {
   const load = state.loadOf(facts, nowMs);
   const isReserved = load.reserved.some(({ uid }) => uid === pod.uid);

@@ -1,7 +1,7 @@
 /**
- * The kubelet's token bucket of image pulls, replayed so that it is never overdrawn because of Paceline. A pull may begin at
- * any moment between a pod's binding and its start, unseen, and several may begin at once. So each pull counts at the latest
- * moment at which it may have begun: now while its pod is starting, else when its pod had started.
+ * The kubelet's token bucket of image pulls, replayed so that it is never overdrawn because of Paceline. A pull may
+ * begin at any moment between a pod's binding and its start, unseen, and several may begin at once. So each pull counts
+ * at the latest moment at which it may have begun: now while its pod is starting, else when its pod had started.
  */
 import { SECOND_MS } from "../measures.ts";
 
@@ -30,7 +30,8 @@ export function notePulls(
 
 /**
  * Pulls that may begin now.
- * @param outstanding pulls of pods that are starting: each may begin now, too. The result is below 0 where they are too many.
+ * @param outstanding pulls of pods that are starting: each may begin now, too. The result is below 0 where they are too
+ * many.
  */
 export function pullsLeft(
   { qps, burst }: PullBudget,

@@ -1,7 +1,8 @@
 /**
- * Where it is decided that a pod waits for its node. An ordered list of checks over one input; the first that fails gives the
- * reason. The release plan, the extender's answers and the status page ask {@link checkStart}. Pod admission does not: it
- * only asks whether the pod can go anywhere but to a paced node (pod-admission.ts), and leaves the rest to the leader.
+ * Where it is decided that a pod waits for its node. An ordered list of checks over one input; the first that fails
+ * gives the reason. The release plan, the extender's answers and the status page ask {@link checkStart}. Pod admission
+ * does not: it only asks whether the pod can go anywhere but to a paced node (pod-admission.ts), and leaves the rest to
+ * the leader.
  */
 import type { Cost, NodeLoad } from "../state/load.ts";
 import { coresOf } from "../state/load.ts";
@@ -11,7 +12,10 @@ import { diskBacklog, pullConcurrencyLimit, REFILL_SECONDS, secondsUntilDry } fr
 import { BUSY_CPU_PRESSURE } from "./limit.ts";
 import { pullsLeft } from "./pull-budget.ts";
 
-/** Load average per core that means the same where there is no PSI. It counts tasks that wait for the disk, too. Assumed. */
+/**
+ * Load average per core that means the same where there is no PSI. It counts tasks that wait for the disk, too.
+ * Assumed.
+ */
 const CPU_BUSY_LOAD_PER_CORE = 4;
 /** Starts per core below which busy cores hold no pod back: much of a start is waiting. Chosen by simulation. */
 const STARTS_PER_CORE = 2.5;
@@ -30,8 +34,8 @@ interface ListedCheck {
 }
 
 /**
- * In order. A node on which nothing starts skips what protects its disk and cores: one pod must always be able to go, or
- * nothing would ever move. It keeps to the pull budget, because only time brings a token.
+ * In order. A node on which nothing starts skips what protects its disk and cores: one pod must always be able to go,
+ * or nothing would ever move. It keeps to the pull budget, because only time brings a token.
  */
 export const startChecks: readonly ListedCheck[] = [
   { check: startupSlotsFull, whenIdle: true },
@@ -84,8 +88,8 @@ export function betterNodeExists({ load, context: { betterNode } }: StartInput):
 }
 
 /**
- * All images that the pod misses are on their way. It follows once they are there, except where no pod that fetches waits and
- * the disk is about to run dry: slots are of no other use then, and it can make its sandbox meanwhile.
+ * All images that the pod misses are on their way. It follows once they are there, except where no pod that fetches
+ * waits and the disk is about to run dry: slots are of no other use then, and it can make its sandbox meanwhile.
  */
 export function waitingForImage({ load, cost, context }: StartInput): Hold | undefined {
   if (!cost.follows) return undefined;

@@ -17,8 +17,8 @@ const NO_PULLS: readonly DonePulls[] = [];
 const NO_PODS: readonly PodFacts[] = [];
 
 /**
- * So many pending pods without a first look, the first of them for so long (ms), show that the scheduler is behind. Assumed:
- * with 700 pods a second at best (scheduler_perf), about a second's work.
+ * So many pending pods without a first look, the first of them for so long (ms), show that the scheduler is behind.
+ * Assumed: with 700 pods a second at best (scheduler_perf), about a second's work.
  */
 const MANY_UNTRIED = 500;
 const SCHEDULER_BEHIND_MS = 5_000;
@@ -132,7 +132,9 @@ export class ClusterState {
     return load;
   }
 
-  /** True while kube-scheduler has a long queue of pods that it has not looked at and that were not released to a node. */
+  /**
+   * True while kube-scheduler has a long queue of pods that it has not looked at and that were not released to a node.
+   */
   schedulerIsBehind(nowMs: number): boolean {
     const { count, sinceMs } = this.ledger.pending.untried;
     return count >= MANY_UNTRIED && nowMs >= sinceMs + SCHEDULER_BEHIND_MS;

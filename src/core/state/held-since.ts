@@ -2,8 +2,8 @@
 import type { PodFacts } from "../facts.ts";
 
 /**
- * Epoch ms. A gate comes with the pod, so a gated pod is held since its creation. Otherwise the annotation tells, but no time
- * before the creation is believed: anyone may write annotations.
+ * Epoch ms. A gate comes with the pod, so a gated pod is held since its creation. Otherwise the annotation tells, but
+ * no time before the creation is believed: anyone may write annotations.
  */
 export function heldSinceMs({ gated, hold, createdAtMs }: Pick<PodFacts, "gated" | "hold" | "createdAtMs">): number {
   return gated ? createdAtMs : Math.max(createdAtMs, hold?.sinceMs ?? createdAtMs);

@@ -1,6 +1,6 @@
 /**
- * The ledger: which pod uses a slot where. It is derived from the API server's objects alone, so that every replica and the
- * next leader come to the same one. Only offers (offers.ts) are a replica's own.
+ * The ledger: which pod uses a slot where. It is derived from the API server's objects alone, so that every replica and
+ * the next leader come to the same one. Only offers (offers.ts) are a replica's own.
  */
 import { LRUCache } from "lru-cache";
 import type { NodeFacts, PodFacts, PodShape, Resources } from "../facts.ts";
@@ -208,7 +208,9 @@ function emptyEntry(name: NodeName): NodeEntry {
 
 const occupies = (pod: PodFacts) => pod.node !== undefined && !pod.terminal;
 
-/** resourceVersions are decimal and grow (guaranteed by the API machinery since 1.35); anything else counts as newer. */
+/**
+ * resourceVersions are decimal and grow (guaranteed by the API machinery since 1.35); anything else counts as newer.
+ */
 function isNewer(version: string, than: string): boolean {
   if (version === than) return version === "";
   if (version.length !== than.length) return version.length > than.length;

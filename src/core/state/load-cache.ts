@@ -1,6 +1,6 @@
 /**
- * Remembers each node's load until something changes from which it was summed up. A plan looks at thousands of nodes and the
- * scheduler asks about hundreds for every pod, while a binding or a start changes one of them.
+ * Remembers each node's load until something changes from which it was summed up. A plan looks at thousands of nodes
+ * and the scheduler asks about hundreds for every pod, while a binding or a start changes one of them.
  */
 import type { NodeFacts } from "../facts.ts";
 import type { ImageCatalogue } from "./image-catalogue.ts";

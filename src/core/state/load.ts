@@ -1,4 +1,6 @@
-/** What one node carries at one moment, summed up from the ledger: slots in use, bytes in flight, what is left to write. */
+/**
+ * What one node carries at one moment, summed up from the ledger: slots in use, bytes in flight, what is left to write.
+ */
 import type { NodeClass } from "../../policy/schema.ts";
 import type { NodeFacts, NodeSample, PodFacts } from "../facts.ts";
 import type { ImageCatalogue } from "./image-catalogue.ts";
@@ -111,9 +113,9 @@ export function isStuck(pod: PodFacts, deadlines: Deadlines, nowMs: number): boo
 }
 
 /**
- * When the pod's reservation ends, epoch ms; undefined where it has none. Where only the scheduler can tell whether the pod
- * fits, its refusal ends the reservation early, so that no slot waits for a pod that cannot be placed. For other pods a
- * refusal is a race (the scheduler had not seen the node as we do), and it binds the pod after its back-off.
+ * When the pod's reservation ends, epoch ms; undefined where it has none. Where only the scheduler can tell whether the
+ * pod fits, its refusal ends the reservation early, so that no slot waits for a pod that cannot be placed. For other
+ * pods a refusal is a race (the scheduler had not seen the node as we do), and it binds the pod after its back-off.
  */
 export function reservationEndsMs({ reservation, refused, shape }: PodFacts, deadlines: Deadlines): number | undefined {
   if (!reservation) return undefined;

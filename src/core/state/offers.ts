@@ -1,7 +1,7 @@
 /**
- * What the extender has offered and not yet seen resolved. kube-scheduler binds in the background: its next question may
- * come before the last binding is visible, so an offer uses a slot until the pod is seen bound or deleted, or is asked for
- * again.
+ * What the extender has offered and not yet seen resolved. kube-scheduler binds in the background: its next question
+ * may come before the last binding is visible, so an offer uses a slot until the pod is seen bound or deleted, or is
+ * asked for again.
  */
 import type { PodFacts } from "../facts.ts";
 import type { NodeName, PodUID } from "../ids.ts";

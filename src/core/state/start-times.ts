@@ -9,7 +9,10 @@ const SHAPES = 20_000;
 const GAIN = 0.4;
 /** Times within this factor count as equal: what differs less is chance. Assumed. */
 const STEP = 1.2;
-/** Starts that take no longer are all equally short, s: sandbox, create and start, as on a node that does nothing else. Assumed. */
+/**
+ * Starts that take no longer are all equally short, s: sandbox, create and start, as on a node that does nothing else.
+ * Assumed.
+ */
 const SHORT_SECONDS = 2;
 
 export class StartTimes {
@@ -24,7 +27,9 @@ export class StartTimes {
     this.#mean += GAIN * (seconds - this.#mean);
   }
 
-  /** On a scale whose every step is a fifth longer. A shape that has not started yet is taken for one like the last few. */
+  /**
+   * On a scale whose every step is a fifth longer. A shape that has not started yet is taken for one like the last few.
+   */
   step(shape: PodShape): number {
     const seconds = this.#seconds.get(shape) ?? this.#mean;
     return Math.round(Math.log(Math.max(1, seconds / SHORT_SECONDS)) / Math.log(STEP));

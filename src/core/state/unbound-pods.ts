@@ -1,4 +1,6 @@
-/** Unbound pods, grouped the way plans look at them: by the one node they are pinned to, or else by shape; oldest first. */
+/**
+ * Unbound pods, grouped the way plans look at them: by the one node they are pinned to, or else by shape; oldest first.
+ */
 import type { PodFacts, PodShape } from "../facts.ts";
 import { byAge } from "./held-since.ts";
 import type { NodeName, PodUID } from "../ids.ts";

@@ -18,7 +18,9 @@ interface FingerprintKind {
   readonly words: string;
 }
 
-/** The keys of `failures.byFingerprint`, in the order in which they are told. The first three are ends of containers. */
+/**
+ * The keys of `failures.byFingerprint`, in the order in which they are told. The first three are ends of containers.
+ */
 const kinds = {
   NamespacePathProc0: {
     remedy: "node",

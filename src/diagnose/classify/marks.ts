@@ -1,4 +1,6 @@
-/** Marks of the problem: words that stand in reports of failed starts. What was not read but has them is no all-clear. */
+/**
+ * Marks of the problem: words that stand in reports of failed starts. What was not read but has them is no all-clear.
+ */
 
 const MARKS: readonly RegExp[] = [
   /\/proc\/0\/ns/,

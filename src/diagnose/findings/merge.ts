@@ -17,7 +17,10 @@ export function mergeReports(reports: Iterable<FailureReport>): FailureReport[] 
   return [...failures, ...unclaimed(nameless, failures)].sort((a, b) => a.atMs - b.atMs);
 }
 
-/** Reports of one pod: by uid, and by name where no uid is told. A name that several pods had stands for the last of them. */
+/**
+ * Reports of one pod: by uid, and by name where no uid is told. A name that several pods had stands for the last of
+ * them.
+ */
 function byPod(reports: readonly FailureReport[]): Map<string, FailureReport[]> {
   const uidOf = new Map<string, string>();
   for (const { uid, namespace, pod } of reports) if (uid !== "" && pod !== "") uidOf.set(`${namespace}/${pod}`, uid);
@@ -114,8 +117,8 @@ function withoutConsequences(failures: readonly FailureReport[]): FailureReport[
 }
 
 /**
- * containerd names no pod: its line is told again by the kubelet, unless no failure near it matches. A line without even a
- * container's ID always stands beside one that names more.
+ * containerd names no pod: its line is told again by the kubelet, unless no failure near it matches. A line without
+ * even a container's ID always stands beside one that names more.
  */
 function unclaimed(nameless: readonly FailureReport[], failures: readonly FailureReport[]): FailureReport[] {
   const claimed = new Set<FailureReport>();

@@ -51,7 +51,10 @@ export type SkipCause = keyof typeof skipCauses;
 /** Causes for which something was there that could not be read. */
 export type UnreadCause = "brokenJson" | "torn" | "notRecognised" | "lineTooLong" | "noDetails";
 
-/** `evidence`: a failed start would show in it. `context`: it would not, as in a header, a node or a line of another program. */
+/**
+ * `evidence`: a failed start would show in it. `context`: it would not, as in a header, a node or a line of another
+ * program.
+ */
 export type Worth = "evidence" | "context";
 
 export interface Sink {
@@ -69,7 +72,9 @@ export interface Sink {
   /** An audit event that the CloudWatch query counts. */
   queried(atMs: number): void;
   failure(report: FailureReport): void;
-  /** A pod came to a node. A binding tells it better than a status (which has whole seconds), this better than an Event. */
+  /**
+   * A pod came to a node. A binding tells it better than a status (which has whole seconds), this better than an Event.
+   */
   started(podKey: string, node: string, atMs: number, from: "binding" | "status" | "event"): void;
   /** Whether a start of this pod is known already, so that the fast path can leave out its further lines. */
   knowsStart(podKey: string): boolean;

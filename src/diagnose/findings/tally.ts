@@ -151,7 +151,9 @@ export class Tally implements Sink {
 
 const rank = (from: PodStart["from"]) => ({ binding: 0, status: 1, event: 2 })[from];
 
-/** Log lines of one failure come within moments of each other; the kubelet waits 10 s at least before it tries again. */
+/**
+ * Log lines of one failure come within moments of each other; the kubelet waits 10 s at least before it tries again.
+ */
 const LOG_BURST_MS = 5_000;
 
 /** Equal for reports that are certainly the same failure, told by the same kind of source. */

@@ -5,8 +5,8 @@ import type { Herd } from "./herds.ts";
 import { doubtsOf, howToTell } from "./doubts.ts";
 
 /**
- * `found`: starts failed in a way that pacing, or the other remedies told here, can help. `clear`: the input would show it, and
- * does not. `unknown`: nothing was found, and what was read is not enough to say that there is nothing.
+ * `found`: starts failed in a way that pacing, or the other remedies told here, can help. `clear`: the input would show
+ * it, and does not. `unknown`: nothing was found, and what was read is not enough to say that there is nothing.
  */
 export type Outcome = "found" | "clear" | "unknown";
 

@@ -25,7 +25,10 @@ const CLOSE_BRACE = 0x7d;
 const ZERO = 0x30;
 const COMMA = 0x2c;
 
-/** `parse`: the line matters, or may. `done`: nothing in it that is not known now. `broken`: cut off. `foreign`: another shape. */
+/**
+ * `parse`: the line matters, or may. `done`: nothing in it that is not known now. `broken`: cut off. `foreign`: another
+ * shape.
+ */
 export type Sifted = "parse" | "done" | "broken" | "foreign";
 
 export class Sieve {

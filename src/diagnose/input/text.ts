@@ -54,7 +54,8 @@ export class TextReader {
     if (this.#block?.push(line) === true) return true;
     this.#endBlock();
     const host: BlockHost = {
-      ...{ context: this.#context, sink: this.#sink },
+      context: this.#context,
+      sink: this.#sink,
       line: (text) => this.#single(text.trim()),
       isCut: () => this.#hasCutLine,
     };

@@ -2,7 +2,11 @@
 
 const AGE = /^((?:\d+y)?(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?)(?: ago)?(?: \((?:x\d+)? ?over ((?:\d+[ydhms])+)\))?$/;
 const unitMs: Readonly<Record<string, number>> = {
-  ...{ y: 365 * 86_400_000, d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000 },
+  y: 365 * 86_400_000,
+  d: 86_400_000,
+  h: 3_600_000,
+  m: 60_000,
+  s: 1_000,
 };
 
 /** ms ago, of the last and of the first time; undefined when the text is no age. */

@@ -1,4 +1,7 @@
-/** Records as clouds and log stores wrap them: what is particular to each. Wrappers that only hold a record need no mention. */
+/**
+ * Records as clouds and log stores wrap them: what is particular to each. Wrappers that only hold a record need no
+ * mention.
+ */
 import { type Json, isRecord, recordOf, textOf, timeOf } from "../json.ts";
 
 /** A table of Log Analytics, as its API and `az monitor` give it: columns and rows apart. */
@@ -39,7 +42,9 @@ export function hostIn(record: Json): string {
   return byKubernetes || textOf(labels["node_name"]) || textOf(kubernetes["node_name"]);
 }
 
-/** An audit event of Google Cloud (`protoPayload`), as the API server would have written it; undefined for any other. */
+/**
+ * An audit event of Google Cloud (`protoPayload`), as the API server would have written it; undefined for any other.
+ */
 export function googleAudit(entry: Json): Json | undefined {
   const payload = recordOf(entry["protoPayload"]);
   const method = /^io\.k8s\..*?\.(\w+)\.(?:(\w+)\.)?(\w+)$/.exec(textOf(payload["methodName"]));
@@ -98,7 +103,10 @@ export function otelText(record: Json): string {
   return textOf(recordOf(record["body"])["stringValue"]) || textOf(record["body"]);
 }
 
-/** The containers' statuses in a part of a pod that was cut out: `{containerStatuses: […]}`, `{lastState: {…}}`, `{terminated: {…}}`. */
+/**
+ * The containers' statuses in a part of a pod that was cut out: `{containerStatuses: […]}`, `{lastState: {…}}`,
+ * `{terminated: {…}}`.
+ */
 export function statusPart(value: Json): Json | undefined {
   const lists = ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"];
   if (lists.some((key) => Array.isArray(value[key]))) return value;

@@ -1,6 +1,6 @@
 /**
- * Rows that tell of one pod or Event in cells: tables of kubectl, custom columns, CSV, rows of Log Analytics and Insights.
- * Columns go by many names.
+ * Rows that tell of one pod or Event in cells: tables of kubectl, custom columns, CSV, rows of Log Analytics and
+ * Insights. Columns go by many names.
  */
 import { classify } from "../classify/classify.ts";
 import type { Sink } from "../findings/sink.ts";

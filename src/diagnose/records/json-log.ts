@@ -2,7 +2,10 @@
 import { type Json, recordOf, textOf, timeOf } from "../json.ts";
 import { hostIn } from "./clouds.ts";
 
-/** Keys under which a text is kept: journal, klog, CloudWatch, Splunk, Loki, Google, Azure, Datadog, OpenTelemetry, Elastic. */
+/**
+ * Keys under which a text is kept: journal, klog, CloudWatch, Splunk, Loki, Google, Azure, Datadog, OpenTelemetry,
+ * Elastic.
+ */
 const textKeys = [
   ...["MESSAGE", "message", "@message", "msg", "log", "_raw", "line", "textPayload", "log_s", "LogMessage", "LogEntry"],
   ...["SyslogMessage", "Message", "Log", "Line", "content", "Content", "body", "Body", "event", "original", "raw"],

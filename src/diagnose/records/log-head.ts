@@ -1,9 +1,15 @@
-/** What stands before a message in a log: time, host and program, behind any prefix that grep, kubectl or a pager put there. */
+/**
+ * What stands before a message in a log: time, host and program, behind any prefix that grep, kubectl or a pager put
+ * there.
+ */
 import { timeOf } from "../json.ts";
 import { monthOf } from "./months.ts";
 import { zoneMs } from "./zones.ts";
 
-/** By what a line without a year is dated: as near as can be to the last line with one, else the latest that is not to come. */
+/**
+ * By what a line without a year is dated: as near as can be to the last line with one, else the latest that is not to
+ * come.
+ */
 export interface Calendar {
   /** Epoch ms. */
   readonly nowMs: number;

@@ -60,7 +60,10 @@ export function readLogLine(line: string, context: LogContext, sink: Sink): bool
   return true;
 }
 
-/** Why a line is not taken for read although its shape is known: its end is missing, or its program says nothing of starts. */
+/**
+ * Why a line is not taken for read although its shape is known: its end is missing, or its program says nothing of
+ * starts.
+ */
 function doubtOf(
   line: string,
   told: Classified | undefined,
@@ -122,8 +125,8 @@ const LONGEST_BARE = 300;
 const OF_ERROR = /(?<![A-Za-z0-9])[EWF]\d{4} \d\d:\d\d:\d\d|level=(?:error|warning|fatal)/;
 
 /**
- * True when the last line of an input, without a newline behind it, was probably cut: it says nothing at all, or nothing of an
- * error.
+ * True when the last line of an input, without a newline behind it, was probably cut: it says nothing at all, or
+ * nothing of an error.
  */
 export function isFragment(line: string, calendar: Calendar): boolean {
   if (isTorn(line) || classifyLine(line) !== undefined) return false;
@@ -193,7 +196,10 @@ function learnZone(differenceMs: number, calendar: Calendar, sink: Sink): void {
   sink.zone(rounded);
 }
 
-/** What journalctl says of the journal itself tells the zone of lines that do not: `-- Logs begin at … CET, end at … --`. */
+/**
+ * What journalctl says of the journal itself tells the zone of lines that do not: `-- Logs begin at … CET, end at …
+ * --`.
+ */
 export function readJournalNote(line: string, calendar: Calendar, sink: Sink): void {
   const found = [...line.matchAll(/(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) ([A-Z]{1,5}|[+-]\d\d(?::?\d\d)?)/g)].at(-1);
   const [, date = "", clock = "", zone = ""] = found ?? [];
@@ -213,7 +219,9 @@ function report(line: string, told: Classified, time: LogTime | undefined, conte
     atMs: time?.atMs ?? calendar.seenMs ?? calendar.nowMs,
     isZoneless: time !== undefined && !time.isZoned,
     ...placeOf(line),
-    ...{ finishedAt: "", place: undefined, owner: "" },
+    finishedAt: "",
+    place: undefined,
+    owner: "",
     node: host,
     message: line.slice(0, KEPT_CHARS),
   });

@@ -1,4 +1,7 @@
-/** Records that a subscription of CloudWatch Logs hands on: gzip in base64, within Lambda's, Kinesis' or Firehose's own record. */
+/**
+ * Records that a subscription of CloudWatch Logs hands on: gzip in base64, within Lambda's, Kinesis' or Firehose's own
+ * record.
+ */
 import { gunzipSync } from "node:zlib";
 import { recordOf, textOf, type Json } from "../json.ts";
 

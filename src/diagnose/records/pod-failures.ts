@@ -53,7 +53,8 @@ export function containerFailures(
   if (ended) add({ ...ended, atMs: ended.atMs ?? seenMs, place: "state", attempt: restartCount });
   const before = endOf(recordOf(container["lastState"])["terminated"]);
   if (before) {
-    // The kubelet raises restartCount when the next container exists: while it waits for that, the count is the last one's own.
+    // The kubelet raises restartCount when the next container exists: while it waits for that, the count is the last
+    // one's own.
     const place = waits ? "lastStateWaiting" : "lastStateRunning";
     const attempt = waits ? restartCount : Math.max(0, restartCount - 1);
     add({ ...before, atMs: before.atMs ?? seenMs, place, attempt });

@@ -1,4 +1,6 @@
-/** Rows of queries whose columns are paths into an audit event, such as `requestObject.status.containerStatuses.0.name`. */
+/**
+ * Rows of queries whose columns are paths into an audit event, such as `requestObject.status.containerStatuses.0.name`.
+ */
 import { type Json, isRecord, recordOf, textOf } from "../json.ts";
 
 /** A row of get-query-results: `[{field, value}, …]`. */
@@ -26,7 +28,9 @@ export function auditOfRow(row: Json): Json | undefined {
 /** Fields of audit events that CloudWatch hands over as text although they are numbers. */
 const numeric = new Set(["restartCount", "exitCode", "code"]);
 
-/** Dotted keys to nested objects; parts that are whole numbers index lists. Empty cells are fields that were not there. */
+/**
+ * Dotted keys to nested objects; parts that are whole numbers index lists. Empty cells are fields that were not there.
+ */
 function unflattened(row: Json): unknown {
   const root = new Map<string, unknown>();
   for (const [key, value] of Object.entries(row)) {

@@ -26,7 +26,9 @@ function readCri(value: Json, status: Json, fallbackMs: number, sink: Sink): boo
     {
       atMs: timeOf(finishedAt) ?? timeOf(status["createdAt"]) ?? fallbackMs,
       attempt: typeof attempt === "number" ? attempt : undefined,
-      ...{ containerId: textOf(status["id"]), finishedAt, name: textOf(name) },
+      containerId: textOf(status["id"]),
+      finishedAt,
+      name: textOf(name),
       image: textOf(recordOf(status["image"])["image"]),
     },
     sink,
@@ -42,11 +44,17 @@ function readDocker(value: Json, state: Json, fallbackMs: number, sink: Sink): b
   reportEnd(
     {
       reason: message === "" ? "" : "ContainerCannotRun",
-      ...{ message, exitCode: Number(state["ExitCode"] ?? 0), labels: recordOf(config["Labels"]) },
+      message,
+      exitCode: Number(state["ExitCode"] ?? 0),
+      labels: recordOf(config["Labels"]),
     },
     {
       atMs: timeOf(finishedAt) ?? timeOf(value["Created"]) ?? fallbackMs,
-      ...{ containerId: textOf(value["Id"]), finishedAt, name: "", image: textOf(config["Image"]), attempt: undefined },
+      containerId: textOf(value["Id"]),
+      finishedAt,
+      name: "",
+      image: textOf(config["Image"]),
+      attempt: undefined,
     },
     sink,
   );
@@ -84,6 +92,9 @@ function reportEnd({ reason, message, exitCode, labels }: End, { name, ...about 
     pod: label("pod.name"),
     uid: label("pod.uid"),
     container: label("container.name") || name,
-    ...{ place: "state", node: "", owner: "", message },
+    place: "state",
+    node: "",
+    owner: "",
+    message,
   });
 }

@@ -1,6 +1,6 @@
 /**
- * From a text or a JSON value of any accepted shape to the records inside it. Wrappers may be nested: a text may hold a value,
- * and a value a text.
+ * From a text or a JSON value of any accepted shape to the records inside it. Wrappers may be nested: a text may hold a
+ * value, and a value a text.
  */
 import { markIn } from "../classify/marks.ts";
 import type { Sink } from "../findings/sink.ts";
@@ -182,7 +182,10 @@ function readStatusPart(value: Json, context: RecordContext, sink: Sink): boolea
 /** Keys that describe the record instead of holding one. */
 const aboutKeys = new Set(["labels", "metadata", "resource", "tags", "stream", "spec", "agent", "ecs"]);
 
-/** Looks for known records in a wrapper that nobody needs to know by name: `_source`, `jsonPayload`, `attributes`, `properties`. */
+/**
+ * Looks for known records in a wrapper that nobody needs to know by name: `_source`, `jsonPayload`, `attributes`,
+ * `properties`.
+ */
 function readInner(value: Json, context: RecordContext, sink: Sink, depth: number): boolean {
   const inner = { ...innerContext(value, context), isLog: true };
   let isKnown = false;
@@ -263,8 +266,8 @@ function readPackedText(text: string, context: RecordContext, sink: Sink): boole
 }
 
 /**
- * A brace at the start or after a prefix, followed by a key. Lines of logs have braces further in, without; or after the
- * name of a field (`event={"ID":…}`).
+ * A brace at the start or after a prefix, followed by a key. Lines of logs have braces further in, without; or after
+ * the name of a field (`event={"ID":…}`).
  */
 const looksLikeRecord = (text: string, brace: number) =>
   text[brace - 1] !== "=" && /^\{\s*"/.test(text.slice(brace, brace + 40));

@@ -1,10 +1,41 @@
 /** Names of time zones, as `date` and journalctl print them. */
 
-/** Minutes ahead of UTC. Where a name has several meanings, the one with most clusters: CST is Chicago's, IST India's. */
+/**
+ * Minutes ahead of UTC. Where a name has several meanings, the one with most clusters: CST is Chicago's, IST India's.
+ */
 const minutes: Readonly<Record<string, number>> = {
-  ...{ UTC: 0, GMT: 0, Z: 0, WET: 0, WEST: 60, BST: 60, CET: 60, CEST: 120, EET: 120, EEST: 180, MSK: 180, SAST: 120 },
-  ...{ EST: -300, EDT: -240, CST: -360, CDT: -300, MST: -420, MDT: -360, PST: -480, PDT: -420, AKST: -540, AKDT: -480 },
-  ...{ BRT: -180, ART: -180, CLT: -240, HST: -600, IST: 330, PKT: 300, WIB: 420, ICT: 420, SGT: 480, HKT: 480 },
+  UTC: 0,
+  GMT: 0,
+  Z: 0,
+  WET: 0,
+  WEST: 60,
+  BST: 60,
+  CET: 60,
+  CEST: 120,
+  EET: 120,
+  EEST: 180,
+  MSK: 180,
+  SAST: 120,
+  EST: -300,
+  EDT: -240,
+  CST: -360,
+  CDT: -300,
+  MST: -420,
+  MDT: -360,
+  PST: -480,
+  PDT: -420,
+  AKST: -540,
+  AKDT: -480,
+  BRT: -180,
+  ART: -180,
+  CLT: -240,
+  HST: -600,
+  IST: 330,
+  PKT: 300,
+  WIB: 420,
+  ICT: 420,
+  SGT: 480,
+  HKT: 480,
   ...{
     JST: 540,
     KST: 540,

@@ -1,4 +1,7 @@
-/** The picture of failures over time by node: a row for each node, a square for each span of time in which starts failed. */
+/**
+ * The picture of failures over time by node: a row for each node, a square for each span of time in which starts
+ * failed.
+ */
 import type { Findings } from "../findings/findings.ts";
 
 /** What the picture is drawn from; times in s, as uPlot takes them. */

@@ -27,8 +27,13 @@ describe("one classifier for every source", () => {
       misconfigured: true,
     });
     const pods = ["a", "b", "c"].map((name) => ({
-      ...{ kind: "Event", apiVersion: "v1", type: "Warning", reason: "Failed", message: `Error: ${message}` },
-      ...{ involvedObject: { kind: "Pod", namespace: "shop", name }, firstTimestamp: "2026-11-24T08:08:17Z" },
+      kind: "Event",
+      apiVersion: "v1",
+      type: "Warning",
+      reason: "Failed",
+      message: `Error: ${message}`,
+      involvedObject: { kind: "Pod", namespace: "shop", name },
+      firstTimestamp: "2026-11-24T08:08:17Z",
     }));
     const { verdict } = diagnosed(pods.map((one) => JSON.stringify(one)).join("\n"));
     expect(verdict).toMatchObject({ outcome: "clear", found: false });

@@ -120,8 +120,13 @@ describe("what a summary counts", () => {
   it("failures with another cause are told apart, not as signs of an overloaded node", () => {
     const event = (name: string, reason: string, message: string) =>
       JSON.stringify({
-        ...{ apiVersion: "v1", kind: "Event", type: "Warning", reason, message },
-        ...{ involvedObject: { kind: "Pod", namespace: "shop", name }, firstTimestamp: "2026-11-24T08:08:17Z" },
+        apiVersion: "v1",
+        kind: "Event",
+        type: "Warning",
+        reason,
+        message,
+        involvedObject: { kind: "Pod", namespace: "shop", name },
+        firstTimestamp: "2026-11-24T08:08:17Z",
       });
     const cni = "Failed to create pod sandbox: add cmd: failed to assign an IP address to container";
     const { verdict } = diagnosed(

@@ -7,9 +7,22 @@ import { findingsOf } from "../../../src/diagnose/findings/findings.ts";
 import { Tally } from "../../../src/diagnose/findings/tally.ts";
 
 const failure = (node: string, atMs: number): FailureReport => ({
-  ...{ source: "event", fingerprint: "SandboxDeadline", misconfigured: false, atMs, node },
-  ...{ namespace: "", pod: "", uid: "", container: "", attempt: undefined, containerId: "", finishedAt: "" },
-  ...{ place: undefined, image: "", owner: "", message: "" },
+  source: "event",
+  fingerprint: "SandboxDeadline",
+  misconfigured: false,
+  atMs,
+  node,
+  namespace: "",
+  pod: "",
+  uid: "",
+  container: "",
+  attempt: undefined,
+  containerId: "",
+  finishedAt: "",
+  place: undefined,
+  image: "",
+  owner: "",
+  message: "",
 });
 
 const failures = fc.array(

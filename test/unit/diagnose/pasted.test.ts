@@ -137,8 +137,14 @@ shop        2m38s       Warning   Failed   pod/web-0   spec.containers{web}   ku
       "io.kubernetes.container.name": "web",
     };
     const status = {
-      ...{ id: "0a1b", metadata: { attempt: 1, name: "web" }, state: "CONTAINER_EXITED", labels },
-      ...{ reason: "StartError", message: PROC0, exitCode: 128, finishedAt: "2026-11-24T08:08:17Z" },
+      id: "0a1b",
+      metadata: { attempt: 1, name: "web" },
+      state: "CONTAINER_EXITED",
+      labels,
+      reason: "StartError",
+      message: PROC0,
+      exitCode: 128,
+      finishedAt: "2026-11-24T08:08:17Z",
     };
     const { failures } = diagnosed(JSON.stringify({ status, info: {} }, undefined, 2));
     expect(failures).toMatchObject({ total: 1, byNamespace: { shop: 1 }, byHour: HOUR });
@@ -148,17 +154,27 @@ shop        2m38s       Warning   Failed   pod/web-0   spec.containers{web}   ku
 describe("what is known of a node's age", () => {
   const events = (count: number) =>
     Array.from({ length: count }, (_, index) => ({
-      ...{ apiVersion: "v1", kind: "Event", type: "Warning", reason: "Failed", message: `Error: ${PROC0}` },
+      apiVersion: "v1",
+      kind: "Event",
+      type: "Warning",
+      reason: "Failed",
+      message: `Error: ${PROC0}`,
       involvedObject: { kind: "Pod", namespace: "shop", name: `web-${index}` },
       source: { component: "kubelet", host: "young-1" },
       firstTimestamp: `2026-11-24T08:08:${String(10 + index)}Z`,
     }));
   const seenBefore = {
-    ...{ apiVersion: "v1", kind: "Event", type: "Normal", reason: "NodeHasSufficientMemory", message: "x" },
-    ...{ involvedObject: { kind: "Node", name: "young-1" }, firstTimestamp: "2026-11-24T08:04:00Z" },
+    apiVersion: "v1",
+    kind: "Event",
+    type: "Normal",
+    reason: "NodeHasSufficientMemory",
+    message: "x",
+    involvedObject: { kind: "Node", name: "young-1" },
+    firstTimestamp: "2026-11-24T08:04:00Z",
   };
   const node = (creationTimestamp: string) => ({
-    ...{ apiVersion: "v1", kind: "Node" },
+    apiVersion: "v1",
+    kind: "Node",
     metadata: { name: "young-1", creationTimestamp },
   });
   const verdictOf = (...objects: object[]) => diagnosed(objects.map((one) => JSON.stringify(one)).join("\n"));

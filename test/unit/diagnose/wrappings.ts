@@ -114,10 +114,15 @@ export function containerdLine({ step, message }: Failure): string {
 function eventObject(failure: Failure) {
   const { reason, message } = eventOf(failure);
   return {
-    ...{ apiVersion: "v1", kind: "Event", type: "Warning", reason, message },
+    apiVersion: "v1",
+    kind: "Event",
+    type: "Warning",
+    reason,
+    message,
     involvedObject: { kind: "Pod", namespace: "shop", name: POD, uid: UID, fieldPath: "spec.containers{main}" },
     source: { component: "kubelet", host: "young-1" },
-    ...{ firstTimestamp: "2026-11-24T08:08:17Z", lastTimestamp: "2026-11-24T08:08:17Z" },
+    firstTimestamp: "2026-11-24T08:08:17Z",
+    lastTimestamp: "2026-11-24T08:08:17Z",
   };
 }
 
@@ -155,8 +160,11 @@ export const wrappings: Readonly<Record<string, (failure: Failure) => string>> =
   "audit log": (failure) => `${JSON.stringify(auditEvent(waiting(failure)))}\n`,
   "pod status": (failure) =>
     JSON.stringify({
-      ...{ apiVersion: "v1", kind: "Pod", metadata: { name: POD, namespace: "shop", uid: UID } },
-      ...{ spec: { nodeName: "young-1" }, status: { startTime: stamp, ...waiting(failure) } },
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: POD, namespace: "shop", uid: UID },
+      spec: { nodeName: "young-1" },
+      status: { startTime: stamp, ...waiting(failure) },
     }),
   Event: (failure) => JSON.stringify(eventObject(failure), undefined, 2),
   "kubelet, klog": (failure) => `${kubeletLine(failure)}\n`,
@@ -171,7 +179,9 @@ export const wrappings: Readonly<Record<string, (failure: Failure) => string>> =
   "Google Cloud, textPayload": (failure) =>
     JSON.stringify([
       {
-        ...{ insertId: "t", textPayload: kubeletLine(failure), timestamp: stamp },
+        insertId: "t",
+        textPayload: kubeletLine(failure),
+        timestamp: stamp,
         resource: { type: "k8s_node", labels: { node_name: "young-1" } },
       },
     ]),

@@ -1,4 +1,7 @@
-/** From the fields of `kubectl describe pod|node`, in words, back to the object. Indentation is often lost: names decide. */
+/**
+ * From the fields of `kubectl describe pod|node`, in words, back to the object. Indentation is often lost: names
+ * decide.
+ */
 import { type Json, timeOf } from "../../json.ts";
 
 export interface Described {
@@ -32,8 +35,12 @@ interface Container {
 }
 
 const keyOfField: Readonly<Record<string, string>> = {
-  ...{ Reason: "reason", Message: "message", "Exit Code": "exitCode", Signal: "signal" },
-  ...{ Started: "startedAt", Finished: "finishedAt" },
+  Reason: "reason",
+  Message: "message",
+  "Exit Code": "exitCode",
+  Signal: "signal",
+  Started: "startedAt",
+  Finished: "finishedAt",
 };
 
 /** The object that the lines describe, or undefined when it is neither a pod nor a node. */
