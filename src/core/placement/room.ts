@@ -1,4 +1,4 @@
-/** What of a node is not taken yet. */
+/** The room that is left on a node. */
 import type { HostPort, NodeFacts, PodFacts, Resources } from "../facts.ts";
 import type { NodeEntry } from "../state/ledger.ts";
 

@@ -29,7 +29,7 @@ export function assignSlots(plan: PlanBuilder, settled: SettledNodes): NodeCompa
   return comparison;
 }
 
-/** Of thousands of nodes most have no free slot most of the time. These are looked at no further. */
+/** Adds a node only if it has a free slot. Most of the time most of thousands of nodes have none. */
 function addIfFree(plan: PlanBuilder, nodes: NodeQueue, node: KnownNode): void {
   const load = plan.load(node.facts);
   noteTimes(plan, load);

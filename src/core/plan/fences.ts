@@ -27,7 +27,7 @@ const JOIN_PATIENCE_MS = 180_000;
 
 /**
  * A lifted fence makes the scheduler look again at every pod that it kept out, 1.5 ms each (scheduler_perf), and bind
- * no other pod meanwhile. More than so many that find no room on the node are not worth that. Assumed.
+ * no other pod meanwhile. The fence stays while more pods than this would find no room. Assumed.
  */
 const MOST_TRIED_IN_VAIN = 500;
 

@@ -1,6 +1,6 @@
 /**
  * Waiting pods, as a plan looks at them: pods that look the same are in one queue, oldest first. A queue is read only
- * as far as the plan asks, because of a hundred thousand pending pods it looks at hundreds.
+ * as far as the plan asks: it looks at hundreds of pods where a hundred thousand are pending.
  */
 import type { NodeFacts, PodFacts, PodShape } from "../facts.ts";
 import type { ImageName, NodeName } from "../ids.ts";

@@ -14,26 +14,27 @@ import { holdBack, type StartInput } from "./check.ts";
 import { BUSY_UTILISATION, fetcherLimit, hasTimeLeft } from "./limit.ts";
 
 /**
- * A disk that runs dry so soon takes one more pull: so long it takes until a pull makes the disk write, s. Chosen by
+ * Seconds until a pull makes the disk write. A disk that runs dry sooner takes one more pull. Chosen by
  * simulation.
  */
 export const REFILL_SECONDS = 2;
-/** Where tasks wait for a core for so much of the time, more pulls keep no disk from running dry. Assumed. */
+/** Share of time with tasks waiting for a core above which one more pull would not keep the disk busy. Assumed. */
 const CONTENDED_CPU_PRESSURE = 0.5;
 /**
  * The write rate that {@link secondsUntilDry} reckons with is at least this share of what the disk can write. Assumed.
  */
 const SLOWEST_SHARE = 0.1;
 /**
- * An image so many times as large as all that are on their way is oversized: their flushes would wait for its bytes. On
- * a disk that is so busy it waits until that runs dry within so many seconds. Chosen by simulation (docs/adr/0003).
+ * An image is oversized if it is this many times as large as all that are on their way: their flushes would wait for its
+ * bytes. If the disk is at least this busy, the image waits until the disk runs dry within this time, s. Chosen by
+ * simulation (docs/adr/0003).
  */
 const OVERSIZED_FACTOR = 4;
 const OVERSIZED_UTILISATION = 0.5;
 const OVERSIZED_REFILL_SECONDS = 0.5;
 /**
- * Share of drainSeconds that may be in flight while so many pods keep the disk busy: with more they would only all end
- * later. Chosen by simulation (docs/adr/0003).
+ * Share of drainSeconds that may be in flight while at least this many pods keep the disk busy. With more, all of them
+ * would end later. Chosen by simulation (docs/adr/0003).
  */
 const BUSY_DRAIN_SHARE = 0.4;
 const BUSY_FETCHERS = 3;

@@ -44,7 +44,7 @@ const LONGEST_INTERVAL_MS = 60_000;
  * flush after each. Chosen by simulation (docs/adr/0003): four pulls on gp3.
  */
 const BYTES_PER_SECOND_OF_A_PULL = 40 * MIB;
-/** So many pods may fetch at least: one downloads while another unpacks and a third one flushes. */
+/** At least this many pods may fetch: one downloads while another unpacks and a third one flushes. */
 const FEWEST_FETCHERS = 3;
 /** …and this share of the slots, so that a limit that has grown lets more fetch as well. Chosen by simulation. */
 const FETCHER_SHARE = 1 / 3;

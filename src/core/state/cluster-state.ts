@@ -17,7 +17,7 @@ const NO_PULLS: readonly DonePulls[] = [];
 const NO_PODS: readonly PodFacts[] = [];
 
 /**
- * So many pending pods without a first look, the first of them for so long (ms), show that the scheduler is behind.
+ * The scheduler is behind if this many pending pods wait for its first look, and the first of them for this long, ms.
  * Assumed: with 700 pods a second at best (scheduler_perf), about a second's work.
  */
 const MANY_UNTRIED = 500;

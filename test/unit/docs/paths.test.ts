@@ -43,3 +43,14 @@ test("the design names at most ten files from a pod's admission to its release, 
   expect(questions).toHaveLength(5);
   for (const question of questions) expect(question.match(/\]\(\.\.\/src\//g), question).toHaveLength(1);
 });
+
+test("prose of the pages wraps at 120; tables, code and long links do not", () => {
+  const long = pages.flatMap((page) => {
+    const outsideCode = read(page).replace(/^```[\s\S]*?^```/gm, "");
+    const lines = outsideCode.split("\n").filter((line) => line.length > 120 && line.trim().includes(" "));
+    return lines
+      .filter((line) => !/^\s*\||\]\([^)]{60,}\)|https?:|`[^`]{60,}`|`[^`]{60,}$/.test(line))
+      .map((line) => `${page}: ${line}`);
+  });
+  expect(long).toEqual([]);
+});

@@ -1,12 +1,13 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { cruise, type IConfiguration, type ICruiseResult } from "dependency-cruiser";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 const CONFIG = join(import.meta.dirname, "../../../dependency-cruiser.config.mjs");
-const { default: config } = (await import(CONFIG)) as {
-  default: Required<Pick<IConfiguration, "forbidden" | "options">>;
+const { default: config, arrows } = (await import(CONFIG)) as {
+  readonly default: Required<Pick<IConfiguration, "forbidden" | "options">>;
+  readonly arrows: Readonly<Record<string, readonly string[]>>;
 };
 
 let folder: string;
@@ -49,7 +50,7 @@ test("lint refuses a cycle, even one of types only", async () => {
     "src/core/a.ts": 'import type { B } from "./b.ts";\nexport interface A { readonly b: B }\n',
     "src/core/b.ts": 'import type { A } from "./a.ts";\nexport interface B { readonly a: A }\n',
   });
-  expect(violations.map((violation) => violation.split(":")[0])).toContain("no-cycle");
+  expect(violations).toContain("no-cycle: src/core/a.ts → src/core/b.ts");
 });
 
 test("lint refuses src that imports test, dev or bench, and a core that reads files", async () => {
@@ -71,4 +72,23 @@ test("imports along the arrows of docs/design.md pass", async () => {
     "src/release/loop.ts": 'import type { Pacer } from "../core/pacer.ts";\nexport type Loop = Pacer;\n',
   });
   expect(violations).toEqual([]);
+});
+
+test("lint refuses a folder of src that has no arrows, and src that imports certs", async () => {
+  const violations = await violationsOf({
+    "certs/make-certs.ts": "export const made = 1;\n",
+    "src/core/pacer.ts": 'import { made } from "../../certs/make-certs.ts";\nexport const pacer = made;\n',
+    "src/newroom/x.ts": 'import { pacer } from "../core/pacer.ts";\nexport const x = pacer;\n',
+  });
+  expect(violations.toSorted()).toEqual([
+    "core-imports: src/core/pacer.ts → certs/make-certs.ts",
+    "listed-folder: src/newroom/x.ts → src/core/pacer.ts",
+  ]);
+});
+
+test("docs/design.md shows the arrows that lint enforces", async () => {
+  const page = await readFile(join(import.meta.dirname, "../../../docs/design.md"), "utf8");
+  const words = (cell = "") => [...cell.matchAll(/`(\w+)`/g)].map(([, word = ""]) => word);
+  const rows = [...page.matchAll(/^\| `(\w+)` +\|(.*)\|$/gm)].map(([, folder = "", cell]) => [folder, words(cell)]);
+  expect(Object.fromEntries(rows)).toEqual(arrows);
 });

@@ -61,7 +61,7 @@ describe("a pod that stays gated is told", () => {
     expect(reasons(state)).toEqual({ p: "StartupSlotsFull at any" });
   });
 
-  test("to wait for the leader's judgement where no paced node would take it", () => {
+  test("to wait for the leader to look at it where no paced node would take it", () => {
     const shape = aShape({ nodeSelector: { disk: "fast" } });
     expect(reasons(stateWith([aNode("n1")], [aGatedPod("p", { shape })]))).toEqual({ p: "AwaitingRelease at any" });
   });
