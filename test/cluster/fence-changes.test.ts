@@ -10,7 +10,7 @@ import { type ControlPlane, startControlPlane } from "../../dev/control-plane/co
 import { MAIN, type RunningService, startServiceProcess } from "../../dev/service.ts";
 import { FENCE_TAINT_KEY, FENCED_AT_ANNOTATION } from "../../src/api/names.ts";
 import { readStarts } from "../support/start-witness.ts";
-import { eventually } from "../support/control-plane.ts";
+import { eventually, untilFenced } from "../support/control-plane.ts";
 import {
   allReady,
   createNamespace,
@@ -32,6 +32,7 @@ beforeAll(async () => {
   service = await startServiceProcess(plane);
   await eventually("the service leads", () => metricIs("paceline_leader", 1));
   await installWebhooks(plane.client, { url: service.url, caBundle: plane.caCert });
+  await untilFenced(plane.client);
 });
 afterAll(() => plane.stop());
 

@@ -11,7 +11,7 @@ import { FENCE_TAINT_KEY, GATE } from "../../src/api/names.ts";
 import type { ApiClient } from "../../src/kube/client/api-client.ts";
 import { startModelledNodes } from "../../dev/modelled-node/modelled-node.ts";
 import { readStarts } from "../support/start-witness.ts";
-import { eventually } from "../support/control-plane.ts";
+import { eventually, untilFenced } from "../support/control-plane.ts";
 import {
   allReady,
   createNamespace,
@@ -48,6 +48,7 @@ async function startPaceline(): Promise<void> {
   const leads = async () => /^paceline_leader 1$/m.test((await service.get("/metrics")).text);
   await eventually("the service leads", leads);
   await installWebhooks(client, { url: service.url, caBundle: plane.caCert });
+  await untilFenced(client);
 }
 
 const fenceOf = async (node: string) =>

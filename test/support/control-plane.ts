@@ -1,5 +1,6 @@
 /** Shared by tests on a real control plane: waiting for an effect, and a node that is Ready without a kubelet. */
 import { execFileSync } from "node:child_process";
+import { FENCE_TAINT_KEY } from "../../src/api/names.ts";
 import type { ApiClient } from "../../src/kube/client/api-client.ts";
 import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
 
@@ -29,6 +30,14 @@ export async function eventually<T>(
     if (!isLast) await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error(`not within ${timeoutMs} ms: ${what}`, { cause });
+}
+
+/** Waits until joining nodes are fenced: the API server learns of new webhooks a moment after they were created. */
+export async function untilFenced(client: ApiClient): Promise<void> {
+  await eventually("the API server calls the webhook of nodes", async () => {
+    const node = await client.create("/api/v1/nodes", { metadata: { name: "dry-run" } }, { dryRun: "All" });
+    return JSON.stringify(node["spec"]).includes(FENCE_TAINT_KEY);
+  });
 }
 
 /**
