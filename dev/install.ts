@@ -22,7 +22,7 @@ export const webhookNames = {
 export type WebhookLever = keyof typeof webhookNames;
 
 /** A policy as users write it, without apiVersion and kind, which are added. */
-export type PolicyDraft = Omit<PacingPolicyInput, "apiVersion" | "kind">;
+export type PolicyBody = Omit<PacingPolicyInput, "apiVersion" | "kind">;
 
 export interface WebhookAddress {
   /** Base address of the running service, `https://127.0.0.1:1234`. */
@@ -35,7 +35,7 @@ export interface WebhookAddress {
 
 export interface InstallOptions extends WebhookAddress {
   /** Default: the sample of webhook-config/policy.yaml. */
-  readonly policy?: PolicyDraft | undefined;
+  readonly policy?: PolicyBody | undefined;
 }
 
 interface Webhook {
@@ -70,7 +70,7 @@ export async function renderWebhookConfig({ url, caBundle, levers }: WebhookAddr
 }
 
 /** The policy's ConfigMap. */
-export function policyConfigMap(policy: PolicyDraft): KubeObject {
+export function policyConfigMap(policy: PolicyBody): KubeObject {
   const text = stringify({ apiVersion: POLICY_API_VERSION, kind: POLICY_KIND, ...policy });
   return {
     apiVersion: "v1",
@@ -118,7 +118,7 @@ export async function applyObject(client: ApiClient, object: KubeObject): Promis
 }
 
 /** Applies namespace, service account, roles and policy: what the service needs before it starts. */
-export async function installAccess(client: ApiClient, policy?: PolicyDraft): Promise<void> {
+export async function installAccess(client: ApiClient, policy?: PolicyBody): Promise<void> {
   for (const object of await configDocuments("rbac.yaml")) await applyObject(client, object);
   const policies = policy === undefined ? await configDocuments("policy.yaml") : [policyConfigMap(policy)];
   for (const object of policies) await applyObject(client, object);
@@ -136,7 +136,7 @@ export async function installPaceline(client: ApiClient, options: InstallOptions
 }
 
 /** Changes the policy of a running installation. */
-export async function applyPolicy(client: ApiClient, policy: PolicyDraft): Promise<void> {
+export async function applyPolicy(client: ApiClient, policy: PolicyBody): Promise<void> {
   await applyObject(client, policyConfigMap(policy));
 }
 

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type ControlPlane, startControlPlane } from "../../dev/control-plane/control-plane.ts";
 import { observe, type Observer } from "../../dev/demo/observer.ts";
-import { installAccess, installWebhooks, type PolicyDraft } from "../../dev/install.ts";
+import { installAccess, installWebhooks, type PolicyBody } from "../../dev/install.ts";
 import { type RunningService, startServiceProcess } from "../../dev/service.ts";
 import { cleanUp, rememberHost } from "./clean-up.ts";
 import { type Disk, makeDisk } from "./disk.ts";
@@ -73,7 +73,7 @@ async function startPaceline(cp: ControlPlane, setting: Setting, disk: Disk, nod
   return service;
 }
 
-function policyFor(setting: Setting, disk: Disk, node: RealNode): PolicyDraft {
+function policyFor(setting: Setting, disk: Disk, node: RealNode): PolicyBody {
   return {
     nodeClasses: [nodeClassOf(setting)],
     telemetry: { source: "node-exporter", port: node.exporterPort, device: disk.device },

@@ -1,7 +1,7 @@
 /** One run: a fresh control plane, the herd, and how long kube-scheduler takes for it under one arrangement. */
 import { type ControlPlane, startControlPlane } from "../../dev/control-plane/control-plane.ts";
 import type { SchedulerOptions } from "../../dev/control-plane/scheduler-configuration.ts";
-import { installAccess, installWebhooks, type PolicyDraft } from "../../dev/install.ts";
+import { installAccess, installWebhooks, type PolicyBody } from "../../dev/install.ts";
 import { extenderOf, startServiceProcess } from "../../dev/service.ts";
 import { eventually } from "../../test/support/control-plane.ts";
 import { issueClientCertificate } from "../../src/certificates/certificates.ts";
@@ -24,15 +24,15 @@ const DAY_MS = 86_400_000;
 const CLIENT_QPS = 5_000;
 const BOUND_WITHIN_MS = 180_000;
 /** No telemetry: the nodes are bare and have no exporters. */
-const quiet = { telemetry: { source: "none" } } as const satisfies PolicyDraft;
-const extenderOnly: PolicyDraft = {
+const quiet = { telemetry: { source: "none" } } as const satisfies PolicyBody;
+const extenderOnly: PolicyBody = {
   ...quiet,
   gate: { enabled: false },
   fence: { enabled: false },
   extender: { enabled: true },
 };
 /** Nodes are young for the whole run and have a slot for every pod, because no pod ever starts. */
-const youngPolicy: PolicyDraft = {
+const youngPolicy: PolicyBody = {
   ...extenderOnly,
   youngForSeconds: 3_600,
   nodeClasses: [{ name: "bench", slots: { initial: 32, min: 32, max: 32 }, pullQPS: { qps: 0 }, drainSeconds: 119 }],

@@ -5,7 +5,7 @@
 import { once } from "node:events";
 import { Pool } from "undici";
 import { percentile } from "../figures.ts";
-import { draftDaemonPod, draftUnboundPod } from "./objects.ts";
+import { daemonPodObject, unboundPodObject } from "./objects.ts";
 
 export interface ClientOrder {
   readonly port: number;
@@ -34,13 +34,13 @@ function bodies({ daemonNodes }: ClientOrder): string[] {
   return Array.from({ length: BODIES }, (_, index) => {
     const node = daemonNodes[index % Math.max(1, daemonNodes.length)];
     const isDaemon = node !== undefined && index % 10 < DAEMON_PODS_OF_TEN;
-    const object = isDaemon ? draftDaemonPod(index, node) : draftUnboundPod(index);
+    const object = isDaemon ? daemonPodObject(index, node) : unboundPodObject(index);
     return JSON.stringify(review(index % 10 === 9 ? hungry(object) : object, index));
   });
 }
 
 /** A pod that asks for more than any node has. */
-function hungry(object: ReturnType<typeof draftUnboundPod>) {
+function hungry(object: ReturnType<typeof unboundPodObject>) {
   const spec = object["spec"] as { readonly containers: readonly object[] };
   const resources = { requests: { cpu: "200", memory: "1Ti" } };
   return {
@@ -49,7 +49,7 @@ function hungry(object: ReturnType<typeof draftUnboundPod>) {
   };
 }
 
-function review(object: ReturnType<typeof draftUnboundPod>, index: number) {
+function review(object: ReturnType<typeof unboundPodObject>, index: number) {
   const { namespace = "default", ...metadata } = object.metadata;
   const pods = { group: "", version: "v1", resource: "pods" };
   const kind = { group: "", version: "v1", kind: "Pod" };

@@ -11,7 +11,7 @@ import { withProgress } from "../progress.ts";
 import type { ClientOrder, ClientOutcome } from "./admission-client.ts";
 import { benchApp, noteOf } from "./app.ts";
 import { AGES, type Age, type LoadedPacer } from "./loaded-pacer.ts";
-import { draftPod } from "./objects.ts";
+import { podObject } from "./objects.ts";
 
 const REQUESTS_PER_SECOND = 1_000;
 const WARM_UP_SECONDS = 2;
@@ -83,7 +83,7 @@ function churn(loaded: LoadedPacer): () => void {
   let serial = 0;
   const timer = setInterval(() => {
     serial += 1;
-    const { object } = draftPod(serial, loaded.size, Date.now());
+    const { object } = podObject(serial, loaded.size, Date.now());
     const facts = podFacts(object, loaded.interner, { createdAtMs: Date.now() });
     loaded.upsert({ ...facts, uid: podUID(`churn-${serial}`), containersStarted: true, ready: true });
     loaded.pacer.deletePod(podUID(`churn-${serial - 10}`), Date.now());

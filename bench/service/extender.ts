@@ -9,7 +9,7 @@ import { type Figure, percentile } from "../figures.ts";
 import { type Tell, withProgress } from "../progress.ts";
 import { benchApp, noteOf } from "./app.ts";
 import { AGES, type Age, type LoadedPacer } from "./loaded-pacer.ts";
-import { draftUnboundPod, nodeNameAt } from "./objects.ts";
+import { unboundPodObject, nodeNameAt } from "./objects.ts";
 
 /** kube-scheduler looks at 10 % of 5,000 nodes, going round. */
 const ASKED = 500;
@@ -77,8 +77,8 @@ function figureOf(what: string, times: readonly number[], more: string): Figure 
 /** A new pod, and the next nodes in the scheduler's order. */
 function newQuestion(question: number, { interner, size }: LoadedPacer) {
   const uid = `10000000-0000-4000-8000-${question.toString(16).padStart(12, "0")}`;
-  const draft = draftUnboundPod(question * 17);
-  const object = { ...draft, metadata: { ...draft.metadata, uid: `${uid}-${Date.now()}` } };
+  const template = unboundPodObject(question * 17);
+  const object = { ...template, metadata: { ...template.metadata, uid: `${uid}-${Date.now()}` } };
   const NodeNames = Array.from({ length: Math.min(ASKED, size.nodes) }, (_, at) =>
     nodeNameAt((question * ASKED + at) % size.nodes),
   );

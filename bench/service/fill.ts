@@ -5,7 +5,7 @@
 import type { ApiClient } from "../../src/kube/client/api-client.ts";
 import { errorFromAnswer } from "../../src/kube/client/api-error.ts";
 import { forEachOf } from "../progress.ts";
-import { type ClusterSize, type Drafted, draftNode, draftPod, namespaces } from "./objects.ts";
+import { type ClusterSize, type ObjectWithStatus, nodeObject, podObject, namespaces } from "./objects.ts";
 
 /** Requests on their way: enough to keep an API server on two cores busy. */
 const AT_A_TIME = 48;
@@ -31,28 +31,28 @@ export async function fill(client: ApiClient, size: ClusterSize, deadlineMs: num
   const each = (count: number) => ({ count, atATime: AT_A_TIME });
   for (const name of namespaces()) await send("POST", "/api/v1/namespaces", { metadata: { name } });
   await forEachOf("creating nodes", each(size.nodes), async (index) => {
-    const { object, status } = draftNode(index, sinceMs);
+    const { object, status } = nodeObject(index, sinceMs);
     await send("POST", "/api/v1/nodes", object);
     await send("PATCH", `/api/v1/nodes/${object.metadata.name}/status`, { status });
   });
   let pods = 0;
   await forEachOf("creating pods", each(size.pods), async (index) => {
     if (Date.now() > deadlineMs) return;
-    const { object } = draftPod(index, size, sinceMs);
+    const { object } = podObject(index, size, sinceMs);
     await send("POST", podsPath(object), object);
     pods += 1;
   });
   let running = 0;
   await forEachOf("writing the status of pods", each(pods), async (index) => {
     if (Date.now() > deadlineMs) return;
-    const { object, status } = draftPod(index, size, sinceMs);
+    const { object, status } = podObject(index, size, sinceMs);
     await send("PATCH", `${podsPath(object)}/${object.metadata.name}/status`, { status });
     running += 1;
   });
   return { seconds: (Date.now() - beganMs) / 1_000, pods, running };
 }
 
-const podsPath = ({ metadata }: Drafted["object"]) => `/api/v1/namespaces/${metadata.namespace ?? ""}/pods`;
+const podsPath = ({ metadata }: ObjectWithStatus["object"]) => `/api/v1/namespaces/${metadata.namespace ?? ""}/pods`;
 
 /** Answers are not parsed: they are as large as the objects. */
 function sender(client: ApiClient) {

@@ -7,7 +7,7 @@ import { createPacer, type Pacer } from "../../src/core/pacer.ts";
 import { nodeName } from "../../src/core/ids.ts";
 import { MIB } from "../../src/core/measures.ts";
 import type { PacingPolicy } from "../../src/policy/schema.ts";
-import { type ClusterSize, type Drafted, draftNode, draftPod, nodeNameAt } from "./objects.ts";
+import { type ClusterSize, type ObjectWithStatus, nodeObject, podObject, nodeNameAt } from "./objects.ts";
 
 const DAY_MS = 86_400_000;
 /** Pods in startup on each young node, which has 6 slots: enough that every start check runs. */
@@ -44,20 +44,20 @@ export function loadPacer(size: ClusterSize, policy: PacingPolicy): LoadedPacer 
   const pacer = createPacer(policy);
   const interner = createShapeInterner();
   let version = 0;
-  const stored = ({ object, status }: Drafted, atMs: number): KubeObject =>
+  const stored = ({ object, status }: ObjectWithStatus, atMs: number): KubeObject =>
     // Through JSON, so that strings are not shared, as after a list.
     JSON.parse(JSON.stringify(asStored(object, status, (version += 1), atMs))) as KubeObject;
   const settledSinceMs = Date.now() - DAY_MS;
   const setNode = (index: number, readySinceMs: number) =>
-    pacer.upsertNode(nodeFacts(stored(draftNode(index, readySinceMs), readySinceMs), interner), Date.now());
+    pacer.upsertNode(nodeFacts(stored(nodeObject(index, readySinceMs), readySinceMs), interner), Date.now());
   for (let index = 0; index < size.nodes; index += 1) setNode(index, settledSinceMs);
   for (let index = 0; index < size.pods; index += 1) {
-    pacer.upsertPod(podFacts(stored(draftPod(index, size, settledSinceMs), settledSinceMs), interner), Date.now());
+    pacer.upsertPod(podFacts(stored(podObject(index, size, settledSinceMs), settledSinceMs), interner), Date.now());
   }
   let young: number[] = [];
   const startingOn = (node: number, serial: number) => {
-    const draft = draftPod(size.pods + node + serial * size.nodes, size, Date.now());
-    return podFacts(stored({ object: draft.object, status: scheduledOnly(Date.now()) }, Date.now()), interner);
+    const { object } = podObject(size.pods + node + serial * size.nodes, size, Date.now());
+    return podFacts(stored({ object, status: scheduledOnly(Date.now()) }, Date.now()), interner);
   };
   const sampleYoung = () => {
     for (const index of young) pacer.observeSample(nodeName(nodeNameAt(index)), busySample(Date.now()), Date.now());

@@ -11,7 +11,7 @@ export interface ClusterSize {
 }
 
 /** An object as it is created, and its later status. */
-export interface Drafted {
+export interface ObjectWithStatus {
   readonly object: KubeObject & { readonly metadata: { readonly name: string; readonly namespace?: string } };
   readonly status: Readonly<Record<string, unknown>>;
 }
@@ -27,7 +27,7 @@ const REGISTRY = "123456789012.dkr.ecr.eu-central-1.amazonaws.com";
 export const nodeNameAt = (index: number) =>
   `ip-10-${Math.floor(index / 62_500)}-${Math.floor(index / 250) % 250}-${index % 250}.eu-central-1.compute.internal`;
 export const namespaceAt = (index: number) => `team-${index % NAMESPACES}`;
-/** Every namespace that pods of {@link draftPod} may be in. */
+/** Every namespace that pods of {@link podObject} may be in. */
 export const namespaces = (): readonly string[] => Array.from({ length: NAMESPACES }, (_, index) => namespaceAt(index));
 
 /** Digits that look like a hash and are the same in every run. */
@@ -47,7 +47,7 @@ const sidecarImage = (workload: number) => `${REGISTRY}/platform/proxy:v2.${work
 const daemonImage = (name: string) => `${REGISTRY}/eks/${name}:v1.19.2`;
 
 /** A node that has been Ready since `readySinceMs`. */
-export function draftNode(index: number, readySinceMs: number): Drafted {
+export function nodeObject(index: number, readySinceMs: number): ObjectWithStatus {
   const name = nodeNameAt(index);
   const zone = `eu-central-1${"abc"[index % 3] ?? "a"}`;
   const resources = { cpu: "31850m", memory: "122Gi", "ephemeral-storage": "95551679124", pods: "110" };
@@ -150,7 +150,7 @@ function nodeImage(workload: number) {
 }
 
 /** The pod at a place, on its node; the first five of each node are DaemonSets'. */
-export function draftPod(index: number, { nodes }: ClusterSize, nowMs: number): Drafted {
+export function podObject(index: number, { nodes }: ClusterSize, nowMs: number): ObjectWithStatus {
   const node = index % nodes;
   const daemon = DAEMONS[Math.floor(index / nodes)];
   const template =
@@ -166,14 +166,14 @@ export function draftPod(index: number, { nodes }: ClusterSize, nowMs: number): 
 }
 
 /** A pod of a Deployment as it comes to admission: on no node yet. */
-export function draftUnboundPod(index: number): Drafted["object"] {
+export function unboundPodObject(index: number): ObjectWithStatus["object"] {
   return { apiVersion: "v1", kind: "Pod", ...workloadTemplate(index % WORKLOADS, index) };
 }
 
 /**
  * A DaemonSet pod for one node as it comes to admission. Its name differs from kube-system's pods, which are exempt.
  */
-export function draftDaemonPod(index: number, node: string): Drafted["object"] {
+export function daemonPodObject(index: number, node: string): ObjectWithStatus["object"] {
   const { metadata, spec } = daemonTemplate("log-shipper", index);
   return {
     apiVersion: "v1",

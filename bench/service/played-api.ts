@@ -7,7 +7,7 @@ import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { REFLECTOR_LIMITS } from "../../src/kube/watch/reflector-options.ts";
-import { type Drafted, draftNode, draftPod } from "./objects.ts";
+import { type ObjectWithStatus, nodeObject, podObject } from "./objects.ts";
 
 const [nodes = 0, pods = 0] = process.argv.slice(2).map(Number);
 const size = { nodes, pods };
@@ -30,7 +30,7 @@ const managedFields = ["kube-controller-manager", "kubelet"].map((manager) => ({
 }));
 
 let version = 0;
-function stored({ object, status }: Drafted) {
+function stored({ object, status }: ObjectWithStatus) {
   version += 1;
   const uid = `00000000-0000-4000-8000-${version.toString(16).padStart(12, "0")}`;
   const made = {
@@ -43,20 +43,20 @@ function stored({ object, status }: Drafted) {
 }
 
 /** The whole list, cut as a reflector asks for it. */
-function pagesOf(count: number, draft: (index: number) => Drafted): Buffer[] {
+function pagesOf(count: number, objectAt: (index: number) => ObjectWithStatus): Buffer[] {
   const { pageSize } = REFLECTOR_LIMITS;
   const pages = Math.ceil(count / pageSize);
   return Array.from({ length: pages }, (_, page) => {
     const from = page * pageSize;
-    const items = Array.from({ length: Math.min(pageSize, count - from) }, (__, at) => stored(draft(from + at)));
+    const items = Array.from({ length: Math.min(pageSize, count - from) }, (__, at) => stored(objectAt(from + at)));
     const metadata = { resourceVersion: "1000000", ...(page + 1 < pages && { continue: String(page + 1) }) };
     return Buffer.from(JSON.stringify({ kind: "List", apiVersion: "v1", metadata, items }));
   });
 }
 
 const lists: Readonly<Record<string, readonly Buffer[]>> = {
-  "/api/v1/nodes": pagesOf(size.nodes, (index) => draftNode(index, sinceMs)),
-  "/api/v1/pods": pagesOf(size.pods, (index) => draftPod(index, size, sinceMs)),
+  "/api/v1/nodes": pagesOf(size.nodes, (index) => nodeObject(index, sinceMs)),
+  "/api/v1/pods": pagesOf(size.pods, (index) => podObject(index, size, sinceMs)),
 };
 
 function answer(response: ServerResponse, status: number, body: Buffer | string): void {

@@ -1,7 +1,7 @@
 /** One run of the herd on its own control plane and nodes, with or without Paceline. */
 import { setTimeout as delay } from "node:timers/promises";
 import { type ControlPlane, startControlPlane } from "../control-plane/control-plane.ts";
-import { installAccess, installWebhooks, type PolicyDraft, type WebhookLever } from "../install.ts";
+import { installAccess, installWebhooks, type PolicyBody, type WebhookLever } from "../install.ts";
 import { extenderOf, startServiceProcess } from "../service.ts";
 import { type Tell, withProgress } from "../../src/cli/progress.ts";
 import type { ModelledNode } from "../modelled-node/modelled-node.ts";
@@ -67,7 +67,7 @@ async function startPacing(cp: ControlPlane, levers: Levers): Promise<void> {
 }
 
 /** Every figure has its default, so the demo shows what a user gets. */
-const policyFor = ({ gate, fence, extender }: Levers): PolicyDraft => ({
+const policyFor = ({ gate, fence, extender }: Levers): PolicyBody => ({
   gate: { enabled: gate },
   fence: { enabled: fence },
   extender: { enabled: extender },

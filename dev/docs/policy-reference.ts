@@ -4,22 +4,16 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import prettier from "prettier";
-import { type JsonSchema, policySchema, type Row, rowsOf, selectorSchema } from "./policy-rows.ts";
+import { keyTable } from "./key-table.ts";
+import { type JsonSchema, policySchema, rowsOf, selectorSchema } from "./policy-rows.ts";
 
 const PAGE = fileURLToPath(new URL("../../docs/policy.md", import.meta.url));
 const EXAMPLE = new URL("example-policy.yaml", import.meta.url);
 
-const cell = (text: string) => text.replaceAll("|", "\\|").replaceAll("\n", " ");
-
-function table(rows: readonly Row[]): string {
-  const lines = rows.map((row) => `| \`${row.path}\` | ${row.type} | ${cell(row.default)} | ${cell(row.meaning)} |`);
-  return ["| key | what it takes | default | meaning |", "|---|---|---|---|", ...lines].join("\n");
-}
-
 /** The heading, sentence and table of one key of the policy. */
 function section(key: string, schema: JsonSchema): string {
   const rows = rowsOf(schema.items ?? schema, schema.items === undefined ? key : `${key}[]`);
-  return `## ${key}\n\n${schema.description ?? ""}\n\n${table(rows)}`;
+  return `## ${key}\n\n${schema.description ?? ""}\n\n${keyTable(rows)}`;
 }
 
 /** Telemetry takes other keys for each source, so each source has a table. */
@@ -28,7 +22,7 @@ function telemetrySections(schema: JsonSchema): string {
     const { source: telling, ...properties } = source.properties ?? {};
     const byDefault = telling?.default === undefined ? "" : " (the default)";
     const rows = rowsOf({ ...source, properties }, "telemetry");
-    return `### source: ${String(telling?.const)}${byDefault}\n\n${telling?.description ?? ""}\n\n${table(rows)}`;
+    return `### source: ${String(telling?.const)}${byDefault}\n\n${telling?.description ?? ""}\n\n${keyTable(rows)}`;
   });
   return [`## telemetry`, schema.description ?? "", ...sources].join("\n\n");
 }
@@ -42,7 +36,7 @@ function body(): string {
     if (schema.oneOf !== undefined) return telemetrySections(schema);
     return hasTable(schema) ? section(key, schema) : undefined;
   });
-  return ["## General", table(general), ...sections.filter((text) => text !== undefined)].join("\n\n");
+  return ["## General", keyTable(general), ...sections.filter((text) => text !== undefined)].join("\n\n");
 }
 
 const INTRODUCTION = `# The policy
@@ -66,7 +60,7 @@ export async function policyReference(): Promise<string> {
     body(),
     "## Label selectors",
     "As in Kubernetes: all of `matchLabels` and all of `matchExpressions` must hold, and a selector without either selects everything (`exempt.podSelector` must not be empty).",
-    table(rowsOf(selectorSchema)),
+    keyTable(rowsOf(selectorSchema)),
   ].join("\n\n");
   const options = await prettier.resolveConfig(PAGE);
   return await prettier.format(text, { ...options, parser: "markdown", proseWrap: "always" });

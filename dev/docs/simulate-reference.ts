@@ -9,18 +9,12 @@ import * as z from "zod";
 import { builtinNames, builtinText } from "../../src/simulate/scenario/builtin.ts";
 import { parseScenario } from "../../src/simulate/scenario/parse.ts";
 import { Scenario } from "../../src/simulate/scenario/schema.ts";
-import { type JsonSchema, type Row, rowsOf } from "./policy-rows.ts";
+import { keyTable } from "./key-table.ts";
+import { type JsonSchema, rowsOf } from "./policy-rows.ts";
 
 const PAGE = fileURLToPath(new URL("../../docs/simulate.md", import.meta.url));
 
 export const scenarioRows = rowsOf(z.toJSONSchema(Scenario, { io: "input" }) as JsonSchema);
-
-const cell = (text: string) => text.replaceAll("|", "\\|").replaceAll("\n", " ");
-
-function table(rows: readonly Row[]): string {
-  const lines = rows.map((row) => `| \`${row.path}\` | ${row.type} | ${cell(row.default)} | ${cell(row.meaning)} |`);
-  return ["| key | what it takes | default | meaning |", "|---|---|---|---|", ...lines].join("\n");
-}
 
 function builtins(): string {
   return builtinNames()
@@ -123,7 +117,7 @@ export async function simulateReference(): Promise<string> {
     "## Scenario files",
     "Scenarios are YAML. The format is strict. Only `nodes`, `workloads` and an image's size are required.",
     EXAMPLE,
-    table(scenarioRows),
+    keyTable(scenarioRows),
   ].join("\n\n");
   const options = await prettier.resolveConfig(PAGE);
   return await prettier.format(text, { ...options, parser: "markdown", proseWrap: "always" });

@@ -13,7 +13,7 @@ const perNode: readonly (readonly [name: string, help: string, value: (node: Nod
   ["paceline_node_offered_slots", "Slots offered to the scheduler and not resolved yet.", (node) => node.offered],
   [
     "paceline_node_stuck_pods",
-    "Pods that cannot start whatever the node does; they hold no slot.",
+    "Pods that cannot start whatever the node does; they use no slot.",
     (node) => node.stuck,
   ],
   ["paceline_node_limit_slots", "Slots that the node has now.", (node) => node.limit],

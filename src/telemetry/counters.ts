@@ -85,7 +85,7 @@ const isWhole = (disk: Partial<DiskCounters>): disk is DiskCounters =>
 export const MAX_DISKS = 1_024;
 
 /** Collects the series of one scrape as they come. */
-export interface CounterBook {
+export interface CounterCollector {
   readonly add: (series: Series) => void;
   /** True if any series was of a wanted family. */
   readonly isEmpty: boolean;
@@ -94,7 +94,7 @@ export interface CounterBook {
 }
 
 /** Makes an empty collector. */
-export function counterBook(): CounterBook {
+export function counterCollector(): CounterCollector {
   const disks = new Map<string, Partial<Record<keyof DiskCounters, number>>>();
   const node: Partial<Record<(typeof nodeFamilies)[keyof typeof nodeFamilies], number>> = {};
   const mounts = new Map<string, string>();
@@ -137,9 +137,9 @@ export function counterBook(): CounterBook {
 
 /** Makes a snapshot of a complete list of series. */
 export function countersOf(series: readonly Series[], atMs: number, steadyMs = atMs): CounterSnapshot {
-  const book = counterBook();
-  series.forEach(book.add);
-  return book.snapshot(atMs, steadyMs);
+  const collector = counterCollector();
+  series.forEach(collector.add);
+  return collector.snapshot(atMs, steadyMs);
 }
 
 const noFigures = {

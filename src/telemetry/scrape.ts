@@ -1,6 +1,6 @@
 /** Reads one exporter's text over HTTP, bounded in time and size. */
 import type { Dispatcher } from "undici";
-import { counterBook, type CounterSnapshot, wantedFamilies } from "./counters.ts";
+import { counterCollector, type CounterSnapshot, wantedFamilies } from "./counters.ts";
 import { exchange } from "./exchange.ts";
 import { prometheusTextReader } from "./prometheus-text.ts";
 import { TelemetryFailure } from "./source.ts";
@@ -31,23 +31,23 @@ export interface ScrapeRequest {
  */
 export async function scrapeCounters(request: ScrapeRequest): Promise<CounterSnapshot> {
   const { now, steadyNow, keep, ...asked } = request;
-  const book = counterBook();
+  const collector = counterCollector();
   let [atMs, steadyMs] = [0, 0];
   const { status } = await exchange({
     ...asked,
     maxBytes: MAX_BODY_BYTES,
     close: !keep,
     onHead: () => ([atMs, steadyMs] = [now(), steadyNow()]),
-    onChunk: prometheusTextReader(wantedFamilies, book.add),
+    onChunk: prometheusTextReader(wantedFamilies, collector.add),
   });
   if (status !== 200) {
     throw new TelemetryFailure("BadStatus", `${request.url} answers ${status}; check telemetry.path, port and token`);
   }
-  if (book.isEmpty) {
+  if (collector.isEmpty) {
     throw new TelemetryFailure(
       "BadAnswer",
       `${request.url} has no series of node_exporter; check telemetry.path, port`,
     );
   }
-  return book.snapshot(atMs, steadyMs);
+  return collector.snapshot(atMs, steadyMs);
 }

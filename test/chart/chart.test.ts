@@ -21,7 +21,7 @@ import {
 } from "../support/installed.ts";
 import { CLUSTER_IP } from "../kind/prepare.ts";
 import { startServiceProxy, type ServiceProxy } from "../support/service-proxy.ts";
-import { createHerd, joinNodes, traces } from "../support/small-herd.ts";
+import { createHerd, joinNodes, countHerd } from "../support/small-herd.ts";
 
 const helm = await findHelm();
 const valueSets = (await readdir(join(CHART, "ci"))).map((file) => join(CHART, "ci", file));
@@ -107,7 +107,7 @@ describe("charts/paceline", () => {
     await createHerd(cp.client, "late", 6);
     await observer.allReady(() => 24, AbortSignal.timeout(HANG_MS));
     await eventually("nothing is held", async () => {
-      const left = await traces(cp.client);
+      const left = await countHerd(cp.client);
       return left.gated + left.fences === 0;
     });
     const granted = await grantedVerbs(cp, "paceline");
@@ -148,12 +148,12 @@ describe("charts/paceline", () => {
     }
     const dry = await release("--all", "--dry-run");
     expect([dry["pods"], dry["nodes"]].map((all) => (all as unknown[]).length)).toEqual([2, 2]);
-    expect(await traces(cp.client)).toMatchObject({ gated: 2, fences: 2 });
+    expect(await countHerd(cp.client)).toMatchObject({ gated: 2, fences: 2 });
     expect(await release("--all", "--namespace", "one")).toMatchObject({ pods: 1, fences: 0, failed: 0 });
     expect(await release("--all", "--node", "one")).toMatchObject({ pods: 0, fences: 1, failed: 0 });
     expect(await release("--all", "--node", "two", "--namespace", "one")).toMatchObject({ pods: 0, fences: 0 });
     expect(await release("--all", "--node", "two")).toMatchObject({ pods: 1, fences: 1, failed: 0 });
-    expect(await traces(cp.client)).toMatchObject({ gated: 0, fences: 0 });
+    expect(await countHerd(cp.client)).toMatchObject({ gated: 0, fences: 0 });
     expect(await release("--all")).toMatchObject({ pods: 0, fences: 0, failed: 0 });
   });
 });

@@ -9,7 +9,7 @@ import type { ModelledNodes } from "../../dev/modelled-node/modelled-node.ts";
 import { eventually } from "../support/control-plane.ts";
 import { cli, kubectl, NAMESPACE, seesLeader, startReplica, type Replica } from "../support/installed.ts";
 import { startServiceProxy, type ServiceProxy } from "../support/service-proxy.ts";
-import { createHerd, joinNodes, traces } from "../support/small-herd.ts";
+import { createHerd, joinNodes, countHerd } from "../support/small-herd.ts";
 
 const helm = await findHelm();
 
@@ -71,17 +71,17 @@ describe("a release", () => {
 
   /** Creates a herd of this many Deployments. @returns once all its pods exist, some run, and most are still held */
   async function holdMost(name: string, deployments: number): Promise<void> {
-    const before = await traces(cp.client, "default");
+    const before = await countHerd(cp.client, "default");
     await createHerd(cp.client, name, deployments);
     await eventually("all are created, some run and most are held", async () => {
-      const { gated, running, pods } = await traces(cp.client, "default");
+      const { gated, running, pods } = await countHerd(cp.client, "default");
       return pods > before.pods + deployments && gated > deployments / 2 && running > 0;
     });
   }
 
   const allRun = () =>
     eventually("every pod of the herds runs", async () => {
-      const { gated, fences, running, pods } = await traces(cp.client, "default");
+      const { gated, fences, running, pods } = await countHerd(cp.client, "default");
       return gated + fences === 0 && running === pods && pods > 0;
     });
 
@@ -115,7 +115,7 @@ describe("a release", () => {
   it("may lose both replicas for good in mid-herd: new pods schedule, and the janitor frees held pods by the cap", async () => {
     await holdMost("second", 28);
     await killAll();
-    const held = (await traces(cp.client)).gated;
+    const held = (await countHerd(cp.client)).gated;
     expect(held).toBeGreaterThan(0);
     const newcomer = {
       containers: [{ name: "main", image: "registry.example/app-0:1" }],
@@ -134,7 +134,7 @@ describe("a release", () => {
     console.log(`held when both were killed: ${held}`);
     await eventually("the janitor has freed all", async () => {
       await cli(cp, "paceline-janitor", janitor);
-      return (await traces(cp.client)).gated === 0;
+      return (await countHerd(cp.client)).gated === 0;
     });
     await allRun();
   });
@@ -153,7 +153,7 @@ describe("a release", () => {
 
   it("is uninstalled by Helm in mid-herd: every pod runs, and nothing is left", async () => {
     await holdMost("third", 28);
-    const before = await traces(cp.client, "default");
+    const before = await countHerd(cp.client, "default");
     const uninstalled = asOperator("uninstall", "paceline", "--timeout", "3m");
     const [hook] = await Promise.all([runHook(cp), uninstalled]);
     console.log(`held before: ${before.gated}; hook: ${hook}`);
@@ -163,13 +163,13 @@ describe("a release", () => {
       if (left[0] !== undefined) throw new Error(left[0].process.logTail());
       return true;
     });
-    expect(await traces(cp.client)).toMatchObject({ gated: 0, fences: 0 });
+    expect(await countHerd(cp.client)).toMatchObject({ gated: 0, fences: 0 });
     await eventually("nothing of the release is left", async () => {
       const left = await kubectl(cp, "get", KINDS, "-A", "-o", "name");
       return !left.includes("paceline");
     });
     await allRun();
-    expect((await traces(cp.client, "default")).pods).toBeGreaterThanOrEqual(before.pods);
+    expect((await countHerd(cp.client, "default")).pods).toBeGreaterThanOrEqual(before.pods);
   });
 });
 

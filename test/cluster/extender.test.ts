@@ -72,7 +72,7 @@ test("a refused pod of high priority preempts no running pod of low priority", a
   await createPods(client, "ranks", { count: 8, prefix: "low", spec: spec("low") });
   const running = await allReady(client, "ranks", 8);
   await createPods(client, "ranks", { count: LIMIT, prefix: "slow", startSeconds: 3_600, spec: spec("low") });
-  await eventually("every slot is held", async () => (await listPods(client, "ranks")).every(({ node }) => node));
+  await eventually("every slot is in use", async () => (await listPods(client, "ranks")).every(({ node }) => node));
   await createPods(client, "ranks", { count: 2, prefix: "high", spec: spec("high") });
   const isRefusal = (text: string) => text.includes("StartupSlotsFull");
   await eventually("both were refused", async () => (await schedulerEvents("ranks")).filter(isRefusal).length >= 2);

@@ -85,7 +85,7 @@ test("a herd before a node whose kubelet brought the startup taint is paced; tol
     effect: "NoSchedule",
   }));
   await createWorkload(plane.client, herd, "DaemonSet", { name: "agent", spec: { ...spec, tolerations } });
-  // Longer than a promise lasts (15 s). Pods that were released before the node takes pods would otherwise come all at
+  // Longer than a reservation lasts (15 s). Pods that were released before the node takes pods would otherwise come all at
   // once.
   const taints = [{ key: FENCE_TAINT_KEY, effect: "NoSchedule" }];
   await using node = await lightNode(plane, "adopted", { labels: { herd }, taints, joinSeconds: 18 });

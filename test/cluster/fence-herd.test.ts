@@ -156,7 +156,7 @@ test("pods end on valid nodes: selectors, anti-affinity, spread, host ports, ext
       async () => (await fenceOf(cluster, node)) === undefined,
     );
   }
-  // This ends a promise early if the scheduler refuses the pod: it has seen the pod's newest toleration.
+  // This ends a reservation early if the scheduler refuses the pod: it has seen the pod's newest toleration.
   const third = (await cluster.pods()).find((pod) => !isReady(pod));
   const { generation } = third?.metadata as { generation?: number };
   expect(conditionOf(third ?? {}, "PodScheduled")).toMatchObject({ status: "False", observedGeneration: generation });

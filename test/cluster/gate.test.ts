@@ -89,7 +89,7 @@ test("system pods are never gated, even if every slot of the node is used", asyn
   await using node = await lightNode(plane, "occupied", { labels: { herd: "busy" } });
   const here = { nodeSelector: { herd: "busy" } };
   await createPods(client, "busy", { count: LIMIT, prefix: "slow", startSeconds: 3_600, spec: here });
-  await eventually("every slot is held", async () =>
+  await eventually("every slot is in use", async () =>
     (await listPods(client, "busy")).every(({ node: bound }) => bound === node.name),
   );
   const critical = { ...here, priorityClassName: "system-node-critical" };

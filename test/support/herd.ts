@@ -2,7 +2,7 @@
  * Herds of light pods for tests on a real control plane. Their images are on the node, and a start takes half a second.
  */
 import type { ControlPlane } from "../../dev/control-plane/control-plane.ts";
-import type { PolicyDraft } from "../../dev/install.ts";
+import type { PolicyBody } from "../../dev/install.ts";
 import type { ApiClient } from "../../src/kube/client/api-client.ts";
 import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
 import { modelAnnotations } from "../../dev/modelled-node/pod-order.ts";
@@ -13,7 +13,7 @@ import { eventually } from "./control-plane.ts";
 export const IMAGE = "registry.example/app:1";
 
 /** Every node has exactly `slots` slots, with any disk figures, and stays young for the whole test. */
-export function fixedPolicy(slots: number, more: PolicyDraft = {}): PolicyDraft {
+export function fixedPolicy(slots: number, more: PolicyBody = {}): PolicyBody {
   return {
     youngForSeconds: 3600,
     nodeClasses: [{ name: "fixed", slots: { initial: slots, min: slots, max: slots }, pullQPS: { qps: 0 } }],

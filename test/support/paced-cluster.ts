@@ -8,13 +8,7 @@ import {
   startControlPlane,
 } from "../../dev/control-plane/control-plane.ts";
 import { freePort } from "../../dev/control-plane/ports.ts";
-import {
-  installAccess,
-  installWebhooks,
-  type PolicyDraft,
-  serviceToken,
-  type WebhookLever,
-} from "../../dev/install.ts";
+import { installAccess, installWebhooks, type PolicyBody, serviceToken, type WebhookLever } from "../../dev/install.ts";
 import { issueServerCertificate } from "../../src/certificates/certificates.ts";
 import { type KubeObject, recordOf, recordsOf, textOf } from "../../src/kube/parse/kube-json.ts";
 import type { ModelledNodes } from "../../dev/modelled-node/modelled-node.ts";
@@ -26,7 +20,7 @@ export const NAMESPACE = "default";
 export const PODS = `/api/v1/namespaces/${NAMESPACE}/pods`;
 
 /** A policy with a constant limit, so that tests can count; everything else at its default. */
-export const limitOf = (slots: number, more: PolicyDraft = {}): PolicyDraft => ({
+export const limitOf = (slots: number, more: PolicyBody = {}): PolicyBody => ({
   nodeClasses: [{ name: "test", slots: { initial: slots, min: slots, max: slots } }],
   youngForSeconds: 3_600,
   ...more,
@@ -50,7 +44,7 @@ export interface PacedCluster extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-export async function startPacedCluster(policy: PolicyDraft, options: ControlPlaneOptions = {}): Promise<PacedCluster> {
+export async function startPacedCluster(policy: PolicyBody, options: ControlPlaneOptions = {}): Promise<PacedCluster> {
   const plane = await startControlPlane(options);
   const fleets: ModelledNodes[] = [];
   await installAccess(plane.client, policy);

@@ -54,7 +54,7 @@ export function joinNodes(client: ApiClient, ...names: string[]): Promise<Modell
 }
 
 /** Counts of Paceline's gates and fences in the cluster, and of pods. */
-export interface Traces {
+export interface HerdCounts {
   readonly gated: number;
   readonly fences: number;
   readonly running: number;
@@ -62,7 +62,7 @@ export interface Traces {
 }
 
 /** @param namespace of the pods; default all */
-export async function traces(client: ApiClient, namespace?: string): Promise<Traces> {
+export async function countHerd(client: ApiClient, namespace?: string): Promise<HerdCounts> {
   const path = namespace === undefined ? "/api/v1/pods" : `/api/v1/namespaces/${namespace}/pods`;
   const [pods, nodes] = await Promise.all([client.list(path), client.list("/api/v1/nodes")]);
   const names = (raw: KubeObject, field: string, key: string) =>

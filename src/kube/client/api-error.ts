@@ -64,7 +64,7 @@ export function isConflict(error: unknown): boolean {
 }
 
 /** A JSON Patch did not fit the object: a `test` failed, or a path is not there. The API server says 422 Invalid. */
-export function isPatchMisfit(error: unknown): boolean {
+export function isPatchMismatch(error: unknown): boolean {
   return error instanceof ApiError && error.status === 422;
 }
 

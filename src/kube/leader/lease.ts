@@ -3,6 +3,10 @@
  * it has not managed to for 7 s, it steps down. Another replica may take the Lease when it has seen it unchanged for 10
  * s. So a leader stops 3 s before another may start. Every write of the Lease is conditional, so there are never two
  * leaders.
+ *
+ * When the leader dies, its pods stay held until the next leader releases them, within 15 s. While no Lease is fresh, the
+ * webhooks fail open, so that nothing new is held; with no replica at all, the janitor releases every pod that was held
+ * for longer than the cap.
  */
 import type { ApiClient } from "../client/api-client.ts";
 import { isConflict, isNotFound } from "../client/api-error.ts";

@@ -31,15 +31,6 @@ export interface KubeList {
   readonly items: readonly KubeObject[];
 }
 
-/** `Status`, the API server's answer to a refused request. */
-export interface KubeStatus {
-  readonly kind?: string;
-  readonly code?: number;
-  readonly reason?: string;
-  readonly message?: string;
-  readonly details?: { readonly retryAfterSeconds?: number };
-}
-
 /** A taint as the API server writes it. */
 export interface RawTaint {
   readonly key?: string;

@@ -36,7 +36,7 @@ export function shapePod(raw: KubeObject, namespace = ""): ShapedPod {
     priority: quantity(spec["priority"]) ?? 0,
     priorityClassName: textOf(spec["priorityClassName"]),
     schedulerName: textOf(spec["schedulerName"]) || "default-scheduler",
-    interPodRules: onlySchedulerJudges(spec),
+    interPodRules: onlySchedulerKnows(spec),
     mirror: runsWithoutScheduler(recordOf(metadata["annotations"])),
   };
   return { shape, pinnedTo, fencesTolerated };
@@ -122,7 +122,7 @@ function images(spec: Json): readonly ImageName[] {
 }
 
 /** True for rules about other pods, and for volumes and devices that exist on certain nodes only. */
-function onlySchedulerJudges(spec: Json): boolean {
+function onlySchedulerKnows(spec: Json): boolean {
   const affinity = recordOf(spec["affinity"]);
   const required = (kind: string) =>
     recordsOf(recordOf(affinity[kind])["requiredDuringSchedulingIgnoredDuringExecution"]).length > 0;

@@ -18,7 +18,7 @@ import type { NodeName } from "../../core/ids.ts";
 import type { FenceAction, Release } from "../../core/verdict.ts";
 import { formatHold, formatReservation } from "../parse/annotations.ts";
 import type { ApiClient } from "../client/api-client.ts";
-import { isConflict, isNotFound, isPatchMisfit } from "../client/api-error.ts";
+import { isConflict, isNotFound, isPatchMismatch } from "../client/api-error.ts";
 import { recordOf, recordsOf, textMapOf } from "../parse/kube-json.ts";
 import type { KubeObject } from "../parse/kube-json.ts";
 import { changesBetween } from "./patch-operations.ts";
@@ -171,7 +171,7 @@ async function attempt(send: () => Promise<KubeObject>): Promise<Write> {
     return { kind: "changed", object: await send() };
   } catch (error) {
     if (isNotFound(error)) return { kind: "gone" };
-    if (isConflict(error) || isPatchMisfit(error)) return { kind: "conflict" };
+    if (isConflict(error) || isPatchMismatch(error)) return { kind: "conflict" };
     throw error;
   }
 }

@@ -263,5 +263,4 @@ export const Scenario = section({
 
 export type Scenario = DeepReadonly<z.output<typeof Scenario>>;
 export type ScenarioNodes = Scenario["nodes"][number];
-export type ScenarioImage = Scenario["images"][number];
 export type ScenarioWorkload = Scenario["workloads"][number];

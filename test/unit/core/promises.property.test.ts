@@ -226,8 +226,8 @@ test("promise 3: a pod is held only while a node has room for it beside all othe
       }));
       for (const pod of pods) pacer.upsertPod(pod, START_MS);
       const { held, releases } = pacer.plan(START_MS);
-      const promised = releases.filter(({ node }) => node).map(({ pod }) => pod);
-      const claimed = [...held.map(({ pod }) => pod), ...promised];
+      const reserved = releases.filter(({ node }) => node).map(({ pod }) => pod);
+      const claimed = [...held.map(({ pod }) => pod), ...reserved];
       expect(claimed.reduce((sum, pod) => sum + (pod.shape.requests.cpu ?? 0), 0)).toBeLessThanOrEqual(1_000);
     }),
   );

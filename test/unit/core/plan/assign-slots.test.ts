@@ -56,7 +56,7 @@ describe("assigning slots", () => {
     expect(assigned(stateWith([small], herd(4), slots(4)))).toEqual(["p0 to n1", "p1 to n1"]);
   });
 
-  test("settled nodes are given nobody: their pods need no slot", () => {
+  test("settled nodes are given no pod: their pods need no slot", () => {
     expect(assigned(stateWith([anOldNode("old")], herd(2)))).toEqual([]);
   });
 
@@ -105,7 +105,7 @@ describe("assigning slots", () => {
 });
 
 describe("slots", () => {
-  test("a reservation holds its slot until the pod is bound, and until it expires if it never is", () => {
+  test("a reservation keeps its slot until the pod is bound, and until it expires if it never is", () => {
     const pods = many(3, (name) => aDaemonPod(name, "n1"));
     const pacer = pacerWith([aNode("n1")], pods, slots(1));
     const [first] = pacer.plan(START_MS).releases;
@@ -161,20 +161,20 @@ describe("slots", () => {
     expect(released(pacer.plan(START_MS + 15_000))).toEqual(["next"]);
   });
 
-  test("what a promise that is over had claimed of a node's room is free for another pod", () => {
+  test("the room that an expired reservation had claimed on a node is free for another pod", () => {
     const gpu = aShape({ requests: { "example.com/gpu": 1, pods: 1 } });
     const oneGpu = changed(aFencedNode("n1"), { allocatable: { "example.com/gpu": 1, pods: 110 } });
-    const promise = { fencesTolerated: ["n1"], reservation: { node: nodeName("n1"), atMs: START_MS } };
-    const pods = [aPendingPod("tried", { shape: gpu, ...promise }), aPendingPod("next", { shape: gpu })];
+    const reserved = { fencesTolerated: ["n1"], reservation: { node: nodeName("n1"), atMs: START_MS } };
+    const pods = [aPendingPod("tried", { shape: gpu, ...reserved }), aPendingPod("next", { shape: gpu })];
     const pacer = pacerWith([oneGpu], pods, slots(4));
     expect(pacer.plan(START_MS + 14_000).releases).toEqual([]);
     expect(released(pacer.plan(START_MS + 15_000))).toEqual(["next"]);
   });
 
   test("where only the scheduler can judge, its refusal of the pod as it is now returns the slot early", () => {
-    const promise = { fencesTolerated: ["n1"], reservation: { node: nodeName("n1"), atMs: START_MS }, refused: true };
+    const reserved = { fencesTolerated: ["n1"], reservation: { node: nodeName("n1"), atMs: START_MS }, refused: true };
     const afterTwoSeconds = (interPodRules: boolean) => {
-      const tried = aPendingPod("tried", { shape: aShape({ interPodRules }), ...promise });
+      const tried = aPendingPod("tried", { shape: aShape({ interPodRules }), ...reserved });
       return released(pacerWith([aFencedNode("n1")], [tried, aPendingPod("next")], slots(1)).plan(START_MS + 2_000));
     };
     expect(afterTwoSeconds(true)).toEqual(["next"]);
@@ -221,7 +221,7 @@ describe("of the pods that could go, the next one", () => {
     expect(pacer.plan(START_MS + 2_000).releases).toHaveLength(4);
   });
 
-  test("when its image is about to be there and nobody else would fetch, followers make their sandboxes meanwhile", () => {
+  test("when its image is about to be there and no other pod would fetch, followers make their sandboxes meanwhile", () => {
     const shape = aShape({ image: "app" }); // taken for 200 MiB × 4, 6.4 s of 125 MiB/s
     const leader = bound(aPod("leader", { shape }), "n1");
     const followers = many(3, (name) => aGatedPod(name, { shape }));
@@ -240,7 +240,7 @@ describe("of the pods that could go, the next one", () => {
     expect(released(planAfter(5, [other]))).toEqual(["other"]);
   });
 
-  test("where no bytes tell them apart, whose replicas started quickly goes before whose took long, then the oldest", () => {
+  test("where no bytes tell them apart, pods of quick replicas go before pods of slow ones, then the oldest", () => {
     const [slow, quick] = [aShape({ ownerName: "slow" }), aShape({ ownerName: "quick" })];
     const pacer = pacerWith([aNode("n1")], [], slots(1));
     for (const [name, shape, seconds] of [["s", slow, 40] as const, ["q", quick, 5] as const]) {
@@ -256,20 +256,20 @@ describe("of the pods that could go, the next one", () => {
     expect(released(pacer.plan(START_MS + 60_000))).toEqual(["quick-old"]);
   });
 
-  test("pods for whom the last slot is not kept go by their age, too", () => {
+  test("pods for which the last slot is not kept go by their age, too", () => {
     const pods = ["first", "second", "third"].map((name, at) =>
       aGatedPod(name, { shape: aShape({ ownerName: name }), createdAtMs: START_MS - 10_000 + at * 1_000 }),
     );
     expect(released(pacerWith([aNode("n1")], pods, slots(1)).plan(START_MS))).toEqual(["first"]);
   });
 
-  test("who has waited for most of the cap goes before smaller and more important ones", () => {
+  test("a pod that has waited for most of the cap goes before smaller and more important ones", () => {
     const old = aGatedPod("old", { createdAtMs: START_MS - 250_000, shape: aShape({ image: "x" }) });
     const young = aGatedPod("young", { shape: aShape({ priority: 100, ownerName: "y" }) });
     expect(released(pacerWith([aNode("n1")], [young, old], slots(1)).plan(START_MS))).toEqual(["old"]);
   });
 
-  test("a kube-scheduler that is behind is given those first that it comes to first: the oldest, whatever they fetch", () => {
+  test("a kube-scheduler that is behind is given the pods that it comes to first: the oldest, whatever they fetch", () => {
     const large = aShape({ ownerName: "large", image: "large:1" });
     const small = aShape({ ownerName: "small", image: "small:1" });
     const seen = shows(sizes({ "large:1": 900, "small:1": 9 }));
@@ -286,7 +286,7 @@ describe("of the pods that could go, the next one", () => {
     expect(first(others)).toEqual(["old"]);
   });
 
-  test("a side image that many share comes before a smaller one that nobody shares", () => {
+  test("a side image that many share comes before a smaller one that is not shared", () => {
     const tiny = 1 / MIB;
     const seen = shows(sizes({ shared: 100, "app-1": tiny, "app-2": tiny, "app-3": tiny, own: 60 }));
     const sharing = [1, 2, 3].map((n) =>
@@ -298,7 +298,7 @@ describe("of the pods that could go, the next one", () => {
     expect(released(pacerWith([seen, aNode("n1")], [alone, ...sharing], slots(1)).plan(START_MS))).toEqual(["p1"]);
   });
 
-  test("where nobody fetches, the last slot is kept for who does: pods without new bytes do not starve the disk", () => {
+  test("where no pod fetches, the last slot is kept for one that does: pods without new bytes do not starve the disk", () => {
     const seen = shows(sizes({ big: 300 }));
     const pods = [
       ...many(4, (name) => aGatedPod(name)),

@@ -109,13 +109,13 @@ describe("a pod that only a fence keeps out", () => {
   });
 });
 
-describe("whom a fence keeps out", () => {
-  test("whom it keeps out is told why, as far as the node has room; exempt, promised and tolerant pods are not kept", () => {
+describe("pods that a fence keeps out", () => {
+  test("are told why, as far as the node has room; exempt, reserved and tolerant pods are not kept out", () => {
     const roomForFour = changed(aFencedNode("n1"), { allocatable: { cpu: 500, memory: 1e12, pods: 110 } });
-    const promise = { fencesTolerated: ["n1"], reservation: { node: nodeName("n1"), atMs: START_MS } };
+    const reserved = { fencesTolerated: ["n1"], reservation: { node: nodeName("n1"), atMs: START_MS } };
     const pods = [
       bound(aPod("busy"), "n1"),
-      aPendingPod("promised", promise),
+      aPendingPod("reserved", reserved),
       aPendingPod("system", { shape: aShape({ namespace: "kube-system" }) }),
       aPendingPod("tolerant", { fencesTolerated: ["*"] }),
       ...many(9, (name) => aPendingPod(name)),

@@ -46,9 +46,9 @@ describe("the whole plan", () => {
     expect(new Set(released({ releases })).size).toBe(6);
   });
 
-  test("nobody is let go on top of as many as kube-scheduler binds within seconds, and is told so", () => {
+  test("while as many pods are released as kube-scheduler binds within seconds, no more are, and they are told so", () => {
     const nodes = many(60, (name) => aFencedNode(name));
-    const promised = nodes.flatMap((node) =>
+    const reserved = nodes.flatMap((node) =>
       many(10, (name) =>
         aPendingPod(`${name}-${node.name}`, {
           fencesTolerated: [node.name],
@@ -57,8 +57,8 @@ describe("the whole plan", () => {
       ),
     );
     const next = aPendingPod("next");
-    expect(pacerWith(nodes, [...promised.slice(0, 499), next], slots(32)).plan(START_MS).releases).toHaveLength(1);
-    const busy = pacerWith(nodes, [...promised.slice(0, 500), next], slots(32));
+    expect(pacerWith(nodes, [...reserved.slice(0, 499), next], slots(32)).plan(START_MS).releases).toHaveLength(1);
+    const busy = pacerWith(nodes, [...reserved.slice(0, 500), next], slots(32));
     expect(busy.plan(START_MS).releases).toEqual([]);
     expect(busy.keptOut(START_MS)).toMatchObject([{ pod: { name: "next" }, hold: { reason: "SchedulerBusy" } }]);
   });
@@ -81,7 +81,7 @@ describe("a node that is still joining", () => {
     ...many(10, (name) => aGatedPod(`gated-${name}`)),
   ];
 
-  test("lets nobody go whom it would not take yet: else all of them came at once when it is Ready", () => {
+  test("releases no pod that it would not take yet: otherwise all would come at once when it is Ready", () => {
     const pacer = pacerWith([joining], herd, slots(3));
     const plan = pacer.plan(START_MS + 60_000);
     expect(plan).toMatchObject({ releases: [], fences: [] });

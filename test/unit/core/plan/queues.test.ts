@@ -115,12 +115,12 @@ describe("the queues of a node", () => {
     const pods = [
       aPendingPod("system", { shape: system }),
       aPendingPod("pinned-system", { shape: system, pinnedTo: nodeName("n1") }),
-      aPendingPod("promised", { reservation }),
+      aPendingPod("reserved", { reservation }),
       aPendingPod("pinned", { pinnedTo: nodeName("n1") }),
     ];
     const state = stateWith([aFencedNode("n1")], pods);
     expect(headsFor(state, "n1")).toEqual(["pinned"]);
-    expect(headsFor(state, "n1", START_MS + 15_000)).toEqual(["pinned", "promised"]); // its reservation is over
+    expect(headsFor(state, "n1", START_MS + 15_000)).toEqual(["pinned", "reserved"]); // its reservation is over
   });
 
   test("give kube-scheduler two seconds with a new pod, and wake the plan then", () => {
@@ -164,9 +164,9 @@ describe("in a plan", () => {
     expect(pacer.plan(START_MS + 5_000).releases).toMatchObject([{ fence: "n1" }, { fence: "n2" }]);
   });
 
-  test("a pod that was promised a node that is gone goes to another one at once", () => {
-    const promise = { fencesTolerated: ["n1"], reservation: { node: nodeName("n1"), atMs: START_MS } };
-    const pacer = pacerWith([aFencedNode("n1"), aFencedNode("n2")], [aPendingPod("p", promise)], slots(1));
+  test("a pod with a reservation on a node that is gone goes to another one at once", () => {
+    const reserved = { fencesTolerated: ["n1"], reservation: { node: nodeName("n1"), atMs: START_MS } };
+    const pacer = pacerWith([aFencedNode("n1"), aFencedNode("n2")], [aPendingPod("p", reserved)], slots(1));
     expect(pacer.plan(START_MS + 1_000).releases).toEqual([]);
     pacer.deleteNode(nodeName("n1"), START_MS + 1_000);
     expect(pacer.plan(START_MS + 1_000).releases).toMatchObject([{ pod: { name: "p" }, node: "n2", fence: "n2" }]);

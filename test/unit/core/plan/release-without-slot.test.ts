@@ -91,10 +91,10 @@ describe("a pod that a fence keeps out", () => {
 
   test("is left to kube-scheduler while that has not refused it, and while a slot is reserved for it", () => {
     const reservation = { node: nodeName("n1"), atMs: START_MS };
-    const pods = [aPod("untried", system), aPendingPod("promised", { ...system, reservation })];
+    const pods = [aPod("untried", system), aPendingPod("reserved", { ...system, reservation })];
     const state = stateWith([aFencedNode("n1")], pods);
     expect(releases(state)).toEqual({});
-    expect(releases(state, START_MS + 15_000)).toEqual({ promised: "Exempt to n1" });
+    expect(releases(state, START_MS + 15_000)).toEqual({ reserved: "Exempt to n1" });
   });
 
   test("is not let past the cap before the node was Ready for so long: until then the node kept it out, not the fence", () => {

@@ -246,7 +246,7 @@ describe("a plan bounds what the disk must write:", () => {
     expect(plan.held.map(({ hold }) => hold.reason)).toEqual(["PullConcurrencyLimit"]);
   });
 
-  test("one that dwarfs the others waits until they are all but written: their flushes would wait for its own", () => {
+  test("one that is far larger than the others waits until they are nearly written: their flushes would wait for its own", () => {
     const reasons = (mib: number, seconds: number, utilisation = 1) => {
       const seen = shows(sizes({ small: 60, large: mib }));
       const small = bound(aPod("small", withImage("small")), "n1");
@@ -257,7 +257,7 @@ describe("a plan bounds what the disk must write:", () => {
       observe(pacer, "n1", sample, START_MS, nowMs);
       return pacer.plan(nowMs).held.map(({ hold }) => hold.reason);
     };
-    // 60 MiB × 4 are 1.9 s at 125 MiB/s; 1,500 MiB are 48 s, more than may be owed; 300 MiB are 9.6 s.
+    // 60 MiB × 4 are 1.9 s at 125 MiB/s; 1,500 MiB are 48 s, more than the limit of 40 s; 300 MiB are 9.6 s.
     expect(reasons(1_500, 1)).toEqual(["PullConcurrencyLimit"]);
     expect(reasons(1_500, 1.5)).toEqual([]);
     expect(reasons(300, 1)).toEqual([]);

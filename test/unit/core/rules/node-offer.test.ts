@@ -16,7 +16,7 @@ function pacerWith(nodes: readonly NodeFacts[], pods: readonly PodFacts[], slots
   return pacer;
 }
 
-describe("the extender spends by offering", () => {
+describe("an offer of the extender takes a slot", () => {
   test("a budget of two lets two pods through though no binding is visible yet", () => {
     const pacer = pacerWith([aNode("n1")], [], 2);
     const ask = (name: string) => pacer.offer(aPod(name), ["n1"], healthy, START_MS).accepted.length;
@@ -62,17 +62,17 @@ describe("the extender spends by offering", () => {
     expect(refused.get("n1")?.reason).toBe("OfferedOtherNode");
   });
 
-  test("a promise of the leader is honoured for its pod and kept from others", () => {
-    const promised = aPod("promised", { reservation: { node: nodeName("n1"), atMs: START_MS } });
-    const pacer = pacerWith([aNode("n1")], [promised], 1);
+  test("a reservation of the leader is honoured for its pod and kept from others", () => {
+    const reserved = aPod("reserved", { reservation: { node: nodeName("n1"), atMs: START_MS } });
+    const pacer = pacerWith([aNode("n1")], [reserved], 1);
     expect(pacer.offer(aPod("other"), ["n1"], healthy, START_MS).accepted).toEqual([]);
-    expect(pacer.offer(promised, ["n1"], healthy, START_MS).accepted).toEqual(["n1"]);
+    expect(pacer.offer(reserved, ["n1"], healthy, START_MS).accepted).toEqual(["n1"]);
   });
 
-  test("a promise does not break the limit when the slot was taken meanwhile", () => {
-    const promised = aPod("promised", { reservation: { node: nodeName("n1"), atMs: START_MS } });
-    const pacer = pacerWith([aNode("n1")], [promised, bound(aPod("sly"), "n1")], 1);
-    expect(pacer.offer(promised, ["n1"], healthy, START_MS).accepted).toEqual([]);
+  test("a reservation does not break the limit when the slot was taken meanwhile", () => {
+    const reserved = aPod("reserved", { reservation: { node: nodeName("n1"), atMs: START_MS } });
+    const pacer = pacerWith([aNode("n1")], [reserved, bound(aPod("sly"), "n1")], 1);
+    expect(pacer.offer(reserved, ["n1"], healthy, START_MS).accepted).toEqual([]);
   });
 
   test.each([

@@ -17,7 +17,7 @@ const pod = fc.integer({ min: 0, max: 5 });
 const node = fc.constantFrom(...NODES);
 const image = fc.constantFrom(...IMAGES);
 const podStep = fc.oneof(
-  fc.record({ kind: fc.constantFrom("bind" as const, "promise" as const, "offer" as const), pod, node, image }),
+  fc.record({ kind: fc.constantFrom("bind" as const, "reserve" as const, "offer" as const), pod, node, image }),
   fc.record({ kind: fc.constantFrom("start" as const, "stick" as const, "delete" as const), pod }),
 );
 const otherStep = fc.oneof(

@@ -16,7 +16,7 @@ const anAction = fc.record({
   ageSeconds: fc.integer({ min: 0, max: 3 }),
   pinned: fc.boolean(),
   unschedulable: fc.boolean(),
-  promised: fc.boolean(),
+  reserved: fc.boolean(),
 });
 
 test("whatever comes and goes in whatever order, groups hold what is there, oldest first, and count the untried", () => {
@@ -24,7 +24,7 @@ test("whatever comes and goes in whatever order, groups hold what is there, olde
     fc.property(fc.array(anAction, { maxLength: 60 }), (actions) => {
       const room = new UnboundPods();
       const expected = new Map<string, PodFacts>();
-      for (const { what, name, shape, ageSeconds, pinned, unschedulable, promised } of actions) {
+      for (const { what, name, shape, ageSeconds, pinned, unschedulable, reserved } of actions) {
         const before = expected.get(`p${name}`);
         if (what === "remove") {
           if (before) room.remove(before);
@@ -36,7 +36,7 @@ test("whatever comes and goes in whatever order, groups hold what is there, olde
           unschedulable,
           createdAtMs: START_MS + 1_000 * ageSeconds,
           pinnedTo: pinned ? nodeName("n1") : undefined,
-          reservation: promised ? { node: nodeName("n1"), atMs: START_MS } : undefined,
+          reservation: reserved ? { node: nodeName("n1"), atMs: START_MS } : undefined,
         });
         room.add(pod);
         expected.set(pod.name, pod);

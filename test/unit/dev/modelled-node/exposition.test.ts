@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { exposition } from "../../../../dev/modelled-node/exposition.ts";
-import { counterBook, wantedFamilies } from "../../../../src/telemetry/counters.ts";
+import { counterCollector, wantedFamilies } from "../../../../src/telemetry/counters.ts";
 import { prometheusTextReader } from "../../../../src/telemetry/prometheus-text.ts";
 import { MIB } from "../../../../src/simulate/model/constants.ts";
 import { plainNode, podOf, run } from "../../simulate/model/one-node.ts";
@@ -9,9 +9,9 @@ test("Paceline's own parser finds every figure of node_exporter's page that it u
   const node = plainNode({ images: [{ name: "one", mib: 400, layers: 1, compressedRatio: 0.5 }] });
   node.addPod(podOf("a", "one"), 0);
   run(node, 4);
-  const book = counterBook();
-  prometheusTextReader(wantedFamilies, book.add)(Buffer.from(exposition(node.counters(4_000))));
-  const snapshot = book.snapshot(4_000, 4_000);
+  const collector = counterCollector();
+  prometheusTextReader(wantedFamilies, collector.add)(Buffer.from(exposition(node.counters(4_000))));
+  const snapshot = collector.snapshot(4_000, 4_000);
   expect(snapshot).toMatchObject({ cores: 4, memoryBytes: 16 * 1_024 * MIB });
   expect((snapshot.dirtyBytes ?? 0) + (snapshot.writebackBytes ?? 0)).toBeCloseTo(200 * MIB, -1);
   const disk = snapshot.disks.get("nvme0n1");
