@@ -1,9 +1,9 @@
 import { defineConfig } from "vitest/config";
 
 /**
- * `unit` needs nothing; `cluster` starts real programs, one file at a time (there may be two cores); `chart` needs Helm as
- * well, and does what an operator does. No test depends on the machine's speed: each time-out here is a guard against
- * hanging, and targets of time live in bench/ (docs/budgets.md).
+ * `unit` needs nothing; `cluster` starts real programs, one file at a time (there may be two cores); `chart` needs Helm
+ * as well, and does what an operator does. No test depends on the machine's speed: each time-out here is a guard
+ * against hanging, and targets of time live in bench/ (docs/budgets.md).
  */
 export default defineConfig({
   test: {

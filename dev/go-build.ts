@@ -44,8 +44,8 @@ export interface GoCommand {
 export type RunGo = (command: GoCommand) => Promise<void>;
 
 /**
- * Sees to it that `folder` exists and is complete: `build` fills an unfinished one beside it, which is then renamed. Two
- * processes that want the same build wait for each other and build once.
+ * Sees to it that `folder` exists and is complete: `build` fills an unfinished one beside it, which is then renamed.
+ * Two processes that want the same build wait for each other and build once.
  * @throws what `build` throws
  */
 export async function buildOnce(

@@ -1,4 +1,6 @@
-/** The extender in Go that decides nothing (no-op/main.go): built once into the cache, run on the terms of Paceline's. */
+/**
+ * The extender in Go that decides nothing (no-op/main.go): built once into the cache, run on the terms of Paceline's.
+ */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";

@@ -1,6 +1,6 @@
 /**
- * Why a pod waits, and why it was released. One constant, one sentence each; docs/reasons.md lists the same ones (a test
- * keeps both equal). The same words appear in the Event, the annotation, the metric, the log and the status page.
+ * Why a pod waits, and why it was released. One constant, one sentence each; docs/reasons.md lists the same ones (a
+ * test keeps both equal). The same words appear in the Event, the annotation, the metric, the log and the status page.
  */
 
 /** Reasons for which a pod is held back from a node. */

@@ -21,7 +21,9 @@ export interface CounterSnapshot {
   readonly steadyMs: number;
   /** The disk that holds the images, if the exporter's file systems show it. */
   readonly imageDevice: string | undefined;
-  /** Disks on which a whole file system of other data is mounted. They are no part of a volume that holds the images. */
+  /**
+   * Disks on which a whole file system of other data is mounted. They are no part of a volume that holds the images.
+   */
   readonly dataDisks: ReadonlySet<string>;
   readonly disks: ReadonlyMap<string, DiskCounters>;
   readonly dirtyBytes: number | undefined;

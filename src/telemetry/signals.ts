@@ -7,7 +7,10 @@ import type { CounterSnapshot, DiskCounters } from "./counters.ts";
 
 /** Devices that are never a node's own disk: memory, optical, floppy; loop devices only when the policy names them. */
 const NOT_A_DISK = /^(ram|zram|sr|fd|loop)\d+$/;
-/** Stacked devices (LVM, LUKS, RAID) repeat the I/O of the disks below. They count if they hold the images, or are named. */
+/**
+ * Stacked devices (LVM, LUKS, RAID) repeat the I/O of the disks below. They count if they hold the images, or are
+ * named.
+ */
 const STACKED = /^(dm-|md)\d+$/;
 
 /** Figures of one device over the time between two snapshots. */

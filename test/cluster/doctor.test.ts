@@ -66,8 +66,8 @@ function doctor(...words: string[]): Promise<{ code: number; stdout: string; std
 }
 
 /**
- * Runs the doctor, again until `holds` throws nothing: a handshake or a kubelet that a busy machine answers too late is a
- * finding, and rightly so.
+ * Runs the doctor, again until `holds` throws nothing: a handshake or a kubelet that a busy machine answers too late is
+ * a finding, and rightly so.
  */
 function reportWhere(holds: (found: Report, code: number) => void): Promise<void> {
   return eventually("the report says what is expected", async () => {

@@ -85,8 +85,8 @@ test("a herd before a node whose kubelet brought the startup taint is paced; tol
     effect: "NoSchedule",
   }));
   await createWorkload(plane.client, herd, "DaemonSet", { name: "agent", spec: { ...spec, tolerations } });
-  // Longer than a reservation lasts (15 s). Pods that were released before the node takes pods would otherwise come all at
-  // once.
+  // Longer than a reservation lasts (15 s). Pods that were released before the node takes pods would otherwise come all
+  // at once.
   const taints = [{ key: FENCE_TAINT_KEY, effect: "NoSchedule" }];
   await using node = await lightNode(plane, "adopted", { labels: { herd }, taints, joinSeconds: 18 });
   await eventually(

@@ -20,7 +20,7 @@ import { START_MS } from "./core-facts.ts";
 const FIXTURES = join(import.meta.dirname, "../server/fixtures");
 
 /** A fresh copy of a body that a real API server or scheduler sent (test/server/record-fixtures.ts). */
-// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller knows which fixture it asks for
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller knows the fixture
 export function recorded<T = Record<string, unknown>>(name: string): T {
   return JSON.parse(readFileSync(join(FIXTURES, `${name}.json`), "utf8")) as T;
 }

@@ -75,7 +75,10 @@ export async function accountToken(client: ApiClient, name: string): Promise<str
   return (status as { token: string }).token;
 }
 
-/** Writes a kubeconfig with a service account's token. `apiUrl`: the API server, or a recorder before it. @returns its path */
+/**
+ * Writes a kubeconfig with a service account's token. `apiUrl`: the API server, or a recorder before it. @returns its
+ * path
+ */
 export async function accountKubeconfig(
   cp: ControlPlane,
   account: string,

@@ -1,6 +1,6 @@
 /**
- * One replica in a process of its own, to be killed: `paceline serve` with a short Lease, so that tests need not wait 15 s
- * for a new leader. Arguments: kubeconfig, port, certificate, key, identity.
+ * One replica in a process of its own, to be killed: `paceline serve` with a short Lease, so that tests need not wait
+ * 15 s for a new leader. Arguments: kubeconfig, port, certificate, key, identity.
  */
 import { pino } from "pino";
 import { startService } from "../../src/service/service.ts";

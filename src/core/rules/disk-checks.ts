@@ -25,8 +25,8 @@ const CONTENDED_CPU_PRESSURE = 0.5;
  */
 const SLOWEST_SHARE = 0.1;
 /**
- * An image is oversized if it is this many times as large as all that are on their way: their flushes would wait for its
- * bytes. If the disk is at least this busy, the image waits until the disk runs dry within this time, s. Chosen by
+ * An image is oversized if it is this many times as large as all that are on their way: their flushes would wait for
+ * its bytes. If the disk is at least this busy, the image waits until the disk runs dry within this time, s. Chosen by
  * simulation (docs/adr/0003).
  */
 const OVERSIZED_FACTOR = 4;

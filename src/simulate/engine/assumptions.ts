@@ -1,7 +1,7 @@
 /**
- * Every number of the simulated control plane, in one place, in ms unless the name says otherwise. The node's own numbers
- * are in ../model/constants.ts. "read" = read in Kubernetes 1.36; "measured" = on a real control plane (docs/design.md);
- * "assumed" comes with its plausible range.
+ * Every number of the simulated control plane, in one place, in ms unless the name says otherwise. The node's own
+ * numbers are in ../model/constants.ts. "read" = read in Kubernetes 1.36; "measured" = on a real control plane
+ * (docs/design.md); "assumed" comes with its plausible range.
  */
 export const engineDefaults = {
   /** From a write until a watch has delivered it. Assumed; range 1–20. */
@@ -47,5 +47,7 @@ export const engineDefaults = {
   horizonMs: 4 * 3_600_000,
 } as const;
 
-/** A pod without requests counts as this much when nodes are scored. Read: DefaultMilliCPURequest, DefaultMemoryRequest. */
+/**
+ * A pod without requests counts as this much when nodes are scored. Read: DefaultMilliCPURequest, DefaultMemoryRequest.
+ */
 export const scoredRequest = { cpuMillis: 100, memoryBytes: 200 * 1_048_576 } as const;

@@ -14,7 +14,10 @@ export interface Room {
   memoryBytes: number;
 }
 
-/** Weight of a replica of the same owner, in points of 100. Assumed: the spreading plugin has twice the weight of others. */
+/**
+ * Weight of a replica of the same owner, in points of 100. Assumed: the spreading plugin has twice the weight of
+ * others.
+ */
 const REPLICA_POINTS = 20;
 
 export class Rooms {

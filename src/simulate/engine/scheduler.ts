@@ -10,7 +10,9 @@ import type { SimPod } from "./pod.ts";
 import { PodHeap } from "./pod-heap.ts";
 import type { Rooms } from "./rooms.ts";
 
-/** How many nodes are scored. Read: numFeasibleNodesToFind, minFeasibleNodesToFind, minFeasibleNodesPercentageToFind. */
+/**
+ * How many nodes are scored. Read: numFeasibleNodesToFind, minFeasibleNodesToFind, minFeasibleNodesPercentageToFind.
+ */
 const SCORE_ALL_UP_TO = 100;
 const SCORE_LEAST_PERCENT = 5;
 

@@ -58,9 +58,10 @@ export const DIRTY_RATIO = 0.2;
  */
 export const DIRTY_BACKGROUND_RATIO = 0.1;
 /**
- * Dirty pages at which writers are held to the device's rate, and a device with a limit of its own begins to be written to:
- * midway between the two ratios. Source: Linux, mm/page-writeback.c, dirty_freerun_ceiling; measured: passes begin at 1.2
- * to 1.27 GB on a node of 8 GiB. Where only memory is the limit, Linux may begin at the background ratio (range 0.1–0.15).
+ * Dirty pages at which writers are held to the device's rate, and a device with a limit of its own begins to be written
+ * to: midway between the two ratios. Source: Linux, mm/page-writeback.c, dirty_freerun_ceiling; measured: passes begin
+ * at 1.2 to 1.27 GB on a node of 8 GiB. Where only memory is the limit, Linux may begin at the background ratio (range
+ * 0.1–0.15).
  */
 export const DIRTY_FREERUN_RATIO = (DIRTY_RATIO + DIRTY_BACKGROUND_RATIO) / 2;
 /** Age at which a dirty page is written in any case, in ms. Source: Linux, vm.dirty_expire_centisecs. */
@@ -101,7 +102,9 @@ export const assumedDefaults = {
   sandboxCpuSeconds: 0.3,
   /** Sandboxes differ by up to this share of their work, by chance (range 0–1). */
   sandboxJitter: 0.5,
-  /** Synchronous small writes of one sandbox: database, network state (range 4–30; observed 8.8 s at about 0.5 s await). */
+  /**
+   * Synchronous small writes of one sandbox: database, network state (range 4–30; observed 8.8 s at about 0.5 s await).
+   */
   sandboxSyncOps: 16,
   /** Work of CreateContainer, in core-seconds (range 0.02–0.2). */
   createCpuSeconds: 0.05,
@@ -110,9 +113,9 @@ export const assumedDefaults = {
   /** Work of shim and runc in StartContainer, in core-seconds (range 0.05–0.3). */
   startCpuSeconds: 0.1,
   /**
-   * What the shim step must read again when the page cache is full, in MiB (range 4–20): shim and runc are programs of 10
-   * to 15 MiB each, whose clean pages are evicted first. It gets a share like a throttled writer's. Assumed and inferred:
-   * this is what fails with StartError; the observed node, whose dirty limit was out of reach, showed none.
+   * What the shim step must read again when the page cache is full, in MiB (range 4–20): shim and runc are programs of
+   * 10 to 15 MiB each, whose clean pages are evicted first. It gets a share like a throttled writer's. Assumed and
+   * inferred: this is what fails with StartError; the observed node, whose dirty limit was out of reach, showed none.
    */
   shimIoMib: 12,
   /** First read of a container whose image was on the disk but not in memory, in MiB (range 0–64). */

@@ -1,6 +1,6 @@
 /**
- * The promises under any order of events: a small world (the truth) beside a pacer that hears of it late, twice, or only
- * by a later listing. Every pod comes through a lever, so the limit must hold in the truth at every moment.
+ * The promises under any order of events: a small world (the truth) beside a pacer that hears of it late, twice, or
+ * only by a later listing. Every pod comes through a lever, so the limit must hold in the truth at every moment.
  */
 import fc from "fast-check";
 import { expect, test, vi } from "vitest";

@@ -17,7 +17,9 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-/** Runs the build of the control plane with a `go` whose `build` does what `script` says; `$out` is the file to make. */
+/**
+ * Runs the build of the control plane with a `go` whose `build` does what `script` says; `$out` is the file to make.
+ */
 async function build(script: string): Promise<ChildProcess> {
   const outFile = 'while [ "$1" != -o ]; do shift; done; out=$2';
   const list = 'echo "go: downloading example/a v1" >&2; echo example/a; echo example/main';

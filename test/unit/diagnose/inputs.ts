@@ -1,4 +1,7 @@
-/** One failed start in the words of the real API server, kubelet and containerd, wrapped as each accepted format wraps it. */
+/**
+ * One failed start in the words of the real API server, kubelet and containerd, wrapped as each accepted format wraps
+ * it.
+ */
 import { gzipSync } from "node:zlib";
 import { Tally } from "../../../src/diagnose/findings/tally.ts";
 import { findingsOf } from "../../../src/diagnose/findings/findings.ts";

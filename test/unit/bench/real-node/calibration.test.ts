@@ -1,6 +1,6 @@
 /**
- * The model against `npm run bench:real-node` (docs/real-node.md has the same figures): makespan and mean time to Ready of
- * three full runs within 20 %, the strategies in the order that was measured; and the single rounds before them.
+ * The model against `npm run bench:real-node` (docs/real-node.md has the same figures): makespan and mean time to Ready
+ * of three full runs within 20 %, the strategies in the order that was measured; and the single rounds before them.
  */
 import { describe, expect, it, test } from "vitest";
 import { scenarioOf } from "../../../../bench/real-node/scenario.ts";

@@ -1,7 +1,7 @@
 /**
- * The fence under any order of events: pods that were pending before their nodes existed, a scheduler that binds whatever
- * a node's taints let through, and a leader that hears late, twice or never, whose writes meet conflicts, and who dies
- * between two writes. The limit must hold in the truth for as long as the fence is up.
+ * The fence under any order of events: pods that were pending before their nodes existed, a scheduler that binds
+ * whatever a node's taints let through, and a leader that hears late, twice or never, whose writes meet conflicts, and
+ * who dies between two writes. The limit must hold in the truth for as long as the fence is up.
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";

@@ -1,4 +1,6 @@
-/** A node's load comes from memory most of the time: it must be what summing it up anew would give, whatever happened. */
+/**
+ * A node's load comes from memory most of the time: it must be what summing it up anew would give, whatever happened.
+ */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ClusterState } from "../../../../src/core/state/cluster-state.ts";

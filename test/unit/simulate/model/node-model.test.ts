@@ -11,7 +11,8 @@ describe("cases calculated by hand", () => {
   test("one pod, one image: download 1 s, sync of the rest 1 s, unpack 1 s, flush of 300 MiB 3 s", () => {
     const node = plainNode({ images: [one] });
     node.addPod(podOf("a", "one"), 0);
-    // 200 MiB at 200 MiB/s while the disk writes 100: 100 MiB are left for the sync; then 400 MiB at 400 MiB/s, less 100.
+    // 200 MiB at 200 MiB/s while the disk writes 100: 100 MiB are left for the sync; then 400 MiB at 400 MiB/s, less
+    // 100.
     expect(run(node).readySeconds("a")).toBe(6);
     expect(node.counters(6_000).disk.writtenBytes).toBeCloseTo(600 * MIB, 0);
   });
@@ -19,7 +20,8 @@ describe("cases calculated by hand", () => {
   test("an image of two layers: the second one's unmount flushes, and the pod's own flush finds nothing", () => {
     const node = plainNode({ images: [{ ...one, layers: 2, mib: 400 }] });
     node.addPod(podOf("a", "one"), 0);
-    // Both blobs at 100 MiB/s each: 1 s; sync of 100 MiB: 1 s; 200 MiB + 200 MiB unpacked in 1 s; flush of 300 MiB: 3 s.
+    // Both blobs at 100 MiB/s each: 1 s; sync of 100 MiB: 1 s; 200 MiB + 200 MiB unpacked in 1 s; flush of 300 MiB: 3
+    // s.
     expect(run(node).readySeconds("a")).toBe(6);
   });
 

@@ -18,7 +18,10 @@ export const nothingSmall = {
   noticeMs: 0,
 };
 
-/** 100 MiB/s, 16 GiB, 4 cores, a registry of 200 MiB/s (per layer, too), unpacking at 400 MiB/s per core, parallel pulls. */
+/**
+ * 100 MiB/s, 16 GiB, 4 cores, a registry of 200 MiB/s (per layer, too), unpacking at 400 MiB/s per core, parallel
+ * pulls.
+ */
 export function plainNode(options: Partial<NodeModelOptions> = {}): NodeModel {
   const { assumptions, kubelet, ...rest } = options;
   return new NodeModel({
