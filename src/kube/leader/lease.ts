@@ -4,7 +4,7 @@
  * s. So a leader stops 3 s before another may start. Every write of the Lease is conditional, so there are never two
  * leaders.
  *
- * When the leader dies, its pods stay held until the next leader releases them, within 15 s. While no Lease is fresh, the
+ * When the leader dies, held pods wait for the next leader, which begins within 15 s. While no Lease is fresh, the
  * webhooks fail open, so that nothing new is held; with no replica at all, the janitor releases every pod that was held
  * for longer than the cap.
  */
