@@ -53,7 +53,7 @@ function requireGo(env: NodeJS.ProcessEnv): void {
   throw new Error(
     "no control plane here: it needs either Go (1.26 or later, to build it once, 5 to 10 minutes on 2 cores) on PATH, " +
       "or etcd, kube-apiserver, kube-scheduler and kube-controller-manager (1.36) on PATH or in the folder that " +
-      "KUBEBUILDER_ASSETS names. Without it the unit tests (npx vitest run --project unit), `paceline simulate` and " +
+      "KUBEBUILDER_ASSETS names. Without it the unit tests (`npm run test:unit`), `paceline simulate` and " +
       "`paceline diagnose` work; demo, cluster tests and benchmarks do not.",
   );
 }

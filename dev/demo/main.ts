@@ -56,6 +56,7 @@ async function main(): Promise<number> {
 try {
   process.exitCode = await main();
 } catch (error) {
-  console.error(error instanceof UsageError ? `demo: ${error.message}\n\n${USAGE}` : error);
+  const message = error instanceof Error ? error.message : String(error);
+  console.error(`demo: ${message}${error instanceof UsageError ? `\n\n${USAGE}` : ""}`);
   process.exitCode = error instanceof UsageError ? 2 : 1;
 }

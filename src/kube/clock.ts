@@ -1,4 +1,7 @@
-/** Clocks, which callers pass on. Outside the CLI, only this file of src/ reads the machine's clocks. */
+/**
+ * Clocks, which callers pass on. Beside this file, only the CLI reads the machine's time. Where src/telemetry is given
+ * no monotonic clock, it measures spans with `performance.now()`: it may not import this folder.
+ */
 
 export interface Clock {
   /** Epoch, in ms. */

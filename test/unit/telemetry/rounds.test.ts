@@ -89,6 +89,24 @@ describe("the questions of a round", () => {
     expect(ended).toContain(2);
   });
 
+  it("go to nodes that are not paced in rotation, a share in each round, and to paced ones in every round", async () => {
+    let answers = 0;
+    const { asked } = run([], () => Promise.resolve((answers += 1) > 0), {
+      rotationMs: 1_000,
+      targets: () => nodes(40).map((node) => ({ ...node, paced: node.name === "n0" && answers >= 40 })),
+    });
+    const places = () => asked.flatMap(({ name }, place) => (name === "n0" ? [place] : []));
+    await pass(2_400);
+    // Ten others in each round. The first rotation asks all; then n0 is found, and asked in every round.
+    expect(places()[0]).toBe(0);
+    expect(places()[1]).toBe(40);
+    expect(
+      places()
+        .slice(2, 5)
+        .map((place, index) => place - (places()[index + 1] ?? NaN)),
+    ).toEqual([11, 11, 11]);
+  });
+
   it("are shifted a little each time, so that replicas do not synchronise", async () => {
     const chance = [0, 1];
     const { asked } = run(nodes(1), () => Promise.resolve(true), { random: () => chance.shift() ?? 0.5 });
