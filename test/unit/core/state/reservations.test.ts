@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { PodFacts } from "../../../../src/core/facts.ts";
 import { nodeName } from "../../../../src/core/ids.ts";
+import { reservationCounts } from "../../../../src/core/state/load.ts";
 import { hasReservation, reservedFor } from "../../../../src/core/state/reservations.ts";
 import { aNode, aPod, bound, START_MS } from "../../../support/core-facts.ts";
 import { namesOf, stateWith, theNode } from "../../../support/core-plan.ts";
@@ -39,4 +40,15 @@ describe("a reservation", () => {
     expect(hasReservation(stateWith([]), reserved("p"), START_MS)).toBe(false);
     expect(hasReservation(state, aPod("without"), START_MS)).toBe(false);
   });
+});
+
+const DEADLINES = { deadlineMs: 60_000, reservationMs: 15_000 };
+const reservedAt = (atMs: number) => aPod("p", { reservation: { node: aNode("n1").name, atMs } });
+
+test("counts no reservation that a tenant has dated into the future, so that it cannot keep a slot", () => {
+  expect(reservationCounts(reservedAt(START_MS + 3_600_000), DEADLINES, START_MS)).toBe(false);
+});
+
+test("counts a reservation of a leader whose clock is a little ahead", () => {
+  expect(reservationCounts(reservedAt(START_MS + 3_000), DEADLINES, START_MS)).toBe(true);
 });
