@@ -10,6 +10,7 @@ import { steadyClock, systemClock, type Clock } from "../kube/clock.ts";
 import { createEventRecorder, type EventRecorder } from "../kube/write/events.ts";
 import { podFacts } from "../kube/parse/facts.ts";
 import type { KubeObject } from "../kube/parse/kube-json.ts";
+import { leaderClient } from "../kube/leader/leader-client.ts";
 import { startLeaderElection, type LeaderElection, type LeaseTimes } from "../kube/leader/lease.ts";
 import { createShapeInterner, type ShapeInterner } from "../kube/parse/shape-interner.ts";
 import { createPacer, type Pacer } from "../core/pacer.ts";
@@ -175,7 +176,7 @@ async function startParts(base: Base): Promise<Parts> {
   const { namespace, identity, leaseTimes: times, followOnly } = options;
   const lease = { client, namespace, name: LEADER_LEASE, identity, clock: steadyClock, random, log, times, followOnly };
   const election = startLeaderElection(lease);
-  const loop = (later.loop = startLoop(base, () => election.isLeader && cluster.isSynced && policy.isRead));
+  const loop = (later.loop = startLoop(base, election, () => election.isLeader && cluster.isSynced && policy.isRead));
   election.onChange(onChange);
   return { cluster, policy, telemetry, election, secondScheduler: followSecondScheduler(base), loop };
 }
@@ -223,11 +224,11 @@ function startTelemetry(
   });
 }
 
-function startLoop(base: Base, mayAct: () => boolean): ReleaseLoop {
+function startLoop(base: Base, election: LeaderElection, mayAct: () => boolean): ReleaseLoop {
   const { client, interner, metrics } = base;
   return createReleaseLoop({
     ...base,
-    apply: createApply(client, interner),
+    apply: createApply(leaderClient(client, election), interner),
     mayAct,
     hooks: {
       onPlan: (_plan, durationMs) => metrics.planSeconds.observe(durationMs / 1_000),

@@ -93,7 +93,7 @@ export function nodeLoad(entry: NodeEntry, facts: NodeFacts, given: LoadInputs, 
     stuck: starting.length - inStartup.length,
     slotsInUse: inStartup.length + reserved.length + offered.length,
     bytesInFlight: sum([...fetches.fetching].map((image) => catalogue.bytes(image))),
-    untilMs: nextChangeMs(inStartup, reserved, deadlines),
+    untilMs: Math.min(nextChangeMs(inStartup, reserved, deadlines), nextReservationMs(entry, deadlines, nowMs)),
   };
 }
 
@@ -103,6 +103,20 @@ function nextChangeMs(inStartup: readonly PodFacts[], reserved: readonly PodFact
   for (const pod of reserved) nextMs = Math.min(nextMs, reservationEndsMs(pod, deadlines) ?? Infinity);
   return nextMs;
 }
+
+/** When the first reservation of the node that is dated too far ahead to count begins to count, epoch ms. */
+function nextReservationMs({ reserved }: NodeEntry, deadlines: Deadlines, nowMs: number): number {
+  let nextMs = Infinity;
+  for (const { reservation } of reserved.values()) {
+    const fromMs = countsFromMs(reservation, deadlines);
+    if (fromMs > nowMs) nextMs = Math.min(nextMs, fromMs);
+  }
+  return nextMs;
+}
+
+/** A reservation that says it was made later than clocks explain does not count yet. */
+const countsFromMs = (reservation: PodFacts["reservation"], { reservationMs }: Deadlines) =>
+  (reservation?.atMs ?? Infinity) - reservationMs;
 
 /** When the pod will have been in startup for too long, epoch ms. */
 const givenUpMs = (pod: PodFacts, { deadlineMs }: Deadlines) => (pod.scheduledAtMs ?? pod.createdAtMs) + deadlineMs;
@@ -129,7 +143,7 @@ export function reservationEndsMs({ reservation, refused, shape }: PodFacts, dea
  * writes the annotation must not keep a slot for as long as it likes.
  */
 export function reservationCounts(pod: PodFacts, deadlines: Deadlines, nowMs: number): boolean {
-  if (pod.reservation && pod.reservation.atMs > nowMs + deadlines.reservationMs) return false;
+  if (nowMs < countsFromMs(pod.reservation, deadlines)) return false;
   return nowMs < (reservationEndsMs(pod, deadlines) ?? -Infinity);
 }
 
