@@ -24,7 +24,7 @@ export function textReport(findings: Findings, verdict: Verdict, bin: string): s
       told.map((key) => [byFingerprint[key], `${key}: ${wordsOf(key)}`]),
     ),
     ...(findings.misconfigured > 0
-      ? ["", `Not counted above: ${findings.misconfigured} StartErrors that the image or the manifest explains.`]
+      ? ["", `Among OtherStartError, but not in the total: ${findings.misconfigured} that the image or the manifest explains.`]
       : []),
     ...table(
       "By hour",
