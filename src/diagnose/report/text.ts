@@ -24,7 +24,10 @@ export function textReport(findings: Findings, verdict: Verdict, bin: string): s
       told.map((key) => [byFingerprint[key], `${key}: ${wordsOf(key)}`]),
     ),
     ...(findings.misconfigured > 0
-      ? ["", `Among OtherStartError, but not in the total: ${findings.misconfigured} that the image or the manifest explains.`]
+      ? [
+          "",
+          `Among OtherStartError, but not in the total: ${findings.misconfigured} that the image or the manifest explains.`,
+        ]
       : []),
     ...table(
       "By hour",
