@@ -1,6 +1,6 @@
 /** `paceline diagnose`: finds out from files alone whether a herd made pods fail, and says what to change. */
 import { writeFile } from "node:fs/promises";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { diagnose, type Diagnosis } from "../diagnose/diagnose.ts";
 import { rfc3339, timeOf } from "../diagnose/json.ts";
 import type { Verdict } from "../diagnose/findings/verdict.ts";
@@ -8,8 +8,13 @@ import { jsonReport } from "../diagnose/report/json.ts";
 import { textReport } from "../diagnose/report/text.ts";
 import { UsageError } from "../api/usage-error.ts";
 
+interface Bin {
+  readonly text: string;
+  readonly ms: number;
+}
+
 interface DiagnoseFlags {
-  readonly bin: { readonly text: string; readonly ms: number };
+  readonly bin: Bin;
   readonly since?: string;
   readonly until?: string;
   readonly json?: true;
@@ -45,7 +50,7 @@ function spanMs(text: string): number | undefined {
   return ms > 0 ? ms : undefined;
 }
 
-function parseBin(text: string): DiagnoseFlags["bin"] {
+function parseBin(text: string): Bin {
   const ms = spanMs(text);
   if (ms === undefined) throw new InvalidArgumentError("give a span such as 30s, 5m, 1h or 1d.");
   return { text, ms };
@@ -58,13 +63,34 @@ export function diagnoseCommand(): Command {
       "Find failed pod starts in audit logs, node logs and kubectl output, and say whether a herd is to blame. Reads files only.",
     )
     .argument("[files...]", "files to read, plain or gzip, of any mixture of formats; - or none for standard input")
-    .option("--bin <span>", "width of the bins of CloudWatch's query", parseBin, { text: "1h", ms: 3_600_000 })
-    .option("--since <time>", "leave out what was before: RFC 3339, or a span before now such as 6h")
-    .option("--until <time>", "leave out what was then or after: RFC 3339, or a span before now")
+    .addOption(
+      new Option("--bin <span>", "width of the bins of CloudWatch's query")
+        .argParser(parseBin)
+        .default({ text: "1h", ms: 3_600_000 } satisfies Bin, "1h"),
+    )
+    .option(
+      "--since <time>",
+      "leave out what was before: RFC 3339 (UTC where no zone is told), or a span before now such as 6h",
+    )
+    .option(
+      "--until <time>",
+      "leave out what was then or after: RFC 3339 (UTC where no zone is told), or a span before now",
+    )
     .option("--json", "print the findings as JSON")
     .option("--html <file>", "write a report with charts, one file that needs no network")
     .addHelpText("after", HELP)
-    .action((files: readonly string[], flags: DiagnoseFlags) => run(files, flags, Date.now()));
+    .action((files: readonly string[], flags: DiagnoseFlags) =>
+      run(files, flags, Date.now()).catch((cause: unknown) => {
+        throw withoutFinding(cause, files);
+      }),
+    );
+}
+
+/** Exit code 1 says that the problem was found; an error that nobody expected must not. */
+function withoutFinding(cause: unknown, files: readonly string[]): UsageError {
+  if (cause instanceof UsageError) return cause;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new UsageError(`internal error with ${files.join(", ") || "standard input"}: ${message}`, { cause });
 }
 
 const EXIT_CODES = { clear: 0, found: 1, unknown: 3 } as const satisfies Record<Verdict["outcome"], number>;
@@ -86,12 +112,17 @@ async function run(files: readonly string[], flags: DiagnoseFlags, nowMs: number
   process.exitCode = EXIT_CODES[verdict.outcome];
 }
 
+/** A date, with or without a time, and no zone behind it. */
+const ZONELESS = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?$/;
+
 function momentOf(flag: string, text: string | undefined, nowMs: number): number | undefined {
   if (text === undefined) return undefined;
   const span = spanMs(text);
-  const ms = span === undefined ? timeOf(text) : nowMs - span;
+  const isZoneless = ZONELESS.test(text);
+  const ms = span === undefined ? timeOf(isZoneless ? `${text.replace(" ", "T")}Z` : text) : nowMs - span;
   if (ms === undefined)
     throw new UsageError(`${flag} ${text}: give a time such as 2026-11-24T08:00:00Z, or a span before now such as 6h`);
+  if (isZoneless) process.stderr.write(`paceline: ${flag} ${text} tells no zone: taken for UTC, ${rfc3339(ms)}\n`);
   return ms;
 }
 
@@ -107,7 +138,8 @@ async function read(files: readonly string[], options: Options): Promise<Diagnos
     diagnosis = await diagnose(inputs, options);
   } catch (cause) {
     const { code, path, message } = cause as NodeJS.ErrnoException;
-    if (code === undefined) throw cause;
+    // A mistake of diagnose itself is no finding: exit code 2, as for all from which nothing was learnt.
+    if (code === undefined) throw new UsageError(message, { cause });
     const name = path ?? files.join(", ");
     throw new UsageError(code === "ENOENT" ? `${name}: there is no such file` : `${name} cannot be read: ${message}`, {
       cause,
@@ -115,14 +147,25 @@ async function read(files: readonly string[], options: Options): Promise<Diagnos
   }
   const { unusable } = diagnosis;
   if (unusable.length === inputs.length) throw new UsageError(unusableWords(unusable));
-  for (const one of unusable) process.stderr.write(`paceline: ${unusableWords([one])}\n`);
+  if (unusable.length > 0) process.stderr.write(`paceline: ${unusableWords(unusable)}\n`);
   return diagnosis;
 }
 
+/** So many names are told. */
+const MOST_NAMES = 10;
+
+function namesOf(unusable: Diagnosis["unusable"]): string {
+  const names = unusable.slice(0, MOST_NAMES).map(({ name }) => name);
+  const rest = unusable.length - names.length;
+  return `${names.join(", ")}${rest > 0 ? ` and ${rest} more` : ""}`;
+}
+
 function unusableWords(unusable: Diagnosis["unusable"]): string {
-  const hints = new Set(unusable.map(({ looksLike }) => looksLike).filter((hint) => hint !== undefined));
-  const names = unusable.map(({ name }) => name).join(", ");
-  return [`nothing usable in ${names}: ${EXPECTED}`, ...hints].join(". ");
+  const hints = [...Map.groupBy(unusable, ({ looksLike }) => looksLike)].flatMap(([hint, of]) =>
+    hint === undefined ? [] : [unusable.length === 1 ? hint : `${namesOf(of)}: ${hint}`],
+  );
+  const count = unusable.length === 1 ? "" : `${unusable.length} inputs: `;
+  return [`nothing usable in ${count}${namesOf(unusable)}: ${EXPECTED}`, ...hints].join(". ");
 }
 
 async function writeHtml(file: string, { findings, verdict }: Diagnosis, bin: string): Promise<void> {

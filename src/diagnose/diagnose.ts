@@ -13,6 +13,15 @@ export interface DiagnoseOptions extends Window {
   readonly nowMs: number;
 }
 
+/** Something went wrong that is no fault of the input: nothing was found out. */
+export class ReadingError extends Error {
+  /** `name`: of the input that was being read. */
+  constructor(name: string, cause: unknown) {
+    super(`internal error while reading ${name}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    this.name = "ReadingError";
+  }
+}
+
 /** A path, or a stream such as standard input. */
 export type DiagnoseInput = string | { readonly name: string; readonly stream: AsyncIterable<unknown> };
 
@@ -31,7 +40,7 @@ export interface Diagnosis {
 
 /**
  * Reads all inputs, one after the other, in bounded memory.
- * @throws the file system's error when a path cannot be read; never for what is in it.
+ * @throws the file system's error when a path cannot be read; ReadingError for anything else, which names the input.
  */
 export async function diagnose(inputs: readonly DiagnoseInput[], options: DiagnoseOptions): Promise<Diagnosis> {
   const tally = new Tally(options.binMs, options);
@@ -42,9 +51,14 @@ export async function diagnose(inputs: readonly DiagnoseInput[], options: Diagno
     tally.account.firstUnread = "";
     const reader = new InputReader(tally, calendar);
     const damaged = () => tally.skip("truncatedGzip");
-    if (typeof input === "string") await readFileInto(input, reader, damaged);
-    else await readStreamInto(input.stream, reader, damaged);
     const name = typeof input === "string" ? input : input.name;
+    try {
+      if (typeof input === "string") await readFileInto(input, reader, damaged);
+      else await readStreamInto(input.stream, reader, damaged);
+    } catch (cause) {
+      // The file system's errors have a code and a message for people; any other is a mistake in here.
+      throw (cause as NodeJS.ErrnoException).code === undefined ? new ReadingError(name, cause) : cause;
+    }
     if (tally.account.usable + tally.account.marked === before)
       unusable.push({ name, looksLike: looksLike(tally.account.firstUnread) });
   }

@@ -32,6 +32,36 @@ function numberTime(value: number): number {
 
 const plausible = (ms: number) => (ms >= EARLIEST_MS && ms < LATEST_MS ? ms : undefined);
 
+/** Words kept of a value that is nested too deeply to be written as JSON, characters. */
+const MOST_WORDS = 1_000_000;
+
+/** A value as JSON; `isTooDeep` when nesting forbids it: its keys and texts then, so that marks in it are found. */
+export function written(value: unknown): { readonly text: string; readonly isTooDeep: boolean } {
+  try {
+    return { text: JSON.stringify(value), isTooDeep: false };
+  } catch (error) {
+    // Hostile nesting exhausts the stack; nothing else can go wrong with what JSON.parse gave.
+    if (!(error instanceof RangeError)) throw error;
+    return { text: wordsIn(value), isTooDeep: true };
+  }
+}
+
+/** Keys and texts in a value, without recursion. */
+function wordsIn(value: unknown): string {
+  const open: unknown[] = [value];
+  const words: string[] = [];
+  for (let chars = 0; open.length > 0 && chars < MOST_WORDS;) {
+    const one = open.pop();
+    if (typeof one === "string") {
+      words.push(one);
+      chars += one.length;
+    } else if (typeof one === "object" && one !== null) {
+      for (const [key, held] of Object.entries(one)) open.push(held, ...(Array.isArray(one) ? [] : [key]));
+    }
+  }
+  return words.join(" ");
+}
+
 /** RFC 3339 in UTC; no fraction when it is a whole second. */
 export function rfc3339(ms: number): string {
   return new Date(ms).toISOString().replace(".000Z", "Z");

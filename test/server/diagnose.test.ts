@@ -73,9 +73,43 @@ describe("paceline diagnose", () => {
     expect(JSON.parse(stdout)).toMatchObject({ failures: { total: 1 }, skipped: { byCause: { truncatedGzip: 1 } } });
   });
 
-  it("exits 0 when nothing failed, and when it failed outside the window", async () => {
+  it("exits 0 when starts inside the window were clean, and 3 when the window holds none", async () => {
     expect((await run([await file("quiet.log", `${JSON.stringify(auditEvent({}))}\n`)])).code).toBe(0);
-    expect((await run([await file("early.log", audit), "--since", "2026-11-24T09:00:00Z"])).code).toBe(0);
+    const late = { auditID: "late", requestReceivedTimestamp: "2026-11-24T09:30:00Z" };
+    const both = await file("both.log", `${audit}${JSON.stringify(auditEvent({}, late))}\n`);
+    const clean = await run([both, "--since", "2026-11-24T09:00:00Z"]);
+    expect(clean.code).toBe(0);
+    expect(clean.stdout).toMatch(/^No failed start was found in this window.*\n.*Left out .* 1 failed start/);
+    const empty = await run([await file("early.log", audit), "--since", "2026-11-24T09:00:00Z"]);
+    expect(empty.code).toBe(3);
+    expect(empty.stdout).toMatch(
+      /^Cannot tell: nothing in the input lies between 2026-11-24T09:00:00Z and its end; it spans/,
+    );
+    expect(empty.stdout).toMatch(/1 failed start outside/);
+  });
+
+  it("takes a time without a zone for UTC, wherever it runs, and says so", async () => {
+    const { code, stderr } = await run([await file("utc.log", audit), "--since", "2026-11-24 08:08"]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/--since 2026-11-24 08:08 tells no zone: taken for UTC, 2026-11-24T08:08:00Z/);
+  });
+
+  it("tells of several unusable files once, with their count, and of gzip inside gzip", async () => {
+    const poems = [await file("a.txt", "roses\n"), await file("b.txt", "violets\n")];
+    const packed = await file("twice.gz", gzipSync(gzipSync(audit)));
+    const { code, stderr } = await run([...poems, packed, await file("seen.log", audit)]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/nothing usable in 3 inputs: .*a\.txt, .*b\.txt, .*twice\.gz: expected/);
+    expect(stderr.match(/expected Kubernetes audit logs/g)).toHaveLength(1);
+    expect(stderr).toMatch(/twice\.gz: This looks like gzip inside gzip/);
+  });
+
+  it("never exits 1 for nesting that exhausts the stack, and still finds what failed beside it", async () => {
+    const nested = `${"[".repeat(5_000)}${"]".repeat(5_000)}\n`;
+    expect((await run([await file("nested.json", nested)])).code).toBe(2);
+    const { code, stdout } = await run(["--json", await file("beside.json", `${nested}${audit}`)]);
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ failures: { total: 1 }, skipped: { byCause: { brokenJson: 1 } } });
   });
 
   it("exits 2 and says what was expected when there is nothing usable", async () => {
@@ -106,6 +140,7 @@ describe("paceline diagnose", () => {
   it("--help tells all exit codes, and what to run", async () => {
     const { code, stdout } = await run(["--help"]);
     expect(code).toBe(0);
+    expect(stdout).toContain("(default: 1h)");
     for (const word of ["cannot tell", "EKS", "GKE", "AKS", "k3s", "journalctl"]) expect(stdout).toContain(word);
   });
 

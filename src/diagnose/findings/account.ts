@@ -1,6 +1,6 @@
 /** What was read and what was not: the evidence on which a verdict rests. */
-import { markIn } from "../classify/marks.ts";
-import type { Worth } from "./sink.ts";
+import { markIn, markOfTorn } from "../classify/marks.ts";
+import type { UnreadCause, Worth } from "./sink.ts";
 
 /** Something that was not read although it carries a mark of the problem. */
 export interface MarkedSample {
@@ -30,15 +30,27 @@ export class Account {
   /** The first unread line without a mark: it shows what the input looks like. */
   firstUnread = "";
 
+  /** Records by where they lie, and failed starts outside; counted only where `--since` or `--until` make a window. */
+  readonly window = { inside: 0, outside: 0, undated: 0, failuresOutside: 0 };
+  /** Times in the input, epoch ms; undefined while no record had one. */
+  firstMs: number | undefined;
+  lastMs: number | undefined;
+
+  /** A time that a record told. */
+  spans(atMs: number): void {
+    this.firstMs = Math.min(this.firstMs ?? atMs, atMs);
+    this.lastMs = Math.max(this.lastMs ?? atMs, atMs);
+  }
+
   read(worth: Worth): void {
     this.usable++;
     if (worth === "evidence") this.evidence++;
   }
 
-  unread(text: string, unit: "line" | "record"): void {
+  unread(cause: UnreadCause, text: string, unit: "line" | "record"): void {
     if (unit === "line") this.unreadLines++;
     else this.unreadRecords++;
-    const mark = markIn(text);
+    const mark = markIn(text) ?? markBy(cause, text);
     if (mark === undefined) {
       if (this.firstUnread === "") this.firstUnread = text.slice(0, SAMPLE_CHARS);
       return;
@@ -51,6 +63,13 @@ export class Account {
   get isMostlyUnread(): boolean {
     return this.unreadLines > this.lines - this.unreadLines || this.unreadRecords > this.usable;
   }
+}
+
+/** What the way in which something was not read says, where its words do not. */
+function markBy(cause: UnreadCause, text: string): string | undefined {
+  // A failure that was told without its reason is one, whatever it is.
+  if (cause === "noDetails") return text;
+  return cause === "brokenJson" || cause === "torn" ? markOfTorn(text) : undefined;
 }
 
 function around(text: string, mark: string): string {

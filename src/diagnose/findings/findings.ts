@@ -5,7 +5,7 @@ import { ageAt, findHerds, nodeNames, type Herd } from "./herds.ts";
 import { mergeReports } from "./merge.ts";
 import { overTimeOf, type OverTime } from "./over-time.ts";
 import type { FailureReport } from "./sink.ts";
-import type { Tally } from "./tally.ts";
+import type { Tally, Window } from "./tally.ts";
 
 /** A count by the start of its bin, epoch ms. */
 export interface Bin {
@@ -16,7 +16,7 @@ export interface Bin {
 export interface Findings {
   readonly query: readonly Bin[];
   readonly queryTotal: number;
-  /** Failures that count, without Unrelated. */
+  /** Failures that count: neither Unrelated, nor explained by image or manifest. */
   readonly total: number;
   readonly byFingerprint: Readonly<Record<Fingerprint, number>>;
   readonly byNode: ReadonlyMap<string, number>;
@@ -36,6 +36,8 @@ export interface Findings {
   readonly skipped: Readonly<Record<string, number>>;
   /** What was read, and what was not. */
   readonly account: Account;
+  /** What of it counts, by `--since` and `--until`. */
+  readonly window: Window;
   readonly reports: number;
 }
 
@@ -54,13 +56,14 @@ export function findingsOf(tally: Tally): Findings {
   const resolve = nodeNames(tally.nodes.keys());
   const reports = [...tally.failures.values()].map((one) => inUtc(one, tally.zoneMs));
   const all = mergeReports(reports).map((one) => placed(one, tally, resolve));
-  const counted = all.filter(({ fingerprint }) => fingerprint !== "Unrelated");
+  const counted = all.filter((one) => one.fingerprint !== "Unrelated" && !one.misconfigured);
+  const misconfigured = all.filter((one) => one.misconfigured).length;
   const byFingerprint = countAll(all, tally);
   const query = binsOf(tally.queryBins);
   return {
     query,
     queryTotal: query.reduce((sum, { count }) => sum + count, 0),
-    total: fingerprints.reduce((sum, key) => sum + (key === "Unrelated" ? 0 : byFingerprint[key]), 0),
+    total: fingerprints.reduce((sum, key) => sum + (key === "Unrelated" ? 0 : byFingerprint[key]), -misconfigured),
     byFingerprint,
     byNode: countBy(counted, ({ node }) => node),
     byHour: hours(counted),
@@ -72,9 +75,10 @@ export function findingsOf(tally: Tally): Findings {
     byOwner: countBy(counted, ({ owner, namespace }) => owner && `${namespace}/${owner}`),
     herds: findHerds(tally.starts, all, tally.nodes),
     nodesKnown: tally.nodes.size,
-    misconfigured: all.filter(({ misconfigured }) => misconfigured).length,
+    misconfigured,
     skipped: Object.fromEntries(tally.skipped),
     account: tally.account,
+    window: tally.window,
     reports: tally.failureReports,
   };
 }

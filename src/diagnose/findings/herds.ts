@@ -68,9 +68,9 @@ export function ageAt(times: NodeTimes | undefined, atMs: number): Pick<Herd, "n
 /** Pods whose start nobody told, but whose failure did, came before it. */
 function startsWithFailed(starts: ReadonlyMap<string, PodStart>, failures: readonly FailureReport[]): PodStart[] {
   const all = new Map(starts);
-  for (const { namespace, pod, node, atMs, fingerprint } of failures) {
+  for (const { namespace, pod, node, atMs, fingerprint, misconfigured } of failures) {
     const key = `${namespace}/${pod}`;
-    if (fingerprint === "Unrelated" || pod === "" || node === "" || all.has(key)) continue;
+    if (fingerprint === "Unrelated" || misconfigured || pod === "" || node === "" || all.has(key)) continue;
     all.set(key, { node, atMs, from: "event" });
   }
   return [...all.values()];
@@ -96,7 +96,7 @@ function assign(
   groups: ReadonlyMap<string, Group[]>,
   starts: ReadonlyMap<string, PodStart>,
 ): void {
-  if (failure.fingerprint === "Unrelated") return;
+  if (failure.fingerprint === "Unrelated" || failure.misconfigured) return;
   const start = starts.get(`${failure.namespace}/${failure.pod}`);
   const node = failure.node || (start?.node ?? "");
   const fromMs = start?.atMs ?? failure.atMs;

@@ -2,6 +2,10 @@
 
 const kinds: readonly (readonly [RegExp, string])[] = [
   [/^PK\u0003\u0004/, "This looks like a zip archive: unpack it, and give the files in it."],
+  [
+    /^\u001f(?:\ufffd|\u008b)\u0008/,
+    "This looks like gzip inside gzip: run gzip -dc FILE | paceline diagnose - (and again while it stays packed).",
+  ],
   [/^(?:\ufffd7zXZ|\ufffd?7zXZ)/, "This looks like xz: run xz -dc FILE | paceline diagnose -."],
   [/^\(\ufffd\/\ufffd/, "This looks like zstd: run zstd -dc FILE | paceline diagnose -."],
   [/^BZh\d/, "This looks like bzip2: run bzip2 -dc FILE | paceline diagnose -."],

@@ -43,6 +43,7 @@ export const skipCauses = {
   aggregatedRow: "a row of counts (stats … by bin), not of events",
   otherKind: "an object of the API of a kind that tells nothing of starts",
   noDetails: "a failure of which only the reason is told, without the message that would tell why",
+  roundedAge: "a node in a table, whose age is rounded: kubectl get nodes -o json tells its creation",
   withoutTime: "a record that has no usable time; a failure in it is dated as the line before",
 } as const;
 
@@ -58,8 +59,10 @@ export type UnreadCause = "brokenJson" | "torn" | "notRecognised" | "lineTooLong
 export type Worth = "evidence" | "context";
 
 export interface Sink {
-  /** A record of a known shape was read. */
-  usable(worth: Worth): void;
+  /** True when only a window of time counts: records then tell when they were written. */
+  readonly hasWindow: boolean;
+  /** A record of a known shape was read. `atMs`: when it was written, as far as it tells. */
+  usable(worth: Worth, atMs?: number): void;
   /** Lines that are not blank, read or not. */
   lines(count: number): void;
   skip(cause: SkipCause): void;

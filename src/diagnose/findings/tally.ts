@@ -38,17 +38,18 @@ export class Tally implements Sink {
   /** Failures beyond those that are kept, by fingerprint. */
   readonly overflow = new Map<Fingerprint, number>();
   readonly account = new Account();
+  readonly window: Window;
   failureReports = 0;
   /** How far local time is ahead of UTC, ms; undefined while no line has shown it. */
   zoneMs: number | undefined;
   #recent = new Set<string>();
   #older = new Set<string>();
   readonly #binMs: number;
-  readonly #window: Window;
+  readonly #failuresOutside = new Set<string>();
 
   constructor(binMs: number, window: Window) {
     this.#binMs = binMs;
-    this.#window = window;
+    this.window = { sinceMs: window.sinceMs, untilMs: window.untilMs };
   }
 
   /** Records of a known shape. */
@@ -56,8 +57,26 @@ export class Tally implements Sink {
     return this.account.usable;
   }
 
-  usable(worth: Worth): void {
-    this.account.read(worth);
+  get hasWindow(): boolean {
+    return this.window.sinceMs !== undefined || this.window.untilMs !== undefined;
+  }
+
+  usable(worth: Worth, atMs?: number): void {
+    if (atMs !== undefined) this.account.spans(atMs);
+    this.account.read(this.hasWindow && !this.#liesInside(worth, atMs) ? "context" : worth);
+  }
+
+  /** What lies outside the window, or tells no time, says nothing of what happened inside. */
+  #liesInside(worth: Worth, atMs: number | undefined): boolean {
+    const { window } = this.account;
+    if (atMs === undefined) {
+      if (worth === "evidence") window.undated++;
+      return false;
+    }
+    const isInside = this.#inWindow(atMs);
+    if (isInside) window.inside++;
+    else window.outside++;
+    return isInside;
   }
 
   lines(count: number): void {
@@ -66,7 +85,7 @@ export class Tally implements Sink {
 
   unread(cause: UnreadCause, text: string, unit: "line" | "record"): void {
     this.skip(cause);
-    this.account.unread(text, unit);
+    this.account.unread(cause, text, unit);
   }
 
   zone(offsetMs: number): void {
@@ -95,9 +114,14 @@ export class Tally implements Sink {
   }
 
   failure(report: FailureReport): void {
-    if (!this.#inWindow(report.atMs)) return;
-    this.failureReports++;
     const key = reportKey(report);
+    if (!this.#inWindow(report.atMs)) {
+      this.account.spans(report.atMs);
+      if (this.#failuresOutside.size < KEPT_FAILURES) this.#failuresOutside.add(key);
+      this.account.window.failuresOutside = this.#failuresOutside.size;
+      return;
+    }
+    this.failureReports++;
     const before = this.failures.get(key);
     if (before) {
       this.failures.set(key, completed(before, report));
@@ -144,7 +168,7 @@ export class Tally implements Sink {
   }
 
   #inWindow(atMs: number): boolean {
-    const { sinceMs, untilMs } = this.#window;
+    const { sinceMs, untilMs } = this.window;
     return (sinceMs === undefined || atMs >= sinceMs) && (untilMs === undefined || atMs < untilMs);
   }
 }

@@ -2,7 +2,8 @@
 import { adviceOf, harmed, HERD_PODS, remediesOf, type Remedies } from "./advice.ts";
 import type { Findings } from "./findings.ts";
 import type { Herd } from "./herds.ts";
-import { doubtsOf, howToTell } from "./doubts.ts";
+import { spanWords } from "./span-words.ts";
+import { doubtsOf, howToTell, outsideOf } from "./doubts.ts";
 
 /**
  * `found`: starts failed in a way that pacing, or the other remedies told here, can help. `clear`: the input would show
@@ -32,11 +33,12 @@ export function verdictOf(findings: Findings): Verdict {
   const { elsewhere, ...helped } = remedies;
   const doubts = doubtsOf(findings);
   const advice = adviceOf(findings, remedies);
+  const { account } = findings;
   if (Object.values(helped).some((count) => count > 0)) {
-    const evidence = [...evidenceOf(findings), ...othersOf(findings), ...doubts.map(asNote)];
+    const evidence = [...evidenceOf(findings), ...othersOf(findings), ...outsideOf(findings), ...doubts.map(asNote)];
     return { outcome: "found", found: true, summary: summaryOf(findings, remedies), evidence, advice };
   }
-  const others = othersOf(findings);
+  const others = [...othersOf(findings), ...outsideOf(findings)];
   const [first, ...further] = doubts;
   if (first !== undefined) {
     const evidence = [...further, ...others];
@@ -49,8 +51,8 @@ export function verdictOf(findings: Findings): Verdict {
     };
   }
   if (elsewhere === 0) {
-    const summary = "No failed start was found: not this problem.";
-    return { outcome: "clear", found: false, summary, evidence: [], advice: [] };
+    const summary = `No failed start was found${account.window.failuresOutside > 0 ? " in this window" : ""}: not this problem.`;
+    return { outcome: "clear", found: false, summary, evidence: others, advice: [] };
   }
   const summary = "Not this problem: what failed has other causes.";
   return { outcome: "clear", found: false, summary, evidence: others, advice };
@@ -168,6 +170,6 @@ function herdSentence({ node, podsStarted, startMs, lastMs, failures, nodeAgeSec
 function ageOf(seconds: number | null, from: Herd["nodeAgeFrom"]): string {
   if (seconds === null) return "";
   return from === "creation"
-    ? `, when it was ${seconds} s old (since its creation)`
-    : ` (its age is unknown: at least ${seconds} s, since it was first seen)`;
+    ? `, when it was ${spanWords(seconds)} old (since its creation)`
+    : ` (its age is unknown: at least ${spanWords(seconds)}, since it was first seen)`;
 }

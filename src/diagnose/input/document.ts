@@ -18,7 +18,8 @@ export const RECORD_BYTES = 16 * 1_048_576;
 export interface DocumentEvents {
   /** The text of a whole value, or of one element of a list in a large one. */
   value(text: string): void;
-  tooLong(): void;
+  /** A record that is given up; `text` is how it begins, as far as it was kept. */
+  tooLong(text: string): void;
   /** Text between values, or behind the last one. */
   outside(text: string): void;
 }
@@ -43,6 +44,8 @@ export class DocumentCutter {
   #elements: [from: number, to: number][] = [];
   #elementFrom = -1;
   #handedOver = 0;
+  /** How the record that is given up begins. */
+  #head = "";
   /** Of the chunk at hand: where the text begins that is in no value, and what stood between values. */
   #outsideFrom = 0;
   #outside: string[] = [];
@@ -92,8 +95,9 @@ export class DocumentCutter {
     const all = Buffer.concat(this.#kept);
     const handedOver = this.#streaming ? 0 : (this.#elements.at(-1)?.[1] ?? 0);
     if (!this.#streaming && this.#elements.length > 0) this.#handOver(all);
+    const head = this.#head;
     this.#reset();
-    return all.toString("utf8", handedOver);
+    return all.length === handedOver ? head : all.toString("utf8", handedOver);
   }
 
   #handOver(all: Buffer): void {
@@ -144,10 +148,9 @@ export class DocumentCutter {
     const endsElement = this.#elementFrom >= 0 && this.#isElementDepth();
     if (endsElement) return this.#elementClosed(chunk, at, keepFrom);
     if (this.#depth > 0) return keepFrom;
-    const streamed = this.#streaming;
-    if (!streamed) this.#keep(chunk.subarray(keepFrom, at + 1)); // which may begin to stream
+    if (!this.#streaming) this.#keep(chunk.subarray(keepFrom, at + 1)); // which may begin to stream
     if (this.#isWhole()) this.#events.value(this.#text());
-    if (streamed && this.#handedOver === 0) this.#events.tooLong();
+    else if (this.#handedOver === 0) this.#events.tooLong(this.#head);
     this.#reset();
     return -1;
   }
@@ -163,7 +166,7 @@ export class DocumentCutter {
       return keepFrom;
     }
     this.#keep(chunk.subarray(Math.max(0, keepFrom), at + 1));
-    if (this.#dropping) this.#events.tooLong();
+    if (this.#dropping) this.#events.tooLong(this.#head);
     else this.#events.value(this.#text());
     this.#handedOver++;
     this.#dropping = false;
@@ -180,6 +183,7 @@ export class DocumentCutter {
     this.#keptBytes += bytes.length;
     if (!this.#streaming && this.#keptBytes > WHOLE_BYTES) this.#beginStreaming();
     if (this.#keptBytes > RECORD_BYTES) {
+      this.#head = headOf(this.#kept);
       this.#dropping = true;
       this.#kept = [];
     }
@@ -192,6 +196,7 @@ export class DocumentCutter {
     // An object without any list of records so far is a record itself, and wants more room.
     if (this.#elements.length === 0 && !inElement && this.#keptBytes <= RECORD_BYTES) return;
     this.#streaming = true;
+    if (!inElement) this.#head = headOf([all]);
     this.#handOver(all);
     const rest = inElement ? Buffer.from(all.subarray(this.#elementFrom)) : Buffer.alloc(0);
     this.#kept = [rest];
@@ -214,5 +219,11 @@ export class DocumentCutter {
     this.#elements = [];
     this.#elementFrom = -1;
     this.#handedOver = 0;
+    this.#head = "";
   }
 }
+
+/** Enough to find the reason of an object, which stands before what made it so large. */
+const HEAD_CHARS = 262_144;
+
+const headOf = (kept: readonly Buffer[]) => (kept[0] ?? Buffer.alloc(0)).toString("utf8", 0, HEAD_CHARS);

@@ -45,7 +45,7 @@ export class InputReader {
     this.#text = new TextReader(sink, this.#context);
     this.#document = new DocumentCutter({
       value: (text) => this.#value(text),
-      tooLong: () => sink.unread("lineTooLong", "", "record"),
+      tooLong: (text) => sink.unread("lineTooLong", text, "record"),
       outside: (text) => this.#plain(text.trim()),
     });
     this.#lines = new LineCutter({
@@ -176,7 +176,9 @@ export class InputReader {
 
   #json(line: Buffer): void {
     const text = line.toString("utf8");
-    const value = parsed(text) ?? parsed(text.replace(/,$/, ""));
+    const whole = text.replace(/,$/, "");
+    // Where no bracket closes it, parsing is in vain, and its error costs more than all else.
+    const value = /[}\]]\s*$/.test(whole) ? parsed(whole) : undefined;
     if (value !== undefined) {
       readValue(value, this.#context, this.#sink);
       return;

@@ -59,7 +59,8 @@ export class Sieve {
     if (this.#mark >= 0 && this.#mark < to) return "parse";
     const head = chunk.toString("latin1", from, Math.min(to, from + HEAD_BYTES));
     const verdict = this.#byResource(head, from, to);
-    if (verdict === "done") this.#sink.usable(this.#worth);
+    if (verdict === "done")
+      this.#sink.usable(this.#worth, this.#sink.hasWindow ? this.#receivedMs(from, to) : undefined);
     return verdict;
   }
 

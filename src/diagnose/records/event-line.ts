@@ -52,7 +52,7 @@ function readConsole(line: string, { host }: RowContext, sink: Sink): boolean {
   const [, time, message = ""] = CONSOLE.exec(line) ?? [];
   const atMs = timeOf(time?.replace(" UTC", "Z"));
   if (atMs === undefined || !MESSAGE.test(message)) return false;
-  sink.usable("evidence");
+  sink.usable("evidence", atMs);
   const rest = { type: "", kind: "Pod", namespace: "", name: "", uid: "", container: "", node: host };
   readEventTold({ ...rest, atMs, message, reason: reasonOf(message) }, sink);
   return true;

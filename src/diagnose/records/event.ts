@@ -28,8 +28,35 @@ export function readEventTold(event: EventTold, sink: Sink): void {
     return;
   }
   if (type === "Normal" && reason !== "BackOff") return;
+  if (type !== "Normal" && isCutBeforeCause(reason, message)) {
+    sink.unread("noDetails", `${namespace}/${name}: ${reason}: ${message}`, "record");
+    return;
+  }
   const told = classify({ reason, message });
   if (told) sink.failure({ ...reportOf(event), ...told });
+}
+
+/** How the kubelet begins to tell of a failure, before it says why. */
+const OPENINGS = [
+  "Failed to create pod sandbox: rpc error: code = X desc = failed to",
+  "Failed to start sandbox: rpc error: code = X desc = failed to",
+  "Error: failed to create containerd task: failed to create shim task: ",
+  "Error: failed to start container: ",
+  "Error: rpc error: code = X desc = failed to",
+  "Failed to pull image X: rpc error: code = X desc = failed to",
+];
+const FAILURES = /^(?:Failed|FailedCreatePodSand[Bb]ox)$/;
+
+/** True when a message was cut off before the cause: it says that a start failed, and nothing else. */
+function isCutBeforeCause(reason: string, message: string): boolean {
+  if (!FAILURES.test(reason) || message === "") return false;
+  const told = message
+    .replace(/^\(combined from similar events\): ?/, "")
+    .replace(/\s*(?:…|\.\.\.|>)?$/, "")
+    .replace(/code = \w+ desc/, "code = X desc")
+    .replace(/code = \w*$/, "code = ")
+    .replace(/(?<=pull image )(?:"[^"]*"|"[^"]*$)/, "X");
+  return OPENINGS.some((opening) => opening.startsWith(told));
 }
 
 function reportOf(event: EventTold) {

@@ -89,7 +89,8 @@ function readReason(event: EventTold, sink: Sink): void {
     return;
   }
   // A row with a message is an Event; one without is of pods, and shows only what was asked for.
-  sink.usable(event.message === "" ? "context" : "evidence");
+  // Events of nodes tell of no start.
+  sink.usable(event.message === "" || event.kind === "Node" ? "context" : "evidence", event.atMs);
   readEventTold(event, sink);
 }
 
@@ -111,6 +112,7 @@ function readNodeRow(row: Json, cells: Cells, { nowMs }: RowContext, sink: Sink)
   if (!keys.has("roles") || !keys.has("version") || cells.pod === "") return false;
   const age = ageMs(cells.time);
   if (age !== undefined) sink.nodeCreated(cells.pod, nowMs - age.firstMs);
+  sink.skip("roundedAge");
   sink.usable("context");
   return true;
 }

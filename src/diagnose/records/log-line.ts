@@ -46,7 +46,7 @@ export function readLogLine(line: string, context: LogContext, sink: Sink): bool
   const { head, klog, logfmt } = parts;
   if (!klog && !logfmt && !context.isLog && (head === undefined || head.program === "")) return false;
   const told = classifyLine(line);
-  const isOfRuntime = isEvidence(line, head?.program || context.program, klog, logfmt);
+  const isOfRuntime = isEvidence(line, parts, context.program);
   const doubt = doubtOf(line, told, isOfRuntime);
   if (doubt !== undefined) {
     sink.usable("context");
@@ -54,9 +54,9 @@ export function readLogLine(line: string, context: LogContext, sink: Sink): bool
     return true;
   }
   if (isTorn(line)) sink.skip("torn");
-  sink.usable(isOfRuntime || told ? "evidence" : "context");
   const time = timeIn(parts, context, sink);
-  if (told) report(line, told, time, { ...context, host: context.host || (head?.host ?? "") }, sink);
+  sink.usable(isOfRuntime || told ? "evidence" : "context", time?.atMs);
+  if (told) report(line, told, time, hostIn(head, context), sink);
   return true;
 }
 
@@ -146,12 +146,13 @@ export function isOpen(line: string): boolean {
   return quotes % 2 === 1;
 }
 
-function isEvidence(
-  line: string,
-  program: string,
-  klog: RegExpExecArray | null,
-  logfmt: RegExpExecArray | null,
-): boolean {
+const hostIn = (head: LogHead | undefined, context: LogContext): LogContext => ({
+  ...context,
+  host: context.host || (head?.host ?? ""),
+});
+
+function isEvidence(line: string, { head, klog, logfmt }: Parts, around: string): boolean {
+  const program = head?.program || around;
   if (program !== "" && (RUNTIMES.test(program) || (!klog && !logfmt))) return RUNTIMES.test(program);
   if (klog) return KUBELETS_FILE.test(klog[5] ?? "");
   return logfmt !== null && RUNTIMES_WORD.test(line);

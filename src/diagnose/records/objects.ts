@@ -17,7 +17,7 @@ export function readAuditEvent(event: Json, loggedMs: number | undefined, sink: 
   const received = event["requestReceivedTimestamp"] ?? event["stageTimestamp"] ?? event["timestamp"];
   const atMs = timeOf(received) ?? loggedMs;
   const objectRef = recordOf(event["objectRef"]);
-  sink.usable(auditWorth(event, objectRef));
+  sink.usable(auditWorth(event, objectRef), atMs);
   if (!firstTime(event, received, objectRef, sink)) {
     sink.skip("duplicate");
     return;
@@ -170,25 +170,39 @@ export function readObject(
     kind === "Pod" ||
     (kind === "" && isRecord(object["spec"]) && isRecord(object["status"]) && "containers" in object["spec"])
   ) {
-    readPod(object, loggedMs, sink, fallbackMs);
+    const seenMs = readPod(object, loggedMs, sink, fallbackMs);
+    sink.usable(hasStatuses(object) ? "evidence" : "context", seenMs);
   } else if (kind === "Node") {
     readNodeObject(object, sink);
+    sink.usable("context");
   } else if (isEvent(object)) {
+    sink.usable(isOfPods(object) ? "evidence" : "context", eventTime(object) ?? loggedMs ?? fallbackMs);
     readEvent(object, sink, loggedMs, fallbackMs);
   } else return false;
-  sink.usable(kind === "Node" ? "context" : "evidence");
   return true;
 }
 
-function readPod(pod: Json, loggedMs: number | undefined, sink: Sink, fallbackMs?: number): void {
+/** Before its first container was made, a pod's status shows no start, failed or not. */
+const hasStatuses = (pod: Json) =>
+  ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"].some(
+    (list) => recordsOf(recordOf(pod["status"])[list]).length > 0,
+  );
+
+/** Events of nodes and controllers tell of no start. */
+const isOfPods = (event: Json) =>
+  ["Pod", ""].includes(textOf(recordOf(event["involvedObject"] ?? event["regarding"])["kind"]));
+
+/** When the pod was as its status says, epoch ms. */
+function readPod(pod: Json, loggedMs: number | undefined, sink: Sink, fallbackMs?: number): number | undefined {
   const status = recordOf(pod["status"]);
   const createdMs = timeOf(recordOf(pod["metadata"])["creationTimestamp"]);
   const seenMs = loggedMs ?? latestOf(status) ?? createdMs ?? fallbackMs;
   if (seenMs === undefined) {
     sink.skip("withoutTime");
-    return;
+    return undefined;
   }
   readStatus(status, identityOf(pod, "", ""), seenMs, sink);
+  return seenMs;
 }
 
 /** When the pod's conditions last changed: the nearest thing to the time at which it waited. */

@@ -18,13 +18,14 @@ function readCri(value: Json, status: Json, fallbackMs: number, sink: Sink): boo
   const { name, attempt } = recordOf(status["metadata"]);
   const reason = textOf(status["reason"]);
   const isContainer = textOf(status["state"]).startsWith("CONTAINER_");
-  sink.usable(isContainer ? "evidence" : "context");
-  if (!isContainer) return true;
   const finishedAt = textOf(status["finishedAt"]);
+  const atMs = timeOf(finishedAt) ?? timeOf(status["createdAt"]) ?? fallbackMs;
+  sink.usable(isContainer ? "evidence" : "context", atMs);
+  if (!isContainer) return true;
   reportEnd(
     { reason, message: textOf(status["message"]), exitCode: Number(status["exitCode"] ?? 0), labels },
     {
-      atMs: timeOf(finishedAt) ?? timeOf(status["createdAt"]) ?? fallbackMs,
+      atMs,
       attempt: typeof attempt === "number" ? attempt : undefined,
       containerId: textOf(status["id"]),
       finishedAt,
@@ -39,8 +40,9 @@ function readCri(value: Json, status: Json, fallbackMs: number, sink: Sink): boo
 function readDocker(value: Json, state: Json, fallbackMs: number, sink: Sink): boolean {
   const config = recordOf(value["Config"]);
   const message = textOf(state["Error"]);
-  sink.usable("evidence");
   const finishedAt = textOf(state["FinishedAt"]);
+  const atMs = timeOf(finishedAt) ?? timeOf(value["Created"]) ?? fallbackMs;
+  sink.usable("evidence", atMs);
   reportEnd(
     {
       reason: message === "" ? "" : "ContainerCannotRun",
@@ -49,7 +51,7 @@ function readDocker(value: Json, state: Json, fallbackMs: number, sink: Sink): b
       labels: recordOf(config["Labels"]),
     },
     {
-      atMs: timeOf(finishedAt) ?? timeOf(value["Created"]) ?? fallbackMs,
+      atMs,
       containerId: textOf(value["Id"]),
       finishedAt,
       name: "",

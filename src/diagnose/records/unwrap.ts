@@ -4,7 +4,7 @@
  */
 import { markIn } from "../classify/marks.ts";
 import type { Sink } from "../findings/sink.ts";
-import { isRecord, type Json, textOf, timeOf } from "../json.ts";
+import { isRecord, type Json, textOf, timeOf, written } from "../json.ts";
 import { azureAudit, googleAudit, lokiLines, statusPart, tableRows } from "./clouds.ts";
 import { readEventLine } from "./event-line.ts";
 import { readFlat } from "./flat.ts";
@@ -33,7 +33,8 @@ export const listKeys = [
 /** Reads everything in a value; a value that holds nothing of a known shape is told as `notRecognised`. */
 export function readValue(value: unknown, context: RecordContext, sink: Sink, depth = 0): void {
   if (depth > DEEPEST || !readKnown(value, context, sink, depth)) {
-    sink.unread("notRecognised", JSON.stringify(value), "record");
+    const { text, isTooDeep } = written(value);
+    sink.unread(isTooDeep ? "brokenJson" : "notRecognised", text, "record");
   }
 }
 
@@ -118,9 +119,9 @@ function readWatch(value: Json, context: RecordContext, sink: Sink, depth: numbe
 /** Objects of the API that tell nothing of starts, unless words of the problem stand in them. */
 function readOtherKind(value: Json, _: RecordContext, sink: Sink): boolean {
   if (typeof value["apiVersion"] !== "string" || typeof value["kind"] !== "string") return false;
-  const text = JSON.stringify(value);
-  if (markIn(text) === undefined) sink.skip("otherKind");
-  else sink.unread("notRecognised", text, "record");
+  const { text, isTooDeep } = written(value);
+  if (!isTooDeep && markIn(text) === undefined) sink.skip("otherKind");
+  else sink.unread(isTooDeep ? "brokenJson" : "notRecognised", text, "record");
   return true;
 }
 

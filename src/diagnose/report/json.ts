@@ -5,13 +5,17 @@ import { rfc3339 } from "../json.ts";
 
 const bins = (list: Findings["query"]) => list.map(({ startMs, count }) => ({ start: rfc3339(startMs), count }));
 
+const timeOrNull = (ms: number | undefined) => (ms === undefined ? null : rfc3339(ms));
+
 /** As docs/diagnose.md gives it; keys of `byCause` are those of `skipCauses`. */
 export function jsonReport(findings: Findings, { outcome, found, summary, evidence, advice }: Verdict) {
   const { byFingerprint, byNode, byHour, byNodeAge, byImage, byNamespace, byOwner, skipped, account } = findings;
+  const { inside, outside, undated, failuresOutside } = account.window;
   return {
     query: { bins: bins(findings.query), total: findings.queryTotal },
     failures: {
       total: findings.total,
+      misconfigured: findings.misconfigured,
       byFingerprint,
       byNode: Object.fromEntries(byNode),
       byHour: bins(byHour),
@@ -38,6 +42,19 @@ export function jsonReport(findings: Findings, { outcome, found, summary, eviden
         withMarks: account.marked,
         samples: account.samples,
       },
+      window:
+        findings.window.sinceMs === undefined && findings.window.untilMs === undefined
+          ? null
+          : {
+              since: timeOrNull(findings.window.sinceMs),
+              until: timeOrNull(findings.window.untilMs),
+              inside,
+              outside,
+              undated,
+              failuresOutside,
+              from: timeOrNull(account.firstMs),
+              to: timeOrNull(account.lastMs),
+            },
     },
     skipped: { lines: Object.values(skipped).reduce((sum, count) => sum + count, 0), byCause: skipped },
     verdict: { outcome, found, advice, summary, evidence },

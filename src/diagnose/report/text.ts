@@ -1,6 +1,7 @@
 /** The report for a terminal. */
 import type { Findings } from "../findings/findings.ts";
 import { skipCauses } from "../findings/sink.ts";
+import { spanWords } from "../findings/span-words.ts";
 import type { Verdict } from "../findings/verdict.ts";
 import { fingerprints, wordsOf } from "../classify/fingerprints.ts";
 import type { Herd } from "../findings/herds.ts";
@@ -22,6 +23,12 @@ export function textReport(findings: Findings, verdict: Verdict, bin: string): s
       `Failures, each counted once: ${total}`,
       told.map((key) => [byFingerprint[key], `${key}: ${wordsOf(key)}`]),
     ),
+    ...(findings.misconfigured > 0
+      ? [
+          "",
+          `Among OtherStartError, but not in the total: ${findings.misconfigured} that the image or the manifest explains.`,
+        ]
+      : []),
     ...table(
       "By hour",
       findings.byHour.map(({ startMs, count }) => [count, rfc3339(startMs)]),
@@ -73,7 +80,7 @@ export function textReport(findings: Findings, verdict: Verdict, bin: string): s
 
 /** Since it was first seen is the least age that a node can have. */
 const ageWords = (seconds: number, from: Herd["nodeAgeFrom"]) =>
-  from === "creation" ? `${seconds} s old, since its creation` : `age unknown, at least ${seconds} s`;
+  from === "creation" ? `${spanWords(seconds)} old, since its creation` : `age unknown, at least ${spanWords(seconds)}`;
 
 function herdRow({ node, startMs, podsStarted, failures, nodeAgeSeconds, nodeAgeFrom }: Herd): Row {
   const age = nodeAgeSeconds === null ? "of unknown age" : ageWords(nodeAgeSeconds, nodeAgeFrom);

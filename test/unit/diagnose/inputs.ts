@@ -235,8 +235,12 @@ export const inputs: Readonly<Record<string, { text: string; query: number }>> =
 };
 
 /** Reads bytes, in pieces if wanted, as `paceline diagnose` does. */
-export function diagnosed(bytes: string | Uint8Array, { pieceBytes = 65_536, binMs = 3_600_000 } = {}) {
-  const tally = new Tally(binMs, { sinceMs: undefined, untilMs: undefined });
+export function diagnosed(
+  bytes: string | Uint8Array,
+  { pieceBytes = 65_536, binMs = 3_600_000, since = "", until = "" } = {},
+) {
+  const momentOf = (text: string) => (text === "" ? undefined : Date.parse(text));
+  const tally = new Tally(binMs, { sinceMs: momentOf(since), untilMs: momentOf(until) });
   const reader = new InputReader(tally, { nowMs: NOW_MS, seenMs: undefined });
   const all = Buffer.from(bytes as string);
   for (let at = 0; at < all.length; at += pieceBytes) reader.push(Buffer.from(all.subarray(at, at + pieceBytes)));
