@@ -1,7 +1,7 @@
 /** Forms in which chats, mails and log stores hand on what kubectl and nodes said. */
 import { describe, expect, it } from "vitest";
 import { auditEvent, diagnosed, PROC0 } from "./inputs.ts";
-import { proc0, wrappings } from "./wrappings.ts";
+import { kubeletLine, proc0, wrappings } from "./wrappings.ts";
 
 const described = wrappings["kubectl describe pod"]?.(proc0) ?? "";
 const yaml = wrappings["Event as YAML"]?.(proc0) ?? "";
@@ -51,5 +51,13 @@ describe("what people and stores pass on is read", () => {
     const { skipped, verdict } = diagnosed(`2026-11-24T08:08:17.5Z stderr P ${audit.slice(0, -20)}\n`);
     expect(skipped.byCause).toMatchObject({ torn: 1 });
     expect(verdict.outcome).toBe("unknown");
+  });
+
+  it("gcloud's own YAML keeps node and year", () => {
+    const text = `---\ninsertId: t\nresource:\n  labels:\n    node_name: young-1\n  type: k8s_node\ntextPayload: ${JSON.stringify(kubeletLine(proc0))}\ntimestamp: '2025-11-24T08:08:17.5Z'\n`;
+    const { failures, skipped } = diagnosed(text.repeat(2));
+    expect(failures).toMatchObject({ total: 1, byNode: { "young-1": 1 } });
+    expect(failures.byHour).toEqual([{ start: "2025-11-24T08:00:00Z", count: 1 }]);
+    expect(skipped.lines).toBe(0);
   });
 });
