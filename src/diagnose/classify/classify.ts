@@ -1,6 +1,6 @@
 /** From what a source says of a failed start, its reason and its message, to the fingerprint. One for all sources. */
 import type { Fingerprint } from "./fingerprints.ts";
-import { isMisconfigured, rules, RUNTIME_REFUSED, type Step } from "./rules.ts";
+import { causeOf, rules, RUNTIME_REFUSED, type Step } from "./rules.ts";
 
 /** What a source says. */
 export interface Told {
@@ -97,7 +97,9 @@ function stepOf({ reason, message }: Told): Step | undefined {
 /** A sandbox is a container as well: what the runtime refuses there counts as it does for any other. */
 function sandboxFailure({ reason, message }: Told): Classified | undefined {
   if (stepByReason[reason] !== "sandbox" && !SANDBOX_FAILED.test(message)) return undefined;
-  return RUNTIME_REFUSED.test(message) && !isMisconfigured(message) ? startError(message) : one("OtherSandboxError");
+  return RUNTIME_REFUSED.test(message) && causeOf(message) === "unknown"
+    ? startError(message)
+    : one("OtherSandboxError");
 }
 
 function containerFailure({ reason, message }: Told): Classified | undefined {
@@ -109,7 +111,9 @@ function containerFailure({ reason, message }: Told): Classified | undefined {
   return reason === "Failed" || (reason === "CreateContainerError" && message !== "") ? one("Unrelated") : undefined;
 }
 
-const startError = (message: string): Classified => ({
-  fingerprint: "OtherStartError",
-  misconfigured: isMisconfigured(message),
-});
+/** Pacing helps against what nothing else explains. */
+function startError(message: string): Classified {
+  const cause = causeOf(message);
+  if (cause === "setup") return one("Unrelated");
+  return { fingerprint: "OtherStartError", misconfigured: cause === "manifest" };
+}

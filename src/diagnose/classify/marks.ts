@@ -12,7 +12,7 @@ const MARKS: readonly RegExp[] = [
   /pull QPS exceeded/,
   /FailedCreatePodSand[Bb]ox|CreatePodSandboxError|RunPodSandbox/,
   /CreateContainerError|RunContainerError|ContainerCannotRun/,
-  /context deadline exceeded|DeadlineExceeded/,
+  /context deadline exceeded|DeadlineExceeded|RST_STREAM/,
   /ErrImagePull|ImagePullBackOff|Failed to pull image/,
   /429 Too Many Requests|toomanyrequests/i,
   /no space left on device/,

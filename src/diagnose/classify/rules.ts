@@ -14,7 +14,11 @@ export interface Rule {
   readonly text: RegExp;
 }
 
-const OUT_OF_TIME = /context deadline exceeded|DeadlineExceeded|operation timeout|context cancell?ed|code = Canceled/;
+/**
+ * A call that ran out of time. RST_STREAM with CANCEL is how the kubelet's own deadline reaches the runtime's client.
+ */
+const OUT_OF_TIME =
+  /context deadline exceeded|DeadlineExceeded|operation timeout|context cancell?ed|code = Canceled|RST_STREAM.{0,40}CANCEL/;
 
 /** Words of network plugins that have no address left: VPC CNI, Azure, Calico, Cilium, host-local, whereabouts, GKE. */
 const NO_ADDRESS =
@@ -22,6 +26,10 @@ const NO_ADDRESS =
 
 const NETWORK =
   /(?:set ?up|configure) (?:pod )?network|plugin type=|network plugin|NetworkPlugin|CNI (?:network|plugin|config)|cni config|cilium-agent|failed \(add\)|networkPlugin/i;
+
+/** A plugin whose own request to an API server or a daemon failed, be it for time: the way there, not the disk. */
+const PLUGINS_REQUEST =
+  /error getting ClusterInformation|(?:plugin type=|failed \(add\)|network for sandbox|\bCNI\b)[^]{0,1000}\b(?:Get|Post|Put|Patch) \\*"https?:\/\//;
 
 /** First match wins: the surest texts come first. */
 export const rules: readonly Rule[] = [
@@ -46,6 +54,7 @@ export const rules: readonly Rule[] = [
   { fingerprint: "PullStalled", step: "pull", text: /no progress|pull progress timeout/i },
   { fingerprint: "PullStalled", step: "pull", text: OUT_OF_TIME },
   { fingerprint: "SandboxWithoutAddress", step: "sandbox", text: NO_ADDRESS },
+  { fingerprint: "SandboxNetwork", step: "sandbox", text: PLUGINS_REQUEST },
   { fingerprint: "SandboxDeadline", step: "sandbox", text: OUT_OF_TIME },
   { fingerprint: "SandboxNetwork", step: "sandbox", text: NETWORK },
   { fingerprint: "OtherStartError", step: "container", text: OUT_OF_TIME },
@@ -57,11 +66,28 @@ export const RUNTIME_REFUSED =
 
 /** A StartError that a wrong image or manifest explains, not a slow node. */
 const MISCONFIGURED =
-  /executable file not found|exec format error|permission denied|not a directory|is a directory|invalid mount|(?:cannot|unable to) find (?:user|group)|exec user process|no command specified|Are you trying to mount|read-only file system|memory limit too low|OOM-killed|no runtime for|runtime handler|unknown capability|invalid capability|operation not permitted|no matching entries in passwd|CDI device|nvidia-container-cli/i;
-/** A file that the manifest names; not one of the runtime's own, or of a process that has gone. */
-const FILE_MISSING = /no such file or directory/;
-const RUNTIMES_FILE = /\/proc\/\d+\/ns|\/run\/containerd\/|\/run\/crio\/|log\.json/;
+  /executable file not found|exec format error|permission denied|not a directory|is a directory|invalid mount|(?:cannot|unable to) find (?:user|group)|exec user process|no command specified|Are you trying to mount|read-only file system|memory limit too low|OOM-killed|no runtime for|runtime handler|unknown capability|invalid capability|operation not permitted|no matching entries in passwd|CDI device|nvidia-container-cli|the file \S+ was not found|system cannot find the (?:file|path)|does not match the host operating system/i;
+/** A memory limit too low for runc itself: the kernel ends its child before it can say so. */
+const LIMIT_TOO_LOW =
+  /final child's pid from pipe[^]{0,20}: EOF|init preliminary setup: EOF|read init-p: connection reset by peer/i;
+/** A file that the manifest names; not one of the runtime's own. */
+const FILE_MISSING = /no such file or directory/i;
+const RUNTIMES_FILE = /\/run\/containerd\/|\/run\/crio\/|log\.json/;
 
-/** True when the image or the manifest is to blame: pacing would not help. */
-export const isMisconfigured = (text: string): boolean =>
-  MISCONFIGURED.test(text) || (FILE_MISSING.test(text) && !RUNTIMES_FILE.test(text));
+/** How the node is set up, or what its kernel refuses: a missing program, a system call, a mount, a cgroup. */
+const NODE_SETUP =
+  /fork\/exec \/|\/proc\/[1-9]\d*\/ns|function not implemented|BPF_CGROUP|cgroup mountpoint does not exist|no such device|too many open files|attr\/keycreate|: invalid argument|cgroup configuration|cannot allocate memory|input\/output error|structure needs cleaning|stale (?:NFS )?file handle|operation not supported|resource temporarily unavailable|too many levels of symbolic links/i;
+/** Any word of a time that ran out: with it, what else a message names is its consequence. */
+const ANY_TIMEOUT = /\btimed? ?-?out\b/i;
+
+/** What explains a container that the runtime could not start. */
+export type Cause = "manifest" | "setup" | "unknown";
+
+/** A deadline in the message outweighs all: what was cancelled leaves files and processes missing. */
+export function causeOf(text: string): Cause {
+  if (OUT_OF_TIME.test(text) || ANY_TIMEOUT.test(text)) return "unknown";
+  if (LIMIT_TOO_LOW.test(text)) return "manifest";
+  if (NODE_SETUP.test(text)) return "setup";
+  const isFileMissing = FILE_MISSING.test(text) && !RUNTIMES_FILE.test(text);
+  return MISCONFIGURED.test(text) || isFileMissing ? "manifest" : "unknown";
+}

@@ -4,7 +4,7 @@ import { isRecord, timeOf } from "../json.ts";
 import type { Calendar } from "../records/log-head.ts";
 import { parsed, readValue, type RecordContext } from "../records/unwrap.ts";
 import { csvHeader, CsvRows } from "./csv.ts";
-import { DocumentCutter } from "./document.ts";
+import { DocumentCutter, RECORD_BYTES } from "./document.ts";
 import { LineCutter } from "./lines.ts";
 import { Sieve } from "./sieve.ts";
 import { TextReader } from "./text.ts";
@@ -23,6 +23,12 @@ const PUNCTUATION = /^(?:\[|\],?|\]\s*\},?|\},?|,|\{\s*"\w+"\s*:\s*\[)$/;
 /** How a list of names or colours begins that only looks like JSON: `[pod/x/y] …`, `[  500.0] …`. */
 const JSON_LIST = /^\[\s*(?:[[{"\]]|$|\d+\s*[,\]]\s*$|true|false|null)/;
 
+/** Files in /var/log/pods: time, stream, whether the line is a part or full, and its text. */
+const CRI_LINE = /^(\d{4}-\d\d-\d\dT\S+) (?:stdout|stderr) ([PF]) (.*)$/s;
+
+/** Without a mail's or Markdown's mark of a quote, and with plain spaces. klog ends a text with ` > pod="…"`. */
+const pasted = (text: string) => text.replace(/^(?:> (?!\w+="))+/, "").replaceAll("\u00a0", " ");
+
 export class InputReader {
   readonly #sink: Sink;
   readonly #context: RecordContext;
@@ -35,6 +41,8 @@ export class InputReader {
   #longJson: boolean | undefined;
   #lineCount = 0;
   #isFirst = true;
+  /** Parts of a line of a container's log file, which go on in the next line. */
+  #partial = "";
   #isLast = false;
 
   /** `calendar`: by what lines without a year are dated; several readers may share one. */
@@ -68,6 +76,7 @@ export class InputReader {
     this.#lines.end();
     this.#abandon();
     this.#endText();
+    if (this.#partial !== "") this.#sink.unread("torn", this.#partial, "line");
     if (this.#csv?.isOpen) this.#sink.unread("brokenJson", this.#csv.openRow, "line");
     this.#sink.lines(this.#lineCount);
   }
@@ -146,7 +155,8 @@ export class InputReader {
   }
 
   #jsonOrText(line: Buffer): void {
-    const text = this.#withoutBom(line.toString("utf8"));
+    const text = this.#whole(pasted(this.#withoutBom(line.toString("utf8"))));
+    if (text === undefined) return;
     const inner = text.trimStart();
     const isJson = inner.startsWith("{") || JSON_LIST.test(inner);
     if (isJson && !this.#csv?.isOpen && !this.#text.takesIndented(text)) {
@@ -155,6 +165,16 @@ export class InputReader {
       return;
     }
     this.#plain(text);
+  }
+
+  /** The line of a container's log file; undefined for a part of one that goes on in the next line. */
+  #whole(text: string): string | undefined {
+    const [, stamp = "", tag, rest = ""] = CRI_LINE.exec(text) ?? [];
+    if (tag === undefined) return text;
+    const whole = this.#partial + rest;
+    const isPart = tag === "P" && whole.length < RECORD_BYTES;
+    this.#partial = isPart ? whole : "";
+    return isPart ? undefined : `${stamp} ${whole}`;
   }
 
   #withoutBom(text: string): string {

@@ -9,7 +9,7 @@ const CONSOLE = /^(\d{4}-\d\d-\d\d[T ][\d:.]+ ?(?:Z|UTC|[+-]\d\d:?\d\d))[ \t,|]+
 /** How those messages begin. */
 const MESSAGE =
   /^(?:Successfully (?:assigned|pulled)|Pulling image|Created (?:container|pod)|Started container|Error: |Failed to (?:pull|create pod)|Back-off |Container image|Stopping container|Killing container|(?:Readiness|Liveness|Startup) probe|MountVolume|Unable to attach|\d+\/\d+ nodes)/;
-const AGE = String.raw`(?:\d+[ydhms])+(?: ago)?(?: \((?:x\d+ )?over (?:\d+[ydhms])+\))?|<unknown>`;
+const AGE = String.raw`(?:\d+[ydhms])+(?: ago)?(?: \((?:x\d+ )?over (?:\d+[ydhms])+\))?|<unknown>|<invalid>(?: \(x\d+ over [^)]*\))?`;
 /** `kubectl get events`, with or without the namespace. */
 const GET_ROW = new RegExp(
   `^(?:([a-z0-9-]+)[ \\t]+)?(${AGE})[ \\t]+(Normal|Warning)[ \\t]+(\\w+)[ \\t]+(\\w+/\\S+)[ \\t]+(.+)$`,

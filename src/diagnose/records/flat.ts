@@ -29,6 +29,10 @@ const columns = {
     "lasttimestamp",
     "lastseen",
     "age",
+    "last",
+    "first",
+    "when",
+    "seen",
     "receivedtime",
     "datetime",
   ],
@@ -36,7 +40,7 @@ const columns = {
   reason: ["reason", "eventreason", "waitingreason", "terminatedreason", "laststatereason"],
   status: ["status", "podstatus"],
   message: ["message", "msg", "note", "eventmessage", "description"],
-  object: ["object", "involvedobject", "regarding"],
+  object: ["object", "obj", "involvedobject", "regarding"],
   kind: ["kind", "objectkind", "involvedkind", "involvedobjectkind"],
   pod: ["pod", "podname", "objectname", "involvedobjectname", "kubernetespodname", "objectrefname", "name"],
   namespace: [
@@ -62,15 +66,33 @@ const plainName = (name: string) =>
     .toLowerCase()
     .replace(/[^a-z0-9]/g, "");
 
+const known: ReadonlySet<string> = new Set(Object.values(columns).flat());
+
+/** Whether the names of a table's columns are those of Events: all known, a reason or a message among them. */
+export function areOfEvents(names: readonly string[]): boolean {
+  const plain = names.map(plainName);
+  const tells = (["reason", "message"] as const).some((field) =>
+    plain.some((name) => (columns[field] as readonly string[]).includes(name)),
+  );
+  return names.length >= 3 && tells && plain.every((name) => known.has(name));
+}
+
 /** Reasons without which a row of pods or Events is no row of one: a text that is one word. */
 const WORD = /^[A-Z][A-Za-z]+$/;
 /** Reasons that say nothing of why. StartError is the one that counts by itself. */
 const NEEDS_MESSAGE =
   /^(?:RunContainerError|CreateContainerError|CreatePodSandboxError|FailedCreatePodSandBox|ErrImagePull|ImagePullBackOff|ContainerCannotRun)$/;
 
+/** How the kubelet's messages of failures begin, where a row has no reason. */
+function reasonOf(message: string): string {
+  if (message.startsWith("Failed to create pod")) return "FailedCreatePodSandBox";
+  return /^(?:Error: |Failed to pull )/.test(message) ? "Failed" : "";
+}
+
 /** Reads a row; false when it tells of no Event and no pod. */
 export function readFlat(row: Json, context: RowContext, sink: Sink): boolean {
-  const cells = cellsOf(row);
+  const told = cellsOf(row);
+  const cells = { ...told, reason: told.reason || reasonOf(told.message) };
   const isAbout = cells.object !== "" || cells.pod !== "" || cells.time !== "";
   if (cells.reason !== "" && WORD.test(cells.reason) && isAbout) {
     readReason(eventOf(cells, context), sink);
@@ -131,7 +153,7 @@ function cellsOf(row: Json): Cells {
 function cellText(value: unknown): string {
   if (typeof value === "number") return String(value);
   const text = textOf(value).trim();
-  return text === "<none>" || text === "<unknown>" ? "" : text;
+  return text === "<none>" || text === "<unknown>" || text.startsWith("<invalid>") ? "" : text;
 }
 
 function eventOf(cells: Cells, { nowMs, loggedMs, host }: RowContext): EventTold {

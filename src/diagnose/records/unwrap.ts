@@ -65,10 +65,16 @@ function readKnown(value: unknown, context: RecordContext, sink: Sink, depth: nu
 
 function readAudit(value: Json, context: RecordContext, sink: Sink): boolean {
   const isEvent = isAuditEvent(value) && !Array.isArray(value["items"]);
-  const event = isEvent ? value : (googleAudit(value) ?? azureAudit(value));
+  const event = isEvent ? value : (googleAudit(value) ?? azureAudit(value) ?? attributed(value));
   if (event === undefined) return false;
   readAuditEvent(event, context.loggedMs, sink);
   return true;
+}
+
+/** Datadog keeps the fields of an audit event beside a message that may be any text. */
+function attributed(value: Json): Json | undefined {
+  const held = value["attributes"];
+  return isRecord(held) && isAuditEvent(held) ? held : undefined;
 }
 
 function readArray(list: readonly unknown[], context: RecordContext, sink: Sink, depth: number): boolean {
@@ -209,9 +215,12 @@ const DRAWING = /^(?:[-+|=*_~#:\s`]+|`{3}\w*|~{3}\w*)$/;
 /** What kubectl says when there is nothing. */
 const NOTHING = /^No resources found(?: in \S+ namespace)?\.?$/;
 
+/** How logcli prints a line: its time, the labels of its stream, and then the text. */
+const LOGCLI = /^(\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d))\s+\{\w+="[^{}]*"\}\s+/;
+
 /** Reads a text; false when it has no known shape. Broken JSON inside is told as such and counts as read. */
 export function readText(raw: string, context: RecordContext, sink: Sink): boolean {
-  const text = withoutColours(raw);
+  const text = withoutColours(raw).replace(LOGCLI, "$1 ");
   if (JOURNAL_NOTE.test(text) || NOTHING.test(text)) {
     readJournalNote(text, context.calendar, sink);
     sink.usable("context");

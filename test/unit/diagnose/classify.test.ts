@@ -49,4 +49,48 @@ describe("one classifier for every source", () => {
   ])("%s is no failed start", (reason, message) => {
     expect(classify({ reason, message })).toBeUndefined();
   });
+
+  const refused = "failed to create containerd task: failed to create shim task: OCI runtime create failed: ";
+
+  it.each([
+    "hcs::System::CreateProcess abc: The system cannot find the file specified.: unknown",
+    "hcs::CreateComputeSystem abc: The container operating system does not match the host operating system.",
+    'Others("failed to handle message start container\n\nCaused by:\n 0: No such file or directory")',
+    "exec: the file sleep was not found",
+    "runc create failed: unable to start container process: getting the final child's pid from pipe caused: EOF",
+    "runc create failed: unable to start container process: can't get final child's PID from pipe: EOF",
+    "runc create failed: unable to start container process: waiting for init preliminary setup: EOF",
+  ])("the image or the manifest explains: %s", (message) => {
+    const expected = { fingerprint: "OtherStartError", misconfigured: true };
+    expect(classify({ reason: "StartError", message: refused + message })).toEqual(expected);
+    expect(classify({ reason: "Failed", message: `Error: ${refused}${message}` })).toEqual(expected);
+  });
+
+  it.each([
+    "unable to retrieve OCI runtime error (open /run/containerd/x/log.json: no such file or directory): fork/exec /usr/bin/nvidia-container-runtime: no such file or directory",
+    "runc create failed: bpf_prog_query(BPF_CGROUP_DEVICE) failed: function not implemented",
+    "cgroups: cgroup mountpoint does not exist",
+    "failed to mount rootfs component: no such device",
+    'error mounting "cgroup" to rootfs at "/sys/fs/cgroup": too many open files',
+    "write /proc/self/attr/keycreate: invalid argument",
+    "unable to apply cgroup configuration: mkdir /sys/fs/cgroup/memory/kubepods/x: cannot allocate memory",
+    "namespace path: lstat /proc/4242/ns/ipc: no such file or directory",
+  ])("the node's setup explains, not its load: %s", (message) => {
+    const told = { misconfigured: false };
+    expect(classify({ reason: "StartError", message: refused + message })).toEqual({
+      ...told,
+      fingerprint: "Unrelated",
+    });
+    expect(
+      classify({ reason: "FailedCreatePodSandBox", message: `Failed to create pod sandbox: ${refused}${message}` }),
+    ).toEqual({ ...told, fingerprint: "OtherSandboxError" });
+  });
+
+  it("a deadline outweighs what else the message names", () => {
+    const message = `${refused}error mounting "cgroup": too many open files: context deadline exceeded`;
+    expect(classify({ reason: "StartError", message })).toEqual({
+      fingerprint: "OtherStartError",
+      misconfigured: false,
+    });
+  });
 });

@@ -14,6 +14,9 @@ const POD = "app-15-6689bbb7f5-5nzgl";
 const SHIM = "failed to create containerd task: failed to create shim task: context canceled: unknown";
 const LATE = "rpc error: code = DeadlineExceeded desc = context deadline exceeded";
 
+/** How the kubelet's own deadline reaches it through gRPC. */
+const RESET = "rpc error: code = Unavailable desc = stream terminated by RST_STREAM with error code: CANCEL";
+
 export const proc0: Failure = { fingerprint: "NamespacePathProc0", step: "container", message: PROC0 };
 
 export const failuresOfAllKinds: readonly Failure[] = [
@@ -24,6 +27,16 @@ export const failuresOfAllKinds: readonly Failure[] = [
   { fingerprint: "OtherStartError", step: "container", message: "context deadline exceeded" },
   { fingerprint: "OtherStartError", step: "create", message: "context deadline exceeded" },
   { fingerprint: "OtherStartError", step: "create", message: LATE },
+  ...(["container", "create"] as const).map((step) => ({
+    ...{ fingerprint: "OtherStartError" as const, step, message: RESET },
+  })),
+  { fingerprint: "SandboxDeadline", step: "sandbox", message: RESET },
+  { fingerprint: "PullStalled", step: "pull", message: `failed to pull and unpack image "r/app:1": ${RESET}` },
+  {
+    fingerprint: "SandboxNetwork",
+    step: "sandbox",
+    message: `failed to setup network for sandbox "54": plugin type="calico" failed (add): error getting ClusterInformation: Get "https://10.0.0.1:443/apis": context deadline exceeded`,
+  },
   {
     fingerprint: "ReservedContainerName",
     step: "create",
@@ -174,6 +187,15 @@ export const wrappings: Readonly<Record<string, (failure: Failure) => string>> =
     `${JSON.stringify({ __REALTIME_TIMESTAMP: "1795507697500000", _HOSTNAME: "young-1", SYSLOG_IDENTIFIER: "kubelet", MESSAGE: kubeletLine(failure) })}\n`,
   "kubelet, journal export": (failure) =>
     `__CURSOR=s=0\n__REALTIME_TIMESTAMP=1795507697500000\n_HOSTNAME=young-1\nSYSLOG_IDENTIFIER=kubelet\nMESSAGE=${kubeletLine(failure)}\n\n`,
+  "kubelet, the call to the runtime": ({ step, message }) => {
+    const call = {
+      container: "StartContainer from runtime service failed",
+      create: "CreateContainer in sandbox from runtime service failed",
+      sandbox: "RunPodSandbox from runtime service failed",
+      pull: "PullImage from image service failed",
+    }[step];
+    return `E1124 08:08:17.512345    1234 remote_runtime.go:302] "${call}" err="${quoted(message)}"\n`;
+  },
   "containerd, journal": (failure) => `Nov 24 08:08:17 young-1 containerd[99]: ${containerdLine(failure)}\n`,
   "containerd, bare": (failure) => `${containerdLine(failure)}\n`,
   "Google Cloud, textPayload": (failure) =>

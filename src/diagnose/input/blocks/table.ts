@@ -1,5 +1,5 @@
 /** Tables of `kubectl get events|pods|nodes`, with any columns. */
-import { readFlat } from "../../records/flat.ts";
+import { areOfEvents, readFlat } from "../../records/flat.ts";
 import { type Block, type BlockHost } from "./block.ts";
 import { cellsOf, type Column, columnsOf } from "./columns.ts";
 
@@ -14,7 +14,12 @@ const PAIRS: readonly (readonly string[])[] = [
   ["POD", "MESSAGE"],
 ];
 export function startTable(line: string, host: BlockHost): Block | undefined {
-  if (line.length > LONGEST_HEADER || !CAPITALS.test(line)) return undefined;
+  if (line.length > LONGEST_HEADER) return undefined;
+  if (/^[A-Za-z][A-Za-z.]+(?:\s+[A-Za-z.]+){2,}$/.test(line)) {
+    const words = columnsOf(line.replaceAll(/ +/g, "  ")).map(({ name }) => name);
+    if (areOfEvents(words)) return new Table(host, columnsOf(line));
+  }
+  if (!CAPITALS.test(line)) return undefined;
   const columns = columnsOf(line);
   const names = new Set(columns.map(({ name }) => name));
   return PAIRS.some((pair) => pair.every((name) => names.has(name))) ? new Table(host, columns) : undefined;

@@ -7,7 +7,7 @@ import type { Block, BlockHost } from "./block.ts";
 
 /** Keys with which a document, or a part of one, begins. */
 const START =
-  /^(\s*)(?:- )?(?:apiVersion|kind|items|metadata|status|spec|events|results|records|hits|lastState|state|containerStatuses|initContainerStatuses|involvedObject|terminated|waiting|requestObject|responseObject|firstTimestamp|objectRef):(?:\s|$)/;
+  /^(\s*)(?:- )?(?:apiVersion|kind|items|metadata|status|spec|events|results|records|hits|lastState|state|containerStatuses|initContainerStatuses|involvedObject|terminated|waiting|requestObject|responseObject|firstTimestamp|objectRef|insertId|jsonPayload|textPayload|protoPayload):(?:\s|$)/;
 /** A line at the left edge that can belong to a document. */
 const EDGE = /^(?:[\w.\-"'/@]+:(?:\s|$)|- |-$|#|\.\.\.$|[|>})\]]\s*$)/;
 /** `kubectl describe` begins like this: not YAML, although it looks it. */
