@@ -206,8 +206,18 @@ export class PacelineLever implements Lever {
 /** The nodes that a scenario does not tell of, as one: it takes no pods, and shows the images that run there. */
 function restOfCluster(images: NodeFacts["images"]): NodeFacts {
   return {
-    ...{ name: nodeName("elsewhere"), uid: "uid-elsewhere", resourceVersion: "1", labels: {}, address: undefined },
-    ...{ createdAtMs: -Infinity, readySinceMs: -Infinity, notReadySinceMs: undefined, unschedulable: true },
-    ...{ taints: [], fence: undefined, allocatable: {}, images },
+    name: nodeName("rest-of-cluster"),
+    uid: "uid-rest-of-cluster",
+    resourceVersion: "1",
+    labels: {},
+    address: undefined,
+    createdAtMs: -Infinity,
+    readySinceMs: -Infinity,
+    notReadySinceMs: undefined,
+    unschedulable: true,
+    taints: [],
+    fence: undefined,
+    allocatable: {},
+    images,
   };
 }

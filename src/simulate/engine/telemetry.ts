@@ -11,8 +11,12 @@ interface Reading {
 export function sampleOf({ atMs, counters }: Reading, before: Reading | undefined): NodeSample {
   const { memory, cores, load } = counters;
   const gauges = {
-    ...{ atMs, dirtyBytes: memory.dirtyBytes, writebackBytes: memory.writebackBytes },
-    ...{ load1: load[0], cores, memoryBytes: memory.totalBytes },
+    atMs,
+    dirtyBytes: memory.dirtyBytes,
+    writebackBytes: memory.writebackBytes,
+    load1: load[0],
+    cores,
+    memoryBytes: memory.totalBytes,
   };
   const spanMs = atMs - (before?.atMs ?? atMs);
   if (!before || spanMs <= 0) return gauges;
