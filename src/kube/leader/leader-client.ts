@@ -10,7 +10,7 @@ import type { LeaderElection } from "./lease.ts";
 /** Requests reject with reason `NotLeading` where this replica does not lead. Only `get` and `patch` are bounded. */
 export function leaderClient(client: ApiClient, election: Pick<LeaderElection, "mayWriteForMs">): ApiClient {
   const bounded = (path: string, options: RequestOptions | undefined): RequestOptions => {
-    const forMs = election.mayWriteForMs;
+    const forMs = Math.floor(election.mayWriteForMs); // time-outs are whole numbers
     if (forMs <= 0) throw new ApiError(0, "NotLeading", `${path}: this replica does not lead any more`);
     return { ...options, timeoutMs: Math.min(forMs, options?.timeoutMs ?? REQUEST_TIMEOUT_MS) };
   };

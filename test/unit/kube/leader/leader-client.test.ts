@@ -20,7 +20,7 @@ describe("the leader's client", () => {
     const { client, timeouts } = recording();
     const election = { mayWriteForMs: 6_500 };
     await leaderClient(client, election).patch("/api/v1/nodes/n1", {}, "json");
-    election.mayWriteForMs = 1_200;
+    election.mayWriteForMs = 1_200.7;
     await leaderClient(client, election).get("/api/v1/nodes/n1", {}, { timeoutMs: 2_000 });
     expect(timeouts).toEqual([6_500, 1_200]);
   });
