@@ -1,4 +1,4 @@
-// Lint: typescript-eslint's strict rules and the house rules of CONTRIBUTING.md. Who may import whom:
+// Lint: typescript-eslint's strict rules and the house rules of CONTRIBUTING.md. Import rules are in
 // dependency-cruiser.config.mjs.
 import { defineConfig } from "eslint/config";
 import tseslint from "typescript-eslint";

@@ -86,7 +86,7 @@ export function diagnoseCommand(): Command {
     );
 }
 
-/** Exit code 1 says that the problem was found; an error that nobody expected must not. */
+/** Exit code 1 says that the problem was found; an unexpected error must not. */
 function withoutFinding(cause: unknown, files: readonly string[]): UsageError {
   if (cause instanceof UsageError) return cause;
   const message = cause instanceof Error ? cause.message : String(cause);

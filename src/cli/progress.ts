@@ -83,7 +83,7 @@ function overwriting(name: string, output: ProgressOutput, options: ProgressOpti
 }
 
 /**
- * Prints what was told last when a line is due: by the timer, or by whoever tells while the event loop is kept busy.
+ * Prints what was told last when a line is due: by the timer, or by the next call while the event loop is kept busy.
  */
 function lines(name: string, output: ProgressOutput, options: ProgressOptions): Show {
   const { clock = steadyClock, quietForMs = 0 } = options;

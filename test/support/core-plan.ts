@@ -44,7 +44,7 @@ export function stateWith(
   return state;
 }
 
-/** A plan in the making, which releases nobody yet: every gated pod waits. */
+/** A plan in the making, which releases no pod yet: every gated pod waits. */
 export function planOf(state: ClusterState, nowMs = START_MS): PlanBuilder {
   const plan = new PlanBuilder(state, nowMs);
   for (const pod of state.ledger.gated.pods()) plan.waiting.set(pod.uid, pod);

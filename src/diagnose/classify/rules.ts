@@ -1,6 +1,6 @@
 /**
  * The one table of texts by which a failed start is told from others. The texts are those of containerd, CRI-O, docker,
- * the kubelet, network plugins and registries; who reports them (pod status, Event, log) makes no difference.
+ * the kubelet, network plugins and registries; the source (pod status, Event, log) makes no difference.
  */
 import type { Fingerprint } from "./fingerprints.ts";
 

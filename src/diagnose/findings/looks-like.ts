@@ -1,4 +1,4 @@
-/** What an input that nobody here can read is by its look, and which command gives one that can be read. */
+/** What an unreadable input looks like, and which command gives one that can be read. */
 
 const kinds: readonly (readonly [RegExp, string])[] = [
   [/^PK\u0003\u0004/, "This looks like a zip archive: unpack it, and give the files in it."],

@@ -27,7 +27,7 @@ export interface FailureReport {
   readonly message: string;
   /** A StartError that the image or the manifest explains: judged on the whole message, which is kept only in part. */
   readonly misconfigured: boolean;
-  /** True when `atMs` was read from a clock whose zone nobody told: it was taken for UTC. */
+  /** True when `atMs` was read from a clock of unknown zone, which was taken for UTC. */
   readonly isZoneless?: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** What an Event says, whoever hands it over: the API, a table of kubectl, a row of a cloud's export. */
+/** What an Event says, from whichever source: the API, a table of kubectl, a row of a cloud's export. */
 import { classify } from "../classify/classify.ts";
 import type { Sink } from "../findings/sink.ts";
 import { reservedName } from "./reserved-name.ts";

@@ -190,7 +190,7 @@ function readStatusPart(value: Json, context: RecordContext, sink: Sink): boolea
 const aboutKeys = new Set(["labels", "metadata", "resource", "tags", "stream", "spec", "agent", "ecs"]);
 
 /**
- * Looks for known records in a wrapper that nobody needs to know by name: `_source`, `jsonPayload`, `attributes`,
+ * Looks for known records in a wrapper whose name does not matter: `_source`, `jsonPayload`, `attributes`,
  * `properties`.
  */
 function readInner(value: Json, context: RecordContext, sink: Sink, depth: number): boolean {

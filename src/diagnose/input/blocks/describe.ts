@@ -63,7 +63,7 @@ class Describe implements Block {
     if (described.isObject)
       readObject(described.object, "", undefined, sink, nowMs ?? calendar.seenMs ?? calendar.nowMs);
     this.#readEvents(described, nowMs ?? calendar.nowMs);
-    // Words of the problem in a part that nobody reads must not be taken for read.
+    // Words of the problem in a part that is not read must not be taken for read.
     for (const line of this.#fields) {
       if (!described.used.has(line) && markIn(line) !== undefined) sink.unread("notRecognised", line, "line");
     }
