@@ -8,9 +8,9 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { onTestFinished } from "vitest";
 import { createAccess } from "../../src/telemetry/access.ts";
-import type { CounterSnapshot } from "../../src/telemetry/counters.ts";
+import type { CounterSnapshot } from "../../src/core/signals/snapshot.ts";
 import { scrapeCounters } from "../../src/telemetry/scrape.ts";
-import { deviceFilter, sampleOf } from "../../src/telemetry/signals.ts";
+import { deviceFilter, sampleOf } from "../../src/core/signals/sample.ts";
 import { killed, mindChild, openScratch, startNodeExporter } from "./telemetry-programs.ts";
 
 /** Time between two reports of iostat, in s. */
