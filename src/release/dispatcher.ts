@@ -1,56 +1,19 @@
 /**
- * The leader's loop, the only one that assigns slots. The reflectors gather facts for the pacer as they come, the pacer
- * plans, and this loop applies the plan. What it does not manage is in the next plan again. It has no state that a
- * restart could lose.
+ * Decides what the leader's loop does and when: how long it rests between plans, which of a plan's writes begin while
+ * others are on their way, how many at a time, what is tried again, and when to plan again though nothing happened. It
+ * does no I/O and reads no clock. The service's loop (loop.ts) and the simulator drive it in the same way: `poke` and
+ * `look` until a plan is due, `planned`, `next` until there is none, and `ended` for each write.
  */
-import { ApiError } from "../kube/client/api-error.ts";
-import type { Clock } from "../kube/clock.ts";
-import type { EventRecorder } from "../kube/write/events.ts";
-import type { Log } from "../kube/log.ts";
-import type { PodFacts } from "../core/facts.ts";
-import type { Pacer } from "../core/pacer.ts";
-import { heldSinceMs } from "../core/state/held-since.ts";
-import type { FenceAction, Plan, Release } from "../core/verdict.ts";
-import type { Apply, Outcome } from "./apply.ts";
+import type { Held, Plan } from "../core/verdict.ts";
+import type { Outcome } from "./apply.ts";
 import { HoldNotes } from "./hold-notes.ts";
 import type { Note } from "./hold-notes.ts";
 import { Retries } from "./retries.ts";
 import { holdWork, startable } from "./work.ts";
 import type { Work } from "./work.ts";
 
-/** For metrics and logs. Called synchronously; must not throw. */
-export interface ReleaseHooks {
-  onPlan?(plan: Plan, durationMs: number): void;
-  /** `heldMs`: how long the pod had been held; undefined for a pod that never had the gate. */
-  onReleased?(release: Release, heldMs: number | undefined): void;
-  onFence?(action: FenceAction): void;
-  onWriteFailed?(kind: Work["kind"], error: unknown): void;
-}
-
-export interface ReleaseLoopOptions {
-  readonly pacer: Pick<Pacer, "plan" | "keptOut" | "upsertPod" | "deletePod" | "upsertNode">;
-  readonly apply: Apply;
-  /** True if this replica leads and has seen the whole cluster. Asked before every plan and every write. */
-  readonly mayAct: () => boolean;
-  readonly clock: Clock;
-  /** 0 to 1, for jitter. */
-  readonly random: () => number;
-  readonly log: Log;
-  readonly events: Pick<EventRecorder, "emit">;
-  readonly hooks?: ReleaseHooks | undefined;
-}
-
-export interface ReleaseLoop {
-  /** Call it when facts, policy or leadership have changed. It is cheap. */
-  poke(): void;
-  /** Number of writes on their way. */
-  readonly inFlight: number;
-  /** Begins no more writes; resolves when the last one has ended. */
-  stop(): Promise<void>;
-}
-
 /** Events within this time, in ms, make one plan. A watch delivers the parts of one change within about 1 ms. */
-const COALESCE_MS = 2;
+export const COALESCE_MS = 2;
 
 /** Rest after a plan, as a multiple of its duration: at most a fifth of the time is spent planning … */
 const REST_PER_PLAN = 4;
@@ -72,15 +35,19 @@ const WRITES_IN_FLIGHT = 64;
 /** At most so many of these write notes: releases come first. */
 const NOTES_IN_FLIGHT = 8;
 
-/** Makes the loop. It is idle until the first poke. */
-export function createReleaseLoop(options: ReleaseLoopOptions): ReleaseLoop {
-  return new Loop(options);
+/** One moment on two clocks, in ms. The wall clock is for comparison with the API server's timestamps; it may jump. */
+export interface Moment {
+  readonly wallMs: number;
+  readonly steadyMs: number;
 }
 
-class Loop implements ReleaseLoop {
-  readonly #options: ReleaseLoopOptions;
+/** How a write ended. `failed`: nothing is known; the API server may have asked to wait this long, in ms. */
+export type WriteEnd =
+  { readonly kind: Outcome<unknown>["kind"] } | { readonly kind: "failed"; readonly retryAfterMs: number };
+
+/** All times are of one steady clock, in ms, except where they are named `wallMs`. */
+export class Dispatcher {
   readonly #inFlight = new Map<string, Work>();
-  readonly #running = new Set<Promise<void>>();
   readonly #retries: Retries;
   #notes = new HoldNotes();
   #fenceNotes = new HoldNotes();
@@ -89,115 +56,118 @@ class Loop implements ReleaseLoop {
   #queue: Work[] = [];
   #noteQueue: Work[] = [];
   #lastPlanTookMs = 0;
-  #cancelPoke: (() => void) | undefined;
-  #cancelWake: (() => void) | undefined;
-  #stopped = false;
+  /** When the next plan is due; undefined: nobody has asked for one. */
+  #planAtMs: number | undefined;
+  /** When to ask for a plan though nothing happens. */
+  #wakeAtMs = Infinity;
 
-  constructor(options: ReleaseLoopOptions) {
-    this.#options = options;
-    this.#retries = new Retries(options.random);
+  /** @param random gives 0 to 1, for jitter. */
+  constructor(random: () => number) {
+    this.#retries = new Retries(random);
   }
 
+  /** Number of writes on their way. */
   get inFlight(): number {
     return this.#inFlight.size;
   }
 
-  poke(): void {
-    if (this.#stopped || this.#cancelPoke !== undefined) return;
+  /** When to call {@link look}; Infinity: only after the next poke. */
+  get lookAtMs(): number {
+    return Math.min(this.#planAtMs ?? Infinity, this.#wakeAtMs);
+  }
+
+  /** Facts, policy or leadership have changed: a plan is due after the rest. It is cheap. */
+  poke(nowMs: number): void {
     const tookMs = this.#lastPlanTookMs;
     const restMs = Math.max(tookMs, Math.min(tookMs * REST_PER_PLAN, LONGEST_REST_MS));
-    this.#cancelPoke = this.#options.clock.setTimer(
-      () => {
-        this.#cancelPoke = undefined;
-        this.#planAndApply();
-      },
-      Math.max(COALESCE_MS, restMs),
-    );
+    this.#planAtMs ??= nowMs + Math.max(COALESCE_MS, restMs);
   }
 
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#cancelPoke?.();
-    this.#cancelWake?.();
-    this.#drop();
-    await Promise.all(this.#running);
-  }
-
-  #mayAct(): boolean {
-    return !this.#stopped && this.#options.mayAct();
-  }
-
-  /** Facts are gathered already: decides, then applies. A plan that throws is a bug, but the loop must go on. */
-  #planAndApply(): void {
-    this.#cancelWake?.();
-    const nowMs = this.#options.clock.now();
-    if (!this.#mayAct()) {
-      this.#drop();
-      this.#notes = new HoldNotes(); // until this replica leads again, other replicas write notes
-      this.#fenceNotes = new HoldNotes();
-      if (!this.#stopped) this.#wakeAt(nowMs + RECHECK_MS, nowMs);
-      return;
+  /** True if it is time to plan. */
+  look(nowMs: number): boolean {
+    if (nowMs >= this.#wakeAtMs) {
+      this.#wakeAtMs = Infinity;
+      this.poke(nowMs);
     }
-    try {
-      const plan = this.#options.pacer.plan(nowMs);
-      this.#lastPlanTookMs = this.#options.clock.now() - nowMs;
-      this.#options.hooks?.onPlan?.(plan, this.#lastPlanTookMs);
-      this.#take(plan, nowMs);
-      this.#tellKeptOut(nowMs);
-    } catch (error) {
-      this.#options.log.error({ err: error }, "planning failed");
-      this.#wakeAt(nowMs + RECHECK_MS, nowMs);
-    }
+    if (this.#planAtMs === undefined || nowMs < this.#planAtMs) return false;
+    this.#planAtMs = undefined;
+    this.#wakeAtMs = Infinity;
+    return true;
   }
 
-  #take(plan: Plan, nowMs: number): void {
-    const { notes, wakeAtMs: notesAtMs } = this.#notes.due(plan.held, nowMs);
+  /**
+   * Takes a plan in place of the last one. What had not begun of that one is in this one again, if it is still wanted.
+   * @param tookMs how long the plan took.
+   * @returns pods that are to be told why they wait.
+   */
+  planned(plan: Plan, now: Moment, tookMs: number): readonly Held[] {
+    this.#lastPlanTookMs = tookMs;
+    const { notes, wakeAtMs: notesAtMs } = this.#notes.due(plan.held, now.wallMs);
     const works = startable(plan, this.#inFlight);
-    this.#noteQueue.push(...this.#announced(notes));
+    this.#noteQueue.push(...notes.filter(({ annotate }) => annotate).map(({ held }) => holdWork(held)));
     this.#retries.keepOnly(new Set([...works, ...this.#noteQueue, ...this.#inFlight.values()].map(({ key }) => key)));
-    this.#queue = works.filter(({ key }) => !this.#retries.waits(key, nowMs));
-    const times = [plan.wakeAtMs, notesAtMs, this.#retries.nextMs(nowMs)].filter((time) => time !== undefined);
-    this.#wakeAt(Math.min(...times, nowMs + RECHECK_MS), nowMs);
-    this.#pump();
+    this.#queue = works.filter(({ key }) => !this.#retries.waits(key, now.steadyMs));
+    const inMs = [plan.wakeAtMs, notesAtMs].map((wallMs) => (wallMs ?? Infinity) - now.wallMs);
+    const retryInMs = (this.#retries.nextMs(now.steadyMs) ?? Infinity) - now.steadyMs;
+    this.#wakeAtMs = now.steadyMs + Math.min(...inMs, retryInMs, RECHECK_MS);
+    return toAnnounce(notes);
   }
 
-  /** Emits the Events of notes and returns the writes that remain. */
-  #announced(notes: readonly Note[]): Work[] {
-    for (const { held, announce } of notes) {
-      if (announce) this.#emit(held.pod, "Held", "Hold", `${held.hold.reason}: ${held.hold.message}`);
-    }
-    return notes.filter(({ annotate }) => annotate).map(({ held }) => holdWork(held));
+  /** The plan could not be made. Writes of the last one go on. */
+  planFailed(nowMs: number): void {
+    this.#wakeAtMs = nowMs + RECHECK_MS;
   }
 
-  /** In an Event only: an annotation would make the scheduler try these pods again, and nothing would remove it. */
-  #tellKeptOut(nowMs: number): void {
-    if (nowMs < this.#fenceNotesAtMs + FENCE_NOTES_EVERY_MS) return;
-    this.#fenceNotesAtMs = nowMs;
-    this.#announced(this.#fenceNotes.due(this.#options.pacer.keptOut(nowMs), nowMs).notes);
+  /** This replica may not act: begins nothing more, and forgets what others may have done until it may act again. */
+  standDown(nowMs: number): void {
+    this.drop();
+    this.#notes = new HoldNotes(); // until this replica leads again, other replicas write notes
+    this.#fenceNotes = new HoldNotes();
+    this.#wakeAtMs = nowMs + RECHECK_MS;
   }
 
-  #wakeAt(atMs: number, nowMs: number): void {
-    this.#cancelWake?.();
-    this.#cancelWake = this.#options.clock.setTimer(() => this.poke(), Math.max(atMs - nowMs, 0));
-  }
-
-  #drop(): void {
+  /** Forgets the work that has not begun. */
+  drop(): void {
     this.#queue = [];
     this.#noteQueue = [];
   }
 
-  /** Begins writes until enough are on their way; checks leadership before each. */
-  #pump(): void {
+  /** True if pods that a fence keeps out may be told why they wait. */
+  wantsKeptOut(nowMs: number): boolean {
+    if (nowMs < this.#fenceNotesAtMs + FENCE_NOTES_EVERY_MS) return false;
+    this.#fenceNotesAtMs = nowMs;
+    return true;
+  }
+
+  /**
+   * @param held pods that only a fence keeps out.
+   * @returns those that are to be told now, in an Event only: an annotation would make the scheduler try these pods
+   * again, and nothing would remove it.
+   */
+  keptOut(held: readonly Held[], wallMs: number): readonly Held[] {
+    return toAnnounce(this.#fenceNotes.due(held, wallMs).notes);
+  }
+
+  /** The next write to begin now. It counts as on its way until {@link ended}. */
+  next(): Work | undefined {
     while (this.#inFlight.size < WRITES_IN_FLIGHT) {
       const work =
         this.#queue.shift() ?? (this.#notesInFlight() < NOTES_IN_FLIGHT ? this.#noteQueue.shift() : undefined);
-      if (work === undefined) return;
-      if (!this.#mayAct()) {
-        this.#drop();
-        return;
-      }
-      if (!this.#inFlight.has(work.key)) this.#begin(work);
+      if (work === undefined) return undefined;
+      if (this.#inFlight.has(work.key)) continue;
+      this.#inFlight.set(work.key, work);
+      return work;
     }
+    return undefined;
+  }
+
+  /** A write has ended, however it did. What it changed must be in the facts before the next plan. */
+  ended({ key }: Work, end: WriteEnd, nowMs: number): void {
+    this.#inFlight.delete(key);
+    if (end.kind === "changed") this.#retries.succeeded(key);
+    // Otherwise there was nothing to do, or another client is changing the object, or the write failed: not at once again.
+    else this.#retries.failed(key, nowMs, end.kind === "failed" ? end.retryAfterMs : 0);
+    this.poke(nowMs);
   }
 
   #notesInFlight(): number {
@@ -205,87 +175,6 @@ class Loop implements ReleaseLoop {
     for (const { kind } of this.#inFlight.values()) if (kind === "hold") notes++;
     return notes;
   }
-
-  #begin(work: Work): void {
-    this.#inFlight.set(work.key, work);
-    const running: Promise<void> = this.#write(work).finally(() => {
-      this.#inFlight.delete(work.key);
-      this.#running.delete(running);
-      this.#pump();
-      this.poke();
-    });
-    this.#running.add(running);
-  }
-
-  /** Never rejects. */
-  async #write(work: Work): Promise<void> {
-    const { clock, hooks, log } = this.#options;
-    try {
-      const kind = await this.#send(work);
-      // Nothing to do, or another client is changing the object: the cache is behind, so do not try again at once.
-      if (kind === "changed") this.#retries.succeeded(work.key);
-      else this.#retries.failed(work.key, clock.now());
-    } catch (error) {
-      const askedMs = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1_000 : 0;
-      this.#retries.failed(work.key, clock.now(), askedMs);
-      hooks?.onWriteFailed?.(work.kind, error);
-      log.warn({ err: error, kind: work.kind, object: work.key }, "a write failed; it will be tried again");
-    }
-  }
-
-  #send(work: Work): Promise<Outcome<unknown>["kind"]> {
-    switch (work.kind) {
-      case "release":
-        return this.#release(work.release);
-      case "hold":
-        return this.#annotate(work);
-      case "fence":
-        return this.#fence(work.action);
-    }
-  }
-
-  async #release(release: Release): Promise<Outcome<PodFacts>["kind"]> {
-    const { apply, clock, hooks, log } = this.#options;
-    const { pod, node, reason, message } = release;
-    const outcome = await apply.release(release, clock.now());
-    this.#learnPod(pod, outcome);
-    if (outcome.kind !== "changed") return outcome.kind;
-    const heldMs = pod.gated ? clock.now() - heldSinceMs(pod) : undefined;
-    hooks?.onReleased?.(release, heldMs);
-    this.#emit(pod, "Released", "Release", `${reason}: ${message}`);
-    log.info({ pod: `${pod.namespace}/${pod.name}`, node, reason, heldMs }, "released");
-    return outcome.kind;
-  }
-
-  async #annotate({ held }: Extract<Work, { kind: "hold" }>): Promise<Outcome<PodFacts>["kind"]> {
-    const { node, reason } = held.hold;
-    const outcome = await this.#options.apply.annotateHold(held.pod, { node, reason, sinceMs: heldSinceMs(held.pod) });
-    this.#learnPod(held.pod, outcome);
-    return outcome.kind;
-  }
-
-  async #fence(action: FenceAction): Promise<Outcome<unknown>["kind"]> {
-    const { apply, clock, hooks, log, pacer } = this.#options;
-    const outcome = await apply.fence(action);
-    if ("facts" in outcome) pacer.upsertNode(outcome.facts, clock.now());
-    if (outcome.kind !== "changed") return outcome.kind;
-    hooks?.onFence?.(action);
-    log.info(
-      { node: action.node.name, ...(action.kind === "lift" ? { reason: action.reason } : {}) },
-      `fence: ${action.kind}`,
-    );
-    return outcome.kind;
-  }
-
-  /** Passes on the answer of a write: it is newer than the cache, so the next plan counts the slot at once. */
-  #learnPod(pod: PodFacts, outcome: Outcome<PodFacts>): void {
-    const nowMs = this.#options.clock.now();
-    if ("facts" in outcome) this.#options.pacer.upsertPod(outcome.facts, nowMs);
-    else if (outcome.kind === "gone") this.#options.pacer.deletePod(pod.uid, nowMs);
-  }
-
-  #emit(pod: PodFacts, reason: string, action: string, note: string): void {
-    const regarding = { apiVersion: "v1", kind: "Pod", namespace: pod.namespace, name: pod.name, uid: pod.uid };
-    this.#options.events.emit({ regarding, type: "Normal", reason, action, note });
-  }
 }
+
+const toAnnounce = (notes: readonly Note[]) => notes.filter(({ announce }) => announce).map(({ held }) => held);

@@ -224,6 +224,7 @@ function startLoop(base: Base, mayAct: () => boolean): ReleaseLoop {
   const { client, interner, metrics } = base;
   return createReleaseLoop({
     ...base,
+    steady: steadyClock,
     apply: createApply(client, interner),
     mayAct,
     hooks: {

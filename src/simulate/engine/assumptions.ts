@@ -24,17 +24,9 @@ export const engineDefaults = {
   nodeStatusMs: 10_000,
   /** A controller's pods come one after another. Assumed; range 0.2–20: kube-controller-manager's client limit is 50/s by default, busy clusters raise it. */
   createPodMs: 1,
-  /** Events within this time make one plan. As the release loop's own. */
-  coalesceMs: 2,
-  /** The release loop rests four times as long as a plan took, at most this or as long as the plan. As its own. */
-  longestRestMs: 40,
   /** What one plan takes: per waiting pod and per paced node. Assumed; range 0.0005–0.005 and 0.005–0.05. */
   planPerPodMs: 0.001,
   planPerNodeMs: 0.02,
-  /** Writes of the release loop at the same time. As its own. */
-  writesInFlight: 64,
-  /** The loop looks again at the latest after this. As its own. */
-  recheckMs: 5_000,
   /** The autoscaler looks this often. Read: Cluster Autoscaler, scan-interval. */
   scanMs: 10_000,
   /** Nothing is simulated beyond this after the last thing that the scenario brings. A herd of 2 hours was reported. */

@@ -3,6 +3,7 @@
  * order that is given. As soon as a slot is free kube-scheduler is given a pod for it, and binds it to the node of its choice,
  * one after another: so many a second, as for every strategy.
  */
+import { COALESCE_MS } from "../../release/dispatcher.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Lever } from "./lever.ts";
 import { SECOND_MS } from "../model/constants.ts";
@@ -86,7 +87,7 @@ export class FixedLever implements Lever {
     if (this.#poked) return;
     this.#poked = true;
     const { agenda, times } = this.#cluster;
-    agenda.after(times.watchMs + times.coalesceMs, () => {
+    agenda.after(times.watchMs + COALESCE_MS, () => {
       this.#poked = false;
       this.#fill();
     });
