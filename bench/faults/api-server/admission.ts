@@ -4,7 +4,8 @@ import { textOf } from "../../../src/kube/parse/kube-json.ts";
 import { copyOf, type Json } from "./json.ts";
 import { jsonPatched } from "./protocol/patches.ts";
 import { Refusal } from "./refusals.ts";
-import { typed, type Target } from "./resources.ts";
+import type { Target } from "./paths.ts";
+import { typed } from "./resources.ts";
 
 /** A webhook. When it throws, the request goes on as if it had not been asked. */
 export type Webhook = (request: AdmissionRequest) => AdmissionResponse;

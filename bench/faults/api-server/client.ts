@@ -5,7 +5,7 @@ import type { Clock } from "../../../src/kube/clock.ts";
 import type { KubeList, KubeObject } from "../../../src/kube/parse/kube-json.ts";
 import { Refusal } from "./refusals.ts";
 import { handle, type Request } from "./requests/handle.ts";
-import { parsePath } from "./resources.ts";
+import { parsePath } from "./paths.ts";
 import { startWatch } from "./watching/watch.ts";
 import type { World } from "./world.ts";
 

@@ -5,8 +5,8 @@ import type { Webhook } from "./admission.ts";
 import { newUid } from "./chance.ts";
 import { copyOf, type Json } from "./json.ts";
 import { badRequest, notFound } from "./refusals.ts";
-import type { Target } from "./resources.ts";
-import type { RuleContext } from "./rules/rules.ts";
+import type { Target } from "./paths.ts";
+import type { RuleContext } from "./rules/rule-set.ts";
 import type { Store } from "./storage/store.ts";
 
 export interface World {

@@ -3,7 +3,7 @@ import { recordOf, textMapOf } from "../../../../src/kube/parse/kube-json.ts";
 import type { KubeObject } from "../../../../src/kube/parse/kube-json.ts";
 import type { Query } from "../../../../src/kube/client/api-client.ts";
 import { badRequest } from "../refusals.ts";
-import type { Target } from "../resources.ts";
+import type { Target } from "../paths.ts";
 
 export type Matches = (object: KubeObject) => boolean;
 

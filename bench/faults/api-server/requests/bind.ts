@@ -3,7 +3,8 @@ import { recordOf, textMapOf, textOf } from "../../../../src/kube/parse/kube-jso
 import type { KubeObject } from "../../../../src/kube/parse/kube-json.ts";
 import { listOf, type Json } from "../json.ts";
 import { badRequest, conflict, Refusal } from "../refusals.ts";
-import { NODES, type Target } from "../resources.ts";
+import type { Target } from "../paths.ts";
+import { NODES } from "../resources.ts";
 import { wholeSeconds } from "../rules/metadata.ts";
 import { existing, keyOf, type World } from "../world.ts";
 

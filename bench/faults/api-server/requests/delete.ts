@@ -3,7 +3,8 @@ import { recordOf, timeOf } from "../../../../src/kube/parse/kube-json.ts";
 import type { KubeObject } from "../../../../src/kube/parse/kube-json.ts";
 import { listOf } from "../json.ts";
 import { conflict } from "../refusals.ts";
-import { PODS, typed, type Target } from "../resources.ts";
+import type { Target } from "../paths.ts";
+import { PODS, typed } from "../resources.ts";
 import { wholeSeconds } from "../rules/metadata.ts";
 import { existing, keyOf, type World } from "../world.ts";
 

@@ -3,7 +3,8 @@ import type { PatchKind, Query } from "../../../../src/kube/client/api-client.ts
 import type { KubeObject } from "../../../../src/kube/parse/kube-json.ts";
 import { isRecord, recordOf, textOf } from "../../../../src/kube/parse/kube-json.ts";
 import { badRequest, Refusal } from "../refusals.ts";
-import { apiVersionOf, parsePath, typed, type Target } from "../resources.ts";
+import { parsePath, type Target } from "../paths.ts";
+import { apiVersionOf, typed } from "../resources.ts";
 import { existing, type World } from "../world.ts";
 import { bind } from "./bind.ts";
 import { create } from "./create.ts";

@@ -3,7 +3,7 @@ import type { Query } from "../../../../src/kube/client/api-client.ts";
 import type { KubeObject } from "../../../../src/kube/parse/kube-json.ts";
 import { selection } from "../protocol/selectors.ts";
 import { badRequest } from "../refusals.ts";
-import type { Target } from "../resources.ts";
+import type { Target } from "../paths.ts";
 import type { World } from "../world.ts";
 
 export interface List {

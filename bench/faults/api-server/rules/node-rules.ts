@@ -4,7 +4,7 @@ import { recordOf } from "../../../../src/kube/parse/kube-json.ts";
 import { childOf, listOf, type Json } from "../json.ts";
 import { forbiddenField, type Cause } from "../refusals.ts";
 import { plainRules } from "./other-rules.ts";
-import type { Rules } from "./rules.ts";
+import type { Rules } from "./rule-set.ts";
 import { taintCauses } from "./tolerations.ts";
 
 const NOT_READY = { key: "node.kubernetes.io/not-ready", effect: "NoSchedule" };

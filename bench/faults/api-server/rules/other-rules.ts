@@ -2,7 +2,7 @@
 import { recordOf, textOf } from "../../../../src/kube/parse/kube-json.ts";
 import { childOf, type Json } from "../json.ts";
 import { invalidField, requiredField, type Cause } from "../refusals.ts";
-import type { Rules } from "./rules.ts";
+import type { Rules } from "./rule-set.ts";
 
 const nothing = (): void => undefined;
 const noCauses = (): readonly Cause[] => [];

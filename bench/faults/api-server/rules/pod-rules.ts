@@ -6,7 +6,7 @@ import { forbiddenField, invalidField, requiredField, type Cause } from "../refu
 import { isQualifiedName, wholeSeconds } from "./metadata.ts";
 import { applyDefaultTolerations, applyPodDefaults, applyPriority } from "./pod-defaults.ts";
 import { podUpdateCauses } from "./pod-update.ts";
-import type { Rules } from "./rules.ts";
+import type { Rules } from "./rule-set.ts";
 import { tolerationCauses } from "./tolerations.ts";
 
 export const podRules: Rules = {

@@ -1,30 +1,9 @@
-/** The rules that one resource has beyond those of every object. */
-import { ENDPOINT_SLICES, EVENTS, LEASES, NAMESPACES, NODES, PODS, type Resource } from "../resources.ts";
-import type { Json } from "../json.ts";
-import type { Cause } from "../refusals.ts";
-import { eventRules, leaseRules, namespaceRules, plainRules } from "./other-rules.ts";
+/** The rules of each resource. */
+import { EVENTS, LEASES, NAMESPACES, NODES, PODS, type Resource } from "../resources.ts";
 import { nodeRules } from "./node-rules.ts";
+import { eventRules, leaseRules, namespaceRules, plainRules } from "./other-rules.ts";
 import { podRules } from "./pod-rules.ts";
-
-export interface RuleContext {
-  readonly nowMs: number;
-  /** Priorities by the name of their PriorityClass. */
-  readonly priorityClasses: Readonly<Record<string, number>>;
-}
-
-/** Every function may change the object that is being written, never the old one. */
-export interface Rules {
-  /** Defaults and the API server's own admission plug-ins, before webhooks. */
-  fillIn(object: Json, old: Readonly<Json> | undefined, context: RuleContext): void;
-  /** After webhooks: fields that clients cannot set on create. */
-  prepareCreate(object: Json, context: RuleContext): void;
-  createCauses(object: Readonly<Json>): readonly Cause[];
-  /** After webhooks: fields that clients cannot set on update. */
-  prepareUpdate(object: Json, old: Readonly<Json>): void;
-  updateCauses(object: Readonly<Json>, old: Readonly<Json>): readonly Cause[];
-  /** The same for `/status`. */
-  prepareStatus(object: Json, old: Readonly<Json>): void;
-}
+import type { Rules } from "./rule-set.ts";
 
 const RULES = new Map<Resource, Rules>([
   [PODS, podRules],
@@ -32,7 +11,6 @@ const RULES = new Map<Resource, Rules>([
   [NAMESPACES, namespaceRules],
   [LEASES, leaseRules],
   [EVENTS, eventRules],
-  [ENDPOINT_SLICES, plainRules],
 ]);
 
 export const rulesOf = (resource: Resource): Rules => RULES.get(resource) ?? plainRules;

@@ -3,7 +3,7 @@ import type { Query } from "../../../../src/kube/client/api-client.ts";
 import type { Clock } from "../../../../src/kube/clock.ts";
 import { selection, type Matches } from "../protocol/selectors.ts";
 import { Refusal } from "../refusals.ts";
-import type { Target } from "../resources.ts";
+import type { Target } from "../paths.ts";
 import type { World } from "../world.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import { addedLine, bookmarkLine, errorLine, lineOf } from "./watch-lines.ts";
