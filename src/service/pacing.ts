@@ -6,6 +6,7 @@ import { LEADER_LEASE } from "../api/names.ts";
 import type { ApiClient } from "../kube/client/api-client.ts";
 import type { Clock } from "../kube/clock.ts";
 import type { Log } from "../kube/log.ts";
+import { leaderClient } from "../kube/leader/leader-client.ts";
 import { startLeaderElection, type LeaderElection, type LeaseTimes } from "../kube/leader/lease.ts";
 import type { ShapeInterner } from "../kube/parse/shape-interner.ts";
 import type { EventRecorder } from "../kube/write/events.ts";
@@ -72,7 +73,7 @@ export async function startPacing(options: PacingOptions): Promise<Pacing> {
   const lease = { client, namespace, name: LEADER_LEASE, identity, clock: steady, random, log, times, followOnly };
   const election = startLeaderElection(lease);
   const mayAct = () => election.isLeader && cluster.isSynced && policy.isRead;
-  loop = createReleaseLoop({ ...options, apply: createApply(client, interner), mayAct });
+  loop = createReleaseLoop({ ...options, apply: createApply(leaderClient(client, election), interner), mayAct });
   election.onChange(changed);
   return {
     ...{ policy, cluster, election, loop, changed },

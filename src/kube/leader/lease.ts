@@ -32,6 +32,12 @@ export const LEASE_TIMES: LeaseTimes = { durationMs: 10_000, renewDeadlineMs: 7_
 /** One attempt must leave time for another before the renew deadline. */
 const ATTEMPT_TIMEOUT_MS = 2_000;
 
+/**
+ * Share of the time between the renew deadline and the end of the Lease in which a write of the old leader may still be
+ * on its way. The rest is for clocks that run at different speeds (a tenth each way).
+ */
+const SAFE_SHARE = 1 / 3;
+
 export interface LeaderElectionOptions {
   readonly client: ApiClient;
   readonly namespace: string;
@@ -56,6 +62,11 @@ export interface LeaderElection {
   readonly holder: string;
   /** True if the Lease was renewed within its duration, by us or another replica: held pods will be released. */
   leaderAlive(): boolean;
+  /**
+   * How long a request that begins now may take, in ms, so that it ends before another replica may lead; 0 if this
+   * candidate does not lead.
+   */
+  readonly mayWriteForMs: number;
   /** Calls the listener at every change. @returns a function that unsubscribes */
   onChange(listener: (isLeader: boolean) => void): () => void;
   /** Steps down and gives the Lease back if we hold it, so that the next candidate takes over at its next look. */
@@ -106,6 +117,13 @@ class Candidate implements LeaderElection {
     if (this.isLeader) return true;
     const seen = this.#seen;
     return seen?.renewalSeen === true && !isFree(seen, this.#options.clock.now());
+  }
+
+  get mayWriteForMs(): number {
+    if (!this.isLeader || this.#renewedMs === undefined) return 0;
+    const { durationMs, renewDeadlineMs } = this.#times;
+    const untilMs = this.#renewedMs + renewDeadlineMs + (durationMs - renewDeadlineMs) * SAFE_SHARE;
+    return untilMs - this.#options.clock.now();
   }
 
   onChange(listener: (isLeader: boolean) => void): () => void {
