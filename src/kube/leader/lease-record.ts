@@ -17,7 +17,12 @@ export interface LeaseRecord {
 export interface Observation {
   readonly record: LeaseRecord;
   readonly sinceMs: number;
-  /** The record followed another one that we saw, so its holder really renewed it while we looked. */
+  /** When the Lease was last read. */
+  readonly lookedMs: number;
+  /**
+   * The record followed another one that we saw less than the Lease's duration before, so its holder really renewed it
+   * while we looked. After a longer time without an answer the record may be as old as that.
+   */
   readonly renewalSeen: boolean;
 }
 
@@ -36,9 +41,10 @@ export function parseLease(raw: KubeObject, defaultDurationMs: number): LeaseRec
 
 /** The observation after `record` was read at `nowMs`. */
 export function observe(before: Observation | undefined, record: LeaseRecord, nowMs: number): Observation {
-  if (before === undefined) return { record, sinceMs: nowMs, renewalSeen: false };
+  if (before === undefined) return { record, sinceMs: nowMs, lookedMs: nowMs, renewalSeen: false };
   const same = before.record.holder === record.holder && before.record.renewTime === record.renewTime;
-  return same ? { ...before, record } : { record, sinceMs: nowMs, renewalSeen: true };
+  if (same) return { ...before, record, lookedMs: nowMs };
+  return { record, sinceMs: nowMs, lookedMs: nowMs, renewalSeen: nowMs < before.lookedMs + record.durationMs };
 }
 
 /** True if the Lease has no holder, or if its holder has not renewed it for its whole duration while we looked. */

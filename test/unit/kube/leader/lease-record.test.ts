@@ -23,6 +23,13 @@ describe("a Lease as its reader sees it", () => {
     expect(observe(undefined, held("a", 0), 0).renewalSeen).toBe(false);
   });
 
+  it("has seen no renewal where it could not look for the Lease's duration: the holder may be dead since", () => {
+    const first = observe(undefined, held("a", 0), 1_000);
+    const late = observe(first, held("a", 2_000), 1_000 + DURATION_MS);
+    expect(late.renewalSeen).toBe(false);
+    expect(isFree(late, 1_000 + DURATION_MS)).toBe(false);
+  });
+
   it("is free at once when it was given back", () => {
     const record = parseLease(releasedLease(WHERE, held("a", 0), 0), DURATION_MS);
     expect(isFree(observe(undefined, record, 0), 0)).toBe(true);
