@@ -122,8 +122,12 @@ export function reservationEndsMs({ reservation, refused, shape }: PodFacts, dea
   return reservation.atMs + forMs;
 }
 
-/** Does the pod's reservation use a slot? */
+/**
+ * Does the pod's reservation use a slot? One that says it was made later than clocks explain does not: a tenant that
+ * writes the annotation must not keep a slot for as long as it likes.
+ */
 export function reservationCounts(pod: PodFacts, deadlines: Deadlines, nowMs: number): boolean {
+  if (pod.reservation && pod.reservation.atMs > nowMs + deadlines.reservationMs) return false;
   return nowMs < (reservationEndsMs(pod, deadlines) ?? -Infinity);
 }
 
