@@ -204,6 +204,9 @@ const isSettledMoment = (witness: Witness) => witness.nowMs - witness.lastChange
 function differenceToFresh(witness: Witness, replica: Replica): string | undefined {
   const policy = replica.pacing?.policy.current;
   if (!replica.clocks.isRunning || !policy || !replica.pacing.cluster.isSynced) return undefined;
+  const known = [...replica.ledger.pods.keys()].sort().join();
+  const there = witness.pods.filter(({ terminal }) => !terminal).map(({ uid }) => uid);
+  if (known !== there.sort().join()) return `${replica.name} knows ${replica.ledger.pods.size} pods of ${there.length}`;
   const nowMs = replica.clocks.wall.now();
   const fresh = createPacer(policy);
   for (const node of witness.nodes) fresh.upsertNode(node, nowMs);

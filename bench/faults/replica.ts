@@ -7,6 +7,7 @@ import { podFacts } from "../../src/kube/parse/facts.ts";
 import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
 import { createShapeInterner } from "../../src/kube/parse/shape-interner.ts";
 import { createEventRecorder } from "../../src/kube/write/events.ts";
+import { Ledger } from "../../src/core/state/ledger.ts";
 import { createPacer, type Pacer } from "../../src/core/pacer.ts";
 import { schedulerFilter } from "../../src/extender/filter.ts";
 import { defaultPolicy } from "../../src/policy/parse.ts";
@@ -47,6 +48,7 @@ interface Process {
   readonly clocks: ProcessClocks;
   readonly network: Network;
   readonly pacer: Pacer;
+  readonly ledger: Ledger;
   readonly admitPod: (request: AdmissionRequest) => AdmissionResponse;
   readonly admitNode: (request: AdmissionRequest) => AdmissionResponse;
   readonly filter: (args: ExtenderArgs) => ExtenderFilterResult;
@@ -74,6 +76,11 @@ export class Replica {
 
   get pacer(): Pacer {
     return this.#process.pacer;
+  }
+
+  /** What it knows, recorded a second time beside its pacer, which keeps its own to itself. */
+  get ledger(): Ledger {
+    return this.#process.ledger;
   }
 
   get pacing(): Pacing | undefined {
@@ -121,7 +128,8 @@ export class Replica {
     const log = this.#log();
     const interner = createShapeInterner();
     const fresh = createPacer(defaultPolicy({ mode: "off" }));
-    const pacer = seams.pacer?.(fresh) ?? fresh;
+    const ledger = new Ledger("ContainersStarted");
+    const pacer = seams.pacer?.(mirrored(fresh, ledger)) ?? mirrored(fresh, ledger);
     const events = createEventRecorder({ client, instance: this.name, clock: clocks.wall, log });
     const now = () => clocks.wall.now();
     const toPodFacts = (raw: unknown, { namespace }: { readonly namespace: string }) =>
@@ -138,6 +146,7 @@ export class Replica {
       clocks,
       network,
       pacer,
+      ledger,
       pacing: undefined,
       admitPod: podAdmission({ pacer, toPodFacts, formatHold, replica, now, report }),
       admitNode: nodeAdmission({ policy: () => process.pacing?.policy.current, replica, now, report }),
@@ -169,4 +178,19 @@ export class Replica {
       },
     };
   }
+}
+
+/** The pacer, with every fact that reaches it recorded in `ledger`, too. */
+function mirrored(pacer: Pacer, ledger: Ledger): Pacer {
+  const upsertPod = pacer.upsertPod.bind(pacer);
+  const deletePod = pacer.deletePod.bind(pacer);
+  pacer.upsertPod = (pod, nowMs) => {
+    ledger.upsertPod(pod);
+    upsertPod(pod, nowMs);
+  };
+  pacer.deletePod = (uid, nowMs) => {
+    ledger.deletePod(uid);
+    deletePod(uid, nowMs);
+  };
+  return pacer;
 }

@@ -223,6 +223,7 @@ function networkFault(chance: Chance, atMs: number): Step {
   const fault = chance.of<NetworkFault>([
     { kind: "partition" },
     { kind: "slow", ms: chance.of([50, 500, 4_000, 15_000]) },
+    { kind: "slow", ms: chance.of([200, 1_000, 3_000]) },
     { kind: "lose", share },
     { kind: "busy", share, retryAfterSeconds: chance.of([1, 5]) },
     { kind: "error", share },
