@@ -14,7 +14,7 @@ export const arrows = {
   server: ["api", "policy", "core", "kube", "telemetry", "webhooks", "extender", "release"],
   status: ["api", "policy", "core", "kube", "server"],
   service: ["api", "policy", "core", "kube", "certificates", "telemetry", "webhooks", "extender", "release", "server"],
-  simulate: ["api", "policy", "core", "kube"],
+  simulate: ["api", "policy", "core", "kube", "release"],
   diagnose: ["api", "policy", "kube"],
   doctor: ["api", "policy", "core", "kube", "diagnose"],
   cli: ["api", "policy", "core", "kube", "release", "server", "service", "status", "simulate", "diagnose", "doctor"],

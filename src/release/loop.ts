@@ -1,7 +1,7 @@
 /**
  * The leader's loop, the only one that assigns slots. The reflectors gather facts for the pacer as they come, the pacer
- * plans, and this loop applies the plan. What it does not manage is in the next plan again. It has no state that a
- * restart could lose.
+ * plans, the dispatcher says which writes begin when, and this loop makes them. What it does not manage is in the next
+ * plan again. It has no state that a restart could lose.
  */
 import { ApiError } from "../kube/client/api-error.ts";
 import type { Clock } from "../kube/clock.ts";
@@ -10,12 +10,9 @@ import type { Log } from "../kube/log.ts";
 import type { PodFacts } from "../core/facts.ts";
 import type { Pacer } from "../core/pacer.ts";
 import { heldSinceMs } from "../core/state/held-since.ts";
-import type { FenceAction, Plan, Release } from "../core/verdict.ts";
+import type { FenceAction, Held, Plan, Release } from "../core/verdict.ts";
 import type { Apply, Outcome } from "./apply.ts";
-import { HoldNotes } from "./hold-notes.ts";
-import type { Note } from "./hold-notes.ts";
-import { Retries } from "./retries.ts";
-import { holdWork, startable } from "./work.ts";
+import { Dispatcher, type WriteEnd } from "./dispatcher.ts";
 import type { Work } from "./work.ts";
 
 /** For metrics and logs. Called synchronously; must not throw. */
@@ -32,7 +29,10 @@ export interface ReleaseLoopOptions {
   readonly apply: Apply;
   /** True if this replica leads and has seen the whole cluster. Asked before every plan and every write. */
   readonly mayAct: () => boolean;
+  /** The wall clock, for comparison with times of the API server. */
   readonly clock: Clock;
+  /** A clock that never jumps, for rests and retries: a wall clock that is set back would make them last. */
+  readonly steady: Clock;
   /** 0 to 1, for jitter. */
   readonly random: () => number;
   readonly log: Log;
@@ -49,29 +49,6 @@ export interface ReleaseLoop {
   stop(): Promise<void>;
 }
 
-/** Events within this time, in ms, make one plan. A watch delivers the parts of one change within about 1 ms. */
-const COALESCE_MS = 2;
-
-/** Rest after a plan, as a multiple of its duration: at most a fifth of the time is spent planning … */
-const REST_PER_PLAN = 4;
-/**
- * … but the rest is at most this long, in ms, or as long as a plan takes: a free slot waits for the next plan (budget:
- * 100 ms from slot to release).
- */
-const LONGEST_REST_MS = 40;
-
-/** Longest time between two plans, ms. If an event were missed, the loop would be late, not stuck. */
-const RECHECK_MS = 5_000;
-
-/** Time between two notes to pods that a fence keeps out, ms: people do not look more often. Assumed. */
-const FENCE_NOTES_EVERY_MS = 1_000;
-
-/** Writes at the same time. Assumed: 64 × 10 ms makes 6,400 releases/s, ten times what a scheduler binds. */
-const WRITES_IN_FLIGHT = 64;
-
-/** At most so many of these write notes: releases come first. */
-const NOTES_IN_FLIGHT = 8;
-
 /** Makes the loop. It is idle until the first poke. */
 export function createReleaseLoop(options: ReleaseLoopOptions): ReleaseLoop {
   return new Loop(options);
@@ -79,47 +56,30 @@ export function createReleaseLoop(options: ReleaseLoopOptions): ReleaseLoop {
 
 class Loop implements ReleaseLoop {
   readonly #options: ReleaseLoopOptions;
-  readonly #inFlight = new Map<string, Work>();
+  readonly #dispatcher: Dispatcher;
   readonly #running = new Set<Promise<void>>();
-  readonly #retries: Retries;
-  #notes = new HoldNotes();
-  #fenceNotes = new HoldNotes();
-  #fenceNotesAtMs = -Infinity;
-  /** Work of the last plan that has not begun; notes come last. */
-  #queue: Work[] = [];
-  #noteQueue: Work[] = [];
-  #lastPlanTookMs = 0;
-  #cancelPoke: (() => void) | undefined;
-  #cancelWake: (() => void) | undefined;
+  /** The timer for the next look, and the time for which it is set. */
+  #timer: { readonly atMs: number; readonly cancel: () => void } | undefined;
   #stopped = false;
 
   constructor(options: ReleaseLoopOptions) {
     this.#options = options;
-    this.#retries = new Retries(options.random);
+    this.#dispatcher = new Dispatcher(options.random);
   }
 
   get inFlight(): number {
-    return this.#inFlight.size;
+    return this.#dispatcher.inFlight;
   }
 
   poke(): void {
-    if (this.#stopped || this.#cancelPoke !== undefined) return;
-    const tookMs = this.#lastPlanTookMs;
-    const restMs = Math.max(tookMs, Math.min(tookMs * REST_PER_PLAN, LONGEST_REST_MS));
-    this.#cancelPoke = this.#options.clock.setTimer(
-      () => {
-        this.#cancelPoke = undefined;
-        this.#planAndApply();
-      },
-      Math.max(COALESCE_MS, restMs),
-    );
+    this.#dispatcher.poke(this.#steadyMs());
+    this.#setTimer();
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#cancelPoke?.();
-    this.#cancelWake?.();
-    this.#drop();
+    this.#timer?.cancel();
+    this.#dispatcher.drop();
     await Promise.all(this.#running);
   }
 
@@ -127,109 +87,84 @@ class Loop implements ReleaseLoop {
     return !this.#stopped && this.#options.mayAct();
   }
 
+  #steadyMs(): number {
+    return this.#options.steady.now();
+  }
+
+  /** One timer, for the dispatcher's next look. */
+  #setTimer(): void {
+    const atMs = this.#dispatcher.lookAtMs;
+    if (this.#stopped || atMs === this.#timer?.atMs) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (atMs === Infinity) return;
+    const cancel = this.#options.steady.setTimer(() => this.#look(), Math.max(atMs - this.#steadyMs(), 0));
+    this.#timer = { atMs, cancel };
+  }
+
+  #look(): void {
+    this.#timer = undefined;
+    if (this.#dispatcher.look(this.#steadyMs())) this.#planAndApply();
+    this.#setTimer();
+  }
+
   /** Facts are gathered already: decides, then applies. A plan that throws is a bug, but the loop must go on. */
   #planAndApply(): void {
-    this.#cancelWake?.();
-    const nowMs = this.#options.clock.now();
     if (!this.#mayAct()) {
-      this.#drop();
-      this.#notes = new HoldNotes(); // until this replica leads again, other replicas write notes
-      this.#fenceNotes = new HoldNotes();
-      if (!this.#stopped) this.#wakeAt(nowMs + RECHECK_MS, nowMs);
+      this.#dispatcher.standDown(this.#steadyMs());
       return;
     }
     try {
-      const plan = this.#options.pacer.plan(nowMs);
-      this.#lastPlanTookMs = this.#options.clock.now() - nowMs;
-      this.#options.hooks?.onPlan?.(plan, this.#lastPlanTookMs);
-      this.#take(plan, nowMs);
-      this.#tellKeptOut(nowMs);
+      this.#plan();
     } catch (error) {
       this.#options.log.error({ err: error }, "planning failed");
-      this.#wakeAt(nowMs + RECHECK_MS, nowMs);
+      this.#dispatcher.planFailed(this.#steadyMs());
+    }
+    this.#beginWrites();
+  }
+
+  #plan(): void {
+    const { pacer, clock, hooks } = this.#options;
+    const [wallMs, begunMs] = [clock.now(), this.#steadyMs()];
+    const plan = pacer.plan(wallMs);
+    const steadyMs = this.#steadyMs();
+    hooks?.onPlan?.(plan, steadyMs - begunMs);
+    this.#announce(this.#dispatcher.planned(plan, { wallMs, steadyMs }, steadyMs - begunMs));
+    if (this.#dispatcher.wantsKeptOut(steadyMs)) {
+      this.#announce(this.#dispatcher.keptOut(pacer.keptOut(wallMs), wallMs));
     }
   }
 
-  #take(plan: Plan, nowMs: number): void {
-    const { notes, wakeAtMs: notesAtMs } = this.#notes.due(plan.held, nowMs);
-    const works = startable(plan, this.#inFlight);
-    this.#noteQueue.push(...this.#announced(notes));
-    this.#retries.keepOnly(new Set([...works, ...this.#noteQueue, ...this.#inFlight.values()].map(({ key }) => key)));
-    this.#queue = works.filter(({ key }) => !this.#retries.waits(key, nowMs));
-    const times = [plan.wakeAtMs, notesAtMs, this.#retries.nextMs(nowMs)].filter((time) => time !== undefined);
-    this.#wakeAt(Math.min(...times, nowMs + RECHECK_MS), nowMs);
-    this.#pump();
-  }
-
-  /** Emits the Events of notes and returns the writes that remain. */
-  #announced(notes: readonly Note[]): Work[] {
-    for (const { held, announce } of notes) {
-      if (announce) this.#emit(held.pod, "Held", "Hold", `${held.hold.reason}: ${held.hold.message}`);
-    }
-    return notes.filter(({ annotate }) => annotate).map(({ held }) => holdWork(held));
-  }
-
-  /** In an Event only: an annotation would make the scheduler try these pods again, and nothing would remove it. */
-  #tellKeptOut(nowMs: number): void {
-    if (nowMs < this.#fenceNotesAtMs + FENCE_NOTES_EVERY_MS) return;
-    this.#fenceNotesAtMs = nowMs;
-    this.#announced(this.#fenceNotes.due(this.#options.pacer.keptOut(nowMs), nowMs).notes);
-  }
-
-  #wakeAt(atMs: number, nowMs: number): void {
-    this.#cancelWake?.();
-    this.#cancelWake = this.#options.clock.setTimer(() => this.poke(), Math.max(atMs - nowMs, 0));
-  }
-
-  #drop(): void {
-    this.#queue = [];
-    this.#noteQueue = [];
-  }
-
-  /** Begins writes until enough are on their way; checks leadership before each. */
-  #pump(): void {
-    while (this.#inFlight.size < WRITES_IN_FLIGHT) {
-      const work =
-        this.#queue.shift() ?? (this.#notesInFlight() < NOTES_IN_FLIGHT ? this.#noteQueue.shift() : undefined);
+  /** Begins the writes that may begin now; checks leadership before each. */
+  #beginWrites(): void {
+    while (this.#mayAct()) {
+      const work = this.#dispatcher.next();
       if (work === undefined) return;
-      if (!this.#mayAct()) {
-        this.#drop();
-        return;
-      }
-      if (!this.#inFlight.has(work.key)) this.#begin(work);
+      this.#begin(work);
     }
-  }
-
-  #notesInFlight(): number {
-    let notes = 0;
-    for (const { kind } of this.#inFlight.values()) if (kind === "hold") notes++;
-    return notes;
+    this.#dispatcher.drop();
   }
 
   #begin(work: Work): void {
-    this.#inFlight.set(work.key, work);
-    const running: Promise<void> = this.#write(work).finally(() => {
-      this.#inFlight.delete(work.key);
+    const running: Promise<void> = this.#write(work).then((end) => {
       this.#running.delete(running);
-      this.#pump();
-      this.poke();
+      this.#dispatcher.ended(work, end, this.#steadyMs());
+      this.#beginWrites();
+      this.#setTimer();
     });
     this.#running.add(running);
   }
 
   /** Never rejects. */
-  async #write(work: Work): Promise<void> {
-    const { clock, hooks, log } = this.#options;
+  async #write(work: Work): Promise<WriteEnd> {
+    const { hooks, log } = this.#options;
     try {
-      const kind = await this.#send(work);
-      // Nothing to do, or another client is changing the object: the cache is behind, so do not try again at once.
-      if (kind === "changed") this.#retries.succeeded(work.key);
-      else this.#retries.failed(work.key, clock.now());
+      return { kind: await this.#send(work) };
     } catch (error) {
-      const askedMs = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1_000 : 0;
-      this.#retries.failed(work.key, clock.now(), askedMs);
       hooks?.onWriteFailed?.(work.kind, error);
       log.warn({ err: error, kind: work.kind, object: work.key }, "a write failed; it will be tried again");
+      const retryAfterMs = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1_000 : 0;
+      return { kind: "failed", retryAfterMs };
     }
   }
 
@@ -282,6 +217,10 @@ class Loop implements ReleaseLoop {
     const nowMs = this.#options.clock.now();
     if ("facts" in outcome) this.#options.pacer.upsertPod(outcome.facts, nowMs);
     else if (outcome.kind === "gone") this.#options.pacer.deletePod(pod.uid, nowMs);
+  }
+
+  #announce(pods: readonly Held[]): void {
+    for (const { pod, hold } of pods) this.#emit(pod, "Held", "Hold", `${hold.reason}: ${hold.message}`);
   }
 
   #emit(pod: PodFacts, reason: string, action: string, note: string): void {

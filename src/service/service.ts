@@ -3,7 +3,6 @@
  * ask it, and the release loop carries out its plans while this replica leads.
  */
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
-import { LEADER_LEASE } from "../api/names.ts";
 import { formatHold } from "../kube/parse/annotations.ts";
 import { createApiClient, type ApiClient } from "../kube/client/api-client.ts";
 import { steadyClock, systemClock, type Clock } from "../kube/clock.ts";
@@ -16,14 +15,14 @@ import { createShapeInterner, type ShapeInterner } from "../kube/parse/shape-int
 import { createPacer, type Pacer } from "../core/pacer.ts";
 import { defaultPolicy } from "../policy/parse.ts";
 import type { PacingPolicy } from "../policy/schema.ts";
-import { createApply } from "../release/apply.ts";
-import { createReleaseLoop, type ReleaseLoop } from "../release/loop.ts";
+import type { ReleaseHooks } from "../release/loop.ts";
 import { buildApp, closeApp, untilUnused } from "../server/app.ts";
 import { countRelease, createMetrics, type Metrics } from "../server/metrics.ts";
 import { reportLimitMoves } from "../server/reports.ts";
 import type { ServiceState } from "../server/state.ts";
 import type { TlsFiles, TlsMaterial } from "../server/tls.ts";
-import { startClusterFeed, type ClusterFeed } from "./cluster-feed.ts";
+import type { ClusterFeed } from "./cluster-feed.ts";
+import { startPacing, type Pacing } from "./pacing.ts";
 import { followPolicy, policyFromFile, type PolicyFeed } from "./policy-feed.ts";
 import { createTelemetryFeed, type TelemetryFeed } from "./telemetry-feed.ts";
 import { firstTls, startTlsFeed, type AutomaticCertificates, type TlsSource } from "./tls-feed.ts";
@@ -98,14 +97,10 @@ interface Base {
 }
 
 /** All parts, running. */
-interface Parts {
-  readonly cluster: ClusterFeed;
-  readonly policy: PolicyFeed;
+interface Parts extends Pacing {
   readonly telemetry: TelemetryFeed;
-  readonly election: LeaderElection;
   /** Follows the Lease of the second scheduler. */
   readonly secondScheduler: LeaderElection | undefined;
-  readonly loop: ReleaseLoop;
 }
 
 /**
@@ -159,26 +154,24 @@ function makeBase(options: ServiceOptions): Base {
 }
 
 async function startParts(base: Base): Promise<Parts> {
-  const { options, client, log, random } = base;
-  // Feeds start before the parts that they feed or ask, so they get these parts later.
-  const later: { cluster?: ClusterFeed; loop?: ReleaseLoop } = {};
-  const onChange = () => {
-    reportLimitMoves(base.pacer.takeMoves(), base.metrics, log);
-    later.loop?.poke();
-  };
-  const telemetry = startTelemetry(base, () => later.cluster?.addresses ?? new Map(), onChange);
-  const policy = await startPolicy(base, (inForce) => {
-    base.pacer.setPolicy(inForce);
-    telemetry.use(inForce.telemetry);
-    onChange();
-  });
-  const cluster = (later.cluster = startClusterFeed({ ...base, onChange }));
-  const { namespace, identity, leaseTimes: times, followOnly } = options;
-  const lease = { client, namespace, name: LEADER_LEASE, identity, clock: steadyClock, random, log, times, followOnly };
-  const election = startLeaderElection(lease);
-  const loop = (later.loop = startLoop(base, election, () => election.isLeader && cluster.isSynced && policy.isRead));
-  election.onChange(onChange);
-  return { cluster, policy, telemetry, election, secondScheduler: followSecondScheduler(base), loop };
+  const { options, metrics, pacer, log } = base;
+  // Telemetry starts before the parts that it asks, so it gets them later.
+  const later: { pacing?: Pacing } = {};
+  const telemetry = startTelemetry(
+    base,
+    () => later.pacing?.cluster.addresses ?? new Map(),
+    () => later.pacing?.changed(),
+  );
+  const pacing = (later.pacing = await startPacing({
+    ...base,
+    ...options,
+    steady: steadyClock,
+    startPolicy: (onPolicy) => startPolicy(base, onPolicy),
+    onPolicy: (inForce) => telemetry.use(inForce.telemetry),
+    onChange: () => reportLimitMoves(pacer.takeMoves(), metrics, log),
+    hooks: releaseHooks(base),
+  }));
+  return { ...pacing, telemetry, secondScheduler: followSecondScheduler(base) };
 }
 
 function followSecondScheduler({ options, client, random, log }: Base): LeaderElection | undefined {
@@ -224,20 +217,12 @@ function startTelemetry(
   });
 }
 
-function startLoop(base: Base, election: LeaderElection, mayAct: () => boolean): ReleaseLoop {
-  const { client, interner, metrics } = base;
-  return createReleaseLoop({
-    ...base,
-    apply: createApply(leaderClient(client, election), interner),
-    mayAct,
-    hooks: {
-      onPlan: (_plan, durationMs) => metrics.planSeconds.observe(durationMs / 1_000),
-      onReleased: ({ reason }, heldMs) => countRelease(metrics, reason, heldMs),
-      onFence: (action) => action.kind === "lift" && metrics.fencesLifted.inc({ reason: action.reason }),
-      onWriteFailed: (kind) => metrics.writeFailures.inc({ kind }),
-    },
-  });
-}
+const releaseHooks = ({ metrics }: Base): ReleaseHooks => ({
+  onPlan: (_plan, durationMs) => metrics.planSeconds.observe(durationMs / 1_000),
+  onReleased: ({ reason }, heldMs) => countRelease(metrics, reason, heldMs),
+  onFence: (action) => action.kind === "lift" && metrics.fencesLifted.inc({ reason: action.reason }),
+  onWriteFailed: (kind) => metrics.writeFailures.inc({ kind }),
+});
 
 /** Pods under admission have no creation time yet: they get the present time. */
 function toPodFacts({ interner, clock }: Base) {
@@ -253,12 +238,12 @@ function tlsSource({ tlsFiles, certificates }: ServiceOptions): TlsSource | unde
 /** The state that the HTTP server asks for. */
 function serviceState(
   { events, certificate, options }: Base,
-  { cluster, policy, telemetry, election }: Parts,
+  { cluster, policy, telemetry, election, replica }: Parts,
 ): ServiceState {
   const showsNone = tlsSource(options) === undefined;
   return {
     ...(!showsNone && { certificateEndMs: () => certificate.endMs }),
-    replica: () => ({ synced: cluster.isSynced, leaderAlive: election.leaderAlive() }),
+    replica,
     leader: () => ({
       holder: election.holder === "" ? undefined : election.holder,
       alive: election.leaderAlive(),

@@ -1,39 +1,7 @@
 /** node_exporter's series as one snapshot of counters and gauges of a node. */
+import type { CounterSnapshot, DiskCounters } from "../core/signals/snapshot.ts";
 import { imageDeviceOf, imageMounts } from "./image-device.ts";
 import type { Series } from "./prometheus-text.ts";
-
-/** Counters of one block device since boot. Times in seconds, as node_exporter gives them. */
-export interface DiskCounters {
-  readonly reads: number;
-  readonly writes: number;
-  readonly readSeconds: number;
-  readonly writeSeconds: number;
-  readonly ioSeconds: number;
-  readonly readBytes: number;
-  readonly writtenBytes: number;
-}
-
-/** One scrape of a node. Values that the exporter does not have are undefined. */
-export interface CounterSnapshot {
-  /** Epoch ms. */
-  readonly atMs: number;
-  /** The same moment on a monotonic clock, in ms: differences are right even when the time is corrected. */
-  readonly steadyMs: number;
-  /** The disk that holds the images, if the exporter's file systems show it. */
-  readonly imageDevice: string | undefined;
-  /**
-   * Disks on which a whole file system of other data is mounted. They are no part of a volume that holds the images.
-   */
-  readonly dataDisks: ReadonlySet<string>;
-  readonly disks: ReadonlyMap<string, DiskCounters>;
-  readonly dirtyBytes: number | undefined;
-  readonly writebackBytes: number | undefined;
-  readonly memoryBytes: number | undefined;
-  readonly ioPressureSeconds: number | undefined;
-  readonly cpuPressureSeconds: number | undefined;
-  readonly load1: number | undefined;
-  readonly cores: number | undefined;
-}
 
 /** Families of node_exporter's diskstats collector, by field. */
 const diskFamilies = {

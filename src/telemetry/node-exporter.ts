@@ -3,10 +3,10 @@ import { isIPv6 } from "node:net";
 import type { NodeName } from "../core/ids.ts";
 import type { TelemetryOf } from "../policy/telemetry.ts";
 import { createAccess } from "./access.ts";
-import type { CounterSnapshot } from "./counters.ts";
+import type { CounterSnapshot } from "../core/signals/snapshot.ts";
 import { startRounds, type RoundsOptions } from "./rounds.ts";
 import { scrapeCounters } from "./scrape.ts";
-import { deviceFilter, sampleOf } from "./signals.ts";
+import { deviceFilter, sampleOf } from "../core/signals/sample.ts";
 import {
   asFailure,
   TelemetryFailure,

@@ -1,7 +1,7 @@
 /** Makes the one query for the figures of all nodes, and reads Prometheus' answer. Pure. */
 import { MAX_DISKS } from "./counters.ts";
 import { imageMounts } from "./image-device.ts";
-import type { DiskRates } from "./signals.ts";
+import type { DiskRates } from "../core/signals/sample.ts";
 
 /** Label with the name of the figure in each series of the answer. */
 const PART = "paceline";

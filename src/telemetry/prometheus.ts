@@ -9,7 +9,7 @@ import { jsonElements } from "./json-elements.ts";
 import { nodeFinder } from "./node-label.ts";
 import { addSeries, diskParts, figuresQuery, type NodeFigures } from "./prometheus-query.ts";
 import { startPolling } from "./polling.ts";
-import { chooseDisk, deviceFilter, type DeviceFilter, diskFiguresOf, type DiskRates } from "./signals.ts";
+import { chooseDisk, deviceFilter, type DeviceFilter, diskFiguresOf, type DiskRates } from "../core/signals/sample.ts";
 import {
   asFailure,
   TelemetryFailure,

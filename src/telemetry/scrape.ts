@@ -1,6 +1,7 @@
 /** Reads one exporter's text over HTTP, bounded in time and size. */
 import type { Dispatcher } from "undici";
-import { counterCollector, type CounterSnapshot, wantedFamilies } from "./counters.ts";
+import type { CounterSnapshot } from "../core/signals/snapshot.ts";
+import { counterCollector, wantedFamilies } from "./counters.ts";
 import { exchange } from "./exchange.ts";
 import { prometheusTextReader } from "./prometheus-text.ts";
 import { TelemetryFailure } from "./source.ts";

@@ -8,9 +8,9 @@ import { uptime } from "node:os";
 import { promisify } from "node:util";
 import { onTestFinished } from "vitest";
 import { createAccess } from "../../src/telemetry/access.ts";
-import type { CounterSnapshot, DiskCounters } from "../../src/telemetry/counters.ts";
+import type { CounterSnapshot, DiskCounters } from "../../src/core/signals/snapshot.ts";
+import { deviceFilter, sampleOf } from "../../src/core/signals/sample.ts";
 import { scrapeCounters } from "../../src/telemetry/scrape.ts";
-import { deviceFilter, sampleOf } from "../../src/telemetry/signals.ts";
 import { openScratch, startNodeExporter } from "./telemetry-programs.ts";
 
 /** Writes before each comparison: 16 MiB, so that the counters move between two comparisons. */

@@ -27,21 +27,10 @@ export const engineDefaults = {
    * default, and busy clusters raise it.
    */
   createPodMs: 1,
-  /** Events within this time make one plan. Equal to the release loop's. */
-  coalesceMs: 2,
-  /**
-   * The release loop rests four times as long as a plan took, but at most this long or as long as the plan. Equal to
-   * the loop's.
-   */
-  longestRestMs: 40,
-  /** The time of one plan, per waiting pod and per paced node. Assumed; range 0.0005–0.005 and 0.005–0.05. */
+  /** What one plan takes: per waiting pod and per paced node. Assumed; range 0.0005–0.005 and 0.005–0.05. */
   planPerPodMs: 0.001,
   planPerNodeMs: 0.02,
-  /** Parallel writes of the release loop. Equal to the loop's. */
-  writesInFlight: 64,
-  /** The release loop plans again after this time at the latest. Equal to the loop's. */
-  recheckMs: 5_000,
-  /** The autoscaler's scan interval. Read: Cluster Autoscaler, scan-interval. */
+  /** The autoscaler looks this often. Read: Cluster Autoscaler, scan-interval. */
   scanMs: 10_000,
   /** The simulation gives up this long after the scenario's last arrival. A herd of 2 hours was reported. */
   horizonMs: 4 * 3_600_000,

@@ -3,6 +3,7 @@
  * another order is given. When a slot is free, kube-scheduler gets a pod for it and binds the pod to a node of its
  * choice. It binds pods one by one, as fast as for every strategy.
  */
+import { COALESCE_MS } from "../../release/dispatcher.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Lever } from "./lever.ts";
 import { SECOND_MS } from "../model/constants.ts";
@@ -86,7 +87,7 @@ export class FixedLever implements Lever {
     if (this.#poked) return;
     this.#poked = true;
     const { agenda, times } = this.#cluster;
-    agenda.after(times.watchMs + times.coalesceMs, () => {
+    agenda.after(times.watchMs + COALESCE_MS, () => {
       this.#poked = false;
       this.#fill();
     });

@@ -1,6 +1,6 @@
 /**
- * `paceline`: webhooks, fence and release loop around the real decision core. Nothing is decided here: the core is told
- * what its watches would tell it, and what it plans is written with the times that writes take.
+ * `paceline`: webhooks, fence and release loop around the real decision core and the real dispatcher. Nothing is decided
+ * here: the core is told what its watches would tell it, and what it plans is written with the times that writes take.
  */
 import { createPacer, type Pacer } from "../../core/pacer.ts";
 import { fenceValue, fenceVerdict } from "../../core/rules/node-fence.ts";
@@ -8,6 +8,8 @@ import type { NodeFacts, NodeSample, PodFacts } from "../../core/facts.ts";
 import type { FenceAction, Plan, Release } from "../../core/verdict.ts";
 import { nodeName, type NodeName } from "../../core/ids.ts";
 import type { PacingPolicy } from "../../policy/schema.ts";
+import { Dispatcher } from "../../release/dispatcher.ts";
+import type { Work } from "../../release/work.ts";
 import { DelayLine } from "./agenda.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Lever } from "./lever.ts";
@@ -27,15 +29,13 @@ export class PacelineLever implements Lever {
   readonly #podFeed: DelayLine<PodFacts>;
   readonly #nodeFeed: DelayLine<NodeFacts>;
   readonly #nodes = new Map<NodeName, SimNode>();
-  /** Writes on their way: pods and nodes by uid or name, and releases per node. */
-  readonly #inFlight = new Set<string>();
-  readonly #releasing = new Map<NodeName, number>();
+  /** Without jitter of retries: there is one replica. */
+  readonly #dispatcher: Dispatcher;
   readonly #beganMs: number;
-  #queue: (Release | FenceAction)[] = [];
-  #poked = false;
-  #wakeMs = Infinity;
-  /** Time that the last plan took, and the rest after it. */
-  #restMs = 0;
+  /** When the dispatcher looks next, as far as the agenda knows. */
+  #timerMs: number | undefined;
+  /** The end of the plan that is being made, or of the last one. */
+  #planEndsMs = -Infinity;
   #cursor = 0;
 
   /** @param known images that the rest of the cluster lists, with their sizes in bytes. */
@@ -44,6 +44,7 @@ export class PacelineLever implements Lever {
     this.#policy = policy;
     this.#beganMs = cluster.agenda.nowMs;
     this.pacer = createPacer(policy);
+    this.#dispatcher = new Dispatcher(() => 0.5);
     const { agenda, times } = cluster;
     if (known.size > 0) this.pacer.upsertNode(restOfCluster(known), agenda.nowMs);
     this.#podFeed = new DelayLine(agenda, times.watchMs, (pod) => {
@@ -107,99 +108,91 @@ export class PacelineLever implements Lever {
     return this.pacer.status(nowMs).nodes.find(({ name }) => name === node.name)?.limit;
   }
 
+  /** What comes while a plan is made waits for its end, as in the service's one thread. */
   #poke(): void {
-    if (this.#poked) return;
-    this.#poked = true;
-    this.#cluster.agenda.after(Math.max(this.#cluster.times.coalesceMs, this.#restMs), () => {
-      this.#poked = false;
-      this.#plan();
-    });
+    this.#dispatcher.poke(Math.max(this.#cluster.agenda.nowMs, this.#planEndsMs));
+    this.#setTimer();
   }
 
-  #plan(): void {
-    const { agenda, times } = this.#cluster;
-    const plan = this.pacer.plan(agenda.nowMs);
-    const waiting = plan.held.length + plan.releases.length + this.#cluster.scheduler.unschedulable.size;
-    const tookMs = times.planPerPodMs * waiting + times.planPerNodeMs * this.#nodes.size;
-    this.#restMs = tookMs + Math.max(tookMs, Math.min(times.longestRestMs, 4 * tookMs));
-    this.#queue = this.#startable(plan);
-    this.#pump();
-    if (this.#cluster.unfinished) this.#wakeAt(Math.min(plan.wakeAtMs ?? Infinity, agenda.nowMs + times.recheckMs));
-  }
-
-  #wakeAt(atMs: number): void {
+  #setTimer(): void {
     const { agenda } = this.#cluster;
-    if (this.#wakeMs > agenda.nowMs && this.#wakeMs <= atMs) return; // an earlier look is due already
-    this.#wakeMs = atMs;
+    const atMs = this.#dispatcher.lookAtMs;
+    if (atMs === Infinity || atMs === this.#timerMs) return;
+    this.#timerMs = atMs;
     agenda.at(atMs, () => {
-      if (this.#wakeMs !== atMs) return;
-      this.#wakeMs = Infinity;
+      if (this.#timerMs !== atMs) return; // another one was set instead
+      this.#timerMs = undefined;
+      if (this.#dispatcher.look(agenda.nowMs)) this.#planAndApply();
+      this.#setTimer();
+    });
+  }
+
+  /** Notes to held pods are left out: they change no decision, and they write slowly. */
+  #planAndApply(): void {
+    const { agenda } = this.#cluster;
+    const { nowMs } = agenda;
+    const plan = this.pacer.plan(nowMs);
+    const tookMs = this.#planMs(plan);
+    this.#planEndsMs = nowMs + tookMs;
+    this.#dispatcher.planned({ ...plan, held: [] }, { wallMs: nowMs, steadyMs: nowMs }, tookMs);
+    this.#beginWrites();
+  }
+
+  #planMs({ held, releases }: Plan): number {
+    const { times, scheduler } = this.#cluster;
+    const waiting = held.length + releases.length + scheduler.unschedulable.size;
+    return times.planPerPodMs * waiting + times.planPerNodeMs * this.#nodes.size;
+  }
+
+  #beginWrites(): void {
+    for (let work = this.#dispatcher.next(); work; work = this.#dispatcher.next()) this.#begin(work);
+  }
+
+  #begin(work: Work): void {
+    const { agenda } = this.#cluster;
+    const askedMs = agenda.nowMs;
+    agenda.after(this.#cluster.writeMs(), () => {
+      this.#dispatcher.ended(work, { kind: this.#write(work, askedMs) }, agenda.nowMs);
+      this.#beginWrites();
       this.#poke();
     });
   }
 
-  /** As the release loop: a node gets as many new releases as the plan has room for, less those on their way to it. */
-  #startable({ releases, fences }: Plan): (Release | FenceAction)[] {
-    const room = new Map<NodeName, number>();
-    for (const { node } of releases) if (node !== undefined) room.set(node, (room.get(node) ?? 0) + 1);
-    for (const [node, count] of this.#releasing) room.set(node, (room.get(node) ?? 0) - count);
-    const free = releases.filter(({ pod, node }) => {
-      if (this.#inFlight.has(pod.uid)) return false;
-      if (node === undefined) return true;
-      const left = room.get(node) ?? 0;
-      room.set(node, left - 1);
-      return left > 0;
-    });
-    return [...free, ...fences.filter(({ node }) => !this.#inFlight.has(node.name))];
-  }
-
-  #pump(): void {
-    let at = 0;
-    for (; at < this.#queue.length && this.#inFlight.size < this.#cluster.times.writesInFlight; at += 1) {
-      const work = this.#queue[at];
-      if (work === undefined) break;
-      if ("pod" in work) this.#release(work);
-      else this.#changeFence(work);
+  /** The write reaches the API server, and the core learns its answer. */
+  #write(work: Work, askedMs: number): "changed" | "unchanged" | "gone" {
+    switch (work.kind) {
+      case "release":
+        return this.#release(work.release, askedMs);
+      case "fence":
+        return this.#changeFence(work.action);
+      case "hold":
+        return "unchanged";
     }
-    this.#queue = this.#queue.slice(at);
   }
 
-  #release(release: Release): void {
-    const pod = this.#cluster.pod(release.pod.uid);
-    if (!pod || this.#inFlight.has(pod.uid)) return;
-    const askedMs = this.#cluster.agenda.nowMs;
-    const { node } = release;
-    this.#write(pod.uid, () => {
-      if (node !== undefined) this.#releasing.set(node, (this.#releasing.get(node) ?? 1) - 1);
-      if (pod.node) return; // placed already: nothing to do
-      if (node !== undefined) pod.reservation = { node, atMs: askedMs };
-      if (release.fence !== undefined) pod.addFence(release.fence);
-      pod.letGoMs ??= this.#cluster.agenda.nowMs;
-      if (pod.gated) this.#cluster.ungated(pod);
-      else this.#cluster.agenda.after(this.#cluster.times.watchMs, () => this.#cluster.scheduler.podChanged(pod));
-      this.#cluster.podChanged(pod);
-      this.pacer.upsertPod(pod.facts(), this.#cluster.agenda.nowMs);
-    });
-    if (node !== undefined) this.#releasing.set(node, (this.#releasing.get(node) ?? 0) + 1);
+  #release({ pod: { uid }, node, fence }: Release, askedMs: number): "changed" | "unchanged" | "gone" {
+    const { agenda, times, scheduler } = this.#cluster;
+    const pod = this.#cluster.pod(uid);
+    if (!pod) return "gone";
+    if (pod.node) return "unchanged"; // placed already
+    if (node !== undefined) pod.reservation = { node, atMs: askedMs };
+    if (fence !== undefined) pod.addFence(fence);
+    pod.letGoMs ??= agenda.nowMs;
+    if (pod.gated) this.#cluster.ungated(pod);
+    else agenda.after(times.watchMs, () => scheduler.podChanged(pod));
+    this.#cluster.podChanged(pod);
+    this.pacer.upsertPod(pod.facts(), agenda.nowMs);
+    return "changed";
   }
 
-  #changeFence(action: FenceAction): void {
-    const node = this.#nodes.get(action.node.name);
-    if (!node || this.#inFlight.has(node.name) || action.kind === "adopt") return;
-    this.#write(node.name, () => {
-      this.#cluster.unfence(node);
-      this.pacer.upsertNode(node.facts(), this.#cluster.agenda.nowMs);
-    });
-  }
-
-  #write(key: string, done: () => void): void {
-    this.#inFlight.add(key);
-    this.#cluster.agenda.after(this.#cluster.writeMs(), () => {
-      this.#inFlight.delete(key);
-      done();
-      this.#pump();
-      this.#poke();
-    });
+  /** Modelled nodes have no fence but ours, so there is none to adopt. */
+  #changeFence({ kind, node: { name } }: FenceAction): "changed" | "unchanged" | "gone" {
+    const node = this.#nodes.get(name);
+    if (!node) return "gone";
+    if (kind === "adopt") return "unchanged";
+    this.#cluster.unfence(node);
+    this.pacer.upsertNode(node.facts(), this.#cluster.agenda.nowMs);
+    return "changed";
   }
 }
 

@@ -1,5 +1,8 @@
-/** Telemetry: what Paceline would make of two scrapes of node_exporter, made of the model's counters directly. */
+/** Telemetry: the model's counters, as Paceline would read them from node_exporter. */
 import type { NodeSample } from "../../core/facts.ts";
+import { sampleOf as sampleOfSnapshots } from "../../core/signals/sample.ts";
+import type { CounterSnapshot } from "../../core/signals/snapshot.ts";
+import { SECOND_MS } from "../model/constants.ts";
 import type { NodeCounters } from "../model/types.ts";
 
 interface Reading {
@@ -7,36 +10,41 @@ interface Reading {
   readonly counters: NodeCounters;
 }
 
+/** The one disk of a modelled node. */
+const DISK = "disk";
+
 /** A node's figures over the time between two readings; right after the start only the gauges are known. */
-export function sampleOf({ atMs, counters }: Reading, before: Reading | undefined): NodeSample {
-  const { memory, cores, load } = counters;
-  const gauges = {
-    atMs,
-    dirtyBytes: memory.dirtyBytes,
-    writebackBytes: memory.writebackBytes,
-    load1: load[0],
-    cores,
-    memoryBytes: memory.totalBytes,
-  };
-  const spanMs = atMs - (before?.atMs ?? atMs);
-  if (!before || spanMs <= 0) return gauges;
-  return { ...gauges, ...rates(counters, before.counters, spanMs) };
+export function sampleOf(now: Reading, before: Reading | undefined): NodeSample {
+  return sampleOfSnapshots(snapshotOf(now), before && snapshotOf(before), () => true);
 }
 
-function rates(now: NodeCounters, before: NodeCounters, spanMs: number) {
-  const [disk, was] = [now.disk, before.disk];
-  const ios = disk.readsCompleted + disk.writesCompleted - was.readsCompleted - was.writesCompleted;
-  const waitedMs = disk.readMs + disk.writeMs - was.readMs - was.writeMs;
-  const busy = (disk.ioMs - was.ioMs) / spanMs;
-  const perSecond = (bytes: number) => (bytes / spanMs) * 1_000;
-  const share = (ms: number) => Math.min(1, ms / spanMs);
+function snapshotOf({ atMs, counters }: Reading): CounterSnapshot {
+  const { disk, memory, pressure, cores, load } = counters;
   return {
-    // As in src/telemetry/signals.ts: a busy device that completed nothing is stalled, its await unknown.
-    awaitMs: ios > 0 ? waitedMs / ios : busy > 0.01 ? undefined : 0,
-    utilisation: Math.min(1, busy),
-    writeBytesPerSecond: perSecond(disk.writtenBytes - was.writtenBytes),
-    readBytesPerSecond: perSecond(disk.readBytes - was.readBytes),
-    ioPressure: share(now.pressure.ioWaitingMs - before.pressure.ioWaitingMs),
-    cpuPressure: share(now.pressure.cpuWaitingMs - before.pressure.cpuWaitingMs),
+    atMs,
+    steadyMs: atMs,
+    imageDevice: DISK,
+    dataDisks: new Set(),
+    disks: new Map([
+      [
+        DISK,
+        {
+          reads: disk.readsCompleted,
+          writes: disk.writesCompleted,
+          readSeconds: disk.readMs / SECOND_MS,
+          writeSeconds: disk.writeMs / SECOND_MS,
+          ioSeconds: disk.ioMs / SECOND_MS,
+          readBytes: disk.readBytes,
+          writtenBytes: disk.writtenBytes,
+        },
+      ],
+    ]),
+    dirtyBytes: memory.dirtyBytes,
+    writebackBytes: memory.writebackBytes,
+    memoryBytes: memory.totalBytes,
+    ioPressureSeconds: pressure.ioWaitingMs / SECOND_MS,
+    cpuPressureSeconds: pressure.cpuWaitingMs / SECOND_MS,
+    load1: load[0],
+    cores,
   };
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Clock } from "../../../src/kube/clock.ts";
 import { silentLog } from "../../../src/kube/log.ts";
 import type { EventToEmit } from "../../../src/kube/write/events.ts";
 import type { Pacer } from "../../../src/core/pacer.ts";
@@ -34,14 +35,15 @@ function scene(options: Omit<MemoryClusterOptions, "clock"> = {}) {
 }
 
 /** A replica that leads, with a pacer of its own, fed by the cluster's watch. */
-function lead(cluster: MemoryCluster, clock: FakeClock, overrides: Overrides = slots(4)): Leader {
+function lead(cluster: MemoryCluster, clock: FakeClock, overrides: Overrides = slots(4), wall: Clock = clock): Leader {
   const pacer = createPacer(defaultPolicy(overrides));
   const events: EventToEmit[] = [];
   const loop = createReleaseLoop({
     pacer,
     apply: cluster,
     mayAct: () => leader.leads,
-    clock,
+    clock: wall,
+    steady: clock,
     random: () => 0.5,
     log: silentLog,
     events: { emit: (event) => events.push(event) },
@@ -276,6 +278,22 @@ describe("the release loop", () => {
     await clock.advance(5_100);
     expect(cluster.released).toEqual(["n1-p0"]);
     await leader.loop.stop();
+  });
+
+  it("tries a refused write again in time though the wall clock was set back", async () => {
+    const { clock, cluster } = scene();
+    cluster.setNode(aNode("n1"));
+    herd(cluster, 1);
+    cluster.failures.set("n1-p0", [busy(), busy()]);
+    let behindMs = 0;
+    const wall = { ...clock, now: () => clock.now() - behindMs };
+    const { loop } = lead(cluster, clock, slots(4), wall);
+    await clock.advance(20);
+    expect(cluster.calls).toEqual(["release n1-p0"]);
+    behindMs = 3_600_000;
+    await clock.advance(2_000);
+    expect(cluster.released).toEqual(["n1-p0"]);
+    await loop.stop();
   });
 
   it("leaves no timer behind", async () => {

@@ -13,7 +13,7 @@ import { jsonElements } from "../../../src/telemetry/json-elements.ts";
 import { nodeFinder } from "../../../src/telemetry/node-label.ts";
 import { plausible } from "../../../src/telemetry/plausible.ts";
 import { addSeries, figuresQuery, type NodeFigures } from "../../../src/telemetry/prometheus-query.ts";
-import { chooseDisk, deviceFilter, sampleOf } from "../../../src/telemetry/signals.ts";
+import { chooseDisk, deviceFilter, sampleOf } from "../../../src/core/signals/sample.ts";
 import { telemetryFailureKinds } from "../../../src/telemetry/source.ts";
 import { readSummary, summarySample } from "../../../src/telemetry/summary.ts";
 import { promAnswer, promNode, promSeries, summary } from "./source-answers.ts";

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { countersOf, type CounterSnapshot, type DiskCounters } from "../../../src/telemetry/counters.ts";
-import { deviceFilter, sampleOf } from "../../../src/telemetry/signals.ts";
+import { countersOf } from "../../../src/telemetry/counters.ts";
+import type { CounterSnapshot, DiskCounters } from "../../../src/core/signals/snapshot.ts";
+import { deviceFilter, sampleOf } from "../../../src/core/signals/sample.ts";
 
 const zero: DiskCounters = {
   reads: 0,

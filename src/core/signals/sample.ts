@@ -2,8 +2,8 @@
  * Computes a node's figures from two successive snapshots of its counters. Pure. A figure that cannot be computed (no
  * earlier snapshot, a counter that was reset, a missing family) is undefined: unknown, never idle.
  */
-import type { NodeSample } from "../core/facts.ts";
-import type { CounterSnapshot, DiskCounters } from "./counters.ts";
+import type { NodeSample } from "../facts.ts";
+import type { CounterSnapshot, DiskCounters } from "./snapshot.ts";
 
 /** Devices that are never a node's own disk: memory, optical, floppy; loop devices only when the policy names them. */
 const NOT_A_DISK = /^(ram|zram|sr|fd|loop)\d+$/;

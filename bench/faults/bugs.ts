@@ -1,0 +1,148 @@
+/**
+ * Deliberate bugs, a check of the checker: each is a mistake that one could make in Paceline, put around production's
+ * seams. The harness must find each of them.
+ */
+import { Dispatcher } from "../../src/release/dispatcher.ts";
+import type { ApiClient, PatchKind } from "../../src/kube/client/api-client.ts";
+import { formatReservation } from "../../src/kube/parse/annotations.ts";
+import { RESERVATION_ANNOTATION } from "../../src/api/names.ts";
+import { recordOf } from "../../src/kube/parse/kube-json.ts";
+import type { PodFacts } from "../../src/core/facts.ts";
+import { podUID, type NodeName, type PodUID } from "../../src/core/ids.ts";
+import type { Pacer } from "../../src/core/pacer.ts";
+import type { Bug } from "./run.ts";
+
+/** A pacer whose calls go through `changes`. */
+function around(pacer: Pacer, changes: Partial<Pacer>): Pacer {
+  return new Proxy(pacer, {
+    get(target, property) {
+      const changed: unknown = Reflect.get(changes, property);
+      if (changed !== undefined) return changed;
+      const value: unknown = Reflect.get(target, property);
+      return typeof value === "function" ? (value as (...args: unknown[]) => unknown).bind(target) : value;
+    },
+  });
+}
+
+/** Pods are changed on their way to the pacer. */
+const seeingPods = (change: (pod: PodFacts) => PodFacts) => (pacer: Pacer) =>
+  around(pacer, { upsertPod: (pod, nowMs) => pacer.upsertPod(change(pod), nowMs) });
+
+const patching =
+  (change: (body: unknown, kind: PatchKind) => unknown) =>
+  (client: ApiClient): ApiClient => ({
+    ...client,
+    patch: (path, body, kind, ...rest) => client.patch(path, change(body, kind), kind, ...rest),
+  });
+
+/** Without the conditions on uid and resourceVersion. */
+function unconditional(body: unknown, kind: PatchKind): unknown {
+  if (kind === "json") return (body as { op: string }[]).filter(({ op }) => op !== "test");
+  const { metadata, ...rest } = recordOf(body);
+  const { resourceVersion: _, ...others } = recordOf(metadata);
+  return { ...rest, metadata: others };
+}
+
+/** Deleted pods come back when a late answer names them. */
+function withoutTombstones(pacer: Pacer): Pacer {
+  const gone = new Set<PodUID>();
+  return around(pacer, {
+    deletePod(uid, nowMs) {
+      gone.add(uid);
+      pacer.deletePod(uid, nowMs);
+    },
+    upsertPod: (pod, nowMs) =>
+      pacer.upsertPod(gone.has(pod.uid) ? { ...pod, uid: podUID(`${pod.uid} again`) } : pod, nowMs),
+  });
+}
+
+/** After a request without an answer, writes again what it wanted, with a slot of its own and without looking first. */
+function writingTwice(client: ApiClient): ApiClient {
+  return {
+    ...client,
+    async patch(path, body, kind, ...rest) {
+      try {
+        return await client.patch(path, body, kind, ...rest);
+      } catch (error) {
+        const reserved = JSON.stringify(body).includes(RESERVATION_ANNOTATION);
+        if (!reserved || (error as { status?: number }).status !== 0) throw error;
+        const annotations = { [RESERVATION_ANNOTATION]: formatReservation("n1" as NodeName, Date.UTC(2026, 0, 1)) };
+        return client.patch(path, { metadata: { annotations } }, "merge");
+      }
+    },
+  };
+}
+
+/** The dispatcher forgets a write as soon as it has begun. */
+function forgettingWrites(): () => void {
+  const next = Object.getOwnPropertyDescriptor(Dispatcher.prototype, "next");
+  const original = next?.value as (this: Dispatcher) => ReturnType<Dispatcher["next"]>;
+  Dispatcher.prototype.next = function (this: Dispatcher) {
+    const work = original.call(this);
+    if (work) this.ended(work, { kind: "changed" }, this.lookAtMs === Infinity ? 0 : this.lookAtMs);
+    return work;
+  };
+  return () => {
+    if (next) Object.defineProperty(Dispatcher.prototype, "next", next);
+  };
+}
+
+export const bugs: readonly Bug[] = [
+  { name: "drop a tombstone", seams: () => ({ pacer: withoutTombstones }) },
+  { name: "forget writes on their way", install: forgettingWrites },
+  { name: "skip the conflict check", seams: () => ({ client: patching(unconditional) }) },
+  {
+    name: "lead on a stale Lease",
+    seams: () => ({ leaseTimes: { durationMs: 10_000, renewDeadlineMs: 60_000, retryMs: 1_500 } }),
+  },
+  { name: "lose a deleted pod", seams: () => ({ pacer: (pacer) => around(pacer, { deletePod: () => undefined }) }) },
+  { name: "lose a deleted node", seams: () => ({ pacer: (pacer) => around(pacer, { deleteNode: () => undefined }) }) },
+  {
+    name: "believe a hold that begins later",
+    seams: () => ({ pacer: seeingPods((pod) => ({ ...pod, createdAtMs: pod.hold?.sinceMs ?? pod.createdAtMs })) }),
+  },
+  { name: "ignore resourceVersions", seams: () => ({ pacer: seeingPods((pod) => ({ ...pod, resourceVersion: "" })) }) },
+  { name: "write again after an error", seams: () => ({ client: writingTwice }) },
+  {
+    name: "miss a wake",
+    seams: () => ({
+      steadyOfLoop: ({ steady }) => ({
+        now: () => steady.now(),
+        setTimer: (fn, ms) => (ms > 100 ? () => undefined : steady.setTimer(fn, ms)),
+      }),
+    }),
+  },
+  { name: "gate without a leader", seams: () => ({ alwaysSeesALeader: true }) },
+  { name: "forget reservations", seams: () => ({ pacer: seeingPods((pod) => ({ ...pod, reservation: undefined })) }) },
+  {
+    name: "hold exempt pods",
+    seams: () => ({
+      pacer: (pacer) =>
+        around(pacer, {
+          admit: (pod, ...rest) =>
+            pacer.admit(
+              { ...pod, shape: { ...pod.shape, namespace: "team", priority: 0, priorityClassName: "" } },
+              ...rest,
+            ),
+        }),
+    }),
+  },
+  {
+    name: "keep a reservation for ever",
+    seams: () => ({
+      pacer: seeingPods((pod) =>
+        pod.reservation ? { ...pod, reservation: { ...pod.reservation, atMs: pod.reservation.atMs + 3_600_000 } } : pod,
+      ),
+    }),
+  },
+  {
+    name: "count no pod in startup",
+    seams: () => ({ pacer: seeingPods((pod) => (pod.node === undefined ? pod : { ...pod, containersStarted: true })) }),
+  },
+  {
+    name: "never lift a fence",
+    seams: () => ({
+      pacer: (pacer) => around(pacer, { plan: (nowMs) => ({ ...pacer.plan(nowMs), fences: [] }) }),
+    }),
+  },
+];

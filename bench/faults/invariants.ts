@@ -1,0 +1,292 @@
+/**
+ * What must hold in every run, whatever fails: each invariant is a function and its sentence, in the words of
+ * docs/design.md. They are checked after every step, on what the API server has (witness.ts).
+ */
+import { createPacer } from "../../src/core/pacer.ts";
+import { isStuck } from "../../src/core/state/load.ts";
+import type { PodFacts } from "../../src/core/facts.ts";
+import type { ClusterStatus } from "../../src/core/verdict.ts";
+import { LEASE_TIMES } from "../../src/kube/leader/lease.ts";
+import type { Replica } from "./replica.ts";
+import { type Change, type PodBook, type Witness } from "./witness.ts";
+
+export interface Invariant {
+  readonly name: string;
+  readonly sentence: string;
+  /** @returns what breaks it now */
+  readonly check: (witness: Witness) => string | undefined;
+}
+
+const SECOND_MS = 1_000;
+
+/** The janitor sweeps this often, ms (the chart: every two minutes; here more often, so that runs are shorter). */
+export const JANITOR_EVERY_MS = 60_000;
+
+/** What writes, retries and whole seconds of the API server's times add to a cap, ms. */
+const SLACK_MS = 12_000;
+
+/**
+ * So long after the last fault a leader is there, its watches run, and refused writes are tried again, ms: 15 s for an
+ * election, up to 22 s for a reflector's back-off, 10 to 15 s for that of a write.
+ */
+const RECOVERED_MS = 45_000;
+
+/** `bindSeconds` and `deadlineSeconds` of the runs' policies, ms. */
+const BIND_MS = 15_000;
+const DEADLINES = { deadlineMs: 60_000, reservationMs: BIND_MS };
+
+/** A policy that is replaced may still be in force where the watch of it hangs (idle time of a watch, and back-off), ms. */
+const POLICY_REACHES_ALL_MS = 120_000;
+
+/** Wall clocks that are behind make caps come later; the most that one is behind now, ms. */
+const behindMs = ({ replicas }: Witness) => Math.max(0, ...replicas.map(({ clocks }) => -clocks.wallOffMs));
+
+/** How far past a cap something may be held now, ms; Infinity where nothing can be demanded. */
+function allowedPastCapMs(witness: Witness): number {
+  const { nowMs } = witness;
+  const janitorWasHindered =
+    nowMs < witness.refusedUntilMs + JANITOR_EVERY_MS + SLACK_MS ||
+    witness.policiesWithin(JANITOR_EVERY_MS + SLACK_MS).some(({ valid }) => !valid);
+  const byJanitorMs = janitorWasHindered ? Infinity : JANITOR_EVERY_MS + SLACK_MS;
+  const byLeaderMs = witness.quietForMs >= RECOVERED_MS ? behindMs(witness) + SLACK_MS : Infinity;
+  return Math.min(byJanitorMs, byLeaderMs);
+}
+
+const longest = (witness: Witness, of: "maxHoldSeconds" | "fenceMaxSeconds") =>
+  SECOND_MS * Math.max(...witness.policiesWithin(JANITOR_EVERY_MS + SLACK_MS).map(({ draft }) => draft[of]));
+
+export const noHoldPastItsCap: Invariant = {
+  name: "noHoldPastItsCap",
+  sentence: "No pod is held longer than maxHoldSeconds, by a janitor where no replica lives (promise 2).",
+  check(witness) {
+    const mostMs = longest(witness, "maxHoldSeconds") + allowedPastCapMs(witness);
+    for (const pod of witness.pods) {
+      if (!pod.gated || pod.deleting) continue;
+      const heldMs = witness.nowMs - (witness.books.get(pod.uid)?.createdAtMs ?? witness.nowMs);
+      if (heldMs > mostMs) return `pod ${pod.name} is held for ${seconds(heldMs)}, at most ${seconds(mostMs)} allowed`;
+    }
+    return undefined;
+  },
+};
+
+export const noFencePastItsCap: Invariant = {
+  name: "noFencePastItsCap",
+  sentence: "A fence is lifted after fence.maxSeconds at the latest, whatever the clocks of replicas say (promise 2).",
+  check(witness) {
+    const mostMs = longest(witness, "fenceMaxSeconds") + allowedPastCapMs(witness);
+    for (const node of witness.nodes) {
+      const fencedMs = witness.nowMs - node.createdAtMs;
+      if (node.fence && fencedMs > mostMs) return `node ${node.name} is fenced for ${seconds(fencedMs)}`;
+    }
+    return undefined;
+  },
+};
+
+export const aLimitIsALimit: Invariant = {
+  name: "aLimitIsALimit",
+  sentence:
+    "inStartup + reservations never exceeds limit on a node where every pod came through a lever (promise 6); where two " +
+    "replicas believed to lead, each keeps to the limit.",
+  check(witness) {
+    const limit = Math.max(...witness.policiesWithin(POLICY_REACHES_ALL_MS).map(({ draft }) => draft.slots));
+    const given = new Map<string, { readonly actor: string; readonly name: string }[]>();
+    for (const pod of witness.pods) {
+      const lever = slotInUse(witness, pod);
+      if (lever) given.set(lever.node, [...(given.get(lever.node) ?? []), { actor: lever.actor, name: pod.name }]);
+    }
+    const leaders = (actors: readonly string[]) =>
+      witness.nowMs < witness.twoLedUntilMs + DEADLINES.deadlineMs + BIND_MS ? new Set(actors).size : 1;
+    for (const [node, slots] of given) {
+      const most = limit * leaders(slots.map(({ actor }) => actor));
+      if (slots.length <= most) continue;
+      const names = slots.map(({ actor, name }) => `${name} (${actor})`).join(", ");
+      return `node ${node} has given ${slots.length} of ${most} slots: ${names}`;
+    }
+    return undefined;
+  },
+};
+
+/** The slot that a leader gave the pod and that it uses now. Pods that Paceline may let go past the limit use none. */
+// eslint-disable-next-line complexity -- one condition after another, each with its reason
+function slotInUse(witness: Witness, pod: PodFacts) {
+  const { nowMs } = witness;
+  const book = witness.books.get(pod.uid);
+  const lever = book?.levers.at(-1);
+  if (!book || !lever || book.isExempt || book.forged || book.everStuck) return undefined;
+  if (pod.terminal || pod.deleting || pod.containersStarted || pod.ready) return undefined;
+  if (isReleasedByCap(witness, book, lever.atMs)) return undefined;
+  const reservationEndsMs = lever.atMs + BIND_MS - witness.mostOffMs - SECOND_MS;
+  if (pod.node === undefined) return nowMs < reservationEndsMs ? lever : undefined;
+  const cameInTime = pod.node === lever.node && (book.boundAtMs ?? nowMs) < reservationEndsMs;
+  return cameInTime && !isStuck(pod, DEADLINES, nowMs + witness.mostOffMs + SECOND_MS) ? lever : undefined;
+}
+
+/** Promise 2 comes before promise 6: at its cap a pod goes, whether a slot is free or not. */
+function isReleasedByCap(witness: Witness, { createdAtMs }: PodBook, atMs: number): boolean {
+  const shortestMs = SECOND_MS * Math.min(...witness.policies.map(({ draft }) => draft.maxHoldSeconds));
+  return atMs - createdAtMs + witness.mostOffMs + SECOND_MS >= shortestMs;
+}
+
+export const nothingReleasedTwice: Invariant = {
+  name: "nothingReleasedTwice",
+  sentence:
+    "A new leader releases nothing twice (promise 7): no second slot while the first one counts, none once bound.",
+  check: (witness) => firstOf(witness.fresh, (change) => secondRelease(witness, change)),
+};
+
+// eslint-disable-next-line complexity -- one condition after another, each with its reason
+function secondRelease(witness: Witness, { after, before, actor, atMs }: Change): string | undefined {
+  if (!after || !before || actor === "tenant") return undefined;
+  const book = witness.books.get(after.metadata?.uid ?? "");
+  const [last, earlier] = [book?.levers.at(-1), book?.levers.at(-2)];
+  if (!book || !last || book.forged || last.atMs !== atMs || last.actor !== actor) return undefined;
+  const pod = witness.podFactsOf(after);
+  if (pod.node !== undefined) return `${actor} gave pod ${pod.name} a slot of node ${last.node} after it was bound`;
+  if (!earlier || atMs >= earlier.atMs + BIND_MS - witness.mostOffMs - SECOND_MS) return undefined;
+  const node = witness.nodes.find(({ name }) => name === earlier.node);
+  if (!node || node.createdAtMs + SECOND_MS > earlier.atMs) return undefined; // its node is gone, or is another one now
+  return `${actor} gave pod ${pod.name} a slot of node ${last.node}; ${earlier.actor} had given it one of ${earlier.node}`;
+}
+
+export const exemptNeverHeld: Invariant = {
+  name: "exemptNeverHeld",
+  sentence: "Never holds what the node needs to live: exempt namespaces and critical priority classes (promise 4).",
+  check: ({ books }) => {
+    for (const { uid, isExempt, cameGated } of books.values()) if (isExempt && cameGated) return `pod ${uid} is gated`;
+    return undefined;
+  },
+};
+
+export const noWriteWithoutTheLease: Invariant = {
+  name: "noWriteWithoutTheLease",
+  sentence: "Only the leader spends: a replica whose Lease another one has taken writes to no pod and no node.",
+  check(witness) {
+    if (witness.nowMs < witness.twoLedUntilMs + LEASE_TIMES.durationMs) return undefined; // its clock stood still
+    return firstOf(witness.fresh, ({ actor, holder, path }) => {
+      const isReplica = witness.replicas.some(({ name }) => name === actor);
+      return isReplica && holder !== actor && holder !== ""
+        ? `${actor} wrote ${path} while ${holder} leads`
+        : undefined;
+    });
+  },
+};
+
+export const noGateWithoutALeader: Invariant = {
+  name: "noGateWithoutALeader",
+  sentence: "When no leader is alive (the Lease is stale), the webhook gates nothing.",
+  check(witness) {
+    if (witness.leaseAgeMs < LEASE_TIMES.durationMs * 1.2 + 5 * SECOND_MS) return undefined;
+    if (witness.nowMs < witness.twoLedUntilMs + LEASE_TIMES.durationMs) return undefined;
+    for (const { cameGated, createdAtMs, uid } of witness.books.values()) {
+      if (cameGated && createdAtMs === witness.nowMs) return `pod ${uid} is gated though nobody leads`;
+    }
+    return undefined;
+  },
+};
+
+export const allStateIsInTheApiServer: Invariant = {
+  name: "allStateIsInTheApiServer",
+  sentence: "All state is in the API server: a replica that starts anew comes to the same ledger (promise 7).",
+  check(witness) {
+    if (witness.quietForMs < RECOVERED_MS || !isSettledMoment(witness)) return undefined;
+    if (!witness.isNewMoment()) return undefined;
+    for (const replica of witness.replicas) {
+      const difference = differenceToFresh(witness, replica);
+      if (difference !== undefined) return difference;
+    }
+    return undefined;
+  },
+};
+
+/** No change is on its way to the replicas. */
+const isSettledMoment = (witness: Witness) => witness.nowMs - witness.lastChangeMs > 3 * SECOND_MS;
+
+function differenceToFresh(witness: Witness, replica: Replica): string | undefined {
+  const policy = replica.pacing?.policy.current;
+  if (!replica.clocks.isRunning || !policy || !replica.pacing.cluster.isSynced) return undefined;
+  const known = [...replica.ledger.pods.keys()].sort().join();
+  const there = witness.pods.filter(({ terminal }) => !terminal).map(({ uid }) => uid);
+  if (known !== there.sort().join()) return `${replica.name} knows ${replica.ledger.pods.size} pods of ${there.length}`;
+  const nowMs = replica.clocks.wall.now();
+  const fresh = createPacer(policy);
+  for (const node of witness.nodes) fresh.upsertNode(node, nowMs);
+  for (const pod of witness.pods) if (!pod.terminal) fresh.upsertPod(pod, nowMs);
+  fresh.plan(nowMs);
+  const [expected, actual] = [ledgerOf(fresh.status(nowMs)), ledgerOf(replica.pacer.status(nowMs))];
+  return expected === actual ? undefined : `${replica.name} has ${actual}; the API server has ${expected}`;
+}
+
+function ledgerOf({ nodes, settledNodes }: ClusterStatus): string {
+  const lines = nodes.map(
+    ({ name, state, inStartup, reserved, stuck, fenced }) =>
+      `${name} ${state} ${inStartup}+${reserved}-${stuck}${fenced ? " fenced" : ""}`,
+  );
+  return [...lines.sort(), `${settledNodes} settled`].join("; ");
+}
+
+export const noInternalError: Invariant = {
+  name: "noInternalError",
+  sentence: "No handler, plan or listener throws.",
+  check: ({ internalErrors }) => internalErrors[0],
+};
+
+export const everythingHeldGoes: Invariant = {
+  name: "everythingHeldGoes",
+  sentence: "After the last fault, everything held goes.",
+  check: atTheEnd((witness) => {
+    const held = witness.pods.find(({ gated }) => gated);
+    return held && `pod ${held.name} is still gated`;
+  }),
+};
+
+export const everyFenceFalls: Invariant = {
+  name: "everyFenceFalls",
+  sentence: "After the last fault, every fence falls.",
+  check: atTheEnd((witness) => {
+    const fenced = witness.nodes.find(({ fence }) => fence);
+    return fenced && `node ${fenced.name} is still fenced`;
+  }),
+};
+
+export const noReservationStays: Invariant = {
+  name: "noReservationStays",
+  sentence: "After the last fault, no reservation stays: every slot comes back.",
+  check: atTheEnd((witness) => {
+    for (const { name, pacer, clocks, pacing } of witness.replicas) {
+      if (pacing === undefined) continue;
+      const taken = pacer.status(clocks.wall.now()).nodes.find(({ reserved, offered }) => reserved + offered > 0);
+      if (taken) return `${name} keeps ${taken.reserved + taken.offered} slots of node ${taken.name} for nobody`;
+    }
+    return undefined;
+  }),
+};
+
+export const aReplicaLeads: Invariant = {
+  name: "aReplicaLeads",
+  sentence: "After the last fault, one replica leads.",
+  check: atTheEnd(({ replicas }) => {
+    const leaders = replicas.filter(({ leads }) => leads);
+    return leaders.length === 1 ? undefined : `${leaders.length} replicas lead`;
+  }),
+};
+
+/** In the order in which they are checked: the first that breaks is reported. */
+export const invariants: readonly Invariant[] = [
+  ...[noInternalError, nothingReleasedTwice, noWriteWithoutTheLease, noGateWithoutALeader, exemptNeverHeld],
+  ...[aLimitIsALimit, noHoldPastItsCap, noFencePastItsCap, allStateIsInTheApiServer],
+  ...[aReplicaLeads, everythingHeldGoes, everyFenceFalls, noReservationStays],
+];
+
+function atTheEnd(check: Invariant["check"]): Invariant["check"] {
+  return (witness) => (witness.ended ? check(witness) : undefined);
+}
+
+function firstOf<Item>(items: readonly Item[], judge: (item: Item) => string | undefined): string | undefined {
+  for (const item of items) {
+    const found = judge(item);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+const seconds = (ms: number) => `${(ms / SECOND_MS).toFixed(1)} s`;

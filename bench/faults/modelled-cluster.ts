@@ -1,0 +1,427 @@
+/**
+ * The modelled world around the API server: nodes and their kubelets, a scheduler, tenants, an operator. Each acts on the
+ * API server directly and at once; what reaches Paceline of it, and when, is the network's affair.
+ */
+import {
+  POLICY_CONFIG_MAP,
+  POLICY_KEY,
+  FENCE_TAINT_KEY,
+  HOLD_ANNOTATION,
+  RESERVATION_ANNOTATION,
+} from "../../src/api/names.ts";
+import type { ExtenderArgs, ExtenderFilterResult } from "../../src/api/extender.ts";
+import { recordOf, recordsOf, textOf, type KubeObject } from "../../src/kube/parse/kube-json.ts";
+import type { FakeApiServer } from "./api-server/api-server.ts";
+import { NAMESPACE } from "./replica.ts";
+import { NODES, SETTLED_NODES, type PodKind, type PolicyDraft, type Step } from "./schedule.ts";
+import type { VirtualTime } from "./virtual-time.ts";
+
+export const TENANT = "team";
+/** Settled nodes are small, so that most pods need a young one. In millicores. */
+const CPU_OF_SETTLED = 2_000;
+const CPU_PER_NODE = 8_000;
+const CPU_PER_POD = 500;
+const SCHEDULER_TICK_MS = 250;
+/** Between two attempts for a pod that the scheduler has refused, ms. */
+const BACK_OFF_MS = { first: 1_000, longest: 10_000 };
+const POD_GC_MS = 4_000;
+
+export interface ModelledClusterOptions {
+  readonly server: FakeApiServer;
+  readonly time: VirtualTime;
+  readonly random: () => number;
+  readonly policy: PolicyDraft;
+  /** Asks the extender of some replica; undefined: none answers, and the scheduler goes on without. */
+  readonly askExtender: (args: ExtenderArgs) => ExtenderFilterResult | undefined;
+}
+
+type Facts = Readonly<Record<string, unknown>>;
+export const specOf = (raw: KubeObject): Facts => recordOf(raw["spec"]);
+export const statusOf = (raw: KubeObject): Facts => recordOf(raw["status"]);
+export const podPath = ({ metadata = {} }: KubeObject) =>
+  `/api/v1/namespaces/${textOf(metadata.namespace)}/pods/${textOf(metadata.name)}`;
+const nodePath = (name: string) => `/api/v1/nodes/${name}`;
+export const nameOfNode = (node: number) => `n${node}`;
+
+export function policyText(draft: PolicyDraft): string {
+  return JSON.stringify({
+    apiVersion: "paceline.dev/v1alpha1",
+    kind: "PacingPolicy",
+    mode: draft.mode,
+    maxHoldSeconds: draft.maxHoldSeconds,
+    youngForSeconds: draft.youngForSeconds,
+    startup: { deadlineSeconds: 60 },
+    nodeClasses: [{ name: "all", slots: { initial: draft.slots, min: draft.slots, max: draft.slots } }],
+    gate: { enabled: draft.gateEnabled },
+    fence: { enabled: draft.fenceEnabled, maxSeconds: draft.fenceMaxSeconds, bindSeconds: 15 },
+    extender: { enabled: draft.extenderEnabled },
+  });
+}
+
+export class ModelledCluster {
+  readonly #options: ModelledClusterOptions;
+  readonly #server: FakeApiServer;
+  readonly #time: VirtualTime;
+  /** The policy as the operator last wrote it. */
+  policy: PolicyDraft;
+  /** True while another program's webhook refuses every update of pods. */
+  refusesUpdates = 0;
+  readonly #troubled = new Set<string>();
+  readonly #startMs = new Map<string, number>();
+  readonly #notBefore = new Map<string, { readonly atMs: number; readonly failures: number; readonly seen: string }>();
+  #serial = 0;
+  #stopped = false;
+
+  constructor(options: ModelledClusterOptions) {
+    this.#options = options;
+    this.#server = options.server;
+    this.#time = options.time;
+    this.policy = options.policy;
+  }
+
+  /** Before anything else: the policy, the settled nodes, the Lease's place. */
+  begin(): void {
+    this.#server.create(`/api/v1/namespaces/${NAMESPACE}/configmaps`, {
+      metadata: { name: POLICY_CONFIG_MAP },
+      data: { [POLICY_KEY]: policyText(this.policy) },
+    });
+    for (let node = 0; node < SETTLED_NODES; node++) this.#join(node, 0, false);
+    this.#schedule();
+  }
+
+  /** The scheduler's timer ends with the run. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  get pods(): readonly KubeObject[] {
+    return this.#server.list("/api/v1/pods").items;
+  }
+
+  /** Carries out an event of the world; false if it is none of the world's. */
+  act(step: Step): boolean {
+    // eslint-disable-next-line @typescript-eslint/switch-exhaustiveness-check -- the other steps strike replicas (run.ts)
+    switch (step.kind) {
+      case "pods":
+        this.#createPods(step);
+        return true;
+      case "deletePods":
+        this.#deletePods(step);
+        return true;
+      case "forge":
+        this.#forge(step);
+        return true;
+      case "join":
+        this.#join(step.node, step.readyMs, step.foreignFence);
+        return true;
+      case "flap":
+        this.#flap(nameOfNode(step.node), step.forMs);
+        return true;
+      case "leave":
+        this.#leave(step);
+        return true;
+      case "pullTrouble":
+        this.#pullTrouble(nameOfNode(step.node), step.forMs);
+        return true;
+      case "policy":
+        this.policy = { ...this.policy, ...step.set };
+        this.#writePolicy(policyText(this.policy));
+        return true;
+      case "badPolicy":
+        this.#bypassWebhooks(() => this.#writePolicy("maxHoldSeconds: many"));
+        return true;
+      case "otherWebhookRefuses":
+        this.refusesUpdates += 1;
+        this.#time.setTimer(() => (this.refusesUpdates -= 1), step.forMs);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /** The operator repairs what it has broken. */
+  repairPolicy(): void {
+    this.policy = { ...this.policy, mode: "enforce" };
+    this.#writePolicy(policyText(this.policy));
+  }
+
+  #writePolicy(text: string): void {
+    const path = `/api/v1/namespaces/${NAMESPACE}/configmaps/${POLICY_CONFIG_MAP}`;
+    this.#server.patch(path, { data: { [POLICY_KEY]: text } }, "merge");
+  }
+
+  #bypassWebhooks(run: () => void): void {
+    const { webhooks } = this.#server;
+    this.#server.webhooks = [];
+    run();
+    this.#server.webhooks = webhooks;
+  }
+
+  // Tenants
+
+  #createPods({ what, count, node, startMs }: Extract<Step, { kind: "pods" }>): void {
+    for (let index = 0; index < count; index++) {
+      const name = `${what}-${this.#serial++}`;
+      const pod = this.#server.create(`/api/v1/namespaces/${namespaceOf(what)}/pods`, podBody(name, what, node));
+      this.#startMs.set(textOf(pod.metadata?.uid), startMs * (0.5 + this.#options.random()));
+    }
+  }
+
+  #some(wanted: (pod: KubeObject) => boolean, count: number): KubeObject[] {
+    const found = this.pods.filter((pod) => pod.metadata?.namespace === TENANT && wanted(pod));
+    return found.sort((a, b) => (textOf(a.metadata?.uid) < textOf(b.metadata?.uid) ? -1 : 1)).slice(0, count);
+  }
+
+  #deletePods({ which, count }: Extract<Step, { kind: "deletePods" }>): void {
+    const isWanted = (pod: KubeObject) =>
+      which === "bound" ? isBound(pod) : !isBound(pod) && isGated(pod) === (which === "gated");
+    for (const pod of this.#some(isWanted, count)) this.#deletePod(pod);
+  }
+
+  #deletePod(pod: KubeObject): void {
+    const { uid } = pod.metadata ?? {};
+    this.#server.delete(podPath(pod));
+    const left = this.#server.find(podPath(pod));
+    if (left?.metadata?.uid === uid) this.#time.setTimer(() => this.#removeNow(pod), 1_500);
+  }
+
+  #removeNow(pod: KubeObject): void {
+    const left = this.#server.find(podPath(pod));
+    if (left?.metadata?.uid === pod.metadata?.uid) this.#server.delete(podPath(pod), { gracePeriodSeconds: 0 });
+  }
+
+  #forge({ what, count }: Extract<Step, { kind: "forge" }>): void {
+    const nowMs = this.#time.now();
+    const forged = {
+      laterHold: { [HOLD_ANNOTATION]: hold(nowMs + 3_600_000) },
+      earlierHold: { [HOLD_ANNOTATION]: hold(nowMs - 3_600_000) },
+      garbage: { [HOLD_ANNOTATION]: "{", [RESERVATION_ANNOTATION]: "[]" },
+      reservation: { [RESERVATION_ANNOTATION]: reservation(nameOfNode(NODES - 1), nowMs + 3_600_000) },
+    }[what];
+    for (const pod of this.#some((one) => !isBound(one), count)) {
+      try {
+        this.#server.patch(podPath(pod), { metadata: { annotations: forged } }, "merge");
+      } catch {
+        // Another program's webhook refuses it.
+      }
+    }
+  }
+
+  // Nodes and their kubelets
+
+  #join(node: number, readyMs: number, foreignFence: boolean): void {
+    const name = nameOfNode(node);
+    if (this.#server.find(nodePath(name))) return;
+    const settled = readyMs === 0;
+    const taints = foreignFence ? [{ key: FENCE_TAINT_KEY, value: "", effect: "NoSchedule" }] : [];
+    const raw = this.#server.create("/api/v1/nodes", {
+      metadata: { name, labels: { "kubernetes.io/hostname": name } },
+      spec: { taints },
+      status: nodeStatus(name, settled, this.#time.now() - (settled ? 86_400_000 : 0)),
+    });
+    if (settled) this.#setReady(name, raw.metadata?.uid, true, this.#time.now() - 86_400_000);
+    else this.#time.setTimer(() => this.#setReady(name, raw.metadata?.uid, true, this.#time.now()), readyMs);
+  }
+
+  #setReady(name: string, uid: string | undefined, ready: boolean, sinceMs: number): void {
+    const raw = this.#server.find(nodePath(name));
+    if (!raw || raw.metadata?.uid !== uid) return;
+    this.#server.patch(`${nodePath(name)}/status`, { status: nodeStatus(name, ready, sinceMs) }, "merge");
+    const others = recordsOf(specOf(raw)["taints"]).filter(({ key }) => key !== NOT_READY.key);
+    this.#server.patch(nodePath(name), { spec: { taints: ready ? others : [...others, NOT_READY] } }, "merge");
+  }
+
+  #flap(name: string, forMs: number): void {
+    const uid = this.#server.find(nodePath(name))?.metadata?.uid;
+    if (uid === undefined) return;
+    this.#setReady(name, uid, false, this.#time.now());
+    this.#time.setTimer(() => this.#setReady(name, uid, true, this.#time.now()), forMs);
+  }
+
+  #leave({ node, backAfterMs }: Extract<Step, { kind: "leave" }>): void {
+    const name = nameOfNode(node);
+    if (!this.#server.find(nodePath(name))) return;
+    this.#server.delete(nodePath(name));
+    const left = this.pods.filter((pod) => specOf(pod)["nodeName"] === name);
+    this.#time.setTimer(() => left.forEach((pod) => this.#removeNow(pod)), POD_GC_MS);
+    this.#time.setTimer(() => this.#join(node, 3_000, false), backAfterMs);
+  }
+
+  #pullTrouble(name: string, forMs: number): void {
+    this.#troubled.add(name);
+    this.#time.setTimer(() => {
+      this.#troubled.delete(name);
+      for (const pod of this.pods) if (specOf(pod)["nodeName"] === name && !hasStarted(pod)) this.#startLater(pod);
+    }, forMs);
+  }
+
+  #startLater(pod: KubeObject): void {
+    const uid = textOf(pod.metadata?.uid);
+    this.#time.setTimer(() => this.#start(podPath(pod), uid), this.#startMs.get(uid) ?? 1_000);
+  }
+
+  #start(path: string, uid: string): void {
+    const pod = this.#server.find(path);
+    if (pod?.metadata?.uid !== uid || hasStarted(pod)) return;
+    const name = textOf(specOf(pod)["nodeName"]);
+    if (!this.#server.find(nodePath(name))) return; // its node is gone
+    const isTroubled = this.#troubled.has(name);
+    const scheduled = recordsOf(statusOf(pod)["conditions"]).filter(({ type }) => type === "PodScheduled");
+    const ready = { type: "Ready", status: isTroubled ? "False" : "True", lastTransitionTime: this.#timestamp() };
+    const state = isTroubled ? { waiting: { reason: "ImagePullBackOff" } } : { running: {} };
+    const container = { name: "main", started: !isTroubled, ready: !isTroubled, restartCount: 0, state };
+    const status = {
+      phase: isTroubled ? "Pending" : "Running",
+      conditions: [...scheduled, ready],
+      containerStatuses: [container],
+    };
+    this.#server.patch(`${path}/status`, { status }, "merge");
+  }
+
+  #timestamp(): string {
+    return `${new Date(this.#time.now()).toISOString().slice(0, 19)}Z`;
+  }
+
+  // The scheduler
+
+  #schedule(): void {
+    if (this.#stopped) return;
+    this.#time.setTimer(() => this.#schedule(), SCHEDULER_TICK_MS);
+    const nowMs = this.#time.now();
+    const pending = this.pods.filter((pod) => !isBound(pod) && recordsOf(specOf(pod)["schedulingGates"]).length === 0);
+    if (pending.length === 0) return;
+    const nodes = this.#server.list("/api/v1/nodes").items;
+    const used = this.#usedCpu();
+    for (const pod of pending) {
+      if (pod.metadata?.deletionTimestamp !== undefined) continue;
+      const uid = textOf(pod.metadata?.uid);
+      const seen = `${textOf(pod.metadata?.["generation"])} ${nodes.map(({ metadata }) => metadata?.resourceVersion).join()}`;
+      const wait = this.#notBefore.get(uid);
+      if (wait && nowMs < wait.atMs && wait.seen === seen) continue;
+      const node = this.#choose(pod, nodes, used);
+      if (node !== undefined) {
+        this.#bind(pod, node);
+        used.set(node, (used.get(node) ?? 0) + CPU_PER_POD);
+      } else {
+        const failures = (wait?.failures ?? 0) + 1;
+        const waitMs = Math.min(BACK_OFF_MS.first * 2 ** (failures - 1), BACK_OFF_MS.longest);
+        this.#notBefore.set(uid, { atMs: nowMs + waitMs, failures, seen });
+        this.#markUnschedulable(pod);
+      }
+    }
+  }
+
+  #usedCpu(): Map<string, number> {
+    const used = new Map<string, number>();
+    for (const pod of this.pods) {
+      const name = textOf(specOf(pod)["nodeName"]);
+      if (name !== "") used.set(name, (used.get(name) ?? 0) + CPU_PER_POD);
+    }
+    return used;
+  }
+
+  #choose(pod: KubeObject, nodes: readonly KubeObject[], used: ReadonlyMap<string, number>): string | undefined {
+    const fitting = nodes
+      .filter((node) => fits(pod, node, used.get(textOf(node.metadata?.name)) ?? 0))
+      .map(({ metadata }) => textOf(metadata?.name));
+    if (fitting.length === 0) return undefined;
+    const answer = this.policy.extenderEnabled
+      ? this.#options.askExtender({ Pod: pod as unknown as ExtenderArgs["Pod"], NodeNames: fitting })
+      : undefined;
+    const accepted = [...(answer?.NodeNames ?? fitting)];
+    return accepted.sort((a, b) => (used.get(a) ?? 0) - (used.get(b) ?? 0) || (a < b ? -1 : 1))[0];
+  }
+
+  #bind(pod: KubeObject, node: string): void {
+    this.#server.bind(podPath(pod), node);
+    const bound = this.#server.find(podPath(pod));
+    if (bound) this.#startLater(bound);
+  }
+
+  #markUnschedulable(pod: KubeObject): void {
+    const conditions = recordsOf(statusOf(pod)["conditions"]);
+    const { generation } = pod.metadata ?? {};
+    const isMarked = conditions.some(
+      (one) => one["reason"] === "Unschedulable" && one["observedGeneration"] === generation,
+    );
+    if (isMarked) return;
+    const condition = {
+      ...{ type: "PodScheduled", status: "False", reason: "Unschedulable", message: "0 nodes are available" },
+      ...{ lastTransitionTime: this.#timestamp(), observedGeneration: generation },
+    };
+    this.#server.patch(`${podPath(pod)}/status`, { status: { conditions: [condition] } }, "merge");
+  }
+}
+
+const settledNames = new Set(Array.from({ length: SETTLED_NODES }, (_, node) => nameOfNode(node)));
+const cpuOf = (name: string) => (settledNames.has(name) ? CPU_OF_SETTLED : CPU_PER_NODE);
+
+const NOT_READY = { key: "node.kubernetes.io/not-ready", effect: "NoSchedule" };
+
+export const isBound = (pod: KubeObject) => textOf(specOf(pod)["nodeName"]) !== "";
+export const isGated = (pod: KubeObject) => recordsOf(specOf(pod)["schedulingGates"]).length > 0;
+const hasStarted = (pod: KubeObject) =>
+  recordsOf(statusOf(pod)["containerStatuses"]).some(({ started }) => started === true);
+
+const hold = (sinceMs: number) => JSON.stringify({ reason: "AwaitingRelease", since: new Date(sinceMs).toISOString() });
+const reservation = (node: string, atMs: number) => JSON.stringify({ node, at: new Date(atMs).toISOString() });
+
+const namespaceOf = (what: PodKind) => (what === "exempt" ? "kube-system" : TENANT);
+
+function podBody(name: string, what: PodKind, node: number): object {
+  const isDaemon = what === "daemon";
+  const owner = isDaemon ? { kind: "DaemonSet", name: "agent" } : { kind: "ReplicaSet", name: "web" };
+  const pinned = { key: "metadata.name", operator: "In", values: [nameOfNode(node)] };
+  return {
+    metadata: {
+      name,
+      ownerReferences: [
+        { apiVersion: "apps/v1", uid: "00000000-0000-0000-0000-000000000000", controller: true, ...owner },
+      ],
+    },
+    spec: {
+      containers: [
+        { name: "main", image: `registry.example/${what}:1`, resources: { requests: { cpu: `${CPU_PER_POD}m` } } },
+      ],
+      ...(what === "critical" && { priorityClassName: "system-cluster-critical" }),
+      ...(what === "urgent" && { priorityClassName: "urgent" }),
+      ...(isDaemon && {
+        affinity: {
+          nodeAffinity: {
+            requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchFields: [pinned] }] },
+          },
+        },
+        tolerations: [{ key: NOT_READY.key, operator: "Exists" }],
+      }),
+    },
+  };
+}
+
+function nodeStatus(name: string, ready: boolean, sinceMs: number): object {
+  const lastTransitionTime = `${new Date(sinceMs).toISOString().slice(0, 19)}Z`;
+  return {
+    allocatable: { cpu: `${cpuOf(name)}m`, memory: "32Gi", pods: "110" },
+    conditions: [{ type: "Ready", status: ready ? "True" : "False", lastTransitionTime }],
+  };
+}
+
+/** As kube-scheduler's filters, as far as the modelled pods ask for them. */
+function fits(pod: KubeObject, node: KubeObject, usedCpu: number): boolean {
+  if (usedCpu + CPU_PER_POD > cpuOf(textOf(node.metadata?.name))) return false;
+  const spec = specOf(pod);
+  const affinity = recordOf(recordOf(spec["affinity"])["nodeAffinity"]);
+  const terms = recordsOf(recordOf(affinity["requiredDuringSchedulingIgnoredDuringExecution"])["nodeSelectorTerms"]);
+  const names = terms.flatMap((term) => recordsOf(term["matchFields"]).flatMap(({ values }) => values as string[]));
+  if (terms.length > 0 && !names.includes(textOf(node.metadata?.name))) return false;
+  const tolerations = recordsOf(spec["tolerations"]);
+  return recordsOf(specOf(node)["taints"]).every(
+    (taint) => taint["effect"] === "PreferNoSchedule" || tolerations.some((one) => tolerates(one, taint)),
+  );
+}
+
+function tolerates(toleration: Facts, taint: Facts): boolean {
+  const { key = "", operator = "Equal", value = "", effect = "" } = toleration;
+  if (effect !== "" && effect !== taint["effect"]) return false;
+  if (key === "") return operator === "Exists";
+  return key === taint["key"] && (operator === "Exists" || value === (taint["value"] ?? ""));
+}

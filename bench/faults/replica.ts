@@ -1,0 +1,196 @@
+/** One replica of Paceline: production's parts on virtual clocks and a network with faults. It may die and come again. */
+import { LEASE_TIMES, type LeaseTimes } from "../../src/kube/leader/lease.ts";
+import type { ApiClient } from "../../src/kube/client/api-client.ts";
+import type { Log } from "../../src/kube/log.ts";
+import { formatHold } from "../../src/kube/parse/annotations.ts";
+import { podFacts } from "../../src/kube/parse/facts.ts";
+import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
+import { createShapeInterner } from "../../src/kube/parse/shape-interner.ts";
+import { createEventRecorder } from "../../src/kube/write/events.ts";
+import { Ledger } from "../../src/core/state/ledger.ts";
+import { createPacer, type Pacer } from "../../src/core/pacer.ts";
+import { schedulerFilter } from "../../src/extender/filter.ts";
+import { defaultPolicy } from "../../src/policy/parse.ts";
+import { startPacing, type Pacing } from "../../src/service/pacing.ts";
+import { followPolicy } from "../../src/service/policy-feed.ts";
+import { nodeAdmission } from "../../src/webhooks/nodes.ts";
+import { podAdmission } from "../../src/webhooks/pods.ts";
+import type { AdmissionRequest, AdmissionResponse } from "../../src/api/admission-review.ts";
+import type { ExtenderArgs, ExtenderFilterResult } from "../../src/api/extender.ts";
+import { Network } from "./network.ts";
+import { ProcessClocks, type VirtualTime } from "./virtual-time.ts";
+
+/** Where a deliberate bug takes hold: around production's seams. */
+export interface Seams {
+  readonly client?: (client: ApiClient) => ApiClient;
+  readonly pacer?: (pacer: Pacer) => Pacer;
+  readonly leaseTimes?: LeaseTimes;
+  readonly steadyOfLoop?: (clocks: ProcessClocks) => ProcessClocks["steady"];
+  readonly alwaysSeesALeader?: boolean;
+}
+
+export interface ReplicaOptions {
+  readonly name: string;
+  readonly time: VirtualTime;
+  readonly random: () => number;
+  /** The API server, for this caller, without a network. */
+  readonly client: ApiClient;
+  readonly seams: Seams;
+  /** An error that production logs as its own: a bug. */
+  readonly onInternalError: (message: string, error: unknown) => void;
+}
+
+/** Namespace of policy and Lease. */
+export const NAMESPACE = "paceline";
+
+/** What a process of a replica consists of. */
+interface Process {
+  readonly clocks: ProcessClocks;
+  readonly network: Network;
+  readonly pacer: Pacer;
+  readonly ledger: Ledger;
+  readonly admitPod: (request: AdmissionRequest) => AdmissionResponse;
+  readonly admitNode: (request: AdmissionRequest) => AdmissionResponse;
+  readonly filter: (args: ExtenderArgs) => ExtenderFilterResult;
+  pacing: Pacing | undefined;
+}
+
+export class Replica {
+  readonly name: string;
+  readonly #options: ReplicaOptions;
+  #process: Process;
+
+  constructor(options: ReplicaOptions) {
+    this.name = options.name;
+    this.#options = options;
+    this.#process = this.#start(undefined);
+  }
+
+  get clocks(): ProcessClocks {
+    return this.#process.clocks;
+  }
+
+  get network(): Network {
+    return this.#process.network;
+  }
+
+  get pacer(): Pacer {
+    return this.#process.pacer;
+  }
+
+  /** What it knows, recorded a second time beside its pacer, which keeps its own to itself. */
+  get ledger(): Ledger {
+    return this.#process.ledger;
+  }
+
+  get pacing(): Pacing | undefined {
+    return this.#process.pacing;
+  }
+
+  /** Callers reach its handlers. */
+  get answers(): boolean {
+    return this.clocks.isRunning && !this.network.isPartitioned;
+  }
+
+  /** It believes to lead. */
+  get leads(): boolean {
+    return this.clocks.isRunning && this.pacing?.election.isLeader === true;
+  }
+
+  get admitPod() {
+    return this.#process.admitPod;
+  }
+
+  get admitNode() {
+    return this.#process.admitNode;
+  }
+
+  get filter() {
+    return this.#process.filter;
+  }
+
+  /** None of its continuations runs any more; requests that it has sent still arrive. */
+  kill(): void {
+    this.clocks.kill();
+  }
+
+  /** With an empty memory, on the same machine: its clock is as wrong as before, and its network, too. */
+  restart(): void {
+    this.#process = this.#start(this.#process);
+  }
+
+  #start(before: Process | undefined): Process {
+    const { time, random, client: direct, seams } = this.#options;
+    const clocks = new ProcessClocks(time);
+    clocks.jump(before?.clocks.wallOffMs ?? 0);
+    const network = new Network({ client: direct, time, clocks, random });
+    const client = seams.client?.(network.client()) ?? network.client();
+    const log = this.#log();
+    const interner = createShapeInterner();
+    const fresh = createPacer(defaultPolicy({ mode: "off" }));
+    const ledger = new Ledger("ContainersStarted");
+    const pacer = seams.pacer?.(mirrored(fresh, ledger)) ?? mirrored(fresh, ledger);
+    const events = createEventRecorder({ client, instance: this.name, clock: clocks.wall, log });
+    const now = () => clocks.wall.now();
+    const toPodFacts = (raw: unknown, { namespace }: { readonly namespace: string }) =>
+      podFacts(raw as KubeObject, interner, { namespace, createdAtMs: now() });
+    const started: { pacing?: Pacing } = {};
+    const replica = () => {
+      const state = started.pacing?.replica() ?? { synced: false, leaderAlive: false };
+      return seams.alwaysSeesALeader === true ? { ...state, leaderAlive: true } : state;
+    };
+    const report = ({ kind, ...rest }: { readonly kind: string; readonly error?: unknown }) => {
+      if (kind === "failure") this.#options.onInternalError("a handler failed", rest.error);
+    };
+    const process: Process = {
+      clocks,
+      network,
+      pacer,
+      ledger,
+      pacing: undefined,
+      admitPod: podAdmission({ pacer, toPodFacts, formatHold, replica, now, report }),
+      admitNode: nodeAdmission({ policy: () => process.pacing?.policy.current, replica, now, report }),
+      filter: schedulerFilter({ pacer, toPodFacts, replica, now, report }),
+    };
+    void startPacing({
+      ...{ client, pacer, interner, events, random, log, namespace: NAMESPACE, identity: this.name },
+      clock: clocks.wall,
+      steady: seams.steadyOfLoop?.(clocks) ?? clocks.steady,
+      leaseTimes: seams.leaseTimes ?? LEASE_TIMES,
+      startPolicy: (onPolicy) =>
+        followPolicy({ client, namespace: NAMESPACE, clock: clocks.wall, random, log, events, onPolicy }),
+    }).then((pacing) => {
+      process.pacing = pacing;
+      started.pacing = pacing;
+    });
+    return process;
+  }
+
+  #log(): Log {
+    const nothing = () => undefined;
+    return {
+      debug: nothing,
+      info: nothing,
+      warn: nothing,
+      error: (fields, message) => {
+        if (message.startsWith("the policy has errors")) return;
+        this.#options.onInternalError(message, (fields as { err?: unknown }).err);
+      },
+    };
+  }
+}
+
+/** The pacer, with every fact that reaches it recorded in `ledger`, too. */
+function mirrored(pacer: Pacer, ledger: Ledger): Pacer {
+  const upsertPod = pacer.upsertPod.bind(pacer);
+  const deletePod = pacer.deletePod.bind(pacer);
+  pacer.upsertPod = (pod, nowMs) => {
+    ledger.upsertPod(pod);
+    upsertPod(pod, nowMs);
+  };
+  pacer.deletePod = (uid, nowMs) => {
+    ledger.deletePod(uid);
+    deletePod(uid, nowMs);
+  };
+  return pacer;
+}

@@ -1,0 +1,314 @@
+/** One run: a schedule under virtual time, with every invariant checked after every step. */
+import { createHash } from "node:crypto";
+import { capsInForce } from "../../src/cli/release.ts";
+import type { AdmissionRequest, AdmissionResponse } from "../../src/api/admission-review.ts";
+import { planSweep, sweep } from "../../src/release/sweep.ts";
+import { seededRandom } from "../../src/simulate/model/random.ts";
+import { admitPolicy } from "../../src/webhooks/policy.ts";
+import { createFakeApiServer, type FakeApiServer } from "./api-server/api-server.ts";
+import { invariants, JANITOR_EVERY_MS } from "./invariants.ts";
+import { ModelledCluster, TENANT } from "./modelled-cluster.ts";
+import { NAMESPACE, Replica, type Seams } from "./replica.ts";
+import { faultKinds, FAULTS_END_MS, REPLICAS, type Schedule, type Step } from "./schedule.ts";
+import { VirtualTime } from "./virtual-time.ts";
+import { JANITOR, Witness } from "./witness.ts";
+
+/** A deliberate bug: around production's seams, or in them until `undo` is called. */
+export interface Bug {
+  readonly name: string;
+  readonly seams?: () => Seams;
+  readonly install?: () => () => void;
+}
+
+export interface Violation {
+  readonly invariant: string;
+  readonly sentence: string;
+  readonly detail: string;
+  /** Since the beginning of the run, ms. */
+  readonly atMs: number;
+}
+
+export interface RunResult {
+  readonly schedule: Schedule;
+  readonly violation: Violation | undefined;
+  readonly virtualMs: number;
+  readonly faults: Readonly<Record<string, number>>;
+  /** Of everything that the API server was told, so that two runs can be compared. */
+  readonly digest: string;
+  readonly trace: readonly string[];
+}
+
+/** The wall clock at the beginning; any will do. */
+const START_MS = Date.parse("2026-01-01T00:00:00Z");
+
+/** Faults have ended, everything held goes within the longest cap, and the fences within theirs, ms. */
+const END_MS = FAULTS_END_MS + 190_000;
+
+/** Invariants that depend on time alone are checked this often, ms. */
+const CHECK_EVERY_MS = 1_000;
+
+export async function runSchedule(schedule: Schedule, bug?: Bug): Promise<RunResult> {
+  const undo = bug?.install?.();
+  try {
+    return await new Run(schedule, bug?.seams?.() ?? {}).result();
+  } finally {
+    undo?.();
+  }
+}
+
+export class Run {
+  readonly #schedule: Schedule;
+  readonly #time = new VirtualTime(START_MS);
+  readonly server: FakeApiServer;
+  readonly #replicas: readonly Replica[];
+  readonly #cluster: ModelledCluster;
+  readonly #witness: Witness;
+  readonly #random: () => number;
+  readonly #faults: Record<string, number> = {};
+  readonly #digest = createHash("sha256");
+  readonly #trace: string[] = [];
+
+  constructor(schedule: Schedule, seams: Seams) {
+    this.#schedule = schedule;
+    this.#random = seededRandom(schedule.seed * 7 + 3);
+    this.server = createFakeApiServer({
+      clock: this.#time,
+      random: seededRandom(schedule.seed * 11 + 5),
+      namespaces: [TENANT, NAMESPACE],
+      priorityClasses: { urgent: 1_000 },
+    });
+    const replicas: Replica[] = [];
+    this.#witness = new Witness(this.server, this.#time, replicas);
+    this.#cluster = new ModelledCluster({
+      ...{ server: this.#recorded(), time: this.#time, random: seededRandom(schedule.seed * 13 + 7) },
+      policy: schedule.policy,
+      askExtender: (args) => this.#answering()?.filter(args),
+    });
+    this.#cluster.begin();
+    this.#notePolicy(true);
+    for (let index = 0; index < REPLICAS; index++) {
+      const name = `replica-${index}`;
+      replicas.push(
+        new Replica({
+          ...{ name, time: this.#time, random: seededRandom(schedule.seed * 17 + index), seams },
+          client: this.#witness.client(name),
+          onInternalError: (message, error) =>
+            this.#witness.internalErrors.push(
+              `${message}: ${error instanceof Error ? (error.stack ?? "") : String(error)}`,
+            ),
+        }),
+      );
+    }
+    this.#replicas = replicas;
+    this.server.webhooks = [
+      (request) => this.#askOrIgnore(request, (one) => one.admitPod(request)),
+      (request) => this.#askOrIgnore(request, (one) => one.admitNode(request)),
+      admitPolicy,
+      (request) => this.#otherWebhook(request),
+    ];
+  }
+
+  async result(): Promise<RunResult> {
+    for (const step of this.#schedule.steps) this.#time.setTimer(() => this.#carryOut(step), step.atMs);
+    this.#time.setTimer(() => this.#healAll(), FAULTS_END_MS);
+    this.#sweepForEver();
+    this.#tick();
+    const violation = await this.#drive();
+    this.#cluster.stop();
+    for (const replica of this.#replicas) replica.kill();
+    return {
+      schedule: this.#schedule,
+      violation,
+      virtualMs: this.#time.now() - START_MS,
+      faults: this.#faults,
+      digest: this.#digest.digest("hex"),
+      trace: this.#trace,
+    };
+  }
+
+  /** Lets promises settle, checks, and goes to the next timer. */
+  async #drive(): Promise<Violation | undefined> {
+    const endMs = START_MS + END_MS;
+    let version = -1;
+    let checkedMs = -Infinity;
+    for (;;) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (this.server.version !== version || this.#time.now() >= checkedMs + CHECK_EVERY_MS) {
+        version = this.server.version;
+        checkedMs = this.#time.now();
+        const violation = this.#check();
+        if (violation) return violation;
+      }
+      if (this.#time.step(endMs)) continue;
+      this.#witness.ended = true;
+      return this.#check();
+    }
+  }
+
+  #check(): Violation | undefined {
+    const witness = this.#witness;
+    witness.update();
+    for (const { name, sentence, check } of invariants) {
+      const detail = check(witness);
+      if (detail !== undefined) return { invariant: name, sentence, detail, atMs: this.#time.now() - START_MS };
+    }
+    for (const change of witness.fresh) this.#log(change.actor, change.path, change.after?.metadata?.resourceVersion);
+    witness.forgetFresh();
+    return undefined;
+  }
+
+  #log(actor: string, path: string, version: string | undefined): void {
+    const line = `${((this.#time.now() - START_MS) / 1_000).toFixed(3)} ${actor} ${path} ${version ?? "gone"}`;
+    this.#digest.update(line);
+    this.#trace.push(line);
+  }
+
+  /** The API server for actors of the world, with every write on record. */
+  #recorded(): FakeApiServer {
+    const server = this.server;
+    const witness = this.#witness;
+    const noted = <Answer>(path: string, act: () => Answer): Answer => {
+      const before = server.find(path);
+      const answer = act();
+      witness.note("tenant", path, before, server.find(path));
+      return answer;
+    };
+    return new Proxy(server, {
+      get(target, property) {
+        if (property === "patch") {
+          return (...args: Parameters<FakeApiServer["patch"]>) => noted(args[0], () => target.patch(...args));
+        }
+        if (property === "delete") {
+          return (...args: Parameters<FakeApiServer["delete"]>) => noted(args[0], () => target.delete(...args));
+        }
+        return Reflect.get(target, property) as unknown;
+      },
+    });
+  }
+
+  // Admission and extender
+
+  /** A replica that the Service sends a request to; undefined if that one does not answer. */
+  #answering(): Replica | undefined {
+    const replica = this.#replicas[Math.floor(this.#random() * this.#replicas.length)];
+    return replica?.answers === true ? replica : undefined;
+  }
+
+  #askOrIgnore(request: AdmissionRequest, ask: (replica: Replica) => AdmissionResponse): AdmissionResponse {
+    if (request.operation !== "CREATE") return { uid: request.uid, allowed: true };
+    const replica = this.#answering();
+    return replica ? ask(replica) : { uid: request.uid, allowed: true }; // failurePolicy Ignore
+  }
+
+  #otherWebhook({ uid, operation, resource, subResource }: AdmissionRequest): AdmissionResponse {
+    const asks = operation === "UPDATE" && resource.resource === "pods" && (subResource ?? "") === "";
+    if (!asks || this.#cluster.refusesUpdates === 0) return { uid, allowed: true };
+    return { uid, allowed: false, status: { code: 500, reason: "InternalError", message: "another webhook failed" } };
+  }
+
+  // The janitor, in a failure domain of its own
+
+  #sweepForEver(): void {
+    this.#time.setTimer(() => {
+      void this.#sweepOnce();
+      this.#sweepForEver();
+    }, JANITOR_EVERY_MS);
+  }
+
+  async #sweepOnce(): Promise<void> {
+    const client = this.#witness.client(JANITOR);
+    try {
+      const caps = await capsInForce(client, NAMESPACE);
+      const plan = await planSweep(client, { which: "expired" }, caps, this.#time.now());
+      await sweep(client, plan, this.#time.now());
+    } catch {
+      // The next one tries again.
+    }
+  }
+
+  // Steps
+
+  #carryOut(step: Step): void {
+    if (faultKinds.has(step.kind)) {
+      const kind = step.kind === "network" ? step.fault.kind : step.kind;
+      this.#faults[kind] = (this.#faults[kind] ?? 0) + 1;
+    }
+    this.#trace.push(`${(step.atMs / 1_000).toFixed(3)} ${JSON.stringify(step)}`);
+    this.#busyFor(this.#lasts(step));
+    if (step.kind === "otherWebhookRefuses") this.#witness.refusedUntilMs = this.#time.now() + step.forMs;
+    if (this.#cluster.act(step)) {
+      if (step.kind === "policy" || step.kind === "badPolicy") this.#notePolicy(step.kind === "policy");
+    } else this.#strike(step);
+  }
+
+  #lasts(step: Step): number {
+    if ("forMs" in step) return step.forMs;
+    if (step.kind === "kill") return step.downMs;
+    if (step.kind === "leave") return step.backAfterMs + 6_000;
+    return step.kind === "join" ? step.readyMs : 0;
+  }
+
+  #strike(step: Step): void {
+    if (!("replica" in step)) {
+      if (step.kind === "compact") this.server.compact(this.server.version);
+      return;
+    }
+    const replica = this.#replicas[step.replica];
+    if (replica === undefined) return;
+    const { network, clocks } = replica;
+    switch (step.kind) {
+      case "network":
+        network.begin(step.fault);
+        this.#time.setTimer(() => network.end(step.fault), step.forMs);
+        return;
+      case "cutWatches":
+        network.cutWatches();
+        return;
+      case "kill":
+        if (!clocks.isAlive) return;
+        replica.kill();
+        this.#time.setTimer(() => !replica.clocks.isAlive && replica.restart(), step.downMs);
+        return;
+      case "suspend":
+        clocks.suspend();
+        this.#time.setTimer(() => this.#resume(replica), step.forMs);
+        return;
+      case "jump":
+        clocks.jump(step.byMs);
+        return;
+      case "drift":
+        clocks.drift(step.rate);
+        return;
+    }
+  }
+
+  #resume(replica: Replica): void {
+    replica.clocks.resume();
+    if (replica.leads) this.#witness.twoLedUntilMs = this.#time.now() + 10_000;
+  }
+
+  /** The end of all faults: clocks run right again, and the policy is a good one. */
+  #healAll(): void {
+    for (const { clocks } of this.#replicas) {
+      clocks.drift(1);
+      clocks.jump(-clocks.wallOffMs);
+    }
+    this.#cluster.repairPolicy();
+    this.#notePolicy(true);
+    this.#busyFor(0);
+  }
+
+  #notePolicy(valid: boolean): void {
+    const { policy: draft } = this.#cluster;
+    this.#witness.policies.push({ sinceMs: this.#time.now(), draft, valid });
+  }
+
+  #busyFor(ms: number): void {
+    this.#witness.busyUntilMs = Math.max(this.#witness.busyUntilMs, this.#time.now() + ms);
+  }
+
+  /** So that time passes in small steps, and invariants of time are checked. */
+  #tick(): void {
+    this.#time.setTimer(() => this.#tick(), CHECK_EVERY_MS);
+  }
+}

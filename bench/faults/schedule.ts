@@ -1,0 +1,236 @@
+/**
+ * What happens in one run, as data: the world's events and the faults, each with its time. A seed gives a schedule; a
+ * schedule with steps taken out is a schedule again, so that a failure can be made smaller (shrink.ts).
+ */
+import { seededRandom } from "../../src/simulate/model/random.ts";
+import { WATCHED, type NetworkFault, type Watched } from "./network.ts";
+
+/** Fields of the policy that vary. Times in seconds. */
+export interface PolicyDraft {
+  readonly mode: "enforce" | "observe" | "off";
+  readonly maxHoldSeconds: number;
+  readonly youngForSeconds: number;
+  readonly slots: number;
+  readonly fenceEnabled: boolean;
+  readonly fenceMaxSeconds: number;
+  readonly gateEnabled: boolean;
+  readonly extenderEnabled: boolean;
+}
+
+export type PodKind = "plain" | "daemon" | "exempt" | "critical" | "urgent";
+
+/** `atMs` counts from the beginning of the run; nodes and replicas go by number. */
+export type Step = { readonly atMs: number } & (
+  | {
+      readonly kind: "pods";
+      readonly what: PodKind;
+      readonly count: number;
+      readonly node: number;
+      readonly startMs: number;
+    }
+  | { readonly kind: "deletePods"; readonly which: "gated" | "pending" | "bound"; readonly count: number }
+  | {
+      readonly kind: "forge";
+      readonly what: "laterHold" | "earlierHold" | "garbage" | "reservation";
+      readonly count: number;
+    }
+  | { readonly kind: "join"; readonly node: number; readonly readyMs: number; readonly foreignFence: boolean }
+  | { readonly kind: "flap"; readonly node: number; readonly forMs: number }
+  | { readonly kind: "leave"; readonly node: number; readonly backAfterMs: number }
+  | { readonly kind: "pullTrouble"; readonly node: number; readonly forMs: number }
+  | { readonly kind: "policy"; readonly set: Partial<PolicyDraft> }
+  | { readonly kind: "badPolicy" }
+  | { readonly kind: "otherWebhookRefuses"; readonly forMs: number }
+  | { readonly kind: "network"; readonly replica: number; readonly forMs: number; readonly fault: NetworkFault }
+  | { readonly kind: "cutWatches"; readonly replica: number }
+  | { readonly kind: "compact" }
+  | { readonly kind: "kill"; readonly replica: number; readonly downMs: number }
+  | { readonly kind: "suspend"; readonly replica: number; readonly forMs: number }
+  | { readonly kind: "jump"; readonly replica: number; readonly byMs: number }
+  | { readonly kind: "drift"; readonly replica: number; readonly rate: number }
+);
+
+export interface Schedule {
+  readonly seed: number;
+  readonly policy: PolicyDraft;
+  readonly steps: readonly Step[];
+}
+
+/** Steps of these kinds are faults; the others are ordinary life. */
+export const faultKinds: ReadonlySet<Step["kind"]> = new Set<Step["kind"]>([
+  ...(["forge", "flap", "leave", "pullTrouble", "policy", "badPolicy", "otherWebhookRefuses", "network"] as const),
+  ...(["cutWatches", "compact", "kill", "suspend", "jump", "drift", "deletePods"] as const),
+]);
+
+/** All steps begin within this time, ms. */
+export const CHAOS_MS = 150_000;
+/** Every fault has ended by then, ms. */
+export const FAULTS_END_MS = 200_000;
+/** Nodes by number: the first are there and settled from the beginning. */
+export const SETTLED_NODES = 1;
+export const NODES = 4;
+export const REPLICAS = 2;
+
+/** Draws from one seed. */
+class Chance {
+  readonly next: () => number;
+
+  constructor(seed: number) {
+    this.next = seededRandom(seed);
+  }
+
+  between(least: number, most: number): number {
+    return least + this.next() * (most - least);
+  }
+
+  whole(least: number, most: number): number {
+    return Math.floor(this.between(least, most + 1));
+  }
+
+  is(share: number): boolean {
+    return this.next() < share;
+  }
+
+  of<Item>(items: readonly Item[]): Item {
+    return items[Math.floor(this.next() * items.length)] as Item;
+  }
+}
+
+/** The schedule of a seed. */
+export function scheduleOf(seed: number): Schedule {
+  const chance = new Chance(seed * 2 + 1);
+  const steps = [...life(chance), ...faults(chance)].sort((a, b) => a.atMs - b.atMs);
+  return { seed, policy: draftPolicy(chance), steps };
+}
+
+function draftPolicy(chance: Chance): PolicyDraft {
+  return {
+    mode: "enforce",
+    maxHoldSeconds: chance.of([30, 45, 60, 90]),
+    youngForSeconds: chance.of([60, 120, 300, 300]),
+    slots: chance.whole(1, 3),
+    fenceEnabled: chance.is(0.8),
+    fenceMaxSeconds: chance.of([60, 90, 120]),
+    gateEnabled: chance.is(0.9),
+    extenderEnabled: chance.is(0.25),
+  };
+}
+
+/** Nodes join and pods come, in waves. */
+function* life(chance: Chance): Generator<Step> {
+  for (let node = SETTLED_NODES; node < NODES; node++) {
+    if (!chance.is(0.8)) continue;
+    const atMs = chance.between(3_000, CHAOS_MS * 0.6);
+    yield { kind: "join", atMs, node, readyMs: chance.between(1_000, 8_000), foreignFence: chance.is(0.2) };
+    for (let herd = chance.whole(1, 3); herd > 0; herd--)
+      yield pods(chance, atMs + chance.between(-4_000, 20_000), node);
+  }
+  for (let herd = chance.whole(1, 4); herd > 0; herd--) {
+    yield pods(chance, chance.between(2_000, CHAOS_MS), chance.whole(0, NODES - 1));
+  }
+}
+
+function pods(chance: Chance, atMs: number, node: number): Step {
+  const what = chance.of<PodKind>([
+    "plain",
+    "plain",
+    "plain",
+    "daemon",
+    "daemon",
+    "daemon",
+    "exempt",
+    "critical",
+    "urgent",
+  ]);
+  const startMs = chance.of([500, 3_000, 10_000, 25_000]);
+  return { kind: "pods", atMs: Math.max(atMs, 1_000), what, count: chance.whole(2, 12), node, startMs };
+}
+
+function* faults(chance: Chance): Generator<Step> {
+  for (let count = chance.whole(2, 14); count > 0; count--) {
+    yield oneFault(chance, chance.between(1_000, CHAOS_MS));
+    // Some faults come together, as they do in life.
+    if (chance.is(0.2)) yield networkFault(chance, chance.between(1_000, CHAOS_MS));
+  }
+}
+
+type Draw = (chance: Chance, atMs: number) => Step;
+
+const node = (chance: Chance) => chance.whole(0, NODES - 1);
+const replica = (chance: Chance) => chance.whole(0, REPLICAS - 1);
+const forMs = (chance: Chance) => chance.of([1_000, 5_000, 12_000, 30_000]) * chance.between(0.5, 1.5);
+
+const draws: readonly (readonly [weight: number, draw: Draw])[] = [
+  [8, networkFault],
+  [2, (c, atMs) => ({ kind: "kill", atMs, replica: replica(c), downMs: c.of([200, 3_000, 20_000, 60_000]) })],
+  [1, (c, atMs) => ({ kind: "suspend", atMs, replica: replica(c), forMs: forMs(c) })],
+  [
+    1,
+    (c, atMs) => ({
+      kind: "jump",
+      atMs,
+      replica: replica(c),
+      byMs: c.of([-1, 1]) * c.of([500, 3_000, 20_000, 3_600_000]),
+    }),
+  ],
+  [1, (c, atMs) => ({ kind: "drift", atMs, replica: replica(c), rate: c.between(0.9, 1.1) })],
+  [1, (c, atMs) => ({ kind: "cutWatches", atMs, replica: replica(c) })],
+  [1, (_, atMs) => ({ kind: "compact", atMs })],
+  [2, (c, atMs) => ({ kind: "deletePods", atMs, which: c.of(["gated", "pending", "bound"]), count: c.whole(1, 5) })],
+  [
+    2,
+    (c, atMs) => ({
+      kind: "forge",
+      atMs,
+      what: c.of(["laterHold", "earlierHold", "garbage", "reservation"]),
+      count: c.whole(1, 4),
+    }),
+  ],
+  [1, (c, atMs) => ({ kind: "flap", atMs, node: node(c), forMs: c.between(1_000, 40_000) })],
+  [2, (c, atMs) => ({ kind: "leave", atMs, node: node(c), backAfterMs: c.of([0, 10, 2_000, 20_000]) })],
+  [1, (c, atMs) => ({ kind: "pullTrouble", atMs, node: node(c), forMs: forMs(c) })],
+  [2, (c, atMs) => ({ kind: "policy", atMs, set: policyChange(c) })],
+  [0.5, (_, atMs) => ({ kind: "badPolicy", atMs })],
+  [1, (c, atMs) => ({ kind: "otherWebhookRefuses", atMs, forMs: forMs(c) })],
+];
+
+const WEIGHTS = draws.reduce((sum, [weight]) => sum + weight, 0);
+
+function oneFault(chance: Chance, atMs: number): Step {
+  let left = chance.next() * WEIGHTS;
+  for (const [weight, draw] of draws) {
+    left -= weight;
+    if (left < 0) return draw(chance, atMs);
+  }
+  return networkFault(chance, atMs);
+}
+
+function policyChange(chance: Chance): Partial<PolicyDraft> {
+  return chance.of<Partial<PolicyDraft>>([
+    { slots: chance.whole(1, 3) },
+    { maxHoldSeconds: chance.of([20, 60, 90]) },
+    { youngForSeconds: chance.of([0, 60, 300]) },
+    { mode: chance.of(["off", "observe", "enforce"]) },
+    { fenceEnabled: chance.is(0.5) },
+    { gateEnabled: chance.is(0.5) },
+    { extenderEnabled: chance.is(0.5) },
+  ]);
+}
+
+function networkFault(chance: Chance, atMs: number): Step {
+  const resource = chance.of<Watched>(WATCHED);
+  const share = chance.of([0.1, 0.5, 1]);
+  const fault = chance.of<NetworkFault>([
+    { kind: "partition" },
+    { kind: "slow", ms: chance.of([50, 500, 4_000, 15_000]) },
+    { kind: "slow", ms: chance.of([200, 1_000, 3_000]) },
+    { kind: "lose", share },
+    { kind: "busy", share, retryAfterSeconds: chance.of([1, 5]) },
+    { kind: "error", share },
+    { kind: "errorAfterWrite", share, silent: chance.is(0.4) },
+    { kind: "hungWatch", resource },
+    { kind: "lateEvents", resource, ms: chance.of([50, 500, 3_000, 12_000]) },
+    { kind: "duplicateEvents", share },
+  ]);
+  return { kind: "network", atMs, replica: replica(chance), forMs: forMs(chance), fault };
+}

@@ -1,0 +1,101 @@
+import { describe, expect, it } from "vitest";
+import type { Plan, Release } from "../../../src/core/verdict.ts";
+import { COALESCE_MS, Dispatcher } from "../../../src/release/dispatcher.ts";
+import type { Work } from "../../../src/release/work.ts";
+import { aGatedPod, aNode } from "../../support/core-facts.ts";
+
+const at = (ms: number) => ({ wallMs: ms, steadyMs: ms });
+const aPlan = (given: Partial<Plan> = {}): Plan => ({
+  releases: [],
+  fences: [],
+  held: [],
+  wakeAtMs: undefined,
+  ...given,
+});
+const to = (name: string, node: string): Release => ({
+  pod: aGatedPod(name),
+  node: aNode(node).name,
+  fence: undefined,
+  reason: "SlotFree",
+  message: "",
+});
+
+function all(dispatcher: Dispatcher): Work[] {
+  const works: Work[] = [];
+  for (let work = dispatcher.next(); work; work = dispatcher.next()) works.push(work);
+  return works;
+}
+
+describe("the dispatcher", () => {
+  it("plans once for many pokes, and rests four times as long as the last plan took, at most 40 ms", () => {
+    const dispatcher = new Dispatcher(() => 0.5);
+    for (let ms = 0; ms < COALESCE_MS; ms++) dispatcher.poke(ms);
+    expect(dispatcher.lookAtMs).toBe(COALESCE_MS);
+    expect(dispatcher.look(1)).toBe(false);
+    expect(dispatcher.look(COALESCE_MS)).toBe(true);
+    for (const [tookMs, restMs] of [
+      [5, 20],
+      [30, 40],
+      [100, 100],
+    ] as const) {
+      dispatcher.planned(aPlan(), at(1_000), tookMs);
+      dispatcher.poke(1_000);
+      expect(dispatcher.lookAtMs).toBe(1_000 + restMs);
+      expect(dispatcher.look(1_000 + restMs)).toBe(true);
+    }
+  });
+
+  it("looks again when the plan says so, and after 5 s at the latest", () => {
+    const dispatcher = new Dispatcher(() => 0.5);
+    dispatcher.planned(aPlan({ wakeAtMs: 1_700 }), at(1_000), 0);
+    expect(dispatcher.lookAtMs).toBe(1_700);
+    dispatcher.planned(aPlan(), at(1_000), 0);
+    expect(dispatcher.lookAtMs).toBe(6_000);
+    expect(dispatcher.look(6_000)).toBe(false); // a poke: what else happens at that moment is in the same plan
+    expect(dispatcher.look(6_000 + COALESCE_MS)).toBe(true);
+  });
+
+  it("begins no release twice, and none to a node for which writes on their way use the room", () => {
+    const dispatcher = new Dispatcher(() => 0.5);
+    const [a, b, c] = [to("a", "n1"), to("b", "n1"), to("c", "n1")];
+    dispatcher.planned(aPlan({ releases: [a, b] }), at(0), 0);
+    const [first] = all(dispatcher);
+    expect(dispatcher.inFlight).toBe(2);
+    dispatcher.planned(aPlan({ releases: [a, c] }), at(0), 0); // a better pod than b has come
+    expect(all(dispatcher)).toEqual([]);
+    if (first) dispatcher.ended(first, { kind: "changed" }, 10);
+    dispatcher.planned(aPlan({ releases: [c, b] }), at(10), 0);
+    expect(all(dispatcher).map(({ key }) => key)).toEqual([`pod ${c.pod.uid}`]);
+  });
+
+  it("gives a node no pods while its fence waits to be adopted", () => {
+    const dispatcher = new Dispatcher(() => 0.5);
+    const node = aNode("n1", { fence: { value: "", sinceMs: undefined } });
+    dispatcher.planned(aPlan({ releases: [to("a", "n1")], fences: [{ kind: "adopt", node, value: "n1" }] }), at(0), 0);
+    expect(all(dispatcher).map(({ key }) => key)).toEqual(["node n1"]);
+  });
+
+  it("tries a failed write again after its wait, not sooner than the API server asked", () => {
+    const dispatcher = new Dispatcher(() => 0.5);
+    const plan = aPlan({ releases: [to("a", "n1")] });
+    dispatcher.planned(plan, at(0), 0);
+    const [work] = all(dispatcher);
+    if (work) dispatcher.ended(work, { kind: "failed", retryAfterMs: 3_000 }, 10);
+    dispatcher.planned(plan, at(20), 0);
+    expect(all(dispatcher)).toEqual([]);
+    expect(dispatcher.lookAtMs).toBe(12); // the end of a write is a reason to plan
+    expect(dispatcher.look(12)).toBe(true);
+    dispatcher.planned(plan, at(12), 0);
+    expect(dispatcher.lookAtMs).toBe(3_010);
+    dispatcher.planned(plan, at(3_010), 0);
+    expect(all(dispatcher)).toHaveLength(1);
+  });
+
+  it("forgets what had not begun when it may not act", () => {
+    const dispatcher = new Dispatcher(() => 0.5);
+    dispatcher.planned(aPlan({ releases: [to("a", "n1")] }), at(0), 0);
+    dispatcher.standDown(10);
+    expect(dispatcher.next()).toBeUndefined();
+    expect(dispatcher.lookAtMs).toBe(5_010);
+  });
+});
