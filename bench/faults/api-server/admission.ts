@@ -2,7 +2,7 @@
 import type { AdmissionRequest, AdmissionResponse } from "../../../src/api/admission-review.ts";
 import { textOf } from "../../../src/kube/parse/kube-json.ts";
 import { copyOf, type Json } from "./json.ts";
-import { jsonPatched } from "./protocol/patches.ts";
+import { jsonPatched } from "./protocol/json-patch.ts";
 import { Refusal } from "./refusals.ts";
 import type { Target } from "./paths.ts";
 import { typed } from "./resources.ts";

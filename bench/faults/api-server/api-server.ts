@@ -121,7 +121,7 @@ function actorMethods(world: World) {
     create: (path: string, body: object) => create(world, parsePath(path), body),
     update: (path: string, body: object) => update(world, parsePath(path), body),
     patch: (path: string, body: object, kind: PatchKind) => patch(world, parsePath(path), body, kind),
-    delete: (path: string, options: DeleteOptions = {}) => remove(world, parsePath(path), options),
+    delete: (path: string, options: DeleteOptions = {}) => remove(world, parsePath(path), options).object,
     bind: (path: string, node: string) => {
       const target = parsePath(path);
       bind(world, target, { metadata: { name: target.name }, target: { kind: "Node", name: node } });

@@ -40,19 +40,24 @@ const KEEP_EMPTY = new Set(["holderIdentity"]);
 
 /**
  * What a typed object looks like after decoding and encoding: null, empty lists, empty maps of strings and empty
- * strings are left out. Changes `value`.
+ * strings are left out, and so are directives of strategic patches. Changes `value`.
  */
 export function normalised(value: Json): Json {
   for (const [field, one] of Object.entries(value)) {
     if (isDropped(field, one)) Reflect.deleteProperty(value, field);
     else if (Array.isArray(one)) one.filter(isRecord).forEach((entry) => normalised(entry));
-    else if (isRecord(one) && !MAPS.has(field)) normalised(one);
+    else if (isRecord(one)) (MAPS.has(field) ? withoutNulls : normalised)(one);
   }
   return value;
 }
 
+/** In a map of strings, null is the empty string. */
+function withoutNulls(map: Json): void {
+  for (const [key, value] of Object.entries(map)) map[key] = value ?? "";
+}
+
 function isDropped(field: string, value: unknown): boolean {
-  if (value === null || value === undefined) return true;
+  if (value === null || value === undefined || field.startsWith("$")) return true;
   if (value === "") return !KEEP_EMPTY.has(field);
   if (Array.isArray(value)) return value.length === 0;
   return MAPS.has(field) && isRecord(value) && Object.keys(value).length === 0;

@@ -37,7 +37,7 @@ export class Refusal extends ApiError {
       metadata: {},
       status: "Failure",
       message: this.message,
-      reason: this.reason,
+      ...(this.reason === "" ? {} : { reason: this.reason }),
       ...(Object.keys(details).length === 0 ? {} : { details }),
       code: this.status,
     };

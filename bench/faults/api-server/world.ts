@@ -1,11 +1,12 @@
 /** What every request works on. */
-import { isRecord, textOf } from "../../../src/kube/parse/kube-json.ts";
+import { isRecord, textMapOf, textOf } from "../../../src/kube/parse/kube-json.ts";
 import type { KubeObject } from "../../../src/kube/parse/kube-json.ts";
 import type { Webhook } from "./admission.ts";
 import { newUid } from "./chance.ts";
 import { copyOf, type Json } from "./json.ts";
 import { badRequest, notFound } from "./refusals.ts";
 import type { Target } from "./paths.ts";
+import { NODES } from "./resources.ts";
 import type { RuleContext } from "./rules/rule-set.ts";
 import type { Store } from "./storage/store.ts";
 
@@ -41,9 +42,18 @@ export function bodyOf({ resource, namespace }: Target, body: unknown): Json & {
   return { ...object, metadata: namespace === "" ? metadata : { ...metadata, namespace } };
 }
 
+/** Labels of a node that its pods get when they are bound (admission plug-in PodTopologyLabels). */
+const TOPOLOGY = ["topology.kubernetes.io/zone", "topology.kubernetes.io/region"];
+
+export function topologyOf({ store }: World, node: string): Readonly<Record<string, string>> {
+  const labels = Object.entries(textMapOf(store.get(NODES, node)?.metadata?.labels));
+  return Object.fromEntries(labels.filter(([key]) => TOPOLOGY.includes(key)));
+}
+
 export const ruleContext = (world: World): RuleContext => ({
   nowMs: world.now(),
   priorityClasses: world.priorityClasses,
+  topologyOf: (node) => topologyOf(world, node),
 });
 
 export const drawUid = (world: World) => newUid(world.random);

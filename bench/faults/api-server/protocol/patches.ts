@@ -1,10 +1,9 @@
 /** The three patch formats. */
-import fastJsonPatch from "fast-json-patch";
-import type { Operation } from "fast-json-patch";
 import type { PatchKind } from "../../../../src/kube/client/api-client.ts";
 import { isRecord } from "../../../../src/kube/parse/kube-json.ts";
 import { copyOf, type Json } from "../json.ts";
-import { badRequest, misfit } from "../refusals.ts";
+import { badRequest } from "../refusals.ts";
+import { jsonPatched } from "./json-patch.ts";
 import { strategicMerge } from "./strategic-merge.ts";
 
 /** The object after the patch, a copy. @throws Refusal 422 for a JSON Patch that does not fit, 400 for no patch at all */
@@ -14,16 +13,6 @@ export function patched(object: object, body: unknown, kind: PatchKind): Json {
   if (kind === "json") return jsonPatched(copy, patch);
   if (!isRecord(patch)) throw badRequest("the patch is no JSON object");
   return kind === "merge" ? mergePatched(copy, patch) : strategicMerge(copy, patch, "");
-}
-
-/** RFC 6902. Changes `object`. */
-export function jsonPatched(object: Json, patch: unknown): Json {
-  if (!Array.isArray(patch)) throw badRequest("the JSON Patch is no list of operations");
-  try {
-    return fastJsonPatch.applyPatch(object, patch as Operation[], true).newDocument;
-  } catch (error) {
-    throw misfit(`the JSON Patch does not fit: ${(error as Error).message.split("\n")[0] ?? ""}`);
-  }
 }
 
 /** RFC 7386. Changes `object`. */

@@ -53,17 +53,32 @@ function merged(field: string, before: unknown, value: unknown, path: string): u
   return SETS.has(field) ? [...new Set([...old, ...(value as unknown[])])] : value;
 }
 
-function mergedList(old: readonly unknown[], patches: readonly unknown[], key: string, path: string): unknown[] {
+function mergedList(old: readonly unknown[], patches: readonly unknown[], key: string, path: string): Json[] {
   const replaces = patches.some((one) => isRecord(one) && one["$patch"] === "replace");
-  let entries: Json[] = replaces ? [] : old.filter(isRecord);
+  const before = replaces ? [] : old.filter(isRecord);
+  const named: Json[] = [];
+  const gone = new Set<unknown>();
   for (const patch of patches.filter(isRecord)) {
-    const found = entries.find((entry) => entry[key] === patch[key]);
-    if (patch["$patch"] === "delete") entries = entries.filter((entry) => entry !== found);
-    else if (patch["$patch"] === "replace") continue;
-    else if (found === undefined) entries.push(withoutDirectives(patch));
-    else strategicMerge(found, patch, path);
+    if (patch["$patch"] === "replace") continue;
+    const found = before.find((entry) => entry[key] === patch[key]);
+    gone.add(patch[key]);
+    if (patch["$patch"] === "delete") continue;
+    named.push(found === undefined ? withoutDirectives(patch) : strategicMerge(found, patch, path));
   }
-  return entries;
+  const others = before.filter((entry) => !gone.has(entry[key]));
+  return inOrder(named, others, (entry) => before.findIndex((one) => one[key] === entry[key]));
+}
+
+/** Both lists in one: entries that were there keep their order, and a new one comes before the others that are left. */
+function inOrder(named: readonly Json[], others: readonly Json[], oldIndex: (entry: Json) => number): Json[] {
+  const all: Json[] = [];
+  const rest = [...others];
+  for (const entry of named) {
+    const index = oldIndex(entry);
+    while (rest[0] !== undefined && index >= 0 && oldIndex(rest[0]) < index) all.push(rest.shift() as Json);
+    all.push(entry);
+  }
+  return [...all, ...rest];
 }
 
 function dropFrom(object: Json, field: string, values: unknown): void {

@@ -4,12 +4,8 @@ import type { KubeObject } from "../../../../src/kube/parse/kube-json.ts";
 import { listOf, type Json } from "../json.ts";
 import { badRequest, conflict, Refusal } from "../refusals.ts";
 import type { Target } from "../paths.ts";
-import { NODES } from "../resources.ts";
 import { wholeSeconds } from "../rules/metadata.ts";
-import { existing, keyOf, type World } from "../world.ts";
-
-/** Labels of a node that its pods get when they are bound (admission plug-in PodTopologyLabels). */
-const TOPOLOGY = ["topology.kubernetes.io/zone", "topology.kubernetes.io/region"];
+import { existing, keyOf, topologyOf, type World } from "../world.ts";
 
 /** Binds a pod. @throws Refusal 409 for a pod that is bound, gated, or being deleted */
 export function bind(world: World, target: Target, body: unknown): void {
@@ -17,7 +13,7 @@ export function bind(world: World, target: Target, body: unknown): void {
   const { name, uid, resourceVersion, annotations } = recordOf(binding["metadata"]);
   if (name !== target.name) throw badRequest("name in URL does not match name in Binding object");
   const node = textOf(recordOf(binding["target"])["name"]);
-  if (node === "") throw new Refusal(500, "InternalError", "target.name: Required value");
+  if (node === "") throw new Refusal(500, "", "target.name: Required value");
   const pod = existing(world, target);
   refuseUnmet(target, pod, { uid, resourceVersion });
   const why = whyNot(pod);
@@ -56,9 +52,4 @@ function bound(world: World, pod: KubeObject, node: string, annotations: Readonl
     spec: { ...recordOf(pod["spec"]), nodeName: node },
     status: { ...status, conditions: [...others, scheduled] },
   };
-}
-
-function topologyOf({ store }: World, node: string): Readonly<Record<string, string>> {
-  const labels = textMapOf(store.get(NODES, node)?.metadata?.labels);
-  return Object.fromEntries(Object.entries(labels).filter(([key]) => TOPOLOGY.includes(key)));
 }

@@ -26,6 +26,7 @@ export function create(world: World, target: Target, body: unknown, { dryRun = f
     throw new Refusal(405, "MethodNotAllowed", "no namespace in the path");
   const given = bodyOf(target, body);
   refuseMissingNamespace(world, target);
+  const givenVersion = textOf(given.metadata["resourceVersion"]);
   const context = ruleContext(world);
   const rules = rulesOf(resource);
   rules.fillIn(given, undefined, context);
@@ -39,6 +40,7 @@ export function create(world: World, target: Target, body: unknown, { dryRun = f
   const metadata = recordOf(object["metadata"]);
   const name = textOf(metadata["name"]);
   refuseInvalid(resource, name, [...metadataCauses(metadata), ...rules.createCauses(object)]);
+  if (givenVersion !== "") throw new Refusal(500, "", "resourceVersion should not be set on objects to be created");
   const key = keyOf({ ...target, name });
   if (world.store.get(resource, key) !== undefined) throw alreadyExists(resource, name);
   return typed(resource, dryRun ? object : world.store.put(resource, key, object));

@@ -26,19 +26,26 @@ interface Marked {
   readonly graceSeconds: number;
 }
 
-/** @returns the object as it was last. @throws Refusal 404, or 409 for preconditions */
-export function remove(world: World, target: Target, options: DeleteOptions = {}): KubeObject {
+export interface Removed {
+  /** As it was last, or as it waits for its end. */
+  readonly object: KubeObject;
+  readonly isGone: boolean;
+}
+
+/** @throws Refusal 404, or 409 for preconditions */
+export function remove(world: World, target: Target, options: DeleteOptions = {}): Removed {
   const { resource } = target;
   const object = existing(world, target);
   refuseUnmet(target, object, options);
-  if (options.dryRun === true) return typed(resource, object);
+  if (options.dryRun === true) return { object: typed(resource, object), isGone: false };
   const hasFinalizers = listOf(recordOf(object.metadata), "finalizers").length > 0;
   const way = wayOf(resource === PODS, object, options, world.now(), hasFinalizers);
-  if (way.kind === "pending") return typed(resource, object);
+  if (way.kind === "pending") return { object: typed(resource, object), isGone: false };
   const key = keyOf(target);
   const marked = way.kind === "mark" ? world.store.put(resource, key, withDeletion(object, way)) : object;
-  if (hasFinalizers || (way.kind === "mark" && way.graceSeconds > 0)) return typed(resource, marked);
-  return typed(resource, world.store.delete(resource, key) ?? marked);
+  const isGone = !hasFinalizers && (way.kind === "at-once" || way.graceSeconds === 0);
+  const last = isGone ? (world.store.delete(resource, key) ?? marked) : marked;
+  return { object: typed(resource, last), isGone };
 }
 
 function refuseUnmet(

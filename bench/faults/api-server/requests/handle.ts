@@ -4,11 +4,11 @@ import type { KubeObject } from "../../../../src/kube/parse/kube-json.ts";
 import { isRecord, recordOf, textOf } from "../../../../src/kube/parse/kube-json.ts";
 import { badRequest, Refusal } from "../refusals.ts";
 import { parsePath, type Target } from "../paths.ts";
-import { apiVersionOf, typed } from "../resources.ts";
+import { apiVersionOf, PODS, typed } from "../resources.ts";
 import { existing, type World } from "../world.ts";
 import { bind } from "./bind.ts";
 import { create } from "./create.ts";
-import { remove, type DeleteOptions } from "./delete.ts";
+import { remove, type DeleteOptions, type Removed } from "./delete.ts";
 import { list } from "./list.ts";
 import { patch, update } from "./update.ts";
 
@@ -49,7 +49,7 @@ function answered(world: World, request: Request, target: Target): Answer {
     case "PATCH":
       return { status: 200, body: patch(world, target, body, patchKind, options) };
     case "DELETE":
-      return { status: 200, body: remove(world, target, deleteOptions(query, body)) };
+      return { status: 200, body: deleted(target, remove(world, target, deleteOptions(query, body))) };
     default:
       throw new Refusal(405, "MethodNotAllowed", `${method} is not served`);
   }
@@ -68,6 +68,13 @@ function collection(world: World, method: string, target: Target, query: Query):
   if (method !== "GET") throw new Refusal(405, "MethodNotAllowed", `${method} of a collection is not served`);
   const { kind } = target.resource;
   return { kind: `${kind}List`, apiVersion: apiVersionOf(target.resource), ...list(world, target, query) };
+}
+
+/** Of what is gone, only pods are shown as they were. */
+function deleted({ resource, name }: Target, { object, isGone }: Removed): KubeObject {
+  if (!isGone || resource === PODS) return object;
+  const details = { name, kind: resource.plural, uid: object.metadata?.uid };
+  return { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details };
 }
 
 function deleteOptions(query: Query, body: unknown): DeleteOptions {

@@ -27,9 +27,10 @@ export function list(world: World, target: Target, query: Query): List {
   let last = "";
   for (const key of keysOf(objects, target)) {
     if (key <= after) continue;
+    // There may be another page though nothing in it matches.
+    if (items.length === limit) return page(items, version, { version, after: last });
     const object = objects.get(key);
     if (object === undefined || !matches(object)) continue;
-    if (items.length === limit) return page(items, version, { version, after: last });
     items.push(object);
     last = key;
   }

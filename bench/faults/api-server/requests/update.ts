@@ -59,9 +59,12 @@ function write(
   refuseInvalid(resource, name, causesOf(target, object, before));
   if (isDeepStrictEqual(object, before)) return typed(resource, old);
   if (dryRun) return typed(resource, object);
-  const stored = world.store.put(resource, keyOf(target), object);
-  if (lostLastFinalizer(stored, old)) return typed(resource, world.store.delete(resource, keyOf(target)) ?? stored);
-  return typed(resource, stored);
+  if (lostLastFinalizer(object, old)) {
+    // The object goes in this very write: watches see it with its finalizer, and the answer has no version of its own.
+    world.store.delete(resource, keyOf(target));
+    return typed(resource, object);
+  }
+  return typed(resource, world.store.put(resource, keyOf(target), object));
 }
 
 /** Defaults, then webhooks. */
@@ -100,8 +103,8 @@ function causesOf({ resource, subresource }: Target, object: Json, old: Readonly
 }
 
 /** An object that waited for its finalizers goes with the last of them. */
-function lostLastFinalizer(stored: KubeObject, old: KubeObject): boolean {
-  const metadata = recordOf(stored.metadata);
+function lostLastFinalizer(object: KubeObject, old: KubeObject): boolean {
+  const metadata = recordOf(object.metadata);
   if (metadata["deletionTimestamp"] === undefined || Number(metadata["deletionGracePeriodSeconds"] ?? 0) > 0)
     return false;
   return listOf(metadata, "finalizers").length === 0 && listOf(recordOf(old.metadata), "finalizers").length > 0;

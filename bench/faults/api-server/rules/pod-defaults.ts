@@ -1,5 +1,7 @@
 /** What the API server fills in on a pod: its type's defaults, and those of its own admission plug-ins. */
+import { textOf } from "../../../../src/kube/parse/kube-json.ts";
 import { childOf, listOf, type Json } from "../json.ts";
+import { forbidden } from "../refusals.ts";
 
 /** Priorities of the classes that Kubernetes makes for itself. */
 export const PRIORITY_CLASSES: Readonly<Record<string, number>> = {
@@ -39,12 +41,15 @@ function pullPolicy(image: unknown): string {
   return /:latest$/.test(last) || !/[:@]/.test(last) ? "Always" : "IfNotPresent";
 }
 
-/** Admission plug-in Priority: `priorityClassName` decides; pods without a class get 0. */
+/** Admission plug-in Priority: `priorityClassName` decides; pods without a class get 0. @throws Refusal 403 */
 export function applyPriority(pod: Json, classes: Readonly<Record<string, number>>): void {
   const spec = childOf(pod, "spec");
-  const name = spec["priorityClassName"];
-  if (typeof name === "string" && classes[name] !== undefined) spec["priority"] = classes[name];
-  setMissing(spec, { priority: 0, preemptionPolicy: "PreemptLowerPriority" });
+  const name = textOf(spec["priorityClassName"]);
+  const priority = name === "" ? 0 : classes[name];
+  if (priority === undefined) throw forbidden(`no PriorityClass with name ${name} was found`);
+  setMissing(spec, { priority, preemptionPolicy: "PreemptLowerPriority" });
+  if (spec["priority"] !== priority)
+    throw forbidden(`the priority must not be provided; the computed one is ${priority}`);
 }
 
 /** Seconds that a pod stays on a node that is not ready, unless it says otherwise. */

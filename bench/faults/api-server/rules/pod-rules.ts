@@ -10,10 +10,13 @@ import type { Rules } from "./rule-set.ts";
 import { tolerationCauses } from "./tolerations.ts";
 
 export const podRules: Rules = {
-  fillIn(pod, old, { priorityClasses }) {
+  fillIn(pod, old, { priorityClasses, topologyOf }) {
     applyPodDefaults(pod);
-    if (old === undefined) applyPriority(pod, priorityClasses);
-    else keepPriority(childOf(pod, "spec"), recordOf(old["spec"]));
+    if (old === undefined) {
+      applyPriority(pod, priorityClasses);
+      const topology = topologyOf(textOf(recordOf(pod["spec"])["nodeName"]));
+      Object.assign(childOf(childOf(pod, "metadata"), "labels"), topology);
+    } else keepPriority(childOf(pod, "spec"), recordOf(old["spec"]));
     applyDefaultTolerations(pod);
   },
   prepareCreate(pod, { nowMs }) {
@@ -28,9 +31,7 @@ export const podRules: Rules = {
   createCauses(pod) {
     const spec = recordOf(pod["spec"]);
     return [
-      ...containerCauses(spec),
-      ...gateCauses(spec),
-      ...tolerationCauses(spec),
+      ...specCauses(spec),
       ...(textOf(spec["nodeName"]) !== "" && listOf(spec, "schedulingGates").length > 0
         ? [forbiddenField("spec.nodeName", "cannot be set until all schedulingGates have been cleared")]
         : []),
@@ -42,7 +43,7 @@ export const podRules: Rules = {
     const metadata = childOf(pod, "metadata");
     metadata["generation"] = Number(metadata["generation"] ?? 0) + 1;
   },
-  updateCauses: podUpdateCauses,
+  updateCauses: (pod, old) => [...specCauses(recordOf(pod["spec"])), ...podUpdateCauses(pod, old)],
   prepareStatus(pod, old) {
     pod["spec"] = old["spec"];
     keepOwners(childOf(pod, "metadata"), recordOf(old["metadata"]));
@@ -66,6 +67,13 @@ function gatedCondition(nowMs: number): Json {
     message: "Scheduling is blocked due to non-empty scheduling gates",
   };
 }
+
+/** What no pod's spec may hold, on create or later. */
+const specCauses = (spec: Readonly<Json>): readonly Cause[] => [
+  ...containerCauses(spec),
+  ...gateCauses(spec),
+  ...tolerationCauses(spec),
+];
 
 function containerCauses(spec: Readonly<Json>): readonly Cause[] {
   const containers = listOf(spec, "containers");

@@ -2,17 +2,15 @@
 import { isDeepStrictEqual } from "node:util";
 import { isRecord, recordOf, textMapOf } from "../../../../src/kube/parse/kube-json.ts";
 import { copyOf, listOf, type Json } from "../json.ts";
-import { forbiddenField, invalidField, requiredField, type Cause } from "../refusals.ts";
-import { tolerationCauses } from "./tolerations.ts";
+import { forbiddenField, invalidField, type Cause } from "../refusals.ts";
 
 /** Causes for every change of `spec` that Kubernetes does not allow. */
 export function podUpdateCauses(pod: Readonly<Json>, old: Readonly<Json>): readonly Cause[] {
   const spec = recordOf(pod["spec"]);
   const before = recordOf(old["spec"]);
   const containers = ["containers", "initContainers"].flatMap((field) => containerCauses(spec, before, field));
-  if (containers.some(({ reason }) => reason === "FieldValueForbidden")) return containers;
+  if (containers.length > 0) return containers;
   return [
-    ...containers,
     ...addedTolerationsOnly(spec, before),
     ...deletedGatesOnly(spec, before),
     ...(isGated(before) ? tighteningCauses(spec, before) : []),
@@ -29,9 +27,7 @@ function containerCauses(spec: Readonly<Json>, before: Readonly<Json>, field: st
   if (containers.length !== listOf(before, field).length) {
     return [forbiddenField(`spec.${field}`, "pod updates may not add or remove containers")];
   }
-  return containers.flatMap(({ image }, index) =>
-    image === undefined || image === "" ? [requiredField(`spec.${field}[${index}].image`)] : [],
-  );
+  return [];
 }
 
 /** Every old toleration must still be there, with any `tolerationSeconds`. */
@@ -39,9 +35,8 @@ function addedTolerationsOnly(spec: Readonly<Json>, before: Readonly<Json>): rea
   const without = ({ tolerationSeconds: _, ...rest }: Readonly<Json>) => rest;
   const now = listOf(spec, "tolerations").map(without);
   const kept = listOf(before, "tolerations").every((old) => now.some((one) => isDeepStrictEqual(one, without(old))));
-  if (!kept)
-    return [forbiddenField("spec.tolerations", "existing toleration can not be modified except its tolerationSeconds")];
-  return tolerationCauses(spec);
+  if (kept) return [];
+  return [forbiddenField("spec.tolerations", "existing toleration can not be modified except its tolerationSeconds")];
 }
 
 function deletedGatesOnly(spec: Readonly<Json>, before: Readonly<Json>): readonly Cause[] {

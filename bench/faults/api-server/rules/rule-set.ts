@@ -6,6 +6,8 @@ export interface RuleContext {
   readonly nowMs: number;
   /** Priorities by the name of their PriorityClass. */
   readonly priorityClasses: Readonly<Record<string, number>>;
+  /** Labels of a node that its pods get (admission plug-in PodTopologyLabels). */
+  readonly topologyOf: (node: string) => Readonly<Record<string, string>>;
 }
 
 /** Every function may change the object that is being written, never the old one. */

@@ -33,6 +33,8 @@ const DEFAULT_SECONDS = 1_800;
 export function startWatch(world: World, target: Target, query: Query, sink: WatchSink, settings: WatchSettings) {
   const { clock, lagMs } = settings;
   const matches = selection(target, query);
+  if (!/^\d*$/.test(String(query["resourceVersion"] ?? "")))
+    throw new Refusal(500, "", "resourceVersion: invalid value");
   const cancels: (() => void)[] = [];
   const stop = () => {
     for (const cancel of cancels.splice(0)) cancel();
