@@ -1,7 +1,7 @@
 /**
  * `npm run faults`: runs Paceline against a cluster in memory whose network, clocks and processes fail, and checks the
- * promises of docs/design.md after every step (docs/faults.md). `--seeds N` runs, from `--seed S` on; `--bugs` checks the
- * checker: it must find each of the deliberate bugs.
+ * promises of docs/design.md after every step (docs/faults.md). `--seeds N` runs, from `--seed S` on; `--bugs` checks
+ * the checker: it must find each of the deliberate bugs.
  */
 import { parseArgs } from "node:util";
 import { withProgress, type Tell } from "../src/cli/progress.ts";

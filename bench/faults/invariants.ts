@@ -35,7 +35,9 @@ const RECOVERED_MS = 45_000;
 const BIND_MS = 15_000;
 const DEADLINES = { deadlineMs: 60_000, reservationMs: BIND_MS };
 
-/** A policy that is replaced may still be in force where the watch of it hangs (idle time of a watch, and back-off), ms. */
+/**
+ * A policy that is replaced may still be in force where the watch of it hangs (idle time of a watch, and back-off), ms.
+ */
 const POLICY_REACHES_ALL_MS = 120_000;
 
 /** Wall clocks that are behind make caps come later; the most that one is behind now, ms. */

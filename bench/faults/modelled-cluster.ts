@@ -1,6 +1,6 @@
 /**
- * The modelled world around the API server: nodes and their kubelets, a scheduler, tenants, an operator. Each acts on the
- * API server directly and at once; what reaches Paceline of it, and when, is the network's affair.
+ * The modelled world around the API server: nodes and their kubelets, a scheduler, tenants, an operator. Each acts on
+ * the API server directly and at once; what reaches Paceline of it, and when, is the network's affair.
  */
 import {
   POLICY_CONFIG_MAP,
@@ -100,7 +100,7 @@ export class ModelledCluster {
 
   /** Carries out an event of the world; false if it is none of the world's. */
   act(step: Step): boolean {
-    // eslint-disable-next-line @typescript-eslint/switch-exhaustiveness-check -- the other steps strike replicas (run.ts)
+    // eslint-disable-next-line @typescript-eslint/switch-exhaustiveness-check -- others strike replicas (run.ts)
     switch (step.kind) {
       case "pods":
         this.#createPods(step);

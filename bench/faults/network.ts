@@ -1,8 +1,9 @@
-/* eslint-disable @typescript-eslint/prefer-promise-reject-errors, @typescript-eslint/no-invalid-void-type -- it passes errors on as they come */
+/* eslint-disable @typescript-eslint/prefer-promise-reject-errors -- it passes errors on as they come */
+/* eslint-disable @typescript-eslint/no-invalid-void-type -- as above */
 /**
  * The network between one process and the API server, with its faults. It wraps the {@link ApiClient} that reaches the
- * API server at once. A request takes its time there and back; on the way it may be lost, refused, or carried out without
- * an answer. A watch delivers its lines in order, but late, twice, or not at all.
+ * API server at once. A request takes its time there and back; on the way it may be lost, refused, or carried out
+ * without an answer. A watch delivers its lines in order, but late, twice, or not at all.
  */
 import { ApiError } from "../../src/kube/client/api-error.ts";
 import {

@@ -1,4 +1,6 @@
-/** One replica of Paceline: production's parts on virtual clocks and a network with faults. It may die and come again. */
+/**
+ * One replica of Paceline: production's parts on virtual clocks and a network with faults. It may die and come again.
+ */
 import { LEASE_TIMES, type LeaseTimes } from "../../src/kube/leader/lease.ts";
 import type { ApiClient } from "../../src/kube/client/api-client.ts";
 import type { Log } from "../../src/kube/log.ts";

@@ -12,7 +12,9 @@ interface Timer {
 
 const earlier = (a: Timer, b: Timer) => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
 
-/** True time, as the API server and the modelled world have it. Timers of one moment run in the order of their setting. */
+/**
+ * True time, as the API server and the modelled world have it. Timers of one moment run in the order of their setting.
+ */
 export class VirtualTime implements Clock {
   #nowMs: number;
   #order = 0;

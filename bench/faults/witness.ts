@@ -1,6 +1,6 @@
 /**
- * What the API server has seen so far: its objects now, and who wrote what when. Invariants look at nothing else, except
- * for what the run itself knows of its faults (true time, wrong clocks, replicas that believe to lead).
+ * What the API server has seen so far: its objects now, and who wrote what when. Invariants look at nothing else,
+ * except for what the run itself knows of its faults (true time, wrong clocks, replicas that believe to lead).
  */
 import { FENCED_AT_ANNOTATION, GATE, LEADER_LEASE, RESERVATION_ANNOTATION } from "../../src/api/names.ts";
 import type { NodeFacts, PodFacts } from "../../src/core/facts.ts";

@@ -165,7 +165,8 @@ export class Dispatcher {
   ended({ key }: Work, end: WriteEnd, nowMs: number): void {
     this.#inFlight.delete(key);
     if (end.kind === "changed") this.#retries.succeeded(key);
-    // Otherwise there was nothing to do, or another client is changing the object, or the write failed: not at once again.
+    // Otherwise there was nothing to do, or another client is changing the object, or the write failed: not at once
+    // again.
     else this.#retries.failed(key, nowMs, end.kind === "failed" ? end.retryAfterMs : 0);
     this.poke(nowMs);
   }

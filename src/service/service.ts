@@ -9,7 +9,6 @@ import { steadyClock, systemClock, type Clock } from "../kube/clock.ts";
 import { createEventRecorder, type EventRecorder } from "../kube/write/events.ts";
 import { podFacts } from "../kube/parse/facts.ts";
 import type { KubeObject } from "../kube/parse/kube-json.ts";
-import { leaderClient } from "../kube/leader/leader-client.ts";
 import { startLeaderElection, type LeaderElection, type LeaseTimes } from "../kube/leader/lease.ts";
 import { createShapeInterner, type ShapeInterner } from "../kube/parse/shape-interner.ts";
 import { createPacer, type Pacer } from "../core/pacer.ts";

@@ -1,6 +1,6 @@
 /**
- * The fake API server of the fault harness (bench/faults/api-server) answers like a real one: the same random requests go
- * to both, and the answers are equal but for uids, times and the numbers of versions.
+ * The fake API server of the fault harness (bench/faults/api-server) answers like a real one: the same random requests
+ * go to both, and the answers are equal but for uids, times and the numbers of versions.
  */
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";

@@ -32,7 +32,9 @@ export interface FakeApiServerOptions {
   readonly priorityClasses?: Readonly<Record<string, number>> | undefined;
   /** From a change to its arrival at a watch of this client, ms; asked for each line. Default 0. */
   readonly watchLagMs?: ((client: string) => number) | undefined;
-  /** Changes older than this to twice this are compacted, ms; Infinity for never. Default 300,000, as kube-apiserver. */
+  /**
+   * Changes older than this to twice this are compacted, ms; Infinity for never. Default 300,000, as kube-apiserver.
+   */
   readonly compactEveryMs?: number | undefined;
   /** Answers `raw` requests of a client first, such as those to a kubelet through the proxy. */
   readonly proxy?: ((client: string, method: string, path: string) => RawAnswer | undefined) | undefined;

@@ -1,4 +1,6 @@
-/** JSON values: copies, frozen values, and the form in which Kubernetes' typed objects come back from the API server. */
+/**
+ * JSON values: copies, frozen values, and the form in which Kubernetes' typed objects come back from the API server.
+ */
 import { isRecord } from "../../../src/kube/parse/kube-json.ts";
 
 /** A JSON object that is being built. */

@@ -1,6 +1,7 @@
 /**
- * `paceline`: webhooks, fence and release loop around the real decision core and the real dispatcher. Nothing is decided
- * here: the core is told what its watches would tell it, and what it plans is written with the times that writes take.
+ * `paceline`: webhooks, fence and release loop around the real decision core and the real dispatcher. Nothing is
+ * decided here: the core is told what its watches would tell it, and what it plans is written with the times that
+ * writes take.
  */
 import { createPacer, type Pacer } from "../../core/pacer.ts";
 import { fenceValue, fenceVerdict } from "../../core/rules/node-fence.ts";

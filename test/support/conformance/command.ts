@@ -1,6 +1,9 @@
 /** Requests as plain data, for any API server: what depends on the server (uids, versions) is only named. */
 
-/** Which uid or resourceVersion a request carries: of the object as last seen, as first seen, none, or one that is wrong. */
+/**
+ * Which uid or resourceVersion a request carries: of the object as last seen, as first seen, none, or one that is
+ * wrong.
+ */
 export type Version = "none" | "current" | "first" | "wrong";
 
 export type Resource = "pods" | "nodes" | "leases" | "configmaps" | "events";

@@ -1,4 +1,6 @@
-/** One API server that takes commands: resolves uids and versions to those that this server gave, and keeps its answers. */
+/**
+ * One API server that takes commands: resolves uids and versions to those that this server gave, and keeps its answers.
+ */
 import type { ApiClient, Query } from "../../../src/kube/client/api-client.ts";
 import { isRecord, recordOf, textOf } from "../../../src/kube/parse/kube-json.ts";
 import type { KubeObject } from "../../../src/kube/parse/kube-json.ts";

@@ -6,7 +6,9 @@ import { badRequest } from "../refusals.ts";
 import { jsonPatched } from "./json-patch.ts";
 import { strategicMerge } from "./strategic-merge.ts";
 
-/** The object after the patch, a copy. @throws Refusal 422 for a JSON Patch that does not fit, 400 for no patch at all */
+/**
+ * The object after the patch, a copy. @throws Refusal 422 for a JSON Patch that does not fit, 400 for no patch at all
+ */
 export function patched(object: object, body: unknown, kind: PatchKind): Json {
   const copy = copyOf(object) as Json;
   const patch: unknown = copyOf(body);

@@ -7,7 +7,9 @@ import type { Target } from "../paths.ts";
 
 export type Matches = (object: KubeObject) => boolean;
 
-/** Namespace, field selector and label selector of a request. @throws Refusal 400 for a selector that is not supported */
+/**
+ * Namespace, field selector and label selector of a request. @throws Refusal 400 for a selector that is not supported
+ */
 export function selection({ resource, namespace }: Target, query: Query): Matches {
   const supported = new Set(["metadata.name", "metadata.namespace", ...resource.selectableFields]);
   const tests: Matches[] = [

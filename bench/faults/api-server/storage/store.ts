@@ -1,6 +1,6 @@
 /**
- * What etcd is to kube-apiserver: objects by key, one counter of versions for all of them, and the changes since the last
- * compaction. Knows no rules of Kubernetes except `metadata.resourceVersion`.
+ * What etcd is to kube-apiserver: objects by key, one counter of versions for all of them, and the changes since the
+ * last compaction. Knows no rules of Kubernetes except `metadata.resourceVersion`.
  */
 import type { KubeObject } from "../../../../src/kube/parse/kube-json.ts";
 import { frozen } from "../json.ts";

@@ -1,4 +1,6 @@
-/** A watch as the API server runs it: the changes since a version, then every new one, bookmarks, and an end in time. */
+/**
+ * A watch as the API server runs it: the changes since a version, then every new one, bookmarks, and an end in time.
+ */
 import type { Query } from "../../../../src/kube/client/api-client.ts";
 import type { Clock } from "../../../../src/kube/clock.ts";
 import { selection, type Matches } from "../protocol/selectors.ts";
@@ -29,7 +31,9 @@ const LAST_BOOKMARK_MS = 2_000;
 /** Without `timeoutSeconds` a watch lasts for this to twice this time, s (`--min-request-timeout`). */
 const DEFAULT_SECONDS = 1_800;
 
-/** Starts a watch. @returns a function that ends it silently. @throws Refusal 400 for selectors that are not supported */
+/**
+ * Starts a watch. @returns a function that ends it silently. @throws Refusal 400 for selectors that are not supported
+ */
 export function startWatch(world: World, target: Target, query: Query, sink: WatchSink, settings: WatchSettings) {
   const { clock, lagMs } = settings;
   const matches = selection(target, query);
