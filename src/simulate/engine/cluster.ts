@@ -45,7 +45,6 @@ export class Cluster {
   #upcoming = 0;
   /** Pods that may still become Ready. */
   #unready = 0;
-  /** Pods of DaemonSets that nodes are still to get. */
   #owedDaemons = 0;
 
   constructor(options: ClusterOptions) {
@@ -89,6 +88,11 @@ export class Cluster {
   /** True while something that the simulation waits for has yet to happen. */
   get unfinished(): boolean {
     return this.#upcoming > 0 || this.#unready > 0 || this.#owedDaemons > 0;
+  }
+
+  /** Pods of DaemonSets that nodes are still to get. */
+  get owedDaemons(): number {
+    return this.#owedDaemons;
   }
 
   pod(uid: string): SimPod | undefined {

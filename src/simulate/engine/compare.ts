@@ -32,8 +32,6 @@ export interface Comparison {
     readonly none: StrategyResult;
     /** The constant concurrency that is best in hindsight: fewest failed starts, then the shortest makespan. */
     readonly "fixed:best": StrategyResult & { readonly n: number };
-    /** Fixed concurrency in the order that is best for the mean. Of those tried, the one with the lowest mean. */
-    readonly "shortest-first": StrategyResult & { readonly n: number };
     readonly paceline: StrategyResult;
   };
   /** All constant concurrencies that were tried, oldest pod first. */
@@ -73,12 +71,7 @@ export function podsOf({ workloads, nodes }: Scenario): number {
 /** All strategies to run, the slowest first. */
 export function strategiesOf({ scenario, policy }: CompareOptions): readonly Strategy[] {
   const tried = triedSlots(podsOf(scenario));
-  return [
-    { kind: "paceline", policy },
-    { kind: "none" },
-    ...tried.map((slots) => ({ kind: "fixed", slots }) as const),
-    ...tried.map((slots) => ({ kind: "shortest-first", slots }) as const),
-  ];
+  return [{ kind: "paceline", policy }, { kind: "none" }, ...tried.map((slots) => ({ kind: "fixed", slots }) as const)];
 }
 
 /** Runs them one after another. */
@@ -103,9 +96,8 @@ export function comparisonOf({ name, seed }: CompareOptions, done: readonly Done
   const none = least(of("none"), fewestFailuresThenMakespan).run;
   const paceline = least(of("paceline"), fewestFailuresThenMakespan).run;
   const best = least(of("fixed"), fewestFailuresThenMakespan);
-  const shortest = least(of("shortest-first"), fewestFailuresThenMean);
   return {
-    runs: { none, "fixed:best": best.run, "shortest-first": shortest.run, paceline },
+    runs: { none, "fixed:best": best.run, paceline },
     comparison: {
       scenario: name,
       seed,
@@ -113,7 +105,6 @@ export function comparisonOf({ name, seed }: CompareOptions, done: readonly Done
       strategies: {
         none: none.result,
         "fixed:best": { n: best.slots, ...best.run.result },
-        "shortest-first": { n: shortest.slots, ...shortest.run.result },
         paceline: paceline.result,
       },
       fixed: of("fixed").map(({ slots, run: { result } }) => ({
@@ -134,8 +125,6 @@ interface Tried {
 type Order = (a: StrategyResult, b: StrategyResult) => number;
 const fewestFailuresThenMakespan: Order = (a, b) =>
   a.unreadyPods - b.unreadyPods || a.startErrors - b.startErrors || a.makespanSeconds - b.makespanSeconds;
-const fewestFailuresThenMean: Order = (a, b) =>
-  a.unreadyPods - b.unreadyPods || a.startErrors - b.startErrors || a.meanReadySeconds - b.meanReadySeconds;
 
 function least(tried: readonly Tried[], order: Order): Tried {
   const [first, ...others] = tried;

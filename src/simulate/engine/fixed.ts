@@ -1,7 +1,7 @@
 /**
- * `fixed:N`: a constant number of pods in startup per node, as in pod-pacemaker. The oldest pod goes first, unless
- * another order is given. When a slot is free, kube-scheduler gets a pod for it and binds the pod to a node of its
- * choice. It binds pods one by one, as fast as for every strategy.
+ * `fixed:N`: a constant number of pods in startup per node, as in pod-pacemaker. Higher priority goes first,
+ * then the oldest pod. When a slot is free, kube-scheduler gets a pod for it and binds the pod to a node of its choice.
+ * It binds pods one by one, as fast as for every strategy.
  */
 import { COALESCE_MS } from "../../release/dispatcher.ts";
 import type { Cluster } from "./cluster.ts";
@@ -11,10 +11,7 @@ import type { SimNode } from "./node.ts";
 import type { SimPod } from "./pod.ts";
 
 /** Negative when `a` goes first. */
-export type PodOrder = (a: SimPod, b: SimPod) => number;
-
-/** Orders by priority, then age. */
-export const oldestFirst: PodOrder = (a, b) => b.workload.spec.priority - a.workload.spec.priority || a.order - b.order;
+const oldestFirst = (a: SimPod, b: SimPod) => b.workload.spec.priority - a.workload.spec.priority || a.order - b.order;
 
 /** A pod that has not started by then gives its slot back. Paceline's default. */
 const STUCK_MS = 300 * SECOND_MS;
@@ -24,7 +21,6 @@ export class FixedLever implements Lever {
   readonly holds = true;
   readonly #cluster: Cluster;
   readonly #slots: number;
-  readonly #order: PodOrder;
   /** Held pods that are pinned to a node, by node. */
   readonly #pinned = new Map<SimNode, SimPod[]>();
   /** All other held pods. The last one goes first. */
@@ -38,14 +34,13 @@ export class FixedLever implements Lever {
   /** When kube-scheduler will have bound all the pods it was given. */
   #schedulerFreeMs = -Infinity;
 
-  constructor(cluster: Cluster, slots: number, order: PodOrder) {
+  constructor(cluster: Cluster, slots: number) {
     this.#cluster = cluster;
     this.#slots = slots;
-    this.#order = order;
   }
 
   podAdmission(pod: SimPod): void {
-    if (pod.pinned) this.#pinned.set(pod.pinned, [...(this.#pinned.get(pod.pinned) ?? []), pod].sort(this.#order));
+    if (pod.pinned) this.#pinned.set(pod.pinned, [...(this.#pinned.get(pod.pinned) ?? []), pod].sort(oldestFirst));
     else {
       this.#anywhere.push(pod);
       this.#sorted = false;
@@ -101,7 +96,7 @@ export class FixedLever implements Lever {
       }
     }
     if (this.#anywhere.length === 0) return;
-    if (!this.#sorted) this.#anywhere.sort((a, b) => this.#order(b, a));
+    if (!this.#sorted) this.#anywhere.sort((a, b) => oldestFirst(b, a));
     this.#sorted = true;
     const open = this.#open();
     for (let pod = this.#anywhere.at(-1); pod && open.size > 0; pod = this.#anywhere.at(-1)) {

@@ -1,16 +1,7 @@
 /** Compares large scenarios on several threads, since strategies are independent. */
 import { availableParallelism } from "node:os";
-import { Worker } from "node:worker_threads";
-import {
-  compare,
-  comparisonOf,
-  type CompareOptions,
-  type ComparisonRuns,
-  type DoneStrategy,
-  podsOf,
-  strategiesOf,
-} from "./compare.ts";
-import type { RunOptions, StrategyRun } from "./strategy.ts";
+import { compare, comparisonOf, type CompareOptions, type ComparisonRuns, podsOf, strategiesOf } from "./compare.ts";
+import { runAll } from "./run-pool.ts";
 
 /** Below this many pods, a thread costs more than it saves: it loads in about 0.3 s. Assumed. */
 const WORTHWHILE_PODS = 2_000;
@@ -41,37 +32,15 @@ export async function compareInParallel(
   const threads = Math.min(availableParallelism(), pods > MANY_PODS ? MOST_THREADS_OF_MANY : MOST_THREADS);
   const heapMib = Math.max(LEAST_HEAP_MIB, (pods / 1_000) * HEAP_MIB_PER_1000_PODS);
   const strategies = strategiesOf(options);
-  const waiting = [...strategies];
-  const done: DoneStrategy[] = [];
-  const work = async () => {
-    for (let strategy = waiting.shift(); strategy; strategy = waiting.shift()) {
-      done.push({ strategy, run: await runOnThread({ ...options, strategy }, heapMib) });
-      onRun?.(done.length, strategies.length);
-    }
-  };
-  await Promise.all(Array.from({ length: threads }, work));
-  const order = strategies.map((strategy) => JSON.stringify(strategy));
-  const place = ({ strategy }: DoneStrategy) => order.indexOf(JSON.stringify(strategy));
+  const runs = await runAll(
+    strategies.map((strategy) => ({ ...options, strategy })),
+    { threads, heapMib, onRun },
+  );
   return comparisonOf(
     options,
-    done.sort((a, b) => place(a) - place(b)),
+    strategies.flatMap((strategy, at) => {
+      const run = runs[at];
+      return run ? [{ strategy, run }] : [];
+    }),
   );
-}
-
-function runOnThread(
-  { scenario, strategy, seed, series, assumptions }: RunOptions,
-  heapMib: number,
-): Promise<StrategyRun> {
-  const workerData: RunOptions = { scenario, strategy, seed, series, assumptions };
-  return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL("run-thread.ts", import.meta.url), {
-      workerData,
-      resourceLimits: { maxOldGenerationSizeMb: heapMib },
-    });
-    worker.once("message", resolve);
-    worker.once("error", reject);
-    worker.once("exit", (code) => {
-      if (code !== 0) reject(new Error(`a thread of the simulation ended with code ${code}`));
-    });
-  });
 }

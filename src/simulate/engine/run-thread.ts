@@ -1,6 +1,6 @@
-/** The body of a worker thread: does one run and sends the result as a message. */
-import { parentPort, workerData } from "node:worker_threads";
+/** The body of a worker thread: does each run that it gets, and answers with the result. */
+import { parentPort } from "node:worker_threads";
 import { runStrategy } from "./run.ts";
-import { type RunOptions } from "./strategy.ts";
+import type { RunOptions } from "./strategy.ts";
 
-parentPort?.postMessage(runStrategy(workerData as RunOptions));
+parentPort?.on("message", (options: RunOptions) => parentPort?.postMessage(runStrategy(options)));

@@ -6,10 +6,9 @@ import type { Scenario } from "../scenario/schema.ts";
 import { Autoscaler } from "./autoscaler.ts";
 import { Cluster } from "./cluster.ts";
 import { engineDefaults } from "./assumptions.ts";
-import { FixedLever, oldestFirst } from "./fixed.ts";
+import { FixedLever } from "./fixed.ts";
 import { type Lever, noLever } from "./lever.ts";
 import { PacelineLever } from "./paceline.ts";
-import { shortestFirst } from "./shortest-first.ts";
 import { summarise } from "./summary.ts";
 import { sampleOf } from "./telemetry.ts";
 import { SeriesRecorder } from "./series.ts";
@@ -33,9 +32,7 @@ function leverFor({ strategy, scenario, assumptions }: RunOptions, cluster: Clus
     case "none":
       return noLever();
     case "fixed":
-      return new FixedLever(cluster, strategy.slots, oldestFirst);
-    case "shortest-first":
-      return new FixedLever(cluster, strategy.slots, shortestFirst(scenario));
+      return new FixedLever(cluster, strategy.slots);
     case "paceline":
       return new PacelineLever(cluster, strategy.policy, knownImages(scenario, { ...assumedDefaults, ...assumptions }));
     default:

@@ -8,10 +8,12 @@ import type { Series } from "./series.ts";
 export type Strategy =
   | { readonly kind: "none" }
   | { readonly kind: "fixed"; readonly slots: number }
-  | { readonly kind: "shortest-first"; readonly slots: number }
   | { readonly kind: "paceline"; readonly policy: PacingPolicy };
 
-/** The result of a strategy. Times to Ready count from when the pod existed and some node was Ready. */
+/**
+ * The result of a strategy. Times to Ready count from when the pod existed and some node was Ready, and those of a
+ * DaemonSet's pod from its own node's Ready.
+ */
 export interface StrategyResult {
   /** From the first moment at which a pod existed and a node was Ready, until the last pod is Ready. */
   readonly makespanSeconds: number;
@@ -25,7 +27,10 @@ export interface StrategyResult {
   readonly restarts: number;
   readonly meanReadySeconds: number;
   readonly p50ReadySeconds: number;
+  readonly p95ReadySeconds: number;
   readonly p99ReadySeconds: number;
+  /** From a node's Ready until its slowest DaemonSet pod is Ready; 0 without DaemonSets. */
+  readonly slowestDaemonSetSeconds: number;
   /** The most pods that were in startup on one node. */
   readonly peakInStartup: number;
   readonly peakAwaitMs: number;

@@ -2,14 +2,11 @@
 import type { Assumptions } from "../model/constants.ts";
 import { type BoundPod, nodeBound, type NodeBound } from "./bound.ts";
 import type { Cluster } from "./cluster.ts";
-import type { SimNode } from "./node.ts";
+import { secondsToMs, type SimNode } from "./node.ts";
 import type { SimPod } from "./pod.ts";
 import type { StrategyResult } from "./strategy.ts";
 
-/**
- * Sums up a run. `readySeconds` are those of every pod, ascending, counted from `startMs` or from the pod's creation if
- * later.
- */
+/** Sums up a run. `readySeconds` are those of every pod, ascending, each counted from its {@link clock}. */
 export function summarise(
   cluster: Cluster,
   assumptions: Partial<Assumptions> | undefined,
@@ -20,15 +17,16 @@ export function summarise(
     (least, node) => (node.spec.pods > 0 ? Math.min(least, node.readyMs) : least),
     Infinity,
   );
-  const releasedMs = (pod: SimPod) => Math.max(pod.createdMs, pod.pinned ? openMs(pod, pod.pinned) : firstReadyMs);
+  const { countedMs, possibleMs, heldFromMs } = clock(firstReadyMs);
   const pods = cluster.pods.filter((pod) => !pod.crashes);
-  const startMs = pods.reduce((least, pod) => Math.min(least, releasedMs(pod)), Infinity);
+  const startMs = pods.reduce((least, pod) => Math.min(least, possibleMs(pod)), Infinity);
   const endMs = (pod: SimPod) => pod.readyMs ?? agenda.nowMs;
   const lastMs = pods.reduce((last, pod) => Math.max(last, endMs(pod)), startMs);
   const makespanSeconds = pods.length === 0 ? 0 : (lastMs - startMs) / 1_000;
-  const bound = clusterBound(cluster, startMs, releasedMs, assumptions);
-  const readySeconds = pods.map((pod) => (endMs(pod) - releasedMs(pod)) / 1_000).sort((a, b) => a - b);
-  const held = cluster.pods.map((pod) => ((pod.letGoMs ?? agenda.nowMs) - releasedMs(pod)) / 1_000);
+  const bound = clusterBound(cluster, startMs, possibleMs, assumptions);
+  const secondsOf = (pod: SimPod) => Math.max(0, endMs(pod) - countedMs(pod)) / 1_000;
+  const readySeconds = pods.map(secondsOf).sort((a, b) => a - b);
+  const held = cluster.pods.map((pod) => ((pod.letGoMs ?? agenda.nowMs) - heldFromMs(pod)) / 1_000);
   const most = (figures: readonly number[]) => figures.reduce((max, one) => Math.max(max, one), 0);
   return {
     startMs,
@@ -43,14 +41,34 @@ export function summarise(
       restarts: cluster.pods.reduce((sum, pod) => sum + pod.progress.restarts, 0),
       meanReadySeconds: readySeconds.reduce((sum, one) => sum + one, 0) / Math.max(1, readySeconds.length),
       p50ReadySeconds: percentile(readySeconds, 0.5),
+      p95ReadySeconds: percentile(readySeconds, 0.95),
       p99ReadySeconds: percentile(readySeconds, 0.99),
+      slowestDaemonSetSeconds: most(pods.filter((pod) => pod.pinned).map(secondsOf)),
       peakInStartup: most(nodes.map((node) => node.peakInStartup)),
       peakAwaitMs: most(nodes.map((node) => node.peakAwaitMs)),
       longestHoldSeconds: cluster.lever.holds ? most(held) : 0,
-      unreadyPods: pods.filter((pod) => pod.readyMs === undefined).length,
+      unreadyPods: pods.filter((pod) => pod.readyMs === undefined).length + cluster.owedDaemons,
       pods: cluster.pods.length,
       nodesAdded,
     },
+  };
+}
+
+/**
+ * From when a pod's times count. A DaemonSet's pod counts from its node's Ready, because its creation depends on the
+ * strategy: the controller creates it only when the fence is gone. What tolerates the fence exists earlier, and counts
+ * from Ready as well.
+ */
+function clock(firstReadyMs: number) {
+  const daemonMs = ({ workload }: SimPod, nodeMs: number) =>
+    Math.max(secondsToMs(workload.spec.createdSeconds), nodeMs);
+  const ordinaryMs = ({ createdMs }: SimPod) => Math.max(createdMs, firstReadyMs);
+  return {
+    countedMs: (pod: SimPod) => (pod.pinned ? daemonMs(pod, pod.pinned.readyMs) : ordinaryMs(pod)),
+    /** When work on the pod was possible, whatever the strategy. */
+    possibleMs: (pod: SimPod) => (pod.pinned ? daemonMs(pod, openMs(pod, pod.pinned)) : ordinaryMs(pod)),
+    /** When the pod existed and could have been let go. */
+    heldFromMs: (pod: SimPod) => (pod.pinned ? Math.max(pod.createdMs, openMs(pod, pod.pinned)) : ordinaryMs(pod)),
   };
 }
 
@@ -66,13 +84,13 @@ export function percentile(ascending: readonly number[], share: number): number 
 function clusterBound(
   cluster: Cluster,
   startMs: number,
-  releasedMs: (pod: SimPod) => number,
+  possibleMs: (pod: SimPod) => number,
   assumptions: Partial<Assumptions> | undefined,
 ): NodeBound {
   let bound: NodeBound = { seconds: 0, binds: "longestPod" };
   const { nodes, scenario } = cluster;
   for (const node of nodes) {
-    const pods = boundPods(cluster, node, startMs, releasedMs);
+    const pods = boundPods(cluster, node, startMs, possibleMs);
     if (pods.length === 0) continue;
     const own = nodeBound({ scenario, node: node.spec, pods, assumptions });
     if (own.seconds > bound.seconds) bound = own;
@@ -83,9 +101,9 @@ function clusterBound(
 /**
  * Work on a pod was possible once it existed and its node was Ready. The images of crash-looping pods are written, too.
  */
-function boundPods(cluster: Cluster, node: SimNode, startMs: number, releasedMs: (pod: SimPod) => number): BoundPod[] {
+function boundPods(cluster: Cluster, node: SimNode, startMs: number, possibleMs: (pod: SimPod) => number): BoundPod[] {
   return cluster.podsOn(node).map((pod) => ({
-    releasedSeconds: (Math.max(releasedMs(pod), openMs(pod, node)) - startMs) / 1_000,
+    releasedSeconds: (Math.max(possibleMs(pod), openMs(pod, node)) - startMs) / 1_000,
     workload: pod.workload.spec,
   }));
 }

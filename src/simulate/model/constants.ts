@@ -57,13 +57,6 @@ export const DIRTY_RATIO = 0.2;
  * measured: passes end at 0.8 to 0.88 GB on a node of 8 GiB, some go on to 0.3–0.5 (docs/real-node.md).
  */
 export const DIRTY_BACKGROUND_RATIO = 0.1;
-/**
- * Dirty pages at which writers are held to the device's rate, and a device with a limit of its own begins to be written
- * to: midway between the two ratios. Source: Linux, mm/page-writeback.c, dirty_freerun_ceiling; measured: passes begin
- * at 1.2 to 1.27 GB on a node of 8 GiB. Where only memory is the limit, Linux may begin at the background ratio (range
- * 0.1–0.15).
- */
-export const DIRTY_FREERUN_RATIO = (DIRTY_RATIO + DIRTY_BACKGROUND_RATIO) / 2;
 /** Age at which a dirty page is written in any case, in ms. Source: Linux, vm.dirty_expire_centisecs. */
 export const DIRTY_EXPIRE_MS = 30_000;
 /** Averaging times of the load average, in ms. Source: Linux, kernel/sched/loadavg.c (1, 5 and 15 minutes). */
@@ -134,8 +127,11 @@ export const assumedDefaults = {
   podMemoryMib: 50,
 } as const;
 
-/** The model's assumptions, each of which a node may override. */
-export type Assumptions = { readonly [Name in keyof typeof assumedDefaults]: number };
+/** The model's assumptions, each of which a node may override, and the kernel's setting, which it may override too. */
+export type Assumptions = { readonly [Name in keyof typeof assumedDefaults]: number } & {
+  /** vm.dirty_ratio as a share; {@link DIRTY_RATIO} by default. */
+  readonly dirtyRatio?: number;
+};
 
 /** The default start of a pod: no work, ready at once (the observed herd slept). */
 export const podDefaults = { startCpuSeconds: 0, readySeconds: 0 } as const;

@@ -17,7 +17,6 @@ export interface ReportInput extends ComparisonRuns {
 const colours: Readonly<Record<string, string>> = {
   none: "#d55e00",
   "fixed:best": "#0072b2",
-  "shortest-first": "#999999",
   paceline: "#009e73",
 };
 

@@ -1,6 +1,5 @@
 /** The verdicts do not depend on a guess: they must hold with each assumption halved or raised by half. */
 import { describe, expect, test } from "vitest";
-import type { Assumptions } from "../../../../src/simulate/model/constants.ts";
 import { assumedDefaults, GIB } from "../../../../src/simulate/model/constants.ts";
 import { seededRandom } from "../../../../src/simulate/model/random.ts";
 import type { HerdResult } from "./herd.ts";
@@ -12,7 +11,7 @@ const seeds = [1, 2, 3];
 /** The largest deviation of a varied model from the measured makespans and means. Without variation it is 20 %. */
 const TOLERANCE = 0.25;
 
-const names = Object.keys(assumedDefaults) as (keyof Assumptions)[];
+const names = Object.keys(assumedDefaults) as (keyof typeof assumedDefaults)[];
 const variations = names.flatMap((name) => [0.5, 1.5].map((factor) => ({ name, factor })));
 
 /** The gp3 herd of docs/model.md. */
