@@ -26,6 +26,8 @@ export interface Judgement {
   /** Of each figure ÷ that of `none`; one ratio a herd, the geometric mean of its seeds. */
   readonly ratios: Readonly<Record<RatioName, Distribution>>;
   readonly failedStarts: number;
+  /** The same by kind; containers that crash by themselves count in neither. */
+  readonly failures: Figures["failures"];
   readonly herdsWithFailures: readonly HerdFigure[];
   /** Pods that were never Ready, beyond those that are not without pacing either. */
   readonly unreadyPods: number;
@@ -44,6 +46,7 @@ export function judge(strategy: StrategyName, outcomes: readonly Outcome[]): Jud
       ratioNames.map((name) => [name, spread(outcomes, strategy, name)]),
     ) as Judgement["ratios"],
     failedStarts: sum(outcomes, strategy, "startErrors"),
+    failures: failuresOf(outcomes, strategy),
     herdsWithFailures,
     unreadyPods: Math.max(0, sum(outcomes, strategy, "unreadyPods") - sum(outcomes, "none", "unreadyPods")),
     herdsWorse: allReady.filter(({ figure }) => figure > WORSE_ABOVE).sort((a, b) => b.figure - a.figure),
@@ -65,6 +68,15 @@ function ratioOf(outcomes: readonly Outcome[], strategy: StrategyName, name: Rat
 function perHerd(outcomes: readonly Outcome[], figureOf: (own: readonly Outcome[]) => number): readonly HerdFigure[] {
   const byHerd = Map.groupBy(outcomes, ({ herd }) => herd);
   return [...byHerd].map(([herd, own]) => ({ herd, figure: figureOf(own) }));
+}
+
+function failuresOf(outcomes: readonly Outcome[], strategy: StrategyName): Figures["failures"] {
+  const kinds = outcomes.flatMap(({ figures }) => Object.entries(figures[strategy]?.failures ?? {}));
+  const notTheirOwn = kinds.filter(([kind]) => kind !== "Crash");
+  const byKind = Map.groupBy(notTheirOwn, ([kind]) => kind);
+  return Object.fromEntries(
+    [...byKind].map(([kind, own]) => [kind, own.reduce((total, [, count]) => total + count, 0)]),
+  );
 }
 
 const sum = (outcomes: readonly Outcome[], strategy: StrategyName, name: "startErrors" | "unreadyPods") =>

@@ -27,11 +27,17 @@ export function judgementText(judgements: readonly Judgement[]): string {
   return [table, ...judgements.map(detail)].join("\n\n");
 }
 
-function detail({ strategy, failedStarts, herdsWithFailures, unreadyPods, herdsWorse }: Judgement): string {
+/** Such as ` (StartError 3, ProbeFailure 1)`; nothing without failures. */
+function kindsText(failures: Judgement["failures"]): string {
+  const kinds = Object.entries(failures).sort(([, a], [, b]) => b - a);
+  return kinds.length === 0 ? "" : ` (${kinds.map(([kind, count]) => `${kind} ${count}`).join(", ")})`;
+}
+
+function detail({ strategy, failedStarts, failures, herdsWithFailures, unreadyPods, herdsWorse }: Judgement): string {
   const counts = (herds: readonly HerdFigure[], text: (figure: number) => string) =>
     herds.length === 0 ? "" : `: ${herds.map(({ herd, figure }) => `${herd} ${text(figure)}`).join(", ")}`;
   const lines = [
-    `${strategy}: failed starts ${failedStarts}, in ${herdsWithFailures.length} herds${counts(herdsWithFailures, String)}`,
+    `${strategy}: failed starts ${failedStarts}${kindsText(failures)}, in ${herdsWithFailures.length} herds${counts(herdsWithFailures, String)}`,
     ...(unreadyPods > 0 ? [`${strategy}: ${unreadyPods} pods were never Ready that are Ready with none`] : []),
     `${strategy}: herds worse than none by more than 5 %: ${herdsWorse.length}${counts(herdsWorse, shown)}`,
   ];
@@ -40,17 +46,24 @@ function detail({ strategy, failedStarts, herdsWithFailures, unreadyPods, herdsW
 
 /** One row a change: failed starts of each strategy, and Paceline's ratios. */
 export function changesText(outcomes: readonly Outcome[], strategies: readonly StrategyName[]): string {
-  const withRatios = strategies.includes("paceline");
+  const paced = strategies.includes("paceline");
+  const failed = (own: readonly Outcome[]) =>
+    strategies.map((strategy) => groupedFailures(judge(strategy, own).failures));
   const rows = [...Map.groupBy(outcomes, ({ change }) => change)].map(([change, own]) => {
-    const failed = strategies.map((strategy) => judge(strategy, own).failedStarts);
     const { allReady, mean } = judge("paceline", own).ratios;
-    const ratios = withRatios ? [allReady, mean].map(({ geometricMean }) => shown(geometricMean)) : [];
-    return [change, ...failed.map(String), ...ratios];
+    return [change, ...failed(own), ...(paced ? [allReady, mean].map((ratio) => shown(ratio.geometricMean)) : [])];
   });
-  const head = ["failed starts", ...strategies, ...(withRatios ? ["all Ready ÷ none", "mean ÷ none"] : [])];
-  const totals = strategies.map((strategy) => String(judge(strategy, outcomes).failedStarts));
-  const last = ["total", ...totals, ...(withRatios ? ["", ""] : [])];
-  return [aligned([head, ...rows, last]), ...failuresOfPaceline(outcomes)].join("\n\n");
+  const head = [FAILURE_GROUPS, ...strategies, ...(paced ? ["all Ready ÷ none", "honest mean ÷ none"] : [])];
+  const total = ["total", ...failed(outcomes), ...(paced ? ["", ""] : [])];
+  return [aligned([head, ...rows, total]), ...failuresOfPaceline(outcomes)].join("\n\n");
+}
+
+const FAILURE_GROUPS = "failed starts: on the node + startup probes + pull QPS";
+
+function groupedFailures(failures: Judgement["failures"]): string {
+  const { ProbeFailure: probes = 0, PullQpsExceeded: pulls = 0, ...others } = failures;
+  const onTheNode = Object.values(others).reduce((sum, count) => sum + count, 0);
+  return `${onTheNode} + ${probes} + ${pulls}`;
 }
 
 /** The herds in which Paceline has failed starts, with those of `fixed:3`, one line a change. */

@@ -20,7 +20,13 @@ export function strategyName(text: string): StrategyName {
 /** What a strategy is judged by. */
 export type Figures = Pick<
   StrategyResult,
-  "startErrors" | "unreadyPods" | "makespanSeconds" | "meanReadySeconds" | "p95ReadySeconds" | "slowestDaemonSetSeconds"
+  | "startErrors"
+  | "failures"
+  | "unreadyPods"
+  | "makespanSeconds"
+  | "meanReadySeconds"
+  | "p95ReadySeconds"
+  | "slowestDaemonSetSeconds"
 >;
 
 /** One herd with one change and one seed, under every strategy. */
@@ -66,9 +72,8 @@ function strategyOf(name: StrategyName, { policy }: Herd): Strategy {
   return { kind: "fixed", slots: Number(name.slice("fixed:".length)) };
 }
 
-const figuresOf = ({ startErrors, unreadyPods, ...rest }: StrategyResult): Figures => ({
-  startErrors,
-  unreadyPods,
+const figuresOf = ({ startErrors, failures, unreadyPods, ...rest }: StrategyResult): Figures => ({
+  ...{ startErrors, failures, unreadyPods },
   makespanSeconds: rest.makespanSeconds,
   meanReadySeconds: rest.meanReadySeconds,
   p95ReadySeconds: rest.p95ReadySeconds,
