@@ -45,7 +45,7 @@ export function htmlReport({ comparison, runs, description }: ReportInput): stri
 ${tableOf(strategies)}
 ${CHARTS.map(({ id, title, unit }) => `<section><h2>${title}</h2><p class="unit">${unit}</p><div class="chart" id="${id}"></div></section>`).join("\n")}
 </main>
-<footer>Seed ${seed}. Lower bound ${boundSeconds.toFixed(1)} s. Times count from the moment at which a pod existed and a node was Ready. The model and its constants: docs/model.md and docs/simulate.md.</footer>
+<footer>Seed ${seed}. Lower bound ${boundSeconds.toFixed(1)} s. Times count from the moment at which a pod existed and a node was Ready; those of a DaemonSet's pod from its own node's Ready. The model and its constants: docs/model.md and docs/simulate.md.</footer>
 <script id="figures" type="application/json">${jsonInHtml({ lines, charts: CHARTS })}</script>
 <script>${asset("uPlot.iife.min.js")}</script>
 <script>${DRAW}</script>
