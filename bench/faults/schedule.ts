@@ -27,8 +27,14 @@ export type Step = { readonly atMs: number } & (
       readonly count: number;
       readonly node: number;
       readonly startMs: number;
+      /** From the first to the last of them. */
+      readonly spreadMs: number;
     }
   | { readonly kind: "deletePods"; readonly which: "gated" | "pending" | "bound"; readonly count: number }
+  /** The next pods that Paceline writes to are deleted, each so long after the write. */
+  | { readonly kind: "deleteWritten"; readonly count: number; readonly afterMs: number }
+  /** The next node that Paceline writes to leaves, so long after the write. */
+  | { readonly kind: "leaveWritten"; readonly afterMs: number; readonly backAfterMs: number }
   | {
       readonly kind: "forge";
       readonly what: "laterHold" | "earlierHold" | "garbage" | "reservation";
@@ -60,6 +66,7 @@ export interface Schedule {
 export const faultKinds: ReadonlySet<Step["kind"]> = new Set<Step["kind"]>([
   ...(["forge", "flap", "leave", "pullTrouble", "policy", "badPolicy", "otherWebhookRefuses", "network"] as const),
   ...(["cutWatches", "compact", "kill", "suspend", "jump", "drift", "deletePods"] as const),
+  ...(["deleteWritten", "leaveWritten"] as const),
 ]);
 
 /** All steps begin within this time, ms. */
@@ -143,7 +150,8 @@ function pods(chance: Chance, atMs: number, node: number): Step {
     "urgent",
   ]);
   const startMs = chance.of([500, 3_000, 10_000, 25_000]);
-  return { kind: "pods", atMs: Math.max(atMs, 1_000), what, count: chance.whole(2, 12), node, startMs };
+  const spreadMs = chance.of([0, 0, 4_000, 15_000]);
+  return { kind: "pods", atMs: Math.max(atMs, 1_000), what, count: chance.whole(2, 12), node, startMs, spreadMs };
 }
 
 function* faults(chance: Chance): Generator<Step> {
@@ -152,6 +160,19 @@ function* faults(chance: Chance): Generator<Step> {
     // Some faults come together, as they do in life.
     if (chance.is(0.2)) yield networkFault(chance, chance.between(1_000, CHAOS_MS));
   }
+  for (let count = chance.whole(0, 2); count > 0; count--) yield* goneBeforeTheAnswer(chance);
+}
+
+/** The object of a write is gone before the answer comes. */
+function* goneBeforeTheAnswer(chance: Chance): Generator<Step> {
+  const atMs = chance.between(1_000, CHAOS_MS);
+  const fault: NetworkFault = { kind: "lateAnswers", ms: chance.of([300, 1_500, 4_000]) };
+  for (let index = 0; index < REPLICAS; index++) {
+    yield { kind: "network", atMs, replica: index, forMs: chance.between(10_000, 40_000), fault };
+  }
+  const afterMs = chance.of([0, 20, 500]);
+  if (chance.is(0.6)) yield { kind: "deleteWritten", atMs, count: chance.whole(1, 4), afterMs };
+  else yield { kind: "leaveWritten", atMs, afterMs, backAfterMs: chance.of([0, 10, 20_000]) };
 }
 
 type Draw = (chance: Chance, atMs: number) => Step;
@@ -231,6 +252,7 @@ function networkFault(chance: Chance, atMs: number): Step {
     { kind: "hungWatch", resource },
     { kind: "lateEvents", resource, ms: chance.of([50, 500, 3_000, 12_000]) },
     { kind: "duplicateEvents", share },
+    { kind: "lateAnswers", ms: chance.of([300, 1_500, 4_000]) },
   ]);
   return { kind: "network", atMs, replica: replica(chance), forMs: forMs(chance), fault };
 }
