@@ -247,7 +247,7 @@ export class Run {
     if ("forMs" in step) return step.forMs;
     if (step.kind === "pods") return step.spreadMs;
     if (step.kind === "kill") return step.downMs;
-    if (step.kind === "leave") return step.backAfterMs + 6_000;
+    if (step.kind === "leave") return (Number.isFinite(step.backAfterMs) ? step.backAfterMs : 0) + 6_000;
     return step.kind === "join" ? step.readyMs : 0;
   }
 

@@ -77,6 +77,8 @@ export const FAULTS_END_MS = 200_000;
 export const SETTLED_NODES = 1;
 export const NODES = 4;
 export const REPLICAS = 2;
+/** `backAfterMs` of a node that never comes back. */
+const STAYS_AWAY = Infinity;
 
 /** Draws from one seed. */
 class Chance {
@@ -172,7 +174,7 @@ function* goneBeforeTheAnswer(chance: Chance): Generator<Step> {
   }
   const afterMs = chance.of([0, 20, 500]);
   if (chance.is(0.6)) yield { kind: "deleteWritten", atMs, count: chance.whole(1, 4), afterMs };
-  else yield { kind: "leaveWritten", atMs, afterMs, backAfterMs: chance.of([0, 10, 20_000]) };
+  else yield { kind: "leaveWritten", atMs, afterMs, backAfterMs: chance.of([0, 10, 20_000, STAYS_AWAY]) };
 }
 
 type Draw = (chance: Chance, atMs: number) => Step;
@@ -208,7 +210,7 @@ const draws: readonly (readonly [weight: number, draw: Draw])[] = [
     }),
   ],
   [1, (c, atMs) => ({ kind: "flap", atMs, node: node(c), forMs: c.between(1_000, 40_000) })],
-  [2, (c, atMs) => ({ kind: "leave", atMs, node: node(c), backAfterMs: c.of([0, 10, 2_000, 20_000]) })],
+  [2, (c, atMs) => ({ kind: "leave", atMs, node: node(c), backAfterMs: c.of([0, 10, 2_000, 20_000, STAYS_AWAY]) })],
   [1, (c, atMs) => ({ kind: "pullTrouble", atMs, node: node(c), forMs: forMs(c) })],
   [2, (c, atMs) => ({ kind: "policy", atMs, set: policyChange(c) })],
   [0.5, (_, atMs) => ({ kind: "badPolicy", atMs })],
