@@ -175,16 +175,18 @@ export class Run {
       witness.note("tenant", path, before, server.find(path));
       return answer;
     };
-    return new Proxy(server, {
-      get(target, property) {
-        if (property === "patch") {
-          return (...args: Parameters<FakeApiServer["patch"]>) => noted(args[0], () => target.patch(...args));
-        }
-        if (property === "delete") {
-          return (...args: Parameters<FakeApiServer["delete"]>) => noted(args[0], () => target.delete(...args));
-        }
-        return Reflect.get(target, property) as unknown;
+    const recorded: Pick<FakeApiServer, "create" | "patch" | "delete" | "bind"> = {
+      create: (path, body) => {
+        const made = server.create(path, body);
+        witness.note("tenant", `${path}/${made.metadata?.name ?? ""}`, undefined, made);
+        return made;
       },
+      patch: (path, ...rest) => noted(path, () => server.patch(path, ...rest)),
+      delete: (path, ...rest) => noted(path, () => server.delete(path, ...rest)),
+      bind: (path, node) => noted(path, () => server.bind(path, node)),
+    };
+    return new Proxy(server, {
+      get: (target, property) => Reflect.get(property in recorded ? recorded : target, property) as unknown,
     });
   }
 
