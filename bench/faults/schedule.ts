@@ -163,6 +163,25 @@ function* faults(chance: Chance): Generator<Step> {
     if (chance.is(0.2)) yield networkFault(chance, chance.between(1_000, CHAOS_MS));
   }
   for (let count = chance.whole(0, 2); count > 0; count--) yield* goneBeforeTheAnswer(chance);
+  if (chance.is(0.3)) yield* writtenUnseen(chance);
+}
+
+/** Writes are done, the leader gets no answer, and its watch is late; meanwhile pods come that go first. */
+function* writtenUnseen(chance: Chance): Generator<Step> {
+  const node = chance.whole(SETTLED_NODES, NODES - 1);
+  const atMs = chance.between(5_000, CHAOS_MS);
+  const forMs = chance.between(15_000, 40_000);
+  const faults: NetworkFault[] = [
+    { kind: "errorAfterWrite", share: chance.of([0.3, 0.7]), silent: false },
+    { kind: "lateEvents", resource: "pods", ms: chance.of([500, 3_000, 8_000]) },
+  ];
+  yield { kind: "join", atMs: atMs - 4_000, node, readyMs: 1_000, foreignFence: false };
+  for (let index = 0; index < REPLICAS; index++) {
+    for (const fault of faults) yield { kind: "network", atMs, replica: index, forMs, fault };
+  }
+  const herd = { kind: "pods", node, startMs: 10_000 } as const;
+  yield { ...herd, atMs: atMs - 1_000, what: "plain", count: 8, spreadMs: 0 };
+  yield { ...herd, atMs: atMs + 500, what: chance.of(["urgent", "daemon"]), count: 10, spreadMs: 10_000 };
 }
 
 /** The object of a write is gone before the answer comes. */

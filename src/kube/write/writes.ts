@@ -52,6 +52,12 @@ export async function releasePod(client: ApiClient, release: Release, nowMs: num
   return rewrite(client, podPath(release.pod), release.pod.uid, (raw) => releaseOperations(raw, release, nowMs));
 }
 
+/** Reads the pod as it is now, without writing. */
+export async function lookAtPod(client: ApiClient, pod: PodFacts): Promise<Write> {
+  const raw = await readOrGone(client, podPath(pod));
+  return raw?.metadata?.uid === pod.uid ? { kind: "unchanged", object: raw } : { kind: "gone" };
+}
+
 /** One request, for a pod that has not changed since we saw it. */
 function ungateAsSeen(client: ApiClient, { pod, node }: Release, nowMs: number): Promise<Write> {
   const reservation = node === undefined ? {} : { [RESERVATION_ANNOTATION]: formatReservation(node, nowMs) };
