@@ -27,8 +27,13 @@ export type NetworkFault =
   | { readonly kind: "busy"; readonly share: number; readonly retryAfterSeconds: number }
   /** 500, and nothing was done. */
   | { readonly kind: "error"; readonly share: number }
-  /** The request is carried out, and then the connection breaks, or the answer never comes. */
-  | { readonly kind: "errorAfterWrite"; readonly share: number; readonly silent: boolean }
+  /** The request is carried out, and then the connection breaks, or the answer never comes. Default: of any resource. */
+  | {
+      readonly kind: "errorAfterWrite";
+      readonly share: number;
+      readonly silent: boolean;
+      readonly resource?: "pods";
+    }
   /** Answers to writes come so much later, in ms; watches are not slower, so their events come before the answers. */
   | { readonly kind: "lateAnswers"; readonly ms: number }
   | { readonly kind: "hungWatch"; readonly resource: Watched }
@@ -168,7 +173,8 @@ export class Network {
           return;
         }
         const broken = this.#active("errorAfterWrite");
-        const isBroken = this.#strikes(broken);
+        const isMeant = broken?.resource === undefined || path.includes(`/${broken.resource}/`);
+        const isBroken = isMeant && this.#strikes(broken);
         send().then(
           (answer) => {
             if (!isBroken) back(() => end(() => resolve(answer)));

@@ -172,16 +172,16 @@ function* writtenUnseen(chance: Chance): Generator<Step> {
   const atMs = chance.between(5_000, CHAOS_MS);
   const forMs = chance.between(15_000, 40_000);
   const faults: NetworkFault[] = [
-    { kind: "errorAfterWrite", share: chance.of([0.3, 0.7]), silent: false },
-    { kind: "lateEvents", resource: "pods", ms: chance.of([500, 3_000, 8_000]) },
+    { kind: "errorAfterWrite", share: 0.9, silent: false, resource: "pods" },
+    { kind: "lateEvents", resource: "pods", ms: chance.of([3_000, 8_000]) },
   ];
   yield { kind: "join", atMs: atMs - 4_000, node, readyMs: 1_000, foreignFence: false };
   for (let index = 0; index < REPLICAS; index++) {
     for (const fault of faults) yield { kind: "network", atMs, replica: index, forMs, fault };
   }
-  const herd = { kind: "pods", node, startMs: 10_000 } as const;
-  yield { ...herd, atMs: atMs - 1_000, what: "plain", count: 8, spreadMs: 0 };
-  yield { ...herd, atMs: atMs + 500, what: chance.of(["urgent", "daemon"]), count: 10, spreadMs: 10_000 };
+  const herd = { kind: "pods", atMs: atMs + 200, node, startMs: 3_000 } as const;
+  yield { ...herd, what: "plain", count: 12, spreadMs: 0 };
+  yield { ...herd, what: chance.of(["urgent", "daemon"]), count: 10, spreadMs: 12_000 };
 }
 
 /** The object of a write is gone before the answer comes. */
