@@ -52,7 +52,12 @@ async function search(tell: Tell, bug: string | undefined): Promise<void> {
   const campaigns = await runOnThreads(bug === undefined ? shares() : [{ bug, firstSeed, seeds, mostFailures: 1 }], {
     signal: interrupted.signal,
     onRan: () => tell(`${++ran} of ${seeds} seeds, ${failed} failed`),
-    onDone: (_, { failures }) => (failed += failures.length),
+    onDone: (_, { failures }) => {
+      failed += failures.length;
+      for (const { schedule, violation } of failures) {
+        print(`seed ${schedule.seed}: ${violation?.invariant ?? ""}: ${violation?.detail ?? ""}`);
+      }
+    },
   });
   const campaign = together(campaigns);
   print(summary(campaign));

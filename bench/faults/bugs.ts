@@ -139,15 +139,6 @@ export const bugs: readonly Bug[] = [
   },
   { name: "ignore resourceVersions", seams: () => ({ pacer: seeingPods((pod) => ({ ...pod, resourceVersion: "" })) }) },
   { name: "write again after an error", seams: () => ({ client: writingTwice }) },
-  {
-    name: "miss a wake",
-    seams: () => ({
-      steadyOfLoop: ({ steady }) => ({
-        now: () => steady.now(),
-        setTimer: (fn, ms) => (ms > 100 ? () => undefined : steady.setTimer(fn, ms)),
-      }),
-    }),
-  },
   { name: "gate without a leader", seams: () => ({ alwaysSeesALeader: true }) },
   { name: "forget reservations", seams: () => ({ pacer: seeingPods((pod) => ({ ...pod, reservation: undefined })) }) },
   {

@@ -87,8 +87,8 @@ export const noFencePastItsCap: Invariant = {
 export const aLimitIsALimit: Invariant = {
   name: "aLimitIsALimit",
   sentence:
-    "inStartup + reservations never exceeds limit on a node where every pod came through a lever (promise 6); where two " +
-    "replicas believed to lead, each keeps to the limit.",
+    "inStartup + reservations never exceeds limit on a node where every pod came through a lever (promise 6); where a " +
+    "leader's clock stood still, each of two leaders keeps to the limit.",
   check(witness) {
     const limit = Math.max(...witness.policiesWithin(POLICY_REACHES_ALL_MS).map(({ draft }) => draft.slots));
     const given = new Map<string, { readonly actor: string; readonly name: string }[]>();

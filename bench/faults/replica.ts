@@ -27,7 +27,6 @@ export interface Seams {
   readonly client?: (client: ApiClient) => ApiClient;
   readonly pacer?: (pacer: Pacer) => Pacer;
   readonly leaseTimes?: LeaseTimes;
-  readonly steadyOfLoop?: (clocks: ProcessClocks) => ProcessClocks["steady"];
   readonly alwaysSeesALeader?: boolean;
 }
 
@@ -162,7 +161,7 @@ export class Replica {
       ...{ client, pacer, interner, events, random, log, namespace: NAMESPACE },
       identity: `${this.name}_${this.#processes++}`,
       clock: clocks.wall,
-      steady: seams.steadyOfLoop?.(clocks) ?? clocks.steady,
+      steady: clocks.steady,
       leaseTimes: seams.leaseTimes ?? LEASE_TIMES,
       startPolicy: (onPolicy) =>
         followPolicy({ client, namespace: NAMESPACE, clock: clocks.wall, random, log, events, onPolicy }),

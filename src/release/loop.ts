@@ -168,8 +168,7 @@ class Loop implements ReleaseLoop {
       hooks?.onWriteFailed?.(work.kind, error);
       log.warn({ err: error, kind: work.kind, object: work.key }, "a write failed; it will be tried again");
       if (work.kind === "release" && mayBeDone(error)) await this.#lookUntilKnown(work.release.pod);
-      const retryAfterMs = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1_000 : 0;
-      return { kind: "failed", retryAfterMs };
+      return { kind: "failed", retryAfterMs: retryAfterMs(error) };
     }
   }
 
@@ -185,7 +184,8 @@ class Loop implements ReleaseLoop {
         return;
       } catch (error) {
         log.debug({ err: error, pod: `${pod.namespace}/${pod.name}` }, "a pod could not be read after a write");
-        await pause(steady, backoffMs(failures, LOOK_AGAIN, random), this.#stopping.signal);
+        const waitMs = Math.max(backoffMs(failures, LOOK_AGAIN, random), retryAfterMs(error));
+        await pause(steady, waitMs, this.#stopping.signal);
       }
     }
   }
@@ -250,3 +250,7 @@ class Loop implements ReleaseLoop {
     this.#options.events.emit({ regarding, type: "Normal", reason, action, note });
   }
 }
+
+/** How long the API server has asked to wait, in ms; 0 if it has not. */
+const retryAfterMs = (error: unknown): number =>
+  error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1_000 : 0;
