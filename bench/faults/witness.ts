@@ -36,6 +36,8 @@ export interface Lever {
   readonly node: string;
   readonly actor: string;
   readonly atMs: number;
+  /** From when its reservation counts, by the leader's wall clock. */
+  readonly datedMs: number;
 }
 
 /** A pod since its creation. */
@@ -222,9 +224,9 @@ export class Witness {
     if (!book || !before || !after) return;
     const reserved = after.metadata?.annotations?.[RESERVATION_ANNOTATION];
     if (reserved !== undefined && reserved !== before.metadata?.annotations?.[RESERVATION_ANNOTATION]) {
-      const node = parseReservation(reserved)?.node;
+      const note = parseReservation(reserved);
       if (actor === "tenant") book.forged = true;
-      else if (node !== undefined) book.levers.push({ node, actor, atMs });
+      else if (note) book.levers.push({ node: note.node, actor, atMs, datedMs: note.atMs });
     }
     if (carriesGate(before) && !carriesGate(after)) book.ungatedBy.push({ actor, atMs });
   }

@@ -204,7 +204,7 @@ class Loop implements ReleaseLoop {
   async #release(release: Release): Promise<Outcome<PodFacts>["kind"]> {
     const { apply, clock, hooks, log } = this.#options;
     const { pod, node, reason, message } = release;
-    const outcome = await apply.release(release, clock.now());
+    const outcome = await apply.release(release, clock);
     this.#learnPod(pod, outcome);
     if (outcome.kind !== "changed") return outcome.kind;
     const heldMs = pod.gated ? clock.now() - heldSinceMs(pod) : undefined;

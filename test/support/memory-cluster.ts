@@ -72,7 +72,7 @@ export class MemoryCluster implements Apply {
     this.#later(this.#options.watchLagMs, () => this.#tell((pacer, nowMs) => pacer.deletePod(uid, nowMs)));
   }
 
-  async release(release: Release, nowMs: number): Promise<Outcome<PodFacts>> {
+  async release(release: Release, clock: Pick<Clock, "now">): Promise<Outcome<PodFacts>> {
     const { pod, node, fence } = release;
     const current = await this.#arrive("release", pod.name, () => this.pods.get(pod.uid));
     if (current === undefined) return { kind: "gone" };
@@ -82,7 +82,7 @@ export class MemoryCluster implements Apply {
       changed(current, {
         gated: false,
         hold: undefined,
-        reservation: node === undefined ? undefined : { node, atMs: nowMs },
+        reservation: node === undefined ? undefined : { node, atMs: clock.now() },
         fencesTolerated: fence === undefined ? current.fencesTolerated : [...current.fencesTolerated, fence],
       }),
     );
