@@ -95,7 +95,12 @@ export async function sweep(client: ApiClient, { pods, nodes }: SweepPlan, nowMs
 async function releaseOne(client: ApiClient, pod: PodFacts, nowMs: number): Promise<SweepResult> {
   const release = { pod, node: undefined, fence: undefined, reason: "Requested", message: "paceline release" } as const;
   const { namespace, name } = pod;
-  return { kind: "Pod", namespace, name, ...(await outcomeOf(() => releasePod(client, release, { now: () => nowMs }))) };
+  return {
+    kind: "Pod",
+    namespace,
+    name,
+    ...(await outcomeOf(() => releasePod(client, release, { now: () => nowMs }))),
+  };
 }
 
 async function liftOne(client: ApiClient, node: NodeFacts): Promise<SweepResult> {
