@@ -13,7 +13,7 @@ import { createShapeInterner } from "../../src/kube/parse/shape-interner.ts";
 import { defaultPolicy } from "../../src/policy/parse.ts";
 import type { FakeApiServer } from "./api-server/api-server.ts";
 import { specOf } from "./modelled-cluster.ts";
-import { NAMESPACE, type Replica } from "./replica.ts";
+import { NAMESPACE, replicaOf, type Replica } from "./replica.ts";
 import type { PolicyDraft } from "./schedule.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
@@ -36,6 +36,8 @@ export interface Lever {
   readonly node: string;
   readonly actor: string;
   readonly atMs: number;
+  /** From when its reservation counts, by the leader's wall clock. */
+  readonly datedMs: number;
 }
 
 /** A pod since its creation. */
@@ -75,8 +77,8 @@ export class Witness {
   busyUntilMs: number;
   /** When another program's webhook last refused updates. */
   refusedUntilMs = -Infinity;
-  /** When two replicas last believed to lead, or one woke up that did before it was suspended. */
-  twoLedUntilMs = -Infinity;
+  /** Until then a replica may believe to lead though it does not: its steady clock stood still. */
+  stoodStillUntilMs = -Infinity;
   /** The most by which a wall clock of a replica was off so far, ms. */
   mostOffMs = 0;
   ended = false;
@@ -110,7 +112,7 @@ export class Witness {
   }
 
   get holder(): string {
-    return textOf(recordOf(this.server.find(LEASE_PATH)?.["spec"])["holderIdentity"]);
+    return replicaOf(textOf(recordOf(this.server.find(LEASE_PATH)?.["spec"])["holderIdentity"]));
   }
 
   /** For how long nobody has renewed the Lease, ms. */
@@ -137,13 +139,17 @@ export class Witness {
     return this.policies.filter((_, index) => (this.policies[index + 1]?.sinceMs ?? Infinity) >= since);
   }
 
-  /** The client of one actor: the API server itself, with every write on record. */
-  client(actor: string): ApiClient {
+  /**
+   * The client of one actor: the API server itself, with every write on record.
+   * @param onWrite gets pods and nodes that it has changed
+   */
+  client(actor: string, onWrite: (raw: KubeObject) => void = () => undefined): ApiClient {
     const client = this.server.client(actor);
     const recorded = <Answer>(path: string, send: () => Promise<Answer>): Promise<Answer> => {
       const before = this.server.find(path);
       const answer = send(); // carried out at once, answered later
-      this.note(actor, path, before, this.server.find(path));
+      const after = this.server.find(path);
+      if (this.note(actor, path, before, after) && after) onWrite(after);
       return answer;
     };
     return {
@@ -153,14 +159,16 @@ export class Witness {
     };
   }
 
-  note(actor: string, path: string, before: KubeObject | undefined, after: KubeObject | undefined): void {
-    if (before === after || before?.metadata?.resourceVersion === after?.metadata?.resourceVersion) return;
+  /** @returns true if it was a change of a pod or a node */
+  note(actor: string, path: string, before: KubeObject | undefined, after: KubeObject | undefined): boolean {
+    if (before === after || before?.metadata?.resourceVersion === after?.metadata?.resourceVersion) return false;
     if (path.includes("/leases/")) {
       this.#leaseRenewals.set(textOf(after?.metadata?.resourceVersion), this.nowMs);
-      return;
+      return false;
     }
     this.lastChangeMs = this.nowMs;
     this.fresh.push({ actor, atMs: this.nowMs, path, before, after, holder: this.holder });
+    return true;
   }
 
   readonly #leaseRenewals = new Map<string, number>();
@@ -188,7 +196,6 @@ export class Witness {
   /** Brings the books up to the API server's state. */
   update(): void {
     const nowMs = this.nowMs;
-    if (this.replicas.filter(({ leads }) => leads).length > 1) this.twoLedUntilMs = nowMs;
     for (const { clocks } of this.replicas) this.mostOffMs = Math.max(this.mostOffMs, Math.abs(clocks.wallOffMs));
     for (const raw of this.server.list("/api/v1/pods").items) this.#bookPod(raw, nowMs);
     for (const change of this.fresh) this.#bookChange(change);
@@ -217,9 +224,9 @@ export class Witness {
     if (!book || !before || !after) return;
     const reserved = after.metadata?.annotations?.[RESERVATION_ANNOTATION];
     if (reserved !== undefined && reserved !== before.metadata?.annotations?.[RESERVATION_ANNOTATION]) {
-      const node = parseReservation(reserved)?.node;
+      const note = parseReservation(reserved);
       if (actor === "tenant") book.forged = true;
-      else if (node !== undefined) book.levers.push({ node, actor, atMs });
+      else if (note) book.levers.push({ node: note.node, actor, atMs, datedMs: note.atMs });
     }
     if (carriesGate(before) && !carriesGate(after)) book.ungatedBy.push({ actor, atMs });
   }

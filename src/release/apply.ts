@@ -2,10 +2,11 @@
 import type { NodeFacts, PodFacts } from "../core/facts.ts";
 import type { FenceAction, Release } from "../core/verdict.ts";
 import type { ApiClient } from "../kube/client/api-client.ts";
+import type { Clock } from "../kube/clock.ts";
 import { nodeFacts, podFacts } from "../kube/parse/facts.ts";
 import type { KubeObject } from "../kube/parse/kube-json.ts";
 import type { ShapeInterner } from "../kube/parse/shape-interner.ts";
-import { adoptFence, annotateHold, liftFence, releasePod } from "../kube/write/writes.ts";
+import { adoptFence, annotateHold, liftFence, lookAtPod, releasePod } from "../kube/write/writes.ts";
 import type { HoldNow, Write } from "../kube/write/writes.ts";
 
 /** The result; `facts` are those of the object as it is now. */
@@ -17,9 +18,11 @@ export type Outcome<Facts> =
 
 /** Every method may reject. Then nothing is known, and the loop tries again later. */
 export interface Apply {
-  release(release: Release, nowMs: number): Promise<Outcome<PodFacts>>;
+  release(release: Release, clock: Pick<Clock, "now">): Promise<Outcome<PodFacts>>;
   annotateHold(pod: PodFacts, hold: HoldNow): Promise<Outcome<PodFacts>>;
   fence(action: FenceAction): Promise<Outcome<NodeFacts>>;
+  /** Reads a pod: what has become of it, where a write got no answer. */
+  look(pod: PodFacts): Promise<Outcome<PodFacts>>;
 }
 
 /** Writes to a real cluster. */
@@ -27,13 +30,14 @@ export function createApply(client: ApiClient, interner: ShapeInterner): Apply {
   const asPod = (raw: KubeObject) => podFacts(raw, interner);
   const asNode = (raw: KubeObject) => nodeFacts(raw, interner);
   return {
-    release: async (release, nowMs) => outcome(await releasePod(client, release, nowMs), asPod),
+    release: async (release, clock) => outcome(await releasePod(client, release, clock), asPod),
     annotateHold: async (pod, hold) => outcome(await annotateHold(client, pod, hold), asPod),
     fence: async (action) =>
       outcome(
         action.kind === "adopt" ? await adoptFence(client, action) : await liftFence(client, action.node),
         asNode,
       ),
+    look: async (pod) => outcome(await lookAtPod(client, pod), asPod),
   };
 }
 

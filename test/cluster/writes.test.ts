@@ -22,6 +22,9 @@ import { nodeName } from "../../src/core/ids.ts";
 import type { Release } from "../../src/core/verdict.ts";
 import { HANG_MS } from "../support/control-plane.ts";
 
+/** A clock that stands still. */
+const at = (ms: number) => ({ now: () => ms });
+
 const NOW_MS = Date.parse("2026-01-01T00:01:00Z");
 const SINCE_MS = Date.parse("2026-01-01T00:00:00Z");
 
@@ -73,41 +76,41 @@ const toNode = (pod: PodFacts, fence?: string): Release => ({
 describe("releasePod", () => {
   it("removes the gate and the hold and reserves the slot in one write; a repetition changes nothing", async () => {
     const pod = await createPod([GATE], { ...hold(), other: "stays" });
-    const write = await releasePod(client, toNode(pod), NOW_MS);
+    const write = await releasePod(client, toNode(pod), at(NOW_MS));
     expect(write.kind).toBe("changed");
     const after = factsOf(write);
     expect(after).toMatchObject({ gated: false, hold: undefined, reservation: { node: "n1", atMs: NOW_MS } });
     expect((write as { object: KubeObject }).object.metadata?.annotations).toHaveProperty("other", "stays");
-    expect((await releasePod(client, toNode(pod), NOW_MS + 5)).kind).toBe("unchanged");
-    expect((await releasePod(client, toNode(after), NOW_MS + 5)).kind).toBe("unchanged");
+    expect((await releasePod(client, toNode(pod), at(NOW_MS + 5))).kind).toBe("unchanged");
+    expect((await releasePod(client, toNode(after), at(NOW_MS + 5))).kind).toBe("unchanged");
   });
 
   it("leaves other gates alone, in any order", async () => {
     const pod = await createPod(["a/first", GATE, "z/last"]);
-    const write = await releasePod(client, { ...toNode(pod), node: undefined }, NOW_MS);
+    const write = await releasePod(client, { ...toNode(pod), node: undefined }, at(NOW_MS));
     expect(factsOf(write)).toMatchObject({ gated: false, gatedByOthers: true, reservation: undefined });
   });
 
   it("adds the toleration for the fence in the same write", async () => {
     const pod = await createPod([GATE], hold());
-    const after = factsOf(await releasePod(client, toNode(pod, "n1"), NOW_MS));
+    const after = factsOf(await releasePod(client, toNode(pod, "n1"), at(NOW_MS)));
     expect(after).toMatchObject({ gated: false, fencesTolerated: ["n1"], reservation: { node: "n1" } });
   });
 
   it("lets a pending pod without gate or annotation through the fence", async () => {
     const pod = await createPod([]);
-    const write = await releasePod(client, toNode(pod, "n1"), NOW_MS);
+    const write = await releasePod(client, toNode(pod, "n1"), at(NOW_MS));
     expect(write.kind).toBe("changed");
     expect(factsOf(write)).toMatchObject({ fencesTolerated: ["n1"], reservation: { node: "n1", atMs: NOW_MS } });
-    expect((await releasePod(client, toNode(pod, "n1"), NOW_MS + 5)).kind).toBe("unchanged");
-    const other = factsOf(await releasePod(client, toNode(factsOf(write), "n2"), NOW_MS + 5));
+    expect((await releasePod(client, toNode(pod, "n1"), at(NOW_MS + 5))).kind).toBe("unchanged");
+    const other = factsOf(await releasePod(client, toNode(factsOf(write), "n2"), at(NOW_MS + 5)));
     expect(other.fencesTolerated).toEqual(["n1", "n2"]);
   });
 
   it("succeeds although the pod has changed since it was seen", async () => {
     const pod = await createPod([GATE], hold());
     await client.patch(`/api/v1/namespaces/default/pods/${name}`, { metadata: { labels: { a: "b" } } }, "merge");
-    const write = await releasePod(client, toNode(pod), NOW_MS);
+    const write = await releasePod(client, toNode(pod), at(NOW_MS));
     expect(write.kind).toBe("changed");
     expect(factsOf(write).shape.labels).toEqual({ a: "b" });
   });
@@ -115,9 +118,9 @@ describe("releasePod", () => {
   it("does not touch a pod of the same name that came later", async () => {
     const pod = await createPod([GATE]);
     await client.remove(`/api/v1/namespaces/default/pods/${name}`, { gracePeriodSeconds: 0 });
-    expect(await releasePod(client, toNode(pod), NOW_MS)).toEqual({ kind: "gone" });
+    expect(await releasePod(client, toNode(pod), at(NOW_MS))).toEqual({ kind: "gone" });
     const later = await createPod([GATE]);
-    expect(await releasePod(client, toNode(pod), NOW_MS)).toEqual({ kind: "gone" });
+    expect(await releasePod(client, toNode(pod), at(NOW_MS))).toEqual({ kind: "gone" });
     expect(podFacts(await client.get(`/api/v1/namespaces/default/pods/${name}`), interner).resourceVersion).toBe(
       later.resourceVersion,
     );
@@ -129,7 +132,7 @@ describe("releasePod", () => {
       metadata: { name },
       target: { kind: "Node", name: "n1" },
     });
-    expect((await releasePod(client, toNode(pod, "n1"), NOW_MS)).kind).toBe("unchanged");
+    expect((await releasePod(client, toNode(pod, "n1"), at(NOW_MS))).kind).toBe("unchanged");
   });
 });
 

@@ -36,6 +36,8 @@ export class MemoryCluster implements Apply {
   readonly peak = new Map<string, number>();
   /** Answers to the next writes, by pod or node name: an error to throw instead of writing. */
   readonly failures = new Map<string, Error[]>();
+  /** Answers to the next writes, by pod name: an error to throw after writing. */
+  readonly failuresAfterwards = new Map<string, Error[]>();
   readonly #watchers = new Set<{ pacer: Pacer; poke: () => void }>();
   readonly #options: Required<MemoryClusterOptions>;
 
@@ -70,7 +72,7 @@ export class MemoryCluster implements Apply {
     this.#later(this.#options.watchLagMs, () => this.#tell((pacer, nowMs) => pacer.deletePod(uid, nowMs)));
   }
 
-  async release(release: Release, nowMs: number): Promise<Outcome<PodFacts>> {
+  async release(release: Release, clock: Pick<Clock, "now">): Promise<Outcome<PodFacts>> {
     const { pod, node, fence } = release;
     const current = await this.#arrive("release", pod.name, () => this.pods.get(pod.uid));
     if (current === undefined) return { kind: "gone" };
@@ -80,12 +82,14 @@ export class MemoryCluster implements Apply {
       changed(current, {
         gated: false,
         hold: undefined,
-        reservation: node === undefined ? undefined : { node, atMs: nowMs },
+        reservation: node === undefined ? undefined : { node, atMs: clock.now() },
         fencesTolerated: fence === undefined ? current.fencesTolerated : [...current.fencesTolerated, fence],
       }),
     );
     this.released.push(pod.name);
     if (node !== undefined) this.#schedule(facts.uid, node);
+    const failure = this.failuresAfterwards.get(pod.name)?.shift();
+    if (failure !== undefined) throw failure;
     return this.#answer({ kind: "changed", facts });
   }
 
@@ -104,6 +108,11 @@ export class MemoryCluster implements Apply {
     const facts = changed(current, { fence });
     this.setNode(facts);
     return this.#answer({ kind: "changed", facts });
+  }
+
+  async look(pod: PodFacts): Promise<Outcome<PodFacts>> {
+    const current = await this.#arrive("look", pod.name, () => this.pods.get(pod.uid));
+    return current === undefined ? { kind: "gone" } : this.#answer({ kind: "unchanged", facts: current });
   }
 
   /** A write to the cluster. It fails if the test said so; otherwise it meets the object as it is on arrival. */

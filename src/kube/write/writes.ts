@@ -15,12 +15,14 @@ import {
 import type { HoldReason } from "../../api/reasons.ts";
 import type { PodFacts } from "../../core/facts.ts";
 import type { NodeName } from "../../core/ids.ts";
+import { fencedSinceMs } from "../../core/state/held-since.ts";
 import type { FenceAction, Release } from "../../core/verdict.ts";
-import { formatHold, formatReservation } from "../parse/annotations.ts";
+import { formatHold, formatReservation, parseReservation } from "../parse/annotations.ts";
 import type { ApiClient } from "../client/api-client.ts";
 import { isConflict, isNotFound, isPatchMismatch } from "../client/api-error.ts";
 import { recordOf, recordsOf, textMapOf } from "../parse/kube-json.ts";
 import type { KubeObject } from "../parse/kube-json.ts";
+import type { Clock } from "../clock.ts";
 import { changesBetween } from "./patch-operations.ts";
 
 /** The result of a write. `object` is the object as the API server has it now. */
@@ -42,13 +44,20 @@ const ATTEMPTS = 3;
  * Releases a pod with one write. It removes the gate and the hold; if the release names a node or a fence, it also
  * reserves the slot (annotation) and adds the toleration for the fence. A pod that never had the gate (it waits for a
  * fenced node) gets only the toleration and the reservation.
+ * @param clock dates the reservation when the request is sent: a slow attempt before it must not use up its time.
  */
-export async function releasePod(client: ApiClient, release: Release, nowMs: number): Promise<Write> {
+export async function releasePod(client: ApiClient, release: Release, clock: Pick<Clock, "now">): Promise<Write> {
   if (release.pod.gated && release.fence === undefined) {
-    const write = await ungateAsSeen(client, release, nowMs);
+    const write = await ungateAsSeen(client, release, clock.now());
     if (write.kind !== "conflict") return write;
   }
-  return rewrite(client, podPath(release.pod), release.pod.uid, (raw) => releaseOperations(raw, release, nowMs));
+  return rewrite(client, podPath(release.pod), release.pod.uid, (raw) => releaseOperations(raw, release, clock.now()));
+}
+
+/** Reads the pod as it is now, without writing. */
+export async function lookAtPod(client: ApiClient, pod: PodFacts): Promise<Write> {
+  const raw = await readOrGone(client, podPath(pod));
+  return raw?.metadata?.uid === pod.uid ? { kind: "unchanged", object: raw } : { kind: "gone" };
 }
 
 /** One request, for a pod that has not changed since we saw it. */
@@ -61,8 +70,13 @@ function ungateAsSeen(client: ApiClient, { pod, node }: Release, nowMs: number):
   return attempt(() => client.patch(podPath(pod), body, "strategic", BY_US));
 }
 
-/** The operations that release the pod as it is now; none if nothing is left to do. */
-function releaseOperations(raw: KubeObject, { node, fence }: Release, nowMs: number): readonly Operation[] {
+/**
+ * The operations that release the pod as it is now; none if nothing is left to do, or if it has got a slot since the
+ * plan saw it: the next plan knows.
+ */
+function releaseOperations(raw: KubeObject, { pod, node, fence }: Release, nowMs: number): readonly Operation[] {
+  const given = parseReservation(raw.metadata?.annotations?.[RESERVATION_ANNOTATION]);
+  if (given !== undefined && given.atMs !== pod.reservation?.atMs) return [];
   const spec = recordOf(raw["spec"]);
   const gates = recordsOf(spec["schedulingGates"]);
   const tolerations = recordsOf(spec["tolerations"]);
@@ -106,18 +120,17 @@ export async function annotateHold(client: ApiClient, pod: PodFacts, hold: HoldN
 }
 
 /**
- * Adopts a fence that another program added (a NodePool, the kubelet): gives it our value and effect. The fence came
- * with the node, so its time is the node's creation. A time without a leader must not make it last longer.
+ * Adopts a fence that another program added (a NodePool, the kubelet): gives it our value and effect. A
+ * time without a leader must not make it last longer, so it counts from the node's creation at the latest.
  */
 export function adoptFence(
   client: ApiClient,
   { node, value }: Extract<FenceAction, { kind: "adopt" }>,
 ): Promise<Write> {
   return rewrite(client, nodePath(node.name), node.uid, (raw) => {
-    const sinceMs = node.fence?.sinceMs ?? node.createdAtMs;
     const annotations = {
       ...textMapOf(raw.metadata?.annotations),
-      [FENCED_AT_ANNOTATION]: new Date(sinceMs).toISOString(),
+      [FENCED_AT_ANNOTATION]: new Date(fencedSinceMs(node)).toISOString(),
     };
     return changeFence(raw, annotations, { key: FENCE_TAINT_KEY, value, effect: "NoSchedule" });
   });

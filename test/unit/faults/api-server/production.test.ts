@@ -10,6 +10,9 @@ import { annotateHold, releasePod } from "../../../../src/kube/write/writes.ts";
 import { nodeName } from "../../../../src/core/ids.ts";
 import { newServer, pod, PODS, type Subject } from "./support.ts";
 
+/** A clock that stands still. */
+const at = (ms: number) => ({ now: () => ms });
+
 const random = () => 0.5;
 const interner = createShapeInterner();
 
@@ -59,13 +62,13 @@ it("a release takes the gate once; an outdated note of the hold conflicts", asyn
   const client = server.client("writer");
   const seen = podFacts(server.create(PODS, pod("a", ["other/gate", GATE])), interner);
   const release = { pod: seen, node: nodeName("n1"), fence: "n1", reason: "SlotFree", message: "" } as const;
-  expect((await releasePod(client, release, 0)).kind).toBe("changed");
-  expect((await releasePod(client, release, 0)).kind).toBe("unchanged");
+  expect((await releasePod(client, release, at(0))).kind).toBe("changed");
+  expect((await releasePod(client, release, at(0))).kind).toBe("unchanged");
   const hold = { node: undefined, reason: "AwaitingRelease", sinceMs: 0 } as const;
   expect((await annotateHold(client, seen, hold)).kind).toBe("conflict");
   server.delete(`${PODS}/a`);
   server.create(PODS, pod("a", [GATE]));
-  expect((await releasePod(client, release, 0)).kind).toBe("gone");
+  expect((await releasePod(client, release, at(0))).kind).toBe("gone");
 });
 
 it("one of two candidates leads, and the other one after it has stopped", async () => {
