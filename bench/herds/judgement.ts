@@ -26,7 +26,7 @@ export interface Judgement {
   /** Of each figure ÷ that of `none`; one ratio a herd, the geometric mean of its seeds. */
   readonly ratios: Readonly<Record<RatioName, Distribution>>;
   readonly failedStarts: number;
-  /** The same by kind; containers that crash by themselves count in neither. */
+  /** By kind, startup probes and refused pulls included; containers that crash by themselves are in neither. */
   readonly failures: Figures["failures"];
   readonly herdsWithFailures: readonly HerdFigure[];
   /** Pods that were never Ready, beyond those that are not without pacing either. */
@@ -38,14 +38,14 @@ export interface Judgement {
 /** Judges a strategy by outcomes that all have the same change. */
 export function judge(strategy: StrategyName, outcomes: readonly Outcome[]): Judgement {
   const allReady = perHerd(outcomes, (own) => ratioOf(own, strategy, "allReady"));
-  const failures = perHerd(outcomes, (own) => sum(own, strategy, "startErrors"));
+  const failures = perHerd(outcomes, (own) => sum(own, strategy, "failedStarts"));
   const herdsWithFailures = failures.filter(({ figure }) => figure > 0).sort((a, b) => b.figure - a.figure);
   return {
     strategy,
     ratios: Object.fromEntries(
       ratioNames.map((name) => [name, spread(outcomes, strategy, name)]),
     ) as Judgement["ratios"],
-    failedStarts: sum(outcomes, strategy, "startErrors"),
+    failedStarts: sum(outcomes, strategy, "failedStarts"),
     failures: failuresOf(outcomes, strategy),
     herdsWithFailures,
     unreadyPods: Math.max(0, sum(outcomes, strategy, "unreadyPods") - sum(outcomes, "none", "unreadyPods")),
@@ -79,5 +79,5 @@ function failuresOf(outcomes: readonly Outcome[], strategy: StrategyName): Figur
   );
 }
 
-const sum = (outcomes: readonly Outcome[], strategy: StrategyName, name: "startErrors" | "unreadyPods") =>
+const sum = (outcomes: readonly Outcome[], strategy: StrategyName, name: "failedStarts" | "unreadyPods") =>
   outcomes.reduce((total, { figures }) => total + (figures[strategy]?.[name] ?? 0), 0);

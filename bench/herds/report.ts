@@ -68,10 +68,10 @@ function groupedFailures(failures: Judgement["failures"]): string {
 
 /** The herds in which Paceline has failed starts, with those of `fixed:3`, one line a change. */
 function failuresOfPaceline(outcomes: readonly Outcome[]): readonly string[] {
-  const failing = outcomes.filter(({ figures }) => (figures.paceline?.startErrors ?? 0) > 0);
+  const failing = outcomes.filter(({ figures }) => (figures.paceline?.failedStarts ?? 0) > 0);
   if (failing.length === 0) return [];
   const text = ({ herd, figures }: Outcome) =>
-    `${herd} ${figures.paceline?.startErrors ?? 0} (${figures["fixed:3"]?.startErrors ?? "–"})`;
+    `${herd} ${figures.paceline?.failedStarts ?? 0} (${figures["fixed:3"]?.failedStarts ?? "–"})`;
   const lines = [...Map.groupBy(failing, ({ change }) => change)].map(
     ([change, own]) => `  ${change}: ${own.map(text).join(", ")}`,
   );

@@ -20,14 +20,11 @@ export function strategyName(text: string): StrategyName {
 /** What a strategy is judged by. */
 export type Figures = Pick<
   StrategyResult,
-  | "startErrors"
-  | "failures"
-  | "unreadyPods"
-  | "makespanSeconds"
-  | "meanReadySeconds"
-  | "p95ReadySeconds"
-  | "slowestDaemonSetSeconds"
->;
+  "failures" | "unreadyPods" | "makespanSeconds" | "meanReadySeconds" | "p95ReadySeconds" | "slowestDaemonSetSeconds"
+> & {
+  /** Starts that failed on the node: without startup probes, and without pulls that the kubelet refused. */
+  readonly failedStarts: number;
+};
 
 /** One herd with one change and one seed, under every strategy. */
 export interface Outcome {
@@ -72,8 +69,14 @@ function strategyOf(name: StrategyName, { policy }: Herd): Strategy {
   return { kind: "fixed", slots: Number(name.slice("fixed:".length)) };
 }
 
-const figuresOf = ({ startErrors, failures, unreadyPods, ...rest }: StrategyResult): Figures => ({
-  ...{ startErrors, failures, unreadyPods },
+/** Kinds in which the node's disk has no part, as far as the model tells. They are told apart. */
+const NOT_ON_THE_NODE: readonly string[] = ["Crash", "ProbeFailure", "PullQpsExceeded"];
+
+const failedStartsOf = (failures: StrategyResult["failures"]) =>
+  Object.entries(failures).reduce((sum, [kind, count]) => sum + (NOT_ON_THE_NODE.includes(kind) ? 0 : count), 0);
+
+const figuresOf = ({ failures, unreadyPods, ...rest }: StrategyResult): Figures => ({
+  ...{ failedStarts: failedStartsOf(failures), failures, unreadyPods },
   makespanSeconds: rest.makespanSeconds,
   meanReadySeconds: rest.meanReadySeconds,
   p95ReadySeconds: rest.p95ReadySeconds,

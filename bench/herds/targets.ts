@@ -39,9 +39,9 @@ export function verdicts(paceline: Judgement, herds: number, daemonSetsTolerate:
 /** The verdict on changed herds: no more failures than constant concurrency of three has. */
 export function verdictsOfChanges(outcomes: readonly Outcome[]): readonly Figure[] {
   const failed = (name: "paceline" | "fixed:3") =>
-    outcomes.reduce((sum, { figures }) => sum + (figures[name]?.startErrors ?? 0), 0);
+    outcomes.reduce((sum, { figures }) => sum + (figures[name]?.failedStarts ?? 0), 0);
   const above = outcomes.map(
-    ({ figures }) => (figures.paceline?.startErrors ?? 0) - (figures["fixed:3"]?.startErrors ?? 0),
+    ({ figures }) => (figures.paceline?.failedStarts ?? 0) - (figures["fixed:3"]?.failedStarts ?? 0),
   );
   return [
     atMost("failed starts in total, at most those of fixed:3", failed("paceline"), failed("fixed:3")),

@@ -128,7 +128,7 @@ prints how the ratios to \`none\` are distributed, which herds have failed start
 | slowest DaemonSet pod | ≤ 1.2 | |
 | herds made worse by more than 5 %, of 90 | ≤ 15 | ≤ 5 |
 
-With \`--perturb\`, Paceline may have no more failed starts in total than \`fixed:3\`, and in no herd more than one above it.
+A failed start is one that failed on the node: the disk has no part in startup probes that fail and in pulls that the kubelet's QPS limit refuses, so these are counted apart. With \`--perturb\`, Paceline may have no more failed starts in total than \`fixed:3\`, and in no herd more than one above it.
 
 ### The simulator itself
 

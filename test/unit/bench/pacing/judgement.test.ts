@@ -7,7 +7,7 @@ import { verdicts, verdictsOfChanges } from "../../../../bench/herds/targets.ts"
 import { isMet } from "../../../../bench/figures.ts";
 
 const figures = (makespanSeconds: number, more: Partial<Figures> = {}): Figures => ({
-  ...{ startErrors: 0, failures: {}, unreadyPods: 0, makespanSeconds },
+  ...{ failedStarts: 0, failures: {}, unreadyPods: 0, makespanSeconds },
   ...{ meanReadySeconds: 10, p95ReadySeconds: 20, slowestDaemonSetSeconds: 0 },
   ...more,
 });
@@ -44,13 +44,13 @@ describe("judge", () => {
   });
 
   test("failed starts name their herds; containers that crash by themselves are none", () => {
-    const failures = { ProbeFailure: 3, Crash: 9 };
-    const herds = [outcome("a", figures(100, { startErrors: 3, failures })), outcome("b", figures(100))];
+    const failures = { StartError: 3, ProbeFailure: 4, Crash: 9 };
+    const herds = [outcome("a", figures(100, { failedStarts: 3, failures })), outcome("b", figures(100))];
     const { failedStarts, herdsWithFailures, failures: byKind } = judge("paceline", herds);
     expect({ failedStarts, herdsWithFailures, byKind }).toEqual({
       failedStarts: 3,
       herdsWithFailures: [{ herd: "a", figure: 3 }],
-      byKind: { ProbeFailure: 3 },
+      byKind: { StartError: 3, ProbeFailure: 4 },
     });
   });
 
@@ -79,7 +79,7 @@ describe("targets", () => {
   });
 
   test("with changes, one failed start of a herd above fixed:3 is allowed, if the total is not above", () => {
-    const failing = (startErrors: number) => figures(100, { startErrors });
+    const failing = (failedStarts: number) => figures(100, { failedStarts });
     const one = [outcome("a", failing(1)), outcome("b", figures(100), { fixed: failing(2) })];
     expect(verdictsOfChanges(one).map(isMet)).toEqual([true, true]);
     const two = [outcome("a", failing(2)), outcome("b", figures(100), { fixed: failing(2) })];
