@@ -133,10 +133,6 @@ export const bugs: readonly Bug[] = [
   },
   { name: "lose a deleted pod", seams: () => ({ pacer: (pacer) => around(pacer, { deletePod: () => undefined }) }) },
   { name: "lose a deleted node", seams: () => ({ pacer: (pacer) => around(pacer, { deleteNode: () => undefined }) }) },
-  {
-    name: "believe a hold that begins later",
-    seams: () => ({ pacer: seeingPods((pod) => ({ ...pod, createdAtMs: pod.hold?.sinceMs ?? pod.createdAtMs })) }),
-  },
   { name: "ignore resourceVersions", seams: () => ({ pacer: seeingPods((pod) => ({ ...pod, resourceVersion: "" })) }) },
   { name: "write again after an error", seams: () => ({ client: writingTwice }) },
   { name: "gate without a leader", seams: () => ({ alwaysSeesALeader: true }) },
