@@ -1,52 +1,92 @@
 /**
  * `npm run faults`: runs Paceline against a cluster in memory whose network, clocks and processes fail, and checks the
- * promises of docs/design.md after every step (docs/faults.md). `--seeds N` runs, from `--seed S` on; `--bugs` checks
- * the checker: it must find each of the deliberate bugs.
+ * promises of docs/design.md after every step (docs/faults.md). `--seeds N` runs, from `--seed S` on. `--bugs` checks
+ * the checker: it must find each of the deliberate bugs; `--bug NAME` shows what it says of one. Ctrl-C ends it and
+ * prints what was done until then.
  */
 import { parseArgs } from "node:util";
 import { withProgress, type Tell } from "../src/cli/progress.ts";
 import { bugs } from "./faults/bugs.ts";
-import { runCampaign, type Campaign } from "./faults/campaign.ts";
-import type { Bug, RunResult } from "./faults/run.ts";
+import { together, type Campaign } from "./faults/campaign.ts";
+import { described } from "./faults/described.ts";
 import { shrink } from "./faults/shrink.ts";
+import { runOnThreads, type CampaignTask } from "./faults/threads.ts";
 
 const { values } = parseArgs({
-  options: { seeds: { type: "string" }, seed: { type: "string" }, bugs: { type: "boolean", default: false } },
+  options: {
+    seeds: { type: "string" },
+    seed: { type: "string" },
+    bugs: { type: "boolean", default: false },
+    bug: { type: "string" },
+  },
 });
 
-/** A deliberate bug must show within so many seeds. */
-const SEEDS_PER_BUG = 200;
+/** Runs without `--seeds`; a deliberate bug must show within so many. */
+const SEEDS = 200;
+/** Seeds that a thread takes at a time: about three seconds of work. */
+const SEEDS_AT_A_TIME = 10;
 /** Failures that are made smaller and printed. */
 const MOST_SHOWN = 3;
+/** As a shell says it of a program that Ctrl-C has ended. */
+const INTERRUPTED = 130;
 
-const seeds = Number(values.seeds ?? (values.bugs ? SEEDS_PER_BUG : 200));
+const seeds = Number(values.seeds ?? SEEDS);
 const firstSeed = Number(values.seed ?? 1);
-if (!Number.isInteger(seeds) || !Number.isInteger(firstSeed) || seeds < 1) {
-  process.stderr.write("faults: --seeds and --seed are whole numbers\n");
-  process.exitCode = 2;
-} else if (values.bugs) await withProgress("faults: deliberate bugs", checkTheChecker);
-else await withProgress("faults", search);
+const interrupted = new AbortController();
+process.once("SIGINT", () => {
+  process.exitCode = INTERRUPTED;
+  interrupted.abort();
+});
 
-async function search(tell: Tell): Promise<void> {
-  const campaign = await runCampaign({ firstSeed, seeds, tell });
+if (!Number.isInteger(seeds) || !Number.isInteger(firstSeed) || seeds < 1) {
+  wrongUsage("--seeds and --seed are whole numbers");
+} else if (values.bug !== undefined && !bugs.some(({ name }) => name === values.bug)) {
+  wrongUsage(`--bug is one of: ${bugs.map(({ name }) => name).join(", ")}`);
+} else if (values.bugs) await withProgress("faults: deliberate bugs", checkTheChecker);
+else if (values.bug !== undefined) await withProgress(`faults: ${values.bug}`, (tell) => search(tell, values.bug));
+else await withProgress("faults", (tell) => search(tell, undefined));
+
+/** With a bug, up to its first failure. */
+async function search(tell: Tell, bug: string | undefined): Promise<void> {
+  let [ran, failed] = [0, 0];
+  const campaigns = await runOnThreads(bug === undefined ? shares() : [{ bug, firstSeed, seeds, mostFailures: 1 }], {
+    signal: interrupted.signal,
+    onRan: () => tell(`${++ran} of ${seeds} seeds, ${failed} failed`),
+    onDone: (_, { failures }) => (failed += failures.length),
+  });
+  const campaign = together(campaigns);
   print(summary(campaign));
-  for (const failure of campaign.failures.slice(0, MOST_SHOWN)) print(await described(failure, undefined, tell));
   if (campaign.failures.length > 0) process.exitCode = 1;
+  for (const failure of campaign.failures.slice(0, MOST_SHOWN)) {
+    if (interrupted.signal.aborted) return;
+    const known = bugs.find(({ name }) => name === bug);
+    print(described(await shrink(failure, known, { tell, signal: interrupted.signal })));
+  }
+}
+
+function shares(): CampaignTask[] {
+  const tasks: CampaignTask[] = [];
+  for (let done = 0; done < seeds; done += SEEDS_AT_A_TIME) {
+    tasks.push({ firstSeed: firstSeed + done, seeds: Math.min(SEEDS_AT_A_TIME, seeds - done) });
+  }
+  return tasks;
 }
 
 async function checkTheChecker(tell: Tell): Promise<void> {
-  for (const bug of bugs) {
-    const { failures, seeds: ran } = await runCampaign({
-      ...{ firstSeed, seeds, bug, mostFailures: 1 },
-      tell: (detail) => tell(`${bug.name}: ${detail}`),
-    });
-    const [failure] = failures;
-    if (failure?.violation) print(`found   ${bug.name}: seed ${failure.schedule.seed}, ${failure.violation.invariant}`);
-    else {
-      print(`MISSED  ${bug.name}: nothing in ${ran} seeds`);
-      process.exitCode = 1;
-    }
-  }
+  const tasks = bugs.map(({ name }) => ({ bug: name, firstSeed, seeds, mostFailures: 1 }));
+  const campaigns = await runOnThreads(tasks, {
+    signal: interrupted.signal,
+    onRan: ({ bug }, ran) => tell(`${bug ?? ""}: ${ran} of ${seeds} seeds`),
+    onDone: ({ bug }, campaign) => print(finding(bug ?? "", campaign)),
+  });
+  const found = campaigns.filter(({ failures }) => failures.length > 0).length;
+  print(`${found} of ${bugs.length} bugs found`);
+  if (found < bugs.length) process.exitCode ??= 1;
+}
+
+function finding(bug: string, { failures: [failure], seeds: ran }: Campaign): string {
+  if (failure?.violation === undefined) return `MISSED  ${bug}: nothing in ${ran} seeds`;
+  return `found   ${bug}: seed ${failure.schedule.seed}, ${failure.violation.invariant}`;
 }
 
 function summary({ seeds: ran, virtualHours, faults, failures }: Campaign): string {
@@ -57,16 +97,9 @@ function summary({ seeds: ran, virtualHours, faults, failures }: Campaign): stri
   ].join("\n");
 }
 
-async function described(failure: RunResult, bug: Bug | undefined, tell: Tell): Promise<string> {
-  const { schedule, violation } = await shrink(failure, bug, tell);
-  const steps = schedule.steps.map(({ atMs, ...step }) => `  ${(atMs / 1_000).toFixed(3)} s ${JSON.stringify(step)}`);
-  return [
-    `seed ${schedule.seed}: ${violation?.invariant ?? ""} at ${((violation?.atMs ?? 0) / 1_000).toFixed(3)} s`,
-    `  ${violation?.sentence ?? ""}`,
-    `  ${violation?.detail ?? ""}`,
-    `shortest schedule found, with the policy ${JSON.stringify(schedule.policy)}:`,
-    ...steps,
-  ].join("\n");
+function wrongUsage(message: string): void {
+  process.stderr.write(`faults: ${message}\n`);
+  process.exitCode = 2;
 }
 
 function print(text: string): void {

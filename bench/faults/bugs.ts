@@ -4,6 +4,7 @@
  */
 import { Dispatcher } from "../../src/release/dispatcher.ts";
 import type { ApiClient, PatchKind } from "../../src/kube/client/api-client.ts";
+import { ApiError } from "../../src/kube/client/api-error.ts";
 import { formatReservation } from "../../src/kube/parse/annotations.ts";
 import { RESERVATION_ANNOTATION } from "../../src/api/names.ts";
 import { recordOf } from "../../src/kube/parse/kube-json.ts";
@@ -56,6 +57,39 @@ function withoutTombstones(pacer: Pacer): Pacer {
   });
 }
 
+/** The same for nodes. */
+function withoutNodeTombstones(pacer: Pacer): Pacer {
+  const gone = new Set<string>();
+  const uids = new Map<NodeName, string>();
+  return around(pacer, {
+    deleteNode(name, nowMs) {
+      gone.add(uids.get(name) ?? "");
+      pacer.deleteNode(name, nowMs);
+    },
+    upsertNode(node, nowMs) {
+      uids.set(node.name, node.uid);
+      pacer.upsertNode(gone.has(node.uid) ? { ...node, uid: `${node.uid} again` } : node, nowMs);
+    },
+  });
+}
+
+/** A write without an answer counts as one that was not done. */
+function refusing(client: ApiClient): ApiClient {
+  const refused = async <Answer>(path: string, answer: Promise<Answer>): Promise<Answer> => {
+    try {
+      return await answer;
+    } catch (error) {
+      const isLost = path.includes("/pods/") && (error as { status?: number }).status === 0;
+      throw isLost ? new ApiError(429, "TooManyRequests", path) : error;
+    }
+  };
+  return {
+    ...client,
+    get: (path, ...rest) => refused(path, client.get(path, ...rest)),
+    patch: (path, ...rest) => refused(path, client.patch(path, ...rest)),
+  };
+}
+
 /** After a request without an answer, writes again what it wanted, with a slot of its own and without looking first. */
 function writingTwice(client: ApiClient): ApiClient {
   return {
@@ -89,6 +123,8 @@ function forgettingWrites(): () => void {
 
 export const bugs: readonly Bug[] = [
   { name: "drop a tombstone", seams: () => ({ pacer: withoutTombstones }) },
+  { name: "drop a node's tombstone", seams: () => ({ pacer: withoutNodeTombstones }) },
+  { name: "take a lost answer for a refusal", seams: () => ({ client: refusing }) },
   { name: "forget writes on their way", install: forgettingWrites },
   { name: "skip the conflict check", seams: () => ({ client: patching(unconditional) }) },
   {
@@ -130,9 +166,10 @@ export const bugs: readonly Bug[] = [
   {
     name: "keep a reservation for ever",
     seams: () => ({
-      pacer: seeingPods((pod) =>
-        pod.reservation ? { ...pod, reservation: { ...pod.reservation, atMs: pod.reservation.atMs + 3_600_000 } } : pod,
-      ),
+      pacer: (pacer) =>
+        around(pacer, {
+          setPolicy: (policy) => pacer.setPolicy({ ...policy, fence: { ...policy.fence, bindSeconds: 3_600 } }),
+        }),
     }),
   },
   {

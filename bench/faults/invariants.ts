@@ -4,7 +4,7 @@
  */
 import { createPacer } from "../../src/core/pacer.ts";
 import { isStuck } from "../../src/core/state/load.ts";
-import type { PodFacts } from "../../src/core/facts.ts";
+import type { NodeFacts, PodFacts } from "../../src/core/facts.ts";
 import type { ClusterStatus } from "../../src/core/verdict.ts";
 import { LEASE_TIMES } from "../../src/kube/leader/lease.ts";
 import type { Replica } from "./replica.ts";
@@ -97,7 +97,7 @@ export const aLimitIsALimit: Invariant = {
       if (lever) given.set(lever.node, [...(given.get(lever.node) ?? []), { actor: lever.actor, name: pod.name }]);
     }
     const leaders = (actors: readonly string[]) =>
-      witness.nowMs < witness.twoLedUntilMs + DEADLINES.deadlineMs + BIND_MS ? new Set(actors).size : 1;
+      witness.nowMs < witness.stoodStillUntilMs + DEADLINES.deadlineMs + BIND_MS ? new Set(actors).size : 1;
     for (const [node, slots] of given) {
       const most = limit * leaders(slots.map(({ actor }) => actor));
       if (slots.length <= most) continue;
@@ -163,7 +163,7 @@ export const noWriteWithoutTheLease: Invariant = {
   name: "noWriteWithoutTheLease",
   sentence: "Only the leader spends: a replica whose Lease another one has taken writes to no pod and no node.",
   check(witness) {
-    if (witness.nowMs < witness.twoLedUntilMs + LEASE_TIMES.durationMs) return undefined; // its clock stood still
+    if (witness.nowMs < witness.stoodStillUntilMs) return undefined;
     return firstOf(witness.fresh, ({ actor, holder, path }) => {
       const isReplica = witness.replicas.some(({ name }) => name === actor);
       return isReplica && holder !== actor && holder !== ""
@@ -173,12 +173,22 @@ export const noWriteWithoutTheLease: Invariant = {
   },
 };
 
+export const twoNeverLead: Invariant = {
+  name: "twoNeverLead",
+  sentence: "Two replicas never believe to lead at the same time, unless the clock of one stood still.",
+  check(witness) {
+    if (witness.nowMs < witness.stoodStillUntilMs) return undefined;
+    const leaders = witness.replicas.filter(({ leads }) => leads).map(({ name }) => name);
+    return leaders.length > 1 ? `${leaders.join(" and ")} believe to lead` : undefined;
+  },
+};
+
 export const noGateWithoutALeader: Invariant = {
   name: "noGateWithoutALeader",
   sentence: "When no leader is alive (the Lease is stale), the webhook gates nothing.",
   check(witness) {
     if (witness.leaseAgeMs < LEASE_TIMES.durationMs * 1.2 + 5 * SECOND_MS) return undefined;
-    if (witness.nowMs < witness.twoLedUntilMs + LEASE_TIMES.durationMs) return undefined;
+    if (witness.nowMs < witness.stoodStillUntilMs) return undefined;
     for (const { cameGated, createdAtMs, uid } of witness.books.values()) {
       if (cameGated && createdAtMs === witness.nowMs) return `pod ${uid} is gated though nobody leads`;
     }
@@ -209,6 +219,11 @@ function differenceToFresh(witness: Witness, replica: Replica): string | undefin
   const known = [...replica.ledger.pods.keys()].sort().join();
   const there = witness.pods.filter(({ terminal }) => !terminal).map(({ uid }) => uid);
   if (known !== there.sort().join()) return `${replica.name} knows ${replica.ledger.pods.size} pods of ${there.length}`;
+  const nodes = [...replica.ledger.nodes.values()].flatMap(({ facts }) => (facts ? [identityOf(facts)] : []));
+  const nodesThere = witness.nodes.map(identityOf);
+  if (nodes.sort().join() !== nodesThere.sort().join()) {
+    return `${replica.name} knows the nodes ${nodes.join(", ")}, and there are ${nodesThere.join(", ")}`;
+  }
   const nowMs = replica.clocks.wall.now();
   const fresh = createPacer(policy);
   for (const node of witness.nodes) fresh.upsertNode(node, nowMs);
@@ -217,6 +232,8 @@ function differenceToFresh(witness: Witness, replica: Replica): string | undefin
   const [expected, actual] = [ledgerOf(fresh.status(nowMs)), ledgerOf(replica.pacer.status(nowMs))];
   return expected === actual ? undefined : `${replica.name} has ${actual}; the API server has ${expected}`;
 }
+
+const identityOf = ({ name, uid }: NodeFacts) => `${name} (${uid})`;
 
 function ledgerOf({ nodes, settledNodes }: ClusterStatus): string {
   const lines = nodes.map(
@@ -274,7 +291,8 @@ export const aReplicaLeads: Invariant = {
 
 /** In the order in which they are checked: the first that breaks is reported. */
 export const invariants: readonly Invariant[] = [
-  ...[noInternalError, nothingReleasedTwice, noWriteWithoutTheLease, noGateWithoutALeader, exemptNeverHeld],
+  ...[noInternalError, nothingReleasedTwice, noWriteWithoutTheLease, twoNeverLead],
+  ...[noGateWithoutALeader, exemptNeverHeld],
   ...[aLimitIsALimit, noHoldPastItsCap, noFencePastItsCap, allStateIsInTheApiServer],
   ...[aReplicaLeads, everythingHeldGoes, everyFenceFalls, noReservationStays],
 ];

@@ -42,6 +42,7 @@ export const podPath = ({ metadata = {} }: KubeObject) =>
   `/api/v1/namespaces/${textOf(metadata.namespace)}/pods/${textOf(metadata.name)}`;
 const nodePath = (name: string) => `/api/v1/nodes/${name}`;
 export const nameOfNode = (node: number) => `n${node}`;
+const numberOfNode = (name: string) => Number(name.slice(1));
 
 export function policyText(draft: PolicyDraft): string {
   return JSON.stringify({
@@ -69,6 +70,8 @@ export class ModelledCluster {
   readonly #troubled = new Set<string>();
   readonly #startMs = new Map<string, number>();
   readonly #notBefore = new Map<string, { readonly atMs: number; readonly failures: number; readonly seen: string }>();
+  #deleteWritten = { count: 0, afterMs: 0 };
+  #leaveWritten: Extract<Step, { kind: "leaveWritten" }> | undefined;
   #serial = 0;
   #stopped = false;
 
@@ -108,6 +111,12 @@ export class ModelledCluster {
       case "deletePods":
         this.#deletePods(step);
         return true;
+      case "deleteWritten":
+        this.#deleteWritten = { ...step };
+        return true;
+      case "leaveWritten":
+        this.#leaveWritten = step;
+        return true;
       case "forge":
         this.#forge(step);
         return true;
@@ -118,7 +127,7 @@ export class ModelledCluster {
         this.#flap(nameOfNode(step.node), step.forMs);
         return true;
       case "leave":
-        this.#leave(step);
+        this.#leave(step.node, step.backAfterMs);
         return true;
       case "pullTrouble":
         this.#pullTrouble(nameOfNode(step.node), step.forMs);
@@ -159,12 +168,35 @@ export class ModelledCluster {
 
   // Tenants
 
-  #createPods({ what, count, node, startMs }: Extract<Step, { kind: "pods" }>): void {
-    for (let index = 0; index < count; index++) {
-      const name = `${what}-${this.#serial++}`;
-      const pod = this.#server.create(`/api/v1/namespaces/${namespaceOf(what)}/pods`, podBody(name, what, node));
-      this.#startMs.set(textOf(pod.metadata?.uid), startMs * (0.5 + this.#options.random()));
+  #createPods(step: Extract<Step, { kind: "pods" }>): void {
+    const everyMs = step.spreadMs / step.count;
+    for (let index = 0; index < step.count; index++) {
+      if (everyMs === 0) this.#createPod(step);
+      else this.#time.setTimer(() => this.#createPod(step), index * everyMs);
     }
+  }
+
+  #createPod({ what, node, startMs }: Extract<Step, { kind: "pods" }>): void {
+    const name = `${what}-${this.#serial++}`;
+    const pod = this.#server.create(`/api/v1/namespaces/${namespaceOf(what)}/pods`, podBody(name, what, node));
+    this.#startMs.set(textOf(pod.metadata?.uid), startMs * (0.5 + this.#options.random()));
+  }
+
+  /** Paceline has written to a pod or a node. */
+  wroteTo(raw: KubeObject): void {
+    const name = textOf(raw.metadata?.name);
+    if (raw.metadata?.namespace === undefined) this.#wroteToNode(name);
+    else if (this.#deleteWritten.count > 0) {
+      this.#deleteWritten.count -= 1;
+      this.#time.setTimer(() => this.#deletePod(raw), this.#deleteWritten.afterMs);
+    }
+  }
+
+  #wroteToNode(name: string): void {
+    const step = this.#leaveWritten;
+    if (!step) return;
+    this.#leaveWritten = undefined;
+    this.#time.setTimer(() => this.#leave(numberOfNode(name), step.backAfterMs), step.afterMs);
   }
 
   #some(wanted: (pod: KubeObject) => boolean, count: number): KubeObject[] {
@@ -180,6 +212,7 @@ export class ModelledCluster {
 
   #deletePod(pod: KubeObject): void {
     const { uid } = pod.metadata ?? {};
+    if (this.#server.find(podPath(pod))?.metadata?.uid !== uid) return;
     this.#server.delete(podPath(pod));
     const left = this.#server.find(podPath(pod));
     if (left?.metadata?.uid === uid) this.#time.setTimer(() => this.#removeNow(pod), 1_500);
@@ -238,7 +271,7 @@ export class ModelledCluster {
     this.#time.setTimer(() => this.#setReady(name, uid, true, this.#time.now()), forMs);
   }
 
-  #leave({ node, backAfterMs }: Extract<Step, { kind: "leave" }>): void {
+  #leave(node: number, backAfterMs: number): void {
     const name = nameOfNode(node);
     if (!this.#server.find(nodePath(name))) return;
     this.#server.delete(nodePath(name));

@@ -27,8 +27,15 @@ export type NetworkFault =
   | { readonly kind: "busy"; readonly share: number; readonly retryAfterSeconds: number }
   /** 500, and nothing was done. */
   | { readonly kind: "error"; readonly share: number }
-  /** The request is carried out, and then the connection breaks, or the answer never comes. */
-  | { readonly kind: "errorAfterWrite"; readonly share: number; readonly silent: boolean }
+  /** The request is carried out, and then the connection breaks, or the answer never comes. Default: of any resource. */
+  | {
+      readonly kind: "errorAfterWrite";
+      readonly share: number;
+      readonly silent: boolean;
+      readonly resource?: "pods";
+    }
+  /** Answers to writes come so much later, in ms; watches are not slower, so their events come before the answers. */
+  | { readonly kind: "lateAnswers"; readonly ms: number }
   | { readonly kind: "hungWatch"; readonly resource: Watched }
   | { readonly kind: "lateEvents"; readonly resource: Watched; readonly ms: number }
   | { readonly kind: "duplicateEvents"; readonly share: number };
@@ -92,7 +99,7 @@ export class Network {
       list: (path, query, options) => this.#request(path, options, () => client.list(path, query)),
       create: (path, body, query, options) => this.#request(path, options, () => client.create(path, body, query)),
       patch: (path, body, kind, query, options) =>
-        this.#request(path, options, () => client.patch(path, body, kind, query)),
+        this.#request(path, options, () => client.patch(path, body, kind, query), true),
       remove: (path, query, body, options) => this.#request(path, options, () => client.remove(path, query, body)),
       watch: (path, query, options) => this.#watch(path, query, options),
       raw: () => Promise.reject(new ApiError(501, "NotImplemented", "raw requests are not modelled")),
@@ -110,11 +117,20 @@ export class Network {
     return LEAST_MS + SPREAD_MS * random() + ((this.#active("slow")?.ms ?? 0) / 2) * (0.5 + random());
   }
 
+  #lateAnswerMs(): number {
+    return (this.#active("lateAnswers")?.ms ?? 0) * (0.5 + this.#options.random());
+  }
+
   #strikes(fault: { readonly share: number } | undefined): boolean {
     return fault !== undefined && this.#options.random() < fault.share;
   }
 
-  #request<Answer>(path: string, given: RequestOptions | undefined, send: () => Promise<Answer>): Promise<Answer> {
+  #request<Answer>(
+    path: string,
+    given: RequestOptions | undefined,
+    send: () => Promise<Answer>,
+    isWrite = false,
+  ): Promise<Answer> {
     const { time, clocks } = this.#options;
     const { timeoutMs = REQUEST_TIMEOUT_MS, signal } = given ?? {};
     return new Promise((resolve, reject) => {
@@ -138,9 +154,12 @@ export class Network {
       }
       signal?.addEventListener("abort", abort, { once: true });
       const back = (settle: () => void) =>
-        void time.setTimer(() => {
-          if (!this.isPartitioned) clocks.run(settle);
-        }, this.#wayMs());
+        void time.setTimer(
+          () => {
+            if (!this.isPartitioned) clocks.run(settle);
+          },
+          this.#wayMs() + (isWrite ? this.#lateAnswerMs() : 0),
+        );
       time.setTimer(() => {
         // The caller may have given up, and its connection is reset; a dead one's bytes are still on their way.
         if (!open || this.isPartitioned || this.#strikes(this.#active("lose"))) return;
@@ -154,7 +173,8 @@ export class Network {
           return;
         }
         const broken = this.#active("errorAfterWrite");
-        const isBroken = this.#strikes(broken);
+        const isMeant = broken?.resource === undefined || path.includes(`/${broken.resource}/`);
+        const isBroken = isMeant && this.#strikes(broken);
         send().then(
           (answer) => {
             if (!isBroken) back(() => end(() => resolve(answer)));

@@ -45,6 +45,9 @@ export interface ReplicaOptions {
 /** Namespace of policy and Lease. */
 export const NAMESPACE = "paceline";
 
+/** The replica of an identity in the Lease: every process has one of its own. */
+export const replicaOf = (identity: string) => identity.split("_")[0] ?? "";
+
 /** What a process of a replica consists of. */
 interface Process {
   readonly clocks: ProcessClocks;
@@ -61,6 +64,7 @@ export class Replica {
   readonly name: string;
   readonly #options: ReplicaOptions;
   #process: Process;
+  #processes = 0;
 
   constructor(options: ReplicaOptions) {
     this.name = options.name;
@@ -155,7 +159,8 @@ export class Replica {
       filter: schedulerFilter({ pacer, toPodFacts, replica, now, report }),
     };
     void startPacing({
-      ...{ client, pacer, interner, events, random, log, namespace: NAMESPACE, identity: this.name },
+      ...{ client, pacer, interner, events, random, log, namespace: NAMESPACE },
+      identity: `${this.name}_${this.#processes++}`,
       clock: clocks.wall,
       steady: seams.steadyOfLoop?.(clocks) ?? clocks.steady,
       leaseTimes: seams.leaseTimes ?? LEASE_TIMES,
@@ -186,6 +191,8 @@ export class Replica {
 function mirrored(pacer: Pacer, ledger: Ledger): Pacer {
   const upsertPod = pacer.upsertPod.bind(pacer);
   const deletePod = pacer.deletePod.bind(pacer);
+  const upsertNode = pacer.upsertNode.bind(pacer);
+  const deleteNode = pacer.deleteNode.bind(pacer);
   pacer.upsertPod = (pod, nowMs) => {
     ledger.upsertPod(pod);
     upsertPod(pod, nowMs);
@@ -193,6 +200,14 @@ function mirrored(pacer: Pacer, ledger: Ledger): Pacer {
   pacer.deletePod = (uid, nowMs) => {
     ledger.deletePod(uid);
     deletePod(uid, nowMs);
+  };
+  pacer.upsertNode = (node, nowMs) => {
+    ledger.upsertNode(node);
+    upsertNode(node, nowMs);
+  };
+  pacer.deleteNode = (name, nowMs) => {
+    ledger.deleteNode(name);
+    deleteNode(name, nowMs);
   };
   return pacer;
 }

@@ -3,6 +3,8 @@ import { createHash } from "node:crypto";
 import { capsInForce } from "../../src/cli/release.ts";
 import type { AdmissionRequest, AdmissionResponse } from "../../src/api/admission-review.ts";
 import { planSweep, sweep } from "../../src/release/sweep.ts";
+import { LEASE_TIMES } from "../../src/kube/leader/lease.ts";
+import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
 import { seededRandom } from "../../src/simulate/model/random.ts";
 import { admitPolicy } from "../../src/webhooks/policy.ts";
 import { createFakeApiServer, type FakeApiServer } from "./api-server/api-server.ts";
@@ -91,7 +93,7 @@ export class Run {
       replicas.push(
         new Replica({
           ...{ name, time: this.#time, random: seededRandom(schedule.seed * 17 + index), seams },
-          client: this.#witness.client(name),
+          client: this.#witness.client(name, (raw) => this.#wroteTo(raw)),
           onInternalError: (message, error) =>
             this.#witness.internalErrors.push(
               `${message}: ${error instanceof Error ? (error.stack ?? "") : String(error)}`,
@@ -173,16 +175,18 @@ export class Run {
       witness.note("tenant", path, before, server.find(path));
       return answer;
     };
-    return new Proxy(server, {
-      get(target, property) {
-        if (property === "patch") {
-          return (...args: Parameters<FakeApiServer["patch"]>) => noted(args[0], () => target.patch(...args));
-        }
-        if (property === "delete") {
-          return (...args: Parameters<FakeApiServer["delete"]>) => noted(args[0], () => target.delete(...args));
-        }
-        return Reflect.get(target, property) as unknown;
+    const recorded: Pick<FakeApiServer, "create" | "patch" | "delete" | "bind"> = {
+      create: (path, body) => {
+        const made = server.create(path, body);
+        witness.note("tenant", `${path}/${made.metadata?.name ?? ""}`, undefined, made);
+        return made;
       },
+      patch: (path, ...rest) => noted(path, () => server.patch(path, ...rest)),
+      delete: (path, ...rest) => noted(path, () => server.delete(path, ...rest)),
+      bind: (path, node) => noted(path, () => server.bind(path, node)),
+    };
+    return new Proxy(server, {
+      get: (target, property) => Reflect.get(property in recorded ? recorded : target, property) as unknown,
     });
   }
 
@@ -243,8 +247,9 @@ export class Run {
 
   #lasts(step: Step): number {
     if ("forMs" in step) return step.forMs;
+    if (step.kind === "pods") return step.spreadMs;
     if (step.kind === "kill") return step.downMs;
-    if (step.kind === "leave") return step.backAfterMs + 6_000;
+    if (step.kind === "leave") return (Number.isFinite(step.backAfterMs) ? step.backAfterMs : 0) + 6_000;
     return step.kind === "join" ? step.readyMs : 0;
   }
 
@@ -271,6 +276,7 @@ export class Run {
         return;
       case "suspend":
         clocks.suspend();
+        this.#witness.stoodStillUntilMs = Infinity;
         this.#time.setTimer(() => this.#resume(replica), step.forMs);
         return;
       case "jump":
@@ -282,9 +288,16 @@ export class Run {
     }
   }
 
+  /** What it may have begun while it led is over within the Lease's duration. */
   #resume(replica: Replica): void {
     replica.clocks.resume();
-    if (replica.leads) this.#witness.twoLedUntilMs = this.#time.now() + 10_000;
+    const isLast = !this.#replicas.some(({ clocks }) => clocks.isSuspended);
+    if (isLast) this.#witness.stoodStillUntilMs = this.#time.now() + LEASE_TIMES.durationMs;
+  }
+
+  /** The world answers to a write of Paceline. */
+  #wroteTo(raw: KubeObject): void {
+    this.#cluster.wroteTo(raw);
   }
 
   /** The end of all faults: clocks run right again, and the policy is a good one. */

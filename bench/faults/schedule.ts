@@ -27,8 +27,14 @@ export type Step = { readonly atMs: number } & (
       readonly count: number;
       readonly node: number;
       readonly startMs: number;
+      /** From the first to the last of them. */
+      readonly spreadMs: number;
     }
   | { readonly kind: "deletePods"; readonly which: "gated" | "pending" | "bound"; readonly count: number }
+  /** The next pods that Paceline writes to are deleted, each so long after the write. */
+  | { readonly kind: "deleteWritten"; readonly count: number; readonly afterMs: number }
+  /** The next node that Paceline writes to leaves, so long after the write. */
+  | { readonly kind: "leaveWritten"; readonly afterMs: number; readonly backAfterMs: number }
   | {
       readonly kind: "forge";
       readonly what: "laterHold" | "earlierHold" | "garbage" | "reservation";
@@ -60,6 +66,7 @@ export interface Schedule {
 export const faultKinds: ReadonlySet<Step["kind"]> = new Set<Step["kind"]>([
   ...(["forge", "flap", "leave", "pullTrouble", "policy", "badPolicy", "otherWebhookRefuses", "network"] as const),
   ...(["cutWatches", "compact", "kill", "suspend", "jump", "drift", "deletePods"] as const),
+  ...(["deleteWritten", "leaveWritten"] as const),
 ]);
 
 /** All steps begin within this time, ms. */
@@ -70,6 +77,8 @@ export const FAULTS_END_MS = 200_000;
 export const SETTLED_NODES = 1;
 export const NODES = 4;
 export const REPLICAS = 2;
+/** `backAfterMs` of a node that never comes back. */
+const STAYS_AWAY = Infinity;
 
 /** Draws from one seed. */
 class Chance {
@@ -143,7 +152,8 @@ function pods(chance: Chance, atMs: number, node: number): Step {
     "urgent",
   ]);
   const startMs = chance.of([500, 3_000, 10_000, 25_000]);
-  return { kind: "pods", atMs: Math.max(atMs, 1_000), what, count: chance.whole(2, 12), node, startMs };
+  const spreadMs = chance.of([0, 0, 4_000, 15_000]);
+  return { kind: "pods", atMs: Math.max(atMs, 1_000), what, count: chance.whole(2, 12), node, startMs, spreadMs };
 }
 
 function* faults(chance: Chance): Generator<Step> {
@@ -152,6 +162,38 @@ function* faults(chance: Chance): Generator<Step> {
     // Some faults come together, as they do in life.
     if (chance.is(0.2)) yield networkFault(chance, chance.between(1_000, CHAOS_MS));
   }
+  for (let count = chance.whole(0, 2); count > 0; count--) yield* goneBeforeTheAnswer(chance);
+  if (chance.is(0.3)) yield* writtenUnseen(chance);
+}
+
+/** Writes are done, the leader gets no answer, and its watch is late; meanwhile pods come that go first. */
+function* writtenUnseen(chance: Chance): Generator<Step> {
+  const node = chance.whole(SETTLED_NODES, NODES - 1);
+  const atMs = chance.between(5_000, CHAOS_MS);
+  const forMs = chance.between(15_000, 40_000);
+  const faults: NetworkFault[] = [
+    { kind: "errorAfterWrite", share: 0.9, silent: false, resource: "pods" },
+    { kind: "lateEvents", resource: "pods", ms: chance.of([3_000, 8_000]) },
+  ];
+  yield { kind: "join", atMs: atMs - 4_000, node, readyMs: 1_000, foreignFence: false };
+  for (let index = 0; index < REPLICAS; index++) {
+    for (const fault of faults) yield { kind: "network", atMs, replica: index, forMs, fault };
+  }
+  const herd = { kind: "pods", atMs: atMs + 200, node, startMs: 3_000 } as const;
+  yield { ...herd, what: "plain", count: 12, spreadMs: 0 };
+  yield { ...herd, what: chance.of(["urgent", "daemon"]), count: 10, spreadMs: 12_000 };
+}
+
+/** The object of a write is gone before the answer comes. */
+function* goneBeforeTheAnswer(chance: Chance): Generator<Step> {
+  const atMs = chance.between(1_000, CHAOS_MS);
+  const fault: NetworkFault = { kind: "lateAnswers", ms: chance.of([300, 1_500, 4_000]) };
+  for (let index = 0; index < REPLICAS; index++) {
+    yield { kind: "network", atMs, replica: index, forMs: chance.between(10_000, 40_000), fault };
+  }
+  const afterMs = chance.of([0, 20, 500]);
+  if (chance.is(0.6)) yield { kind: "deleteWritten", atMs, count: chance.whole(1, 4), afterMs };
+  else yield { kind: "leaveWritten", atMs, afterMs, backAfterMs: chance.of([0, 10, 20_000, STAYS_AWAY]) };
 }
 
 type Draw = (chance: Chance, atMs: number) => Step;
@@ -187,7 +229,7 @@ const draws: readonly (readonly [weight: number, draw: Draw])[] = [
     }),
   ],
   [1, (c, atMs) => ({ kind: "flap", atMs, node: node(c), forMs: c.between(1_000, 40_000) })],
-  [2, (c, atMs) => ({ kind: "leave", atMs, node: node(c), backAfterMs: c.of([0, 10, 2_000, 20_000]) })],
+  [2, (c, atMs) => ({ kind: "leave", atMs, node: node(c), backAfterMs: c.of([0, 10, 2_000, 20_000, STAYS_AWAY]) })],
   [1, (c, atMs) => ({ kind: "pullTrouble", atMs, node: node(c), forMs: forMs(c) })],
   [2, (c, atMs) => ({ kind: "policy", atMs, set: policyChange(c) })],
   [0.5, (_, atMs) => ({ kind: "badPolicy", atMs })],
@@ -231,6 +273,7 @@ function networkFault(chance: Chance, atMs: number): Step {
     { kind: "hungWatch", resource },
     { kind: "lateEvents", resource, ms: chance.of([50, 500, 3_000, 12_000]) },
     { kind: "duplicateEvents", share },
+    { kind: "lateAnswers", ms: chance.of([300, 1_500, 4_000]) },
   ]);
   return { kind: "network", atMs, replica: replica(chance), forMs: forMs(chance), fault };
 }

@@ -113,6 +113,10 @@ export class ProcessClocks {
     return this.#state !== "dead";
   }
 
+  get isSuspended(): boolean {
+    return this.#state === "suspended";
+  }
+
   get isRunning(): boolean {
     return this.#state === "running";
   }

@@ -13,7 +13,7 @@ import { createShapeInterner } from "../../src/kube/parse/shape-interner.ts";
 import { defaultPolicy } from "../../src/policy/parse.ts";
 import type { FakeApiServer } from "./api-server/api-server.ts";
 import { specOf } from "./modelled-cluster.ts";
-import { NAMESPACE, type Replica } from "./replica.ts";
+import { NAMESPACE, replicaOf, type Replica } from "./replica.ts";
 import type { PolicyDraft } from "./schedule.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
@@ -75,8 +75,8 @@ export class Witness {
   busyUntilMs: number;
   /** When another program's webhook last refused updates. */
   refusedUntilMs = -Infinity;
-  /** When two replicas last believed to lead, or one woke up that did before it was suspended. */
-  twoLedUntilMs = -Infinity;
+  /** Until then a replica may believe to lead though it does not: its steady clock stood still. */
+  stoodStillUntilMs = -Infinity;
   /** The most by which a wall clock of a replica was off so far, ms. */
   mostOffMs = 0;
   ended = false;
@@ -110,7 +110,7 @@ export class Witness {
   }
 
   get holder(): string {
-    return textOf(recordOf(this.server.find(LEASE_PATH)?.["spec"])["holderIdentity"]);
+    return replicaOf(textOf(recordOf(this.server.find(LEASE_PATH)?.["spec"])["holderIdentity"]));
   }
 
   /** For how long nobody has renewed the Lease, ms. */
@@ -137,13 +137,17 @@ export class Witness {
     return this.policies.filter((_, index) => (this.policies[index + 1]?.sinceMs ?? Infinity) >= since);
   }
 
-  /** The client of one actor: the API server itself, with every write on record. */
-  client(actor: string): ApiClient {
+  /**
+   * The client of one actor: the API server itself, with every write on record.
+   * @param onWrite gets pods and nodes that it has changed
+   */
+  client(actor: string, onWrite: (raw: KubeObject) => void = () => undefined): ApiClient {
     const client = this.server.client(actor);
     const recorded = <Answer>(path: string, send: () => Promise<Answer>): Promise<Answer> => {
       const before = this.server.find(path);
       const answer = send(); // carried out at once, answered later
-      this.note(actor, path, before, this.server.find(path));
+      const after = this.server.find(path);
+      if (this.note(actor, path, before, after) && after) onWrite(after);
       return answer;
     };
     return {
@@ -153,14 +157,16 @@ export class Witness {
     };
   }
 
-  note(actor: string, path: string, before: KubeObject | undefined, after: KubeObject | undefined): void {
-    if (before === after || before?.metadata?.resourceVersion === after?.metadata?.resourceVersion) return;
+  /** @returns true if it was a change of a pod or a node */
+  note(actor: string, path: string, before: KubeObject | undefined, after: KubeObject | undefined): boolean {
+    if (before === after || before?.metadata?.resourceVersion === after?.metadata?.resourceVersion) return false;
     if (path.includes("/leases/")) {
       this.#leaseRenewals.set(textOf(after?.metadata?.resourceVersion), this.nowMs);
-      return;
+      return false;
     }
     this.lastChangeMs = this.nowMs;
     this.fresh.push({ actor, atMs: this.nowMs, path, before, after, holder: this.holder });
+    return true;
   }
 
   readonly #leaseRenewals = new Map<string, number>();
@@ -188,7 +194,6 @@ export class Witness {
   /** Brings the books up to the API server's state. */
   update(): void {
     const nowMs = this.nowMs;
-    if (this.replicas.filter(({ leads }) => leads).length > 1) this.twoLedUntilMs = nowMs;
     for (const { clocks } of this.replicas) this.mostOffMs = Math.max(this.mostOffMs, Math.abs(clocks.wallOffMs));
     for (const raw of this.server.list("/api/v1/pods").items) this.#bookPod(raw, nowMs);
     for (const change of this.fresh) this.#bookChange(change);

@@ -15,7 +15,10 @@ export const HOLD_ANNOTATION = "paceline.dev/hold";
 /** Pod annotation: the slot that a release reserved for this pod, as JSON `{"node","at"}`; `at` is RFC 3339. */
 export const RESERVATION_ANNOTATION = "paceline.dev/reservation";
 
-/** Node annotation: when the fence went up, RFC 3339; taints of effect NoSchedule carry no reliable `timeAdded`. */
+/**
+ * Node annotation: when the fence went up, RFC 3339, by the clock of the replica that put it up. A time after the
+ * node's creation is not believed.
+ */
 export const FENCED_AT_ANNOTATION = "paceline.dev/fenced-at";
 
 /** Name of the ConfigMap that holds the policy, and of its key. */

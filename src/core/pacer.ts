@@ -22,7 +22,10 @@ import type { ClusterStatus, Held, LimitMove, Offer, Plan, ReplicaState, Verdict
 
 export interface Pacer {
   setPolicy(policy: PacingPolicy): void;
-  /** Newer facts replace older ones; a lower or equal resourceVersion of the same object is ignored. */
+  /**
+   * Newer facts replace older ones; a lower or equal resourceVersion of the same object is ignored, and so is an object
+   * (by its uid) that was deleted.
+   */
   upsertPod(pod: PodFacts, nowMs: number): void;
   deletePod(uid: PodUID, nowMs: number): void;
   upsertNode(node: NodeFacts, nowMs: number): void;
@@ -86,6 +89,7 @@ class StatefulPacer implements Pacer {
 
   upsertNode(node: NodeFacts, nowMs: number): void {
     const state = this.#state;
+    if (state.ledger.isGone(node)) return;
     const before = state.ledger.nodes.get(node.name)?.facts;
     if (before && before.uid !== node.uid) this.deleteNode(node.name, nowMs); // another machine of that name
     if (before?.labels !== node.labels) state.forgetClass(node.name);

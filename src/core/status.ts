@@ -5,7 +5,7 @@ import { SECOND_MS } from "./measures.ts";
 import { type KnownNode, pacedNodes } from "./placement/known-node.ts";
 import { keptOut } from "./plan/hold-reasons.ts";
 import type { ClusterState } from "./state/cluster-state.ts";
-import { heldSinceMs } from "./state/held-since.ts";
+import { fencedSinceMs, heldSinceMs } from "./state/held-since.ts";
 import { drainSeconds, drainTargetSeconds, type NodeLoad } from "./state/load.ts";
 import { paceOf } from "./state/pace.ts";
 import type { ClusterStatus, Held, Hold, NodeStatus } from "./verdict.ts";
@@ -41,7 +41,7 @@ export function status(state: ClusterState, lastPlan: LastPlan | undefined, nowM
 /** A pod that waited before there was a fence was not held by Paceline then. */
 function keptOutSinceMs({ ledger }: ClusterState, { pod, hold }: Held): number {
   const facts = hold.node === undefined ? undefined : ledger.nodes.get(hold.node)?.facts;
-  return Math.max(pod.createdAtMs, facts?.fence?.sinceMs ?? facts?.createdAtMs ?? 0);
+  return Math.max(pod.createdAtMs, facts ? fencedSinceMs(facts) : 0);
 }
 
 /**

@@ -5,7 +5,7 @@ import type { ApiClient } from "../kube/client/api-client.ts";
 import { nodeFacts, podFacts } from "../kube/parse/facts.ts";
 import type { KubeObject } from "../kube/parse/kube-json.ts";
 import type { ShapeInterner } from "../kube/parse/shape-interner.ts";
-import { adoptFence, annotateHold, liftFence, releasePod } from "../kube/write/writes.ts";
+import { adoptFence, annotateHold, liftFence, lookAtPod, releasePod } from "../kube/write/writes.ts";
 import type { HoldNow, Write } from "../kube/write/writes.ts";
 
 /** The result; `facts` are those of the object as it is now. */
@@ -20,6 +20,8 @@ export interface Apply {
   release(release: Release, nowMs: number): Promise<Outcome<PodFacts>>;
   annotateHold(pod: PodFacts, hold: HoldNow): Promise<Outcome<PodFacts>>;
   fence(action: FenceAction): Promise<Outcome<NodeFacts>>;
+  /** Reads a pod: what has become of it, where a write got no answer. */
+  look(pod: PodFacts): Promise<Outcome<PodFacts>>;
 }
 
 /** Writes to a real cluster. */
@@ -34,6 +36,7 @@ export function createApply(client: ApiClient, interner: ShapeInterner): Apply {
         action.kind === "adopt" ? await adoptFence(client, action) : await liftFence(client, action.node),
         asNode,
       ),
+    look: async (pod) => outcome(await lookAtPod(client, pod), asPod),
   };
 }
 

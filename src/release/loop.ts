@@ -3,8 +3,9 @@
  * plans, the dispatcher says which writes begin when, and this loop makes them. What it does not manage is in the next
  * plan again. It has no state that a restart could lose.
  */
-import { ApiError } from "../kube/client/api-error.ts";
-import type { Clock } from "../kube/clock.ts";
+import { ApiError, mayBeDone } from "../kube/client/api-error.ts";
+import { backoffMs } from "../kube/client/backoff.ts";
+import { pause, type Clock } from "../kube/clock.ts";
 import type { EventRecorder } from "../kube/write/events.ts";
 import type { Log } from "../kube/log.ts";
 import type { PodFacts } from "../core/facts.ts";
@@ -14,6 +15,9 @@ import type { FenceAction, Held, Plan, Release } from "../core/verdict.ts";
 import type { Apply, Outcome } from "./apply.ts";
 import { Dispatcher, type WriteEnd } from "./dispatcher.ts";
 import type { Work } from "./work.ts";
+
+/** A read after a write without an answer is tried again after 100 ms, doubled up to 1 s: its slot waits. In ms. */
+const LOOK_AGAIN = { firstMs: 100, longestMs: 1_000 };
 
 /** For metrics and logs. Called synchronously; must not throw. */
 export interface ReleaseHooks {
@@ -60,7 +64,7 @@ class Loop implements ReleaseLoop {
   readonly #running = new Set<Promise<void>>();
   /** The timer for the next look, and the time for which it is set. */
   #timer: { readonly atMs: number; readonly cancel: () => void } | undefined;
-  #stopped = false;
+  readonly #stopping = new AbortController();
 
   constructor(options: ReleaseLoopOptions) {
     this.#options = options;
@@ -77,14 +81,14 @@ class Loop implements ReleaseLoop {
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
+    this.#stopping.abort();
     this.#timer?.cancel();
     this.#dispatcher.drop();
     await Promise.all(this.#running);
   }
 
   #mayAct(): boolean {
-    return !this.#stopped && this.#options.mayAct();
+    return !this.#stopping.signal.aborted && this.#options.mayAct();
   }
 
   #steadyMs(): number {
@@ -94,7 +98,7 @@ class Loop implements ReleaseLoop {
   /** One timer, for the dispatcher's next look. */
   #setTimer(): void {
     const atMs = this.#dispatcher.lookAtMs;
-    if (this.#stopped || atMs === this.#timer?.atMs) return;
+    if (this.#stopping.signal.aborted || atMs === this.#timer?.atMs) return;
     this.#timer?.cancel();
     this.#timer = undefined;
     if (atMs === Infinity) return;
@@ -163,8 +167,26 @@ class Loop implements ReleaseLoop {
     } catch (error) {
       hooks?.onWriteFailed?.(work.kind, error);
       log.warn({ err: error, kind: work.kind, object: work.key }, "a write failed; it will be tried again");
+      if (work.kind === "release" && mayBeDone(error)) await this.#lookUntilKnown(work.release.pod);
       const retryAfterMs = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1_000 : 0;
       return { kind: "failed", retryAfterMs };
+    }
+  }
+
+  /**
+   * The pod may have been released though the write failed. So the write counts as on its way until a read has told:
+   * otherwise its slot would look free as long as the watch is late, and would go to another pod (promise 6).
+   */
+  async #lookUntilKnown(pod: PodFacts): Promise<void> {
+    const { apply, log, random, steady } = this.#options;
+    for (let failures = 1; this.#mayAct(); failures++) {
+      try {
+        this.#learnPod(pod, await apply.look(pod));
+        return;
+      } catch (error) {
+        log.debug({ err: error, pod: `${pod.namespace}/${pod.name}` }, "a pod could not be read after a write");
+        await pause(steady, backoffMs(failures, LOOK_AGAIN, random), this.#stopping.signal);
+      }
     }
   }
 

@@ -11,7 +11,7 @@ import { listPages } from "../kube/client/list-pages.ts";
 import { createShapeInterner } from "../kube/parse/shape-interner.ts";
 import { liftFence, releasePod, type Write } from "../kube/write/writes.ts";
 import type { NodeFacts, PodFacts } from "../core/facts.ts";
-import { heldSinceMs } from "../core/state/held-since.ts";
+import { fencedSinceMs, heldSinceMs } from "../core/state/held-since.ts";
 import { SECOND_MS } from "../core/measures.ts";
 
 /** What to remove. */
@@ -68,7 +68,7 @@ function coversPod({ which, node }: SweepScope, { holdSeconds }: Caps, pod: PodF
 
 function coversNode({ which, node }: SweepScope, { fenceSeconds }: Caps, facts: NodeFacts, nowMs: number) {
   if (facts.fence === undefined || (node !== undefined && facts.name !== node)) return false;
-  return which === "all" || nowMs >= (facts.fence.sinceMs ?? facts.createdAtMs) + fenceSeconds * SECOND_MS;
+  return which === "all" || nowMs >= fencedSinceMs(facts) + fenceSeconds * SECOND_MS;
 }
 
 /** Keeps only the wanted objects of a long list in memory. */

@@ -36,6 +36,8 @@ export class MemoryCluster implements Apply {
   readonly peak = new Map<string, number>();
   /** Answers to the next writes, by pod or node name: an error to throw instead of writing. */
   readonly failures = new Map<string, Error[]>();
+  /** Answers to the next writes, by pod name: an error to throw after writing. */
+  readonly failuresAfterwards = new Map<string, Error[]>();
   readonly #watchers = new Set<{ pacer: Pacer; poke: () => void }>();
   readonly #options: Required<MemoryClusterOptions>;
 
@@ -86,6 +88,8 @@ export class MemoryCluster implements Apply {
     );
     this.released.push(pod.name);
     if (node !== undefined) this.#schedule(facts.uid, node);
+    const failure = this.failuresAfterwards.get(pod.name)?.shift();
+    if (failure !== undefined) throw failure;
     return this.#answer({ kind: "changed", facts });
   }
 
@@ -104,6 +108,11 @@ export class MemoryCluster implements Apply {
     const facts = changed(current, { fence });
     this.setNode(facts);
     return this.#answer({ kind: "changed", facts });
+  }
+
+  async look(pod: PodFacts): Promise<Outcome<PodFacts>> {
+    const current = await this.#arrive("look", pod.name, () => this.pods.get(pod.uid));
+    return current === undefined ? { kind: "gone" } : this.#answer({ kind: "unchanged", facts: current });
   }
 
   /** A write to the cluster. It fails if the test said so; otherwise it meets the object as it is on arrival. */

@@ -8,6 +8,7 @@ import type { NodeFacts, PodFacts } from "../facts.ts";
 import { SECOND_MS } from "../measures.ts";
 import type { KnownNode } from "../placement/known-node.ts";
 import { fencesWork, fenceValue, toleratesFence } from "../rules/node-fence.ts";
+import { fencedSinceMs } from "../state/held-since.ts";
 import { paceOf, youngUntilMs } from "../state/pace.ts";
 import { SCHEDULER_BATCH } from "../state/scheduler-batch.ts";
 import type { FenceAction } from "../verdict.ts";
@@ -32,7 +33,7 @@ export function planFences(plan: PlanBuilder): FenceAction[] {
 
 function fenceAction(plan: PlanBuilder, { entry, facts }: KnownNode): FenceAction | undefined {
   if (!facts.fence) return undefined;
-  const { reason, untilMs } = liftReason(plan, { entry, facts }, facts.fence);
+  const { reason, untilMs } = liftReason(plan, { entry, facts });
   plan.wake(untilMs);
   if (reason) return { kind: "lift", node: facts, reason };
   const value = fenceValue(facts.name);
@@ -45,13 +46,13 @@ interface LiftAnswer {
   readonly untilMs: number;
 }
 
-function liftReason(plan: PlanBuilder, node: KnownNode, fence: NonNullable<NodeFacts["fence"]>): LiftAnswer {
+function liftReason(plan: PlanBuilder, node: KnownNode): LiftAnswer {
   const { state, nowMs } = plan;
   const { facts } = node;
   const { policy } = state;
   if (!fencesWork(policy)) return always("PacingOff");
   if (!matchesSelector(policy.fence.nodeSelector, facts.labels)) return always("NotSelected");
-  const capMs = (fence.sinceMs ?? facts.createdAtMs) + policy.fence.maxSeconds * SECOND_MS;
+  const capMs = fencedSinceMs(facts) + policy.fence.maxSeconds * SECOND_MS;
   const settlesMs = youngUntilMs(state, facts);
   const untilMs = plan.soonest(capMs, settlesMs);
   if (nowMs >= capMs) return { reason: "FenceCapReached", untilMs };

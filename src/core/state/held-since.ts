@@ -1,5 +1,8 @@
-/** Since when a pod is held back: the one answer for the gate's cap, the order of release, Events and metrics. */
-import type { PodFacts } from "../facts.ts";
+/**
+ * Since when a pod is held back, and since when a node is fenced: the one answer for caps, the order of release, Events
+ * and metrics.
+ */
+import type { NodeFacts, PodFacts } from "../facts.ts";
 
 /**
  * Epoch ms. A gate comes with the pod, so a gated pod is held since its creation. Otherwise the annotation tells, but
@@ -8,6 +11,13 @@ import type { PodFacts } from "../facts.ts";
 export function heldSinceMs({ gated, hold, createdAtMs }: Pick<PodFacts, "gated" | "hold" | "createdAtMs">): number {
   return gated ? createdAtMs : Math.max(createdAtMs, hold?.sinceMs ?? createdAtMs);
 }
+
+/**
+ * Epoch ms. A fence comes with its node, so no time after the node's creation is believed. Such a time comes from a
+ * clock that is ahead, or is forged, and would make the fence's cap come late. An earlier one only makes it come early.
+ */
+export const fencedSinceMs = ({ fence, createdAtMs }: Pick<NodeFacts, "fence" | "createdAtMs">): number =>
+  Math.min(createdAtMs, fence?.sinceMs ?? createdAtMs);
 
 /** Compares pods: the one held longer first, equal ones by uid, so that every leader comes to the same order. */
 export const byAge = (a: PodFacts, b: PodFacts): number =>

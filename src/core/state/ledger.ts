@@ -8,8 +8,8 @@ import type { ImageName, NodeName, PodUID } from "../ids.ts";
 import { UnboundPods } from "./unbound-pods.ts";
 
 /**
- * How many deleted pods are remembered, so that the late answer to one of our own writes does not bring one back. A
- * write takes seconds at most; 10,000 deletions take longer.
+ * How many deleted pods and nodes are remembered, so that the late answer to one of our own writes does not bring one
+ * back. A write takes seconds at most; 10,000 deletions take longer.
  */
 const TOMBSTONES = 10_000;
 
@@ -53,7 +53,8 @@ export class Ledger {
   readonly pending = new UnboundPods();
   /** Grows whenever room may have appeared anywhere: a node came or changed, a pod went. */
   roomGeneration = 0;
-  readonly #gone = new LRUCache<PodUID, true>({ max: TOMBSTONES });
+  /** Uids of deleted pods, and of nodes that are deleted or replaced. */
+  readonly #gone = new LRUCache<string, true>({ max: TOMBSTONES });
   #until: StartedWhen;
 
   constructor(until: StartedWhen) {
@@ -96,10 +97,17 @@ export class Ledger {
     return pod;
   }
 
+  /** True for a node that was deleted, or that another one of its name has replaced. */
+  isGone({ uid }: NodeFacts): boolean {
+    return this.#gone.has(uid);
+  }
+
   upsertNode(facts: NodeFacts): void {
+    if (this.isGone(facts)) return;
     const entry = this.entry(facts.name);
     const before = entry.facts;
     if (before?.uid === facts.uid && !isNewer(facts.resourceVersion, before.resourceVersion)) return;
+    if (before && before.uid !== facts.uid) this.#gone.set(before.uid, true);
     entry.facts = facts;
     if (!before || !sameRoom(before, facts)) this.roomGeneration += 1;
   }
@@ -107,6 +115,7 @@ export class Ledger {
   deleteNode(name: NodeName): void {
     const entry = this.nodes.get(name);
     if (!entry) return;
+    if (entry.facts) this.#gone.set(entry.facts.uid, true);
     entry.facts = undefined;
     this.#forgetIfEmpty(entry);
   }

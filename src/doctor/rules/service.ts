@@ -1,4 +1,5 @@
 /** Rules about Paceline's leader, policy, rights, and the pods and nodes it holds. */
+import { fencedSinceMs } from "../../core/state/held-since.ts";
 import { CAPS_WITHOUT_POLICY } from "../../policy/caps.ts";
 import { DEFAULT_NAMESPACE, POLICY_CONFIG_MAP } from "../../api/names.ts";
 import { type ClusterFacts, type OursSeen, policyOf } from "../facts.ts";
@@ -97,7 +98,7 @@ function pastCaps(facts: ClusterFacts): Finding[] {
   const fenceMs = (policy?.fence.maxSeconds ?? CAPS_WITHOUT_POLICY.fenceSeconds) * 1_000;
   const held = (pods?.held ?? []).filter(({ sinceMs }) => nowMs - sinceMs > holdMs + GRACE_MS);
   const fenced = (nodes ?? []).filter(
-    ({ fence, createdAtMs }) => fence !== undefined && nowMs - (fence.sinceMs ?? createdAtMs) > fenceMs + GRACE_MS,
+    (node) => node.fence !== undefined && nowMs - fencedSinceMs(node) > fenceMs + GRACE_MS,
   );
   const look = `kubectl -n ${ours?.namespace ?? DEFAULT_NAMESPACE} get cronjobs,jobs: does the janitor run? By hand: paceline release --expired.`;
   const found: Finding[] = [];

@@ -51,6 +51,11 @@ export function isExpired(error: unknown): boolean {
   return error instanceof ApiError && (error.status === 410 || error.reason === "Expired" || error.reason === "Gone");
 }
 
+/** The answer leaves open whether the API server has carried out the request: there was none, or it failed midway. */
+export function mayBeDone(error: unknown): boolean {
+  return !(error instanceof ApiError) || error.status === 0 || error.status >= 500;
+}
+
 /** The object is not there (any more). */
 export function isNotFound(error: unknown): boolean {
   return error instanceof ApiError && error.status === 404;

@@ -15,6 +15,7 @@ import {
 import type { HoldReason } from "../../api/reasons.ts";
 import type { PodFacts } from "../../core/facts.ts";
 import type { NodeName } from "../../core/ids.ts";
+import { fencedSinceMs } from "../../core/state/held-since.ts";
 import type { FenceAction, Release } from "../../core/verdict.ts";
 import { formatHold, formatReservation } from "../parse/annotations.ts";
 import type { ApiClient } from "../client/api-client.ts";
@@ -49,6 +50,12 @@ export async function releasePod(client: ApiClient, release: Release, nowMs: num
     if (write.kind !== "conflict") return write;
   }
   return rewrite(client, podPath(release.pod), release.pod.uid, (raw) => releaseOperations(raw, release, nowMs));
+}
+
+/** Reads the pod as it is now, without writing. */
+export async function lookAtPod(client: ApiClient, pod: PodFacts): Promise<Write> {
+  const raw = await readOrGone(client, podPath(pod));
+  return raw?.metadata?.uid === pod.uid ? { kind: "unchanged", object: raw } : { kind: "gone" };
 }
 
 /** One request, for a pod that has not changed since we saw it. */
@@ -106,18 +113,17 @@ export async function annotateHold(client: ApiClient, pod: PodFacts, hold: HoldN
 }
 
 /**
- * Adopts a fence that another program added (a NodePool, the kubelet): gives it our value and effect. The fence came
- * with the node, so its time is the node's creation. A time without a leader must not make it last longer.
+ * Adopts a fence that another program added (a NodePool, the kubelet): gives it our value and effect. A
+ * time without a leader must not make it last longer, so it counts from the node's creation at the latest.
  */
 export function adoptFence(
   client: ApiClient,
   { node, value }: Extract<FenceAction, { kind: "adopt" }>,
 ): Promise<Write> {
   return rewrite(client, nodePath(node.name), node.uid, (raw) => {
-    const sinceMs = node.fence?.sinceMs ?? node.createdAtMs;
     const annotations = {
       ...textMapOf(raw.metadata?.annotations),
-      [FENCED_AT_ANNOTATION]: new Date(sinceMs).toISOString(),
+      [FENCED_AT_ANNOTATION]: new Date(fencedSinceMs(node)).toISOString(),
     };
     return changeFence(raw, annotations, { key: FENCE_TAINT_KEY, value, effect: "NoSchedule" });
   });

@@ -27,7 +27,7 @@ describe("faults", () => {
     const { failures } = await runCampaign({ firstSeed: 1, seeds: 200, bug, mostFailures: 1 });
     const [failure] = failures;
     if (!failure) throw new Error("the bug was not found");
-    const smaller = await shrink(failure, bug, () => undefined);
+    const smaller = await shrink(failure, bug);
     expect(smaller.violation?.invariant).toBe(failure.violation?.invariant);
     expect(smaller.schedule.steps.length).toBeLessThan(failure.schedule.steps.length);
   });

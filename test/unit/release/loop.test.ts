@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { ApiError } from "../../../src/kube/client/api-error.ts";
 import type { Clock } from "../../../src/kube/clock.ts";
 import { silentLog } from "../../../src/kube/log.ts";
 import type { EventToEmit } from "../../../src/kube/write/events.ts";
@@ -94,6 +95,28 @@ describe("the release loop", () => {
     cluster.setPod(started(holder));
     await clock.advance(100);
     expect(cluster.released).toHaveLength(5);
+    await loop.stop();
+  });
+
+  it("promise 6: a release without an answer keeps its slot while reads fail, too, and the watch is late", async () => {
+    const { clock, cluster } = scene({ watchLagMs: 5_000, startMs: 60_000 });
+    cluster.setNode(aNode("n1"));
+    const [first] = herd(cluster, 1);
+    const name = first?.name ?? "";
+    const unreachable = new ApiError(0, "Unreachable", "the connection broke");
+    cluster.failuresAfterwards.set(name, [unreachable]);
+    const { loop, pacer } = lead(cluster, clock, slots(1));
+    await clock.advance(3); // the release is on its way; reads come after it
+    expect(cluster.calls).toEqual([`release ${name}`]);
+    cluster.failures.set(name, [unreachable, unreachable]);
+    await clock.advance(20);
+    expect(cluster.released).toEqual([name]);
+    const urgent = aDaemonPod("urgent", "n1", { shape: { ...aDaemonPod("x", "n1").shape, priority: 1 } });
+    pacer.upsertPod(cluster.setPod(urgent), clock.now());
+    loop.poke();
+    await clock.advance(4_000);
+    expect(cluster.peak.get("n1")).toBe(1);
+    expect(cluster.calls.filter((call) => call.startsWith("look"))).toHaveLength(3);
     await loop.stop();
   });
 

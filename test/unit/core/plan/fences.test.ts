@@ -51,6 +51,13 @@ describe("what becomes of a fence", () => {
     expect(actions(state, START_MS + 30_000)).toEqual(["FenceCapReached"]);
   });
 
+  test("promise 2: one that says it went up after its node came counts since its node was created", () => {
+    const node = aFencedNode("n1", { fence: { value: "n1", sinceMs: START_MS + 3_600_000 } });
+    const state = stateWith([node], [aPendingPod("p")], { fence: { maxSeconds: 30 } });
+    expect(actions(state, START_MS + 29_999)).toEqual([]);
+    expect(actions(state, START_MS + 30_000)).toEqual(["FenceCapReached"]);
+  });
+
   test("it stays while something starts on its node, though nothing waits", () => {
     const starting = bound(aPod("starting"), "n1");
     expect(actions(stateWith([aFencedNode("n1")], [starting]))).toEqual([]);
@@ -83,7 +90,10 @@ describe("what becomes of a fence", () => {
     };
     const node = aFencedNode("n1");
     expect([wakes(node, START_MS), wakes(node, SETTLED_IN_MS)]).toEqual([5_000, 40_000]);
-    const sinceLater = aFencedNode("n1", { fence: { value: "n1", sinceMs: START_MS + 30_000 } });
+    const sinceLater = aFencedNode("n1", {
+      createdAtMs: START_MS + 30_000,
+      fence: { value: "n1", sinceMs: undefined },
+    });
     expect(wakes(sinceLater, SETTLED_IN_MS)).toBe(60_000);
   });
 });

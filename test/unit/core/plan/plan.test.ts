@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { aDaemonPod, aGatedPod, aNode, aPod, aShape, bound, changed, START_MS } from "../../../support/core-facts.ts";
+import { nodeName } from "../../../../src/core/ids.ts";
 import {
   aFencedNode,
   aJoiningNode,
@@ -70,6 +71,24 @@ describe("the whole plan", () => {
     expect(pacer.status(START_MS + 20_000).nodes[0]?.limit).toBe(4);
     pacer.upsertNode(changed(aFencedNode("n1"), { uid: "another" }), START_MS + 21_000);
     expect(pacer.status(START_MS + 21_000).nodes[0]?.limit).toBe(8);
+  });
+
+  test("a late answer to a write does not bring a deleted node back", () => {
+    const pacer = pacerWith([aFencedNode("n1")], []);
+    pacer.deleteNode(nodeName("n1"), START_MS);
+    pacer.upsertNode(aNode("n1"), START_MS);
+    expect(pacer.status(START_MS).nodes).toEqual([]);
+  });
+
+  test("a late answer to a write to a node does not replace another machine that has its name now", () => {
+    const [first, second] = [aFencedNode("n1"), aNode("n1", { uid: "another" })];
+    for (const isSeenGone of [true, false]) {
+      const pacer = pacerWith([first], []);
+      if (isSeenGone) pacer.deleteNode(nodeName("n1"), START_MS);
+      pacer.upsertNode(second, START_MS);
+      pacer.upsertNode(changed(first, { unschedulable: true }), START_MS);
+      expect(pacer.status(START_MS).nodes).toMatchObject([{ name: "n1", fenced: false }]);
+    }
   });
 });
 

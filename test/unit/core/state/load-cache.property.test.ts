@@ -83,7 +83,7 @@ class Cluster {
       case "replace":
         state.ledger.deleteNode(step.node);
         state.forgetNode(step.node);
-        state.ledger.upsertNode(aNode(step.node));
+        state.ledger.upsertNode(aNode(step.node, { uid: `${facts.uid} again` }));
         return;
       case "pull": {
         const images = new Map([...facts.images, [imageName(step.image), step.mib * MIB]]);
