@@ -124,9 +124,9 @@ function hasBusyCores({ cpuPressure, load1 = 0, cores = Infinity }: NodeSample):
  * below what was seen.
  */
 function learntThroughput(before: number, { utilisation = 0, writeBytesPerSecond = 0 }: NodeSample): number {
-  if (utilisation === 0) return before;
-  const capacity = writeBytesPerSecond / Math.min(1, utilisation);
-  return Math.max(before + GAIN * utilisation * (capacity - before), writeBytesPerSecond);
+  const busy = Math.min(1, utilisation);
+  // GAIN × busy of the way to writeBytesPerSecond ÷ busy, without dividing by what may be next to nothing
+  return Math.max(before + GAIN * (writeBytesPerSecond - busy * before), writeBytesPerSecond);
 }
 
 /**

@@ -85,11 +85,14 @@ export function diskBacklog({ load, cost: { newBytes } }: StartInput): Hold | un
   return holdBack(load, "DiskBacklog", `the disk of node ${load.facts.name} would need ${figures}`);
 }
 
-/** One more pull now might exceed the kubelet's own limit. */
+/**
+ * One more pull now might exceed the kubelet's own limit. One token stays: the kubelet's bucket is seen only through the
+ * times of pods, and exempt pods pull, too.
+ */
 export function pullQPSLimit({ load, cost: { pulls }, nowMs }: StartInput): Hold | undefined {
   const { qps, burst } = load.nodeClass.pullQPS;
   if (qps === 0 || pulls === 0) return undefined;
-  if (pullsLeft({ qps, burst }, load.donePulls, load.pulls, nowMs) >= Math.min(burst, pulls)) return undefined;
+  if (pullsLeft({ qps, burst }, load.donePulls, load.pulls, nowMs) >= Math.min(burst, pulls + 1)) return undefined;
   return holdBack(load, "PullQPSLimit", `node ${load.facts.name} may pull ${qps} images a second (burst ${burst})`);
 }
 
