@@ -144,7 +144,10 @@ function secondRelease(witness: Witness, { after, before, actor, atMs }: Change)
   if (!book || !last || book.forged || last.atMs !== atMs || last.actor !== actor) return undefined;
   const pod = witness.podFactsOf(after);
   if (pod.node !== undefined) return `${actor} gave pod ${pod.name} a slot of node ${last.node} after it was bound`;
-  if (!earlier || atMs >= earlier.atMs + BIND_MS - witness.mostOffMs - SECOND_MS) return undefined;
+  if (!earlier) return undefined;
+  // A reservation counts since it was decided; on a slow network the write comes seconds later.
+  const reservedMs = Math.min(earlier.atMs, witness.podFactsOf(before).reservation?.atMs ?? Infinity);
+  if (atMs >= reservedMs + BIND_MS - witness.mostOffMs - SECOND_MS) return undefined;
   const node = witness.nodes.find(({ name }) => name === earlier.node);
   if (!node || node.createdAtMs + SECOND_MS > earlier.atMs) return undefined; // its node is gone, or is another one now
   return `${actor} gave pod ${pod.name} a slot of node ${last.node}; ${earlier.actor} had given it one of ${earlier.node}`;
