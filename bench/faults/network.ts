@@ -27,7 +27,7 @@ export type NetworkFault =
   | { readonly kind: "busy"; readonly share: number; readonly retryAfterSeconds: number }
   /** 500, and nothing was done. */
   | { readonly kind: "error"; readonly share: number }
-  /** The request is carried out, and then the connection breaks, or the answer never comes. Default: of any resource. */
+  /** The request is carried out, and then the connection breaks, or the answer never comes. Default: any resource. */
   | {
       readonly kind: "errorAfterWrite";
       readonly share: number;

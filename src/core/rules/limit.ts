@@ -15,13 +15,13 @@ import { MIB, MILLICORES, SECOND_MS } from "../measures.ts";
  */
 const STARTS_PER_CORE = 2;
 /**
- * Above this share of time, disk (busy) or cores (PSI "some") gain nothing from more starts at a time. Assumed; iostat's
- * rule of thumb.
+ * Above this share of time, disk (busy) or cores (PSI "some") gain nothing from more starts at a time. Assumed; a rule
+ * of thumb for iostat.
  */
 const BUSY = 0.9;
 /**
- * After a cut the limit rests for this long, so that one overload is not punished sample by sample. A hot disk stays hot
- * for this long after its last hot sample, or while that is fresh where that is longer. Assumed, ms.
+ * After a cut the limit rests for this long, so that one overload is not punished sample by sample. A hot disk stays
+ * hot for this long after its last hot sample, or while that is fresh where that is longer. Assumed, ms.
  */
 const CALM_MS = 10_000;
 /** Throughput of a disk of which nothing is known yet, bytes/s: the baseline of AWS gp3 volumes. */

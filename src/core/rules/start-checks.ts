@@ -86,8 +86,8 @@ export function diskBacklog({ load, cost: { newBytes } }: StartInput): Hold | un
 }
 
 /**
- * One more pull now might exceed the kubelet's own limit. One token stays: the kubelet's bucket is seen only through the
- * times of pods, and exempt pods pull, too.
+ * One more pull now might exceed the kubelet's own limit. One token stays: the kubelet's bucket is seen only through
+ * the times of pods, and exempt pods pull, too.
  */
 export function pullQPSLimit({ load, cost: { pulls }, nowMs }: StartInput): Hold | undefined {
   const { qps, burst } = load.nodeClass.pullQPS;

@@ -23,7 +23,6 @@ import {
   aFencedNode,
   aPendingPod,
   many,
-  observe,
   pacerWith,
   planOf,
   released,
