@@ -8,14 +8,9 @@ export const holdReasons = {
   AwaitingRelease: "Gated on arrival: the leader has not looked at it yet, and does so within moments.",
   NodeJoining: "The node is still joining: a taint that it loses by itself keeps the pod out.",
   StartupSlotsFull: "As many pods are starting on the node as it can carry now.",
-  PullConcurrencyLimit: "As many pods fetch images on the node as it takes to keep its disk busy.",
-  DiskBacklog:
-    "With this pod's images the node's disk would have more left to write than the class's drainSeconds allows.",
+  DiskBacklog: "With this pod's images the node's disk would owe more than it may: its drain target.",
   PullQPSLimit: "Another image pull now would exceed the kubelet's registryPullQPS.",
-  CPUPressure: "The node's cores are overloaded by pods that are starting there already.",
-  WaitingForImage: "Another pod is already fetching the same image to the node; this one follows it for free.",
   SchedulerBusy: "As many released pods as kube-scheduler binds within seconds are on their way to nodes already.",
-  BetterNodeExists: "Another node would have the pod's images sooner, with what each of them still has to fetch.",
   LowerPriority: "Other waiting pods come first in the order of release.",
   OfferedOtherNode: "The pod was offered another node that has more room at this moment.",
 } as const;
@@ -39,7 +34,7 @@ export type ReleaseReason = keyof typeof releaseReasons;
 
 /** Reasons for which a fence is taken down. */
 export const liftReasons = {
-  NothingPending: "Nothing that fits the node waits any more, and what it starts has started.",
+  NothingPending: "Nothing that fits the node waits for a slot any more.",
   NodeSettled: "The node is not young any more.",
   FenceCapReached: "The fence was up for fence.maxSeconds.",
   NodeNotReady: "The node has not become Ready for minutes: the fence may keep out what it needs for that.",

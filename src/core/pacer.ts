@@ -10,7 +10,6 @@ import { knownNode, pacedNodes } from "./placement/known-node.ts";
 import { SettledNodes } from "./placement/settled-nodes.ts";
 import { keptOut } from "./plan/hold-reasons.ts";
 import { makePlan } from "./plan/plan.ts";
-import { fetcherLimitOf } from "./rules/disk-checks.ts";
 import { afterFailure, afterSample, afterStart, boundLimit, type Limit, markUsed, type Start } from "./rules/limit.ts";
 import { offer, score } from "./rules/node-offer.ts";
 import { admit } from "./rules/pod-admission.ts";
@@ -159,15 +158,14 @@ class StatefulPacer implements Pacer {
     });
   }
 
-  /** What a start says. Notes its pulls of images that were new here, or how long it took without any. */
+  /** What a start says. Notes its pulls of images that were new here. */
   #start(pod: PodFacts, facts: NodeFacts, nowMs: number): Start {
     const state = this.#state;
-    const { ledger, catalogue, startTimes } = state;
+    const { ledger, catalogue } = state;
     const entry = ledger.entry(facts.name);
     const pulled = pod.shape.images.filter((image) => !facts.images.has(image) && entry.startedImages.get(image) === 1);
     const done = { atMs: nowMs, count: pulled.length };
     const tookMs = pod.scheduledAtMs === undefined ? undefined : nowMs - pod.scheduledAtMs;
-    if (pulled.length === 0 && tookMs !== undefined) startTimes.learn(pod.shape, tookMs);
     const { nodeClass, bytesInFlight } = state.loadOf(facts, nowMs);
     state.setDonePulls(facts.name, notePulls(state.donePullsOf(facts.name), done, nodeClass.pullQPS));
     return {
@@ -183,7 +181,7 @@ class StatefulPacer implements Pacer {
     const facts = knownNode(this.#state, node)?.facts;
     if (!facts || this.#state.limitOf(facts).used) return; // most nodes, most of the time
     const load = this.#state.loadOf(facts, nowMs);
-    if (load.slotsInUse >= load.limit.slots || load.fetchers >= fetcherLimitOf(load)) this.#move(node, markUsed);
+    if (load.slotsInUse >= load.limit.slots) this.#move(node, markUsed);
   }
 
   #move(node: NodeName, step: (limit: Limit, facts: NodeFacts) => Limit): void {

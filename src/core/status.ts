@@ -6,7 +6,7 @@ import { type KnownNode, pacedNodes } from "./placement/known-node.ts";
 import { keptOut } from "./plan/hold-reasons.ts";
 import type { ClusterState } from "./state/cluster-state.ts";
 import { fencedSinceMs, heldSinceMs } from "./state/held-since.ts";
-import { drainSeconds, type NodeLoad } from "./state/load.ts";
+import { drainSeconds, drainTargetSeconds, type NodeLoad } from "./state/load.ts";
 import { paceOf } from "./state/pace.ts";
 import type { ClusterStatus, Held, Hold, NodeStatus } from "./verdict.ts";
 
@@ -84,7 +84,7 @@ function nodeStatus(cluster: ClusterState, { facts }: KnownNode, nowMs: number):
     limitMove: load.limit.move,
     bytesInFlight: load.bytesInFlight,
     drainSeconds: drainSeconds(load),
-    drainTargetSeconds: load.nodeClass.drainSeconds,
+    drainTargetSeconds: drainTargetSeconds(load),
     awaitMs: load.sample?.awaitMs,
     utilisation: load.sample?.utilisation,
     fenced: facts.fence !== undefined,

@@ -15,10 +15,8 @@ const slotCount = () => z.int().min(1).max(MAX_SLOTS);
 
 const Slots = section({
   initial: slotCount()
-    .default(6)
-    .describe(
-      "Slots of a node of which nothing is known yet; with six in startup no start failed on a gp3-like disk (measured).",
-    ),
+    .exactOptional()
+    .describe("Slots of a node of which nothing is known yet; without it two for each core, between min and max."),
   min: slotCount().default(1).describe("The limit never falls below this, so that a slow node still makes progress."),
   max: slotCount()
     .default(32)
@@ -30,14 +28,14 @@ const isWhole = (value: unknown): value is number => Number.isInteger(value);
 
 function checkSlotsOrder(slots: unknown, context: z.RefinementCtx) {
   const { initial, min, max } = fieldsOf(slots);
-  if (!isWhole(initial) || !isWhole(min) || !isWhole(max)) return;
+  if (!isWhole(min) || !isWhole(max)) return;
   if (min > max) {
     context.addIssue({
       code: "custom",
       path: ["min"],
       message: `is ${min}, above max (${max}); lower min or raise max`,
     });
-  } else if (initial < min || initial > max) {
+  } else if (isWhole(initial) && (initial < min || initial > max)) {
     context.addIssue({
       code: "custom",
       path: ["initial"],
@@ -81,7 +79,7 @@ export const NodeClass = section({
     .lt(120)
     .default(40)
     .describe(
-      "Longest time that the disk may need for the bytes it has to write; up to twice as long while the disk has time left. Keep it under half of the kubelet's runtimeRequestTimeout (120 s), at which starts fail.",
+      "Longest time that the disk may need for what it owes: images on their way and dirty pages. A tenth of the node's memory is the most in any case. Keep it under half of the kubelet's runtimeRequestTimeout (120 s), at which starts fail.",
     ),
   awaitMs: AwaitMs.prefault({}).describe(
     "Thresholds of disk await, the mean time that an I/O takes with its queueing.",

@@ -112,10 +112,10 @@ describe("/metrics", () => {
     reportLimitMoves(moves, metrics, {
       info: (...line: unknown[]) => lines.push(line),
     } as unknown as FastifyBaseLogger);
-    expect(lines).toEqual([[{ node: "n1", from: 6, to: 3 }, "limit cut to 3: a container of a failed to start"]]);
+    expect(lines).toEqual([[{ node: "n1", from: 32, to: 16 }, "limit cut to 16: a container of a failed to start"]]);
     expect((await app.inject("/metrics")).body).toContain('paceline_limit_moves_total{direction="down"} 1');
     expect((await app.inject("/status.json")).json()).toMatchObject({
-      nodes: [{ limit: 3, limitMove: "cut to 3: a container of a failed to start" }],
+      nodes: [{ limit: 16, limitMove: "cut to 16: a container of a failed to start" }],
     });
     expect(pacer.takeMoves()).toEqual([]);
   });

@@ -1,7 +1,8 @@
 /** Builds what start checks look at: a node with one pod in startup, and a pod that brings nothing. */
+import type { NodeClass } from "../../src/policy/schema.ts";
 import { SECOND_MS } from "../../src/core/measures.ts";
 import { initialLimit, type Limit } from "../../src/core/rules/limit.ts";
-import type { StartContext, StartInput } from "../../src/core/rules/check.ts";
+import type { StartInput } from "../../src/core/rules/start-checks.ts";
 import { Ledger } from "../../src/core/state/ledger.ts";
 import type { Cost, NodeLoad } from "../../src/core/state/load.ts";
 import { defaultNodeClass } from "../../src/policy/resolve.ts";
@@ -25,42 +26,40 @@ export function aLoad(given: LoadGiven = {}): NodeLoad {
     reserved: [],
     offered: [],
     slotsInUse: 1,
-    fetchers: 0,
     pulls: 0,
     donePulls: [],
     fetching: new Set(),
     bytesInFlight: 0,
     untilMs: Infinity,
     ...more,
-    limit: { ...initialLimit(nodeClass), ...limit },
+    limit: { ...initialLimit(nodeClass, facts), slots: 6, ...limit },
   };
 }
 
-/** The disk of {@link secondsOf}: it writes one byte a millisecond, and each byte of an image is one to write. */
-export const slowDisk: Partial<Limit> = { bytesPerSecond: SECOND_MS, unpackRatio: 1 };
-/** Bytes for which the {@link slowDisk} needs so many seconds. */
+/** A node whose disk writes one byte a millisecond, where each byte of an image is one to write. */
+export const onSlowDisk = (given: LoadGiven = {}): LoadGiven => ({
+  nodeClass: slowClass,
+  ...given,
+  limit: { bytesPerSecond: SECOND_MS, ...given.limit },
+});
+export const slowClass: NodeClass = { ...defaultNodeClass, unpackRatio: 1 };
+/** Bytes for which the disk of {@link onSlowDisk} needs so many seconds. */
 export const secondsOf = (seconds: number) => seconds * SECOND_MS;
 
-export const aCost = (given: Partial<Cost> = {}): Cost => ({
-  newImages: [],
-  newBytes: 0,
-  pulls: 0,
-  follows: false,
-  ...given,
-});
+export const aCost = (given: Partial<Cost> = {}): Cost => ({ newImages: [], newBytes: 0, pulls: 0, ...given });
 
 /** What a test says of a start. */
 export interface StartGiven {
   readonly load?: LoadGiven;
   readonly cost?: Partial<Cost>;
   readonly nowMs?: number;
-  readonly context?: Partial<StartContext>;
+  readonly onTheirWay?: number;
 }
 
 /** A start that nothing speaks against. */
-export const aStart = ({ load, cost, nowMs = START_MS, context }: StartGiven = {}): StartInput => ({
+export const aStart = ({ load, cost, nowMs = START_MS, onTheirWay = 0 }: StartGiven = {}): StartInput => ({
   load: aLoad(load),
   cost: aCost(cost),
   nowMs,
-  context: { onTheirWay: 0, fetchersWaiting: 0, betterNode: undefined, ...context },
+  onTheirWay,
 });

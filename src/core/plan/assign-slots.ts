@@ -9,24 +9,18 @@ import { type Cost, costOf, type NodeLoad } from "../state/load.ts";
 import { youngUntilMs } from "../state/pace.ts";
 import type { Hold } from "../verdict.ts";
 import { fitsNow } from "./claims.ts";
-import { MOST_COMPARED, NodeComparison } from "./compare-nodes.ts";
 import { NodeQueue } from "./node-queue.ts";
 import { compareRanks, type Rank, rank } from "./order.ts";
 import type { PlanBuilder } from "./plan-builder.ts";
 import { type Queue, Queues, wantedImages } from "./queues.ts";
-import { ReplicaSpread } from "./replica-spread.ts";
 
-/** @returns how nodes were compared, for the messages that tell why a pod waits. */
-export function assignSlots(plan: PlanBuilder, settled: SettledNodes): NodeComparison {
+export function assignSlots(plan: PlanBuilder, settled: SettledNodes): void {
   const queues = new Queues(plan, settled);
-  const replicas = new ReplicaSpread(plan);
-  const comparison = compareNodes(plan, queues, replicas);
   const nodes = new NodeQueue(plan);
   for (const node of plan.paced) addIfFree(plan, nodes, node);
   for (let node = nodes.take(); node && !isSchedulerBusy(plan.onTheirWay); node = nodes.take()) {
-    if (assignOne(plan, node, queues.schedulableTo(node), { replicas, comparison })) addIfFree(plan, nodes, node);
+    if (assignOne(plan, node, queues.schedulableTo(node))) addIfFree(plan, nodes, node);
   }
-  return comparison;
 }
 
 /** Adds a node only if it has a free slot. Most of the time most of thousands of nodes have none. */
@@ -36,26 +30,10 @@ function addIfFree(plan: PlanBuilder, nodes: NodeQueue, node: KnownNode): void {
   if (load.slotsInUse < load.limit.slots) nodes.add(node);
 }
 
-function compareNodes(plan: PlanBuilder, queues: Queues, replicas: ReplicaSpread): NodeComparison {
-  const wanted: KnownNode[] = [];
-  for (const node of plan.paced) {
-    if (queues.schedulableTo(node).length > 0) wanted.push(node);
-    if (wanted.length > MOST_COMPARED) break; // none will be compared, so there is no need to look further
-  }
-  const waiting = new Set(wanted.flatMap((node) => queues.schedulableTo(node)));
-  return new NodeComparison(plan, wanted, replicas, wantedImages(waiting));
-}
-
-/** How one node stands to the others. */
-interface Others {
-  readonly replicas: ReplicaSpread;
-  readonly comparison: NodeComparison;
-}
-
 /** Releases the best candidate to the node, which has a free slot; false where there is none. */
-function assignOne(plan: PlanBuilder, node: KnownNode, queues: readonly Queue[], others: Others): boolean {
+function assignOne(plan: PlanBuilder, node: KnownNode, queues: readonly Queue[]): boolean {
   const load = plan.load(node.facts);
-  const best = bestCandidate(plan, node, queues, others);
+  const best = bestCandidate(plan, node, queues);
   if (!best) return false;
   const { facts } = node;
   plan.releaseTo(best, facts, "SlotFree", `slot ${load.slotsInUse + 1} of ${load.limit.slots} of node ${facts.name}`);
@@ -68,31 +46,16 @@ interface Candidate {
   readonly cost: Cost;
 }
 
-function bestCandidate(
-  plan: PlanBuilder,
-  node: KnownNode,
-  queues: readonly Queue[],
-  others: Others,
-): PodFacts | undefined {
+function bestCandidate(plan: PlanBuilder, node: KnownNode, queues: readonly Queue[]): PodFacts | undefined {
   const load = plan.load(node.facts);
   const wanted = wantedImages(queues);
-  const candidates = candidatesOf(plan, load, queues);
-  const fetchersWaiting = candidates.filter(({ cost }) => cost.newBytes > 0).length;
+  const { schedulerIsBehind, maxHoldMs, nowMs } = plan;
   let best: PodFacts | undefined;
   let bestRank: Rank | undefined;
-  for (const { pod, cost } of candidates) {
-    const standing = {
-      schedulerIsBehind: plan.schedulerIsBehind,
-      criticalPull: others.comparison.isCriticalPull(load, cost),
-      bytesPerPod: bytesPerPodOf(plan, load, cost, wanted),
-      startStep: plan.state.startTimes.step(pod.shape),
-      replicasMore: others.replicas.moreThanFewest(node, pod),
-    };
-    const ranked = rank(pod, standing, plan.maxHoldMs, plan.nowMs);
+  for (const { pod, cost } of candidatesOf(plan, load, queues)) {
+    const ranked = rank(pod, { schedulerIsBehind, bytesPerPod: bytesPerPod(plan, cost, wanted) }, maxHoldMs, nowMs);
     if (best && bestRank && (compareRanks(bestRank, ranked) || byAge(best, pod)) < 0) continue;
-    const betterNode = others.comparison.betterNode(node, pod, cost);
-    const context = { onTheirWay: plan.onTheirWay, fetchersWaiting, betterNode };
-    const verdict = checkStart(load, cost, plan.nowMs, context);
+    const verdict = checkStart(load, cost, nowMs, plan.onTheirWay);
     if (verdict.kind === "hold") noteHold(plan, load, verdict);
     else if (fitsNow(plan, pod, node)) [best, bestRank] = [pod, ranked];
   }
@@ -108,11 +71,9 @@ function candidatesOf(plan: PlanBuilder, load: NodeLoad, queues: readonly Queue[
   return candidates;
 }
 
-/** While no pod fetches, the last free slot is kept for one that does: the disk must not idle for lack of slots. */
-function bytesPerPodOf(plan: PlanBuilder, load: NodeLoad, cost: Cost, wanted: ReadonlyMap<ImageName, number>): number {
-  if (cost.pulls === 0 && load.fetchers === 0 && load.slotsInUse >= load.limit.slots - 1) return Infinity;
+function bytesPerPod(plan: PlanBuilder, { newImages }: Cost, wanted: ReadonlyMap<ImageName, number>): number {
   let bytes = 0;
-  for (const image of cost.newImages) bytes += plan.state.catalogue.bytes(image) / (wanted.get(image) ?? 1);
+  for (const image of newImages) bytes += plan.state.catalogue.bytes(image) / (wanted.get(image) ?? 1);
   return bytes;
 }
 

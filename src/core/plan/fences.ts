@@ -10,6 +10,7 @@ import type { KnownNode } from "../placement/known-node.ts";
 import { fencesWork, fenceValue, toleratesFence } from "../rules/node-fence.ts";
 import { fencedSinceMs } from "../state/held-since.ts";
 import { paceOf, youngUntilMs } from "../state/pace.ts";
+import { SCHEDULER_BATCH } from "../state/scheduler-batch.ts";
 import type { FenceAction } from "../verdict.ts";
 import { fitsNow, fitsOnceJoined } from "./claims.ts";
 import type { PlanBuilder } from "./plan-builder.ts";
@@ -25,12 +26,6 @@ const SETTLE_IN_MS = 5_000;
  * is what is missing. Nodes become Ready within a minute or two of registering. Assumed, ms.
  */
 const JOIN_PATIENCE_MS = 180_000;
-
-/**
- * A lifted fence makes the scheduler look again at every pod that it kept out, 1.5 ms each (scheduler_perf), and bind
- * no other pod meanwhile. The fence stays while more pods than this would find no room. Assumed.
- */
-const MOST_TRIED_IN_VAIN = 500;
 
 export function planFences(plan: PlanBuilder): FenceAction[] {
   return plan.paced.map((node) => fenceAction(plan, node)).filter((action) => action !== undefined);
@@ -80,7 +75,7 @@ function readyLiftReason(plan: PlanBuilder, node: KnownNode, readySinceMs: numbe
   if (node.facts.unschedulable) return always(undefined); // which pods would fit shows when the node opens
   const settledInMs = readySinceMs + SETTLE_IN_MS;
   const untilMs = plan.soonest(settledInMs);
-  if (plan.nowMs < settledInMs || plan.load(node.facts).slotsInUse > 0) return { reason: undefined, untilMs };
+  if (plan.nowMs < settledInMs) return { reason: undefined, untilMs };
   return { reason: isWorthKeeping(plan, node) ? undefined : "NothingPending", untilMs };
 }
 
@@ -97,7 +92,7 @@ function isWorthKeeping(plan: PlanBuilder, node: KnownNode): boolean {
     const pod = firstKeptOut(plan, alike.pods(), value);
     if (!pod || !fitsOnceJoined(plan, pod, node.facts)) continue;
     inVain += alike.size;
-    if (inVain > MOST_TRIED_IN_VAIN || fitsNow(plan, pod, node)) return true;
+    if (inVain > SCHEDULER_BATCH || fitsNow(plan, pod, node)) return true;
   }
   return false;
 }

@@ -9,25 +9,20 @@ import { costOf } from "../state/load.ts";
 import { hasReservation } from "../state/reservations.ts";
 import type { Held, Hold } from "../verdict.ts";
 import { Claims, fitsOnceJoined } from "./claims.ts";
-import { NodeComparison } from "./compare-nodes.ts";
 import { PlanBuilder } from "./plan-builder.ts";
-import { ReplicaSpread } from "./replica-spread.ts";
 
-/**
- * Today's reason for every pod that stays gated.
- * @param comparison as slots were assigned by it.
- */
-export function holdsOf(plan: PlanBuilder, comparison: NodeComparison): Held[] {
+/** Today's reason for every pod that stays gated. */
+export function holdsOf(plan: PlanBuilder): Held[] {
   const holds = new Map<PodShape, Hold>();
   return [...plan.waiting.values()].map((pod) => {
     const known = pod.pinnedTo === undefined ? holds.get(pod.shape) : undefined;
-    const hold = known ?? waitingHold(plan, comparison, pod, plan.paced);
+    const hold = known ?? waitingHold(plan, pod, plan.paced);
     if (pod.pinnedTo === undefined) holds.set(pod.shape, hold);
     return { pod, hold };
   });
 }
 
-function waitingHold(plan: PlanBuilder, comparison: NodeComparison, pod: PodFacts, nodes: readonly KnownNode[]): Hold {
+function waitingHold(plan: PlanBuilder, pod: PodFacts, nodes: readonly KnownNode[]): Hold {
   // A pod that fits a node as it is also fits it once it has joined.
   const shown =
     nodes.find(({ facts }) => isSchedulableNow(pod, facts)) ??
@@ -37,9 +32,7 @@ function waitingHold(plan: PlanBuilder, comparison: NodeComparison, pod: PodFact
   if (!isSchedulableNow(pod, shown.facts)) return { ...nodeJoining(shown.facts), node };
   const load = plan.load(shown.facts);
   const cost = costOf(pod, load, plan.state.catalogue);
-  const betterNode = comparison.betterNode(shown, pod, cost);
-  const context = { onTheirWay: plan.onTheirWay, fetchersWaiting: Infinity, betterNode };
-  const verdict = checkStart(load, cost, plan.nowMs, context);
+  const verdict = checkStart(load, cost, plan.nowMs, plan.onTheirWay);
   if (verdict.kind === "hold") return { ...verdict, node };
   return { kind: "hold", reason: "LowerPriority", message: `other pods go to node ${shown.facts.name} first`, node };
 }
@@ -59,14 +52,13 @@ export function keptOut(state: ClusterState, nowMs: number): Held[] {
   const plan = new PlanBuilder(state, nowMs);
   const fenced = plan.paced.filter(({ facts }) => facts.fence !== undefined);
   const claims = new Claims(plan, fenced);
-  const comparison = new NodeComparison(plan, fenced, new ReplicaSpread(plan), []);
   const kept: Held[] = [];
   for (const pod of fenced.length > 0 ? ledger.pending.pods() : []) {
     if (kept.length >= MOST_KEPT_OUT) break;
     if (!pod.unschedulable || plan.isExempt(pod.shape) || hasReservation(state, pod, nowMs)) continue;
     const node = claims.claimFirst(pod);
     if (!node || !isSchedulableNow(pod, node.facts) || toleratesFence(pod, node.facts.fence?.value ?? "")) continue;
-    kept.push({ pod, hold: { ...waitingHold(plan, comparison, pod, [node]), node: node.facts.name } });
+    kept.push({ pod, hold: { ...waitingHold(plan, pod, [node]), node: node.facts.name } });
   }
   return kept;
 }

@@ -3,18 +3,18 @@
  * the most free slots. A binary heap, because a plan for thousands of nodes asks thousands of times.
  */
 import type { KnownNode } from "../placement/known-node.ts";
-import { leftSeconds } from "../state/load.ts";
+import { drainSeconds } from "../state/load.ts";
 import type { PlanBuilder } from "./plan-builder.ts";
 
 interface Entry {
   readonly node: KnownNode;
-  readonly leftSeconds: number;
+  readonly owedSeconds: number;
   readonly free: number;
 }
 
 /** Equal ones by name, so that every leader comes to the same order. */
 function before(a: Entry, b: Entry): boolean {
-  if (a.leftSeconds !== b.leftSeconds) return a.leftSeconds < b.leftSeconds;
+  if (a.owedSeconds !== b.owedSeconds) return a.owedSeconds < b.owedSeconds;
   if (a.free !== b.free) return a.free > b.free;
   return a.node.facts.name < b.node.facts.name;
 }
@@ -30,7 +30,7 @@ export class NodeQueue {
   /** Adds a node with the free slots that it has now. It must not be in the queue already. */
   add(node: KnownNode): void {
     const load = this.#plan.load(node.facts);
-    const entry = { node, leftSeconds: leftSeconds(load), free: load.limit.slots - load.slotsInUse };
+    const entry = { node, owedSeconds: drainSeconds(load), free: load.limit.slots - load.slotsInUse };
     const heap = this.#heap;
     let at = heap.length;
     while (at > 0) {

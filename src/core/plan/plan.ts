@@ -16,8 +16,8 @@ export function makePlan(state: ClusterState, settled: SettledNodes, nowMs: numb
   releaseExemptAndExpired(plan);
   claimRoom(plan, settled);
   releasePastFences(plan);
-  const comparison = assignSlots(plan, settled);
+  assignSlots(plan, settled);
   const fences = planFences(plan);
-  const held = holdsOf(plan, comparison);
+  const held = holdsOf(plan);
   return { releases: plan.releases, fences, held, wakeAtMs: plan.wakeAtMs };
 }

@@ -11,22 +11,17 @@ import { Ledger } from "./ledger.ts";
 import { type Deadlines, nodeLoad, type NodeLoad } from "./load.ts";
 import { LoadCache } from "./load-cache.ts";
 import { Offers } from "./offers.ts";
-import { StartTimes } from "./start-times.ts";
+import { SCHEDULER_BATCH } from "./scheduler-batch.ts";
 
 const NO_PULLS: readonly DonePulls[] = [];
 const NO_PODS: readonly PodFacts[] = [];
 
-/**
- * The scheduler is behind if this many pending pods wait for its first look, and the first of them for this long, ms.
- * Assumed: with 700 pods a second at best (scheduler_perf), about a second's work.
- */
-const MANY_UNTRIED = 500;
+/** The scheduler is behind if the first of many untried pods has waited for its first look this long, ms. Assumed. */
 const SCHEDULER_BEHIND_MS = 5_000;
 
 export class ClusterState {
   readonly ledger: Ledger;
   readonly catalogue = new ImageCatalogue();
-  readonly startTimes = new StartTimes();
   readonly offers = new Offers();
   readonly #loads = new LoadCache(this.catalogue);
   readonly #samples = new Map<NodeName, NodeSample>();
@@ -34,7 +29,7 @@ export class ClusterState {
   readonly #classes = new Map<NodeName, NodeClass>();
   /** Image pulls of pods that have started lately. They are lost with the replica, which is worth seconds. */
   readonly #donePulls = new Map<NodeName, readonly DonePulls[]>();
-  readonly #initialLimits = new WeakMap<NodeClass, Limit>();
+  #initialLimits = new WeakMap<NodeFacts, Limit>();
   #policy: PacingPolicy;
   #deadlines: Deadlines;
 
@@ -52,6 +47,7 @@ export class ClusterState {
     this.#policy = policy;
     this.#deadlines = deadlinesOf(policy);
     this.#classes.clear();
+    this.#initialLimits = new WeakMap();
     this.#loads.clear();
     this.ledger.setUntil(policy.startup.until);
   }
@@ -75,7 +71,7 @@ export class ClusterState {
   }
 
   limitOf(facts: NodeFacts): Limit {
-    return this.#limits.get(facts.name) ?? this.#initialLimit(this.classOf(facts));
+    return this.#limits.get(facts.name) ?? this.#initialLimit(facts);
   }
 
   /** Limits that have moved. */
@@ -137,7 +133,7 @@ export class ClusterState {
    */
   schedulerIsBehind(nowMs: number): boolean {
     const { count, sinceMs } = this.ledger.pending.untried;
-    return count >= MANY_UNTRIED && nowMs >= sinceMs + SCHEDULER_BEHIND_MS;
+    return count >= SCHEDULER_BATCH && nowMs >= sinceMs + SCHEDULER_BEHIND_MS;
   }
 
   #sumUp(facts: NodeFacts, nowMs: number, offers: readonly PodFacts[]): NodeLoad {
@@ -153,12 +149,11 @@ export class ClusterState {
     return nodeLoad(this.ledger.entry(facts.name), facts, inputs, nowMs);
   }
 
-  /** One for all nodes of a class of which nothing is known yet. */
-  #initialLimit(nodeClass: NodeClass): Limit {
-    const known = this.#initialLimits.get(nodeClass);
+  #initialLimit(facts: NodeFacts): Limit {
+    const known = this.#initialLimits.get(facts);
     if (known) return known;
-    const initial = initialLimit(nodeClass);
-    this.#initialLimits.set(nodeClass, initial);
+    const initial = initialLimit(this.classOf(facts), facts);
+    this.#initialLimits.set(facts, initial);
     return initial;
   }
 

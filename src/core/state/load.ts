@@ -37,8 +37,6 @@ export interface NodeLoad {
   readonly offered: readonly PodFacts[];
   /** Slots that all of these use. */
   readonly slotsInUse: number;
-  /** Of these pods, the ones that fetch images. One that waits for an image which another fetches does not count. */
-  readonly fetchers: number;
   /** Image pulls that these pods may still begin. */
   readonly pulls: number;
   /** Pulls of pods that have started lately. */
@@ -59,8 +57,6 @@ export interface Cost {
   readonly newBytes: number;
   /** Images not there yet: each is one more call on the kubelet's pull budget. */
   readonly pulls: number;
-  /** Some image is on its way and none is new: the pod need only wait for it. */
-  readonly follows: boolean;
 }
 
 /** What a node's load is made from besides its entry in the ledger. */
@@ -149,19 +145,15 @@ export function reservationCounts(pod: PodFacts, deadlines: Deadlines, nowMs: nu
 
 function fetchedBy(groups: readonly (readonly PodFacts[])[], entry: NodeEntry, facts: NodeFacts) {
   const fetching = new Set<ImageName>();
-  let [fetchers, pulls] = [0, 0];
-  for (const pods of groups) {
-    for (const pod of pods) {
-      const before = fetching.size;
-      for (const image of pod.shape.images) {
-        if (isPresent(image, entry, facts)) continue;
-        pulls += 1;
-        fetching.add(image);
-      }
-      if (fetching.size > before) fetchers += 1;
+  let pulls = 0;
+  for (const { shape } of groups.flat()) {
+    for (const image of shape.images) {
+      if (isPresent(image, entry, facts)) continue;
+      pulls += 1;
+      fetching.add(image);
     }
   }
-  return { fetching, fetchers, pulls };
+  return { fetching, pulls };
 }
 
 /** The node has the image, whatever its list shows. */
@@ -180,52 +172,38 @@ export function costOf(pod: PodFacts, { entry, facts, fetching }: NodeLoad, cata
     newImages.push(image);
     newBytes += catalogue.bytes(image);
   }
-  return { newImages, newBytes, pulls, follows: pulls > 0 && newImages.length === 0 };
+  return { newImages, newBytes, pulls };
 }
 
 /** What the images in flight make the disk write, bytes: blobs and unpacked layers. */
-export const writesInFlight = ({ bytesInFlight, limit }: Pick<NodeLoad, "bytesInFlight" | "limit">) =>
-  bytesInFlight * limit.unpackRatio;
+export const writesInFlight = ({ bytesInFlight, nodeClass }: Pick<NodeLoad, "bytesInFlight" | "nodeClass">) =>
+  bytesInFlight * nodeClass.unpackRatio;
 
 /** Seconds that the disk needs for images of so many bytes, as kubelets list them. */
-export const writeSeconds = ({ limit }: Pick<NodeLoad, "limit">, imageBytes: number) =>
-  (imageBytes * limit.unpackRatio) / limit.bytesPerSecond;
+export const writeSeconds = ({ limit, nodeClass }: NodeLoad, imageBytes: number) =>
+  (imageBytes * nodeClass.unpackRatio) / limit.bytesPerSecond;
 
-/** What a disk has left to write, in seconds of its time (docs/design.md, "The idea"). */
-export interface Debt {
-  /** Images on their way, as they reach the disk. */
-  readonly inFlight: number;
-  /** Dirty page cache. */
-  readonly cached: number;
-  /** What the pod in question adds. */
-  readonly own: number;
-}
-
-/** Divides bytes by what the disk was seen to write per second. */
-export function debtOf(load: NodeLoad, newBytes: number): Debt {
-  const { sample, limit, bytesInFlight } = load;
-  return {
-    inFlight: writeSeconds(load, bytesInFlight),
-    cached: ((sample?.dirtyBytes ?? 0) + (sample?.writebackBytes ?? 0)) / limit.bytesPerSecond,
-    own: writeSeconds(load, newBytes),
-  };
-}
-
-/** Seconds until the disk has written all that it has left to write. */
+/**
+ * Seconds until the disk has written all that it owes: images on their way, less what it has written of them, and the
+ * dirty page cache.
+ */
 export function drainSeconds(load: NodeLoad): number {
-  const { inFlight, cached } = debtOf(load, 0);
-  return inFlight + cached;
+  const { sample, limit } = load;
+  const inFlight = Math.max(0, writesInFlight(load) - limit.progressBytes);
+  const dirty = (sample?.dirtyBytes ?? 0) + (sample?.writebackBytes ?? 0);
+  return (inFlight + dirty) / limit.bytesPerSecond;
 }
 
-/** {@link drainSeconds} less what the disk has probably written of the bytes in flight. */
-export function leftSeconds(load: NodeLoad): number {
-  const { inFlight, cached } = debtOf(load, 0);
-  return Math.max(0, inFlight - load.limit.progressBytes / load.limit.bytesPerSecond) + cached;
+/**
+ * Share of the memory that may be owed to the disk: Linux begins to write dirty pages back there and soon makes all
+ * writers wait. Source: vm.dirty_background_ratio.
+ */
+const DIRTY_SHARE = 0.1;
+
+/** The most that the disk may owe, in seconds of its time: drainSeconds of the class, or what the page cache takes. */
+export function drainTargetSeconds({ sample, facts, limit, nodeClass }: NodeLoad): number {
+  const memoryBytes = sample?.memoryBytes ?? facts.allocatable["memory"] ?? Infinity;
+  return Math.min(nodeClass.drainSeconds, (DIRTY_SHARE * memoryBytes) / limit.bytesPerSecond);
 }
-
-const MILLICORES = 1_000;
-
-/** Cores of the node: as sampled, else as allocatable. */
-export const coresOf = ({ sample, facts }: NodeLoad) => sample?.cores ?? (facts.allocatable["cpu"] ?? 0) / MILLICORES;
 
 export const sum = (amounts: readonly number[]) => amounts.reduce((total, amount) => total + amount, 0);

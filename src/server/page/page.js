@@ -85,7 +85,7 @@ const nodeRow = (node) =>
       : meter(
           node.drainSeconds,
           node.drainTargetSeconds,
-          `${seconds(node.drainSeconds)} of ${node.drainTargetSeconds} s`,
+          `${seconds(node.drainSeconds)} of ${seconds(node.drainTargetSeconds)}`,
         ),
     node.awaitMs == null ? NONE : `${node.awaitMs.toFixed(1)} ms`,
     node.utilisation == null ? NONE : `${Math.round(node.utilisation * 100)} %`,

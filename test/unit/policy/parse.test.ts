@@ -94,13 +94,20 @@ describe("rules between keys", () => {
   it.each([
     ["slots: {min: 8, max: 4}", "nodeClasses[0].slots.min", "is 8, above max (4)"],
     ["slots: {initial: 2, min: 3}", "nodeClasses[0].slots.initial", "is 2, outside min to max (3 to 32)"],
-    ["slots: {max: 5}", "nodeClasses[0].slots.initial", "is 6, outside min to max (1 to 5)"],
+    ["slots: {initial: 6, max: 5}", "nodeClasses[0].slots.initial", "is 6, outside min to max (1 to 5)"],
     ["slots: {min: 0}", "nodeClasses[0].slots.min", "write at least 1"],
     ["drainSeconds: 120", "nodeClasses[0].drainSeconds", "write less than 120"],
     ["slots: {initial: 1.5}", "nodeClasses[0].slots.initial", "write a whole number"],
     ["slots: {initial: .inf}", "nodeClasses[0].slots.initial", "is Infinity; write a"],
   ])("a class with %s is refused at %s", (settings, path, message) => {
     expect(problems(`nodeClasses: [{name: a, ${settings}}]`)[path]).toContain(message);
+  });
+
+  it("a class that says nothing of initial takes every min and max: its nodes start by their cores, within them", () => {
+    for (const bounds of ["{max: 5}", "{min: 40, max: 50}"]) {
+      const parsed = parsePolicy(`${HEADER}nodeClasses: [{name: a, slots: ${bounds}}]`);
+      expect(parsed).toMatchObject({ ok: true });
+    }
   });
 
   it("a class that hides those after it, and a default that takes a selector, are refused", () => {

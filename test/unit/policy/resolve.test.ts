@@ -68,7 +68,7 @@ describe("nodeClassFor", () => {
   it("falls back to the implicit class default, or to the policy's own last one", () => {
     expect(nodeClassFor(defaultPolicy({ nodeClasses: [nvme] }), {})).toMatchObject({
       name: "default",
-      slots: { initial: 6 },
+      slots: { min: 1, max: 32 },
     });
     const own = defaultPolicy({ nodeClasses: [nvme, { name: "default", slots: { initial: 3 } }] });
     expect(nodeClassFor(own, {})).toMatchObject({ name: "default", slots: { initial: 3, max: 32 } });

@@ -1,6 +1,6 @@
 /**
  * The model against `npm run bench:real-node` (docs/real-node.md has the same figures): makespan and mean time to Ready
- * of three full runs within 20 %, the strategies in the order that was measured; and the single rounds before them.
+ * of full runs within 20 %, the strategies in the order that was measured; and the single rounds before them.
  */
 import { describe, expect, it, test } from "vitest";
 import { scenarioOf } from "../../../../bench/real-node/scenario.ts";
@@ -118,7 +118,9 @@ describe.each(fullRuns)("the full run of $run", ({ setting, medians, modelFails 
   const means = (strategy: Strategy) => of(strategy).map((run) => run.meanReadySeconds);
   const failed = (strategy: Strategy) => of(strategy).map((run) => run.failedStarts);
 
-  it.each(strategies)("%s is what the model predicts, within 20 %", (strategy) => {
+  // Paceline had other rules in these runs (docs/adr/0008), so its figures say nothing of the model.
+  const unchanged = strategies.filter((strategy) => strategy !== "paceline");
+  it.each(unchanged)("%s is what the model predicts, within 20 %", (strategy) => {
     const measured = medians[strategy];
     for (const { makespanSeconds, meanReadySeconds } of of(strategy)) {
       expect(Math.abs(makespanSeconds / measured.allReady - 1)).toBeLessThan(TOLERANCE);

@@ -23,7 +23,6 @@ import {
   aFencedNode,
   aPendingPod,
   many,
-  observe,
   pacerWith,
   planOf,
   released,
@@ -204,59 +203,15 @@ describe("of the pods that could go, the next one", () => {
     expect(order).toEqual(["daemon", "urgent-class", "small", "old-large"]);
   });
 
-  test("of pods with one new image, one goes first; the others follow once it has started", () => {
-    const shape = aShape({ image: "app" });
-    const pacer = pacerWith(
-      [aNode("n1")],
-      many(5, (name) => aGatedPod(name, { shape })),
-      slots(4),
-    );
-    const first = pacer.plan(START_MS);
-    expect(released(first)).toEqual(["p0"]);
-    expect(first.held[0]?.hold.reason).toBe("WaitingForImage");
-    const leader = bound(first.releases[0]?.pod ?? aPod("none"), "n1");
-    pacer.upsertPod(leader, START_MS);
-    expect(pacer.plan(START_MS + 1_000).releases).toHaveLength(0);
-    pacer.upsertPod(started(leader), START_MS);
-    expect(pacer.plan(START_MS + 2_000).releases).toHaveLength(4);
-  });
-
-  test("when its image is about to be there and no other pod would fetch, followers make their sandboxes meanwhile", () => {
+  test("pods with one new image start together: its bytes count once, and a slot each", () => {
     const shape = aShape({ image: "app" }); // taken for 200 MiB × 4, 6.4 s of 125 MiB/s
-    const leader = bound(aPod("leader", { shape }), "n1");
-    const followers = many(3, (name) => aGatedPod(name, { shape }));
-    const planAfter = (seconds: number, others: readonly PodFacts[] = []) => {
-      const pacer = pacerWith([aNode("n1")], [leader, ...followers, ...others], slots(6));
-      observe(pacer, "n1", { utilisation: 1, writeBytesPerSecond: 125 * MIB }, START_MS, START_MS + seconds * 1_000);
-      return pacer.plan(START_MS + seconds * 1_000);
-    };
-    expect(planAfter(2).held.map(({ hold }) => hold.reason)).toEqual([
-      "WaitingForImage",
-      "WaitingForImage",
-      "WaitingForImage",
-    ]);
-    expect(released(planAfter(5))).toEqual(["p0", "p1", "p2"]);
-    const other = aGatedPod("other", { shape: aShape({ image: "other", ownerName: "o" }) });
-    expect(released(planAfter(5, [other]))).toEqual(["other"]);
+    const herd = many(5, (name) => aGatedPod(name, { shape }));
+    const plan = pacerWith([aNode("n1")], herd, slots(4, { drainSeconds: 7 })).plan(START_MS);
+    expect(released(plan)).toEqual(["p0", "p1", "p2", "p3"]);
+    expect(plan.held.map(({ hold }) => hold.reason)).toEqual(["StartupSlotsFull"]);
   });
 
-  test("where no bytes tell them apart, pods of quick replicas go before pods of slow ones, then the oldest", () => {
-    const [slow, quick] = [aShape({ ownerName: "slow" }), aShape({ ownerName: "quick" })];
-    const pacer = pacerWith([aNode("n1")], [], slots(1));
-    for (const [name, shape, seconds] of [["s", slow, 40] as const, ["q", quick, 5] as const]) {
-      const first = bound(aPod(name, { shape }), "n1");
-      pacer.upsertPod(first, START_MS);
-      pacer.upsertPod(started(first), START_MS + seconds * 1_000);
-    }
-    const at = (age: number, name: string, shape: typeof slow) =>
-      aGatedPod(name, { shape, createdAtMs: START_MS - age * 1_000 });
-    for (const pod of [at(3, "slow-old", slow), at(2, "quick-old", quick), at(1, "quick-young", quick)]) {
-      pacer.upsertPod(pod, START_MS);
-    }
-    expect(released(pacer.plan(START_MS + 60_000))).toEqual(["quick-old"]);
-  });
-
-  test("pods for which the last slot is not kept go by their age, too", () => {
+  test("pods that bring as much as each other go by their age", () => {
     const pods = ["first", "second", "third"].map((name, at) =>
       aGatedPod(name, { shape: aShape({ ownerName: name }), createdAtMs: START_MS - 10_000 + at * 1_000 }),
     );
@@ -296,18 +251,5 @@ describe("of the pods that could go, the next one", () => {
     );
     const alone = aGatedPod("alone", { shape: aShape({ image: "own", ownerName: "alone" }) });
     expect(released(pacerWith([seen, aNode("n1")], [alone, ...sharing], slots(1)).plan(START_MS))).toEqual(["p1"]);
-  });
-
-  test("where no pod fetches, the last slot is kept for one that does: pods without new bytes do not starve the disk", () => {
-    const seen = shows(sizes({ big: 300 }));
-    const pods = [
-      ...many(4, (name) => aGatedPod(name)),
-      aGatedPod("fetches", { shape: aShape({ image: "big", ownerName: "f" }) }),
-    ];
-    expect(released(pacerWith([seen, aNode("n1")], pods, slots(3)).plan(START_MS)).sort()).toEqual([
-      "fetches",
-      "p0",
-      "p1",
-    ]);
   });
 });

@@ -58,10 +58,12 @@ describe("what becomes of a fence", () => {
     expect(actions(state, START_MS + 30_000)).toEqual(["FenceCapReached"]);
   });
 
-  test("it stays while something starts on its node, though nothing waits", () => {
+  test("it goes as soon as nothing that fits waits for a slot, though pods still start on its node", () => {
     const starting = bound(aPod("starting"), "n1");
-    expect(actions(stateWith([aFencedNode("n1")], [starting]))).toEqual([]);
-    expect(actions(stateWith([aFencedNode("n1")], [starting, started(starting)]))).toEqual(["NothingPending"]);
+    const elsewhere = aPendingPod("elsewhere", { shape: aShape({ nodeSelector: { disk: "fast" } }) });
+    expect(actions(stateWith([aFencedNode("n1")], [starting, aPendingPod("waits")]))).toEqual([]);
+    expect(actions(stateWith([aFencedNode("n1")], [starting, elsewhere]))).toEqual(["NothingPending"]);
+    expect(actions(stateWith([aFencedNode("n1")], [starting]))).toEqual(["NothingPending"]);
   });
 
   test("it stays for every kind of pod that waits for its node: gated, pending, or pinned to it", () => {

@@ -3,9 +3,7 @@ import type { NodeFacts, PodFacts } from "../../../../src/core/facts.ts";
 import { nodeName } from "../../../../src/core/ids.ts";
 import { SettledNodes } from "../../../../src/core/placement/settled-nodes.ts";
 import { assignSlots } from "../../../../src/core/plan/assign-slots.ts";
-import { NodeComparison } from "../../../../src/core/plan/compare-nodes.ts";
 import { holdsOf, keptOut } from "../../../../src/core/plan/hold-reasons.ts";
-import { ReplicaSpread } from "../../../../src/core/plan/replica-spread.ts";
 import type { ClusterState } from "../../../../src/core/state/cluster-state.ts";
 import { aDaemonPod, aGatedPod, aNode, aPod, aShape, bound, changed, START_MS } from "../../../support/core-facts.ts";
 import {
@@ -23,7 +21,8 @@ import {
 /** The reasons of the pods that stay gated, by name. */
 function reasons(state: ClusterState, nowMs = START_MS): Record<string, string> {
   const plan = planOf(state, nowMs);
-  const held = holdsOf(plan, assignSlots(plan, new SettledNodes()));
+  assignSlots(plan, new SettledNodes());
+  const held = holdsOf(plan);
   return Object.fromEntries(held.map(({ pod, hold }) => [pod.name, `${hold.reason} at ${hold.node ?? "any"}`]));
 }
 
@@ -43,15 +42,12 @@ describe("a pod that stays gated is told", () => {
   test("that other pods come first, where nothing else speaks against it", () => {
     const pods = [aGatedPod("old", { createdAtMs: START_MS - 1_000 }), aGatedPod("young")];
     const state = stateWith([aNode("n1")], pods, slots(2));
-    const plan = planOf(state);
-    const comparison = new NodeComparison(plan, plan.paced, new ReplicaSpread(plan), []);
-    expect(holdsOf(plan, comparison).map(({ hold }) => hold.reason)).toEqual(["LowerPriority", "LowerPriority"]);
+    expect(holdsOf(planOf(state)).map(({ hold }) => hold.reason)).toEqual(["LowerPriority", "LowerPriority"]);
   });
 
   test("that the node is still joining, and of the taint that shows it", () => {
     const state = stateWith([aJoiningNode("n1")], [aGatedPod("p")]);
-    const plan = planOf(state);
-    const [held] = holdsOf(plan, new NodeComparison(plan, plan.paced, new ReplicaSpread(plan), []));
+    const [held] = holdsOf(planOf(state));
     expect(held?.hold).toMatchObject({ reason: "NodeJoining", node: "n1" });
     expect(held?.hold.message).toContain(NOT_READY.key);
   });

@@ -1,17 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { PodFacts } from "../../../../src/core/facts.ts";
-import { compareRanks, rank, type Rank, type Standing, TOLERATED_SKEW } from "../../../../src/core/plan/order.ts";
+import { compareRanks, rank, type Rank, type Standing } from "../../../../src/core/plan/order.ts";
 import { aGatedPod, aShape, START_MS } from "../../../support/core-facts.ts";
 
 const CAP_MS = 300_000;
-const common: Standing = {
-  schedulerIsBehind: false,
-  criticalPull: false,
-  bytesPerPod: 0,
-  startStep: 0,
-  replicasMore: 0,
-};
+const common: Standing = { schedulerIsBehind: false, bytesPerPod: 0 };
 
 interface Candidate {
   readonly pod: PodFacts;
@@ -41,17 +35,11 @@ describe("the order of release", () => {
   /** Each goes before the one after it, although the one after it is better in all that counts less. */
   const ladder: readonly (readonly [string, Candidate])[] = [
     ["a pod that has waited for most of the cap", urgent],
-    ["a DaemonSet pod", candidate({ shape: agent }, { bytesPerPod: 900, startStep: 9, replicasMore: 9 })],
-    ["a pod of higher priority", candidate({ shape: aShape({ priority: 1 }) }, { bytesPerPod: 900, replicasMore: 9 })],
-    ["a critical pull", candidate({}, { criticalPull: true, bytesPerPod: 900, startStep: 9, replicasMore: 9 })],
-    ["one whose replicas are not crowded", candidate({}, { bytesPerPod: 900, startStep: 9, replicasMore: 1 })],
-    ["one of fewer bytes", candidate({}, { bytesPerPod: 1, startStep: 9, replicasMore: 3 })],
-    ["one that starts sooner", candidate({}, { bytesPerPod: 2, startStep: 1, replicasMore: 3 })],
-    [
-      "one held longer",
-      candidate({ createdAtMs: START_MS - 1_000 }, { bytesPerPod: 2, startStep: 2, replicasMore: 3 }),
-    ],
-    ["one held since just now", candidate({}, { bytesPerPod: 2, startStep: 2, replicasMore: 3 })],
+    ["a DaemonSet pod", candidate({ shape: agent }, { bytesPerPod: 900 })],
+    ["a pod of higher priority", candidate({ shape: aShape({ priority: 1 }) }, { bytesPerPod: 900 })],
+    ["one of fewer bytes", candidate({}, { bytesPerPod: 1 })],
+    ["one held longer", candidate({ createdAtMs: START_MS - 1_000 }, { bytesPerPod: 2 })],
+    ["one held since just now", candidate({}, { bytesPerPod: 2 })],
   ];
   const steps = ladder.slice(1).map(([lower, second], at) => {
     const [higher, first] = ladder[at] ?? ["", second];
@@ -65,28 +53,9 @@ describe("the order of release", () => {
 
   test("while kube-scheduler is behind, the older pod goes first, whatever it fetches; priority still counts more", () => {
     const behind = { schedulerIsBehind: true };
-    const old = candidate({ createdAtMs: START_MS - 1 }, { ...behind, bytesPerPod: 900, startStep: 9 });
-    expect(goesFirst(old, candidate({}, { ...behind, criticalPull: true }))).toBe(true);
+    const old = candidate({ createdAtMs: START_MS - 1 }, { ...behind, bytesPerPod: 900 });
+    expect(goesFirst(old, candidate({}, { ...behind, bytesPerPod: 1 }))).toBe(true);
     expect(goesFirst(candidate({ shape: aShape({ priority: 1 }) }, behind), old)).toBe(true);
-  });
-
-  test("two replicas more on a node, this pod included, are no crowd; three are, and fewer bytes yield to that", () => {
-    const small = (replicasMore: number) => candidate({}, { bytesPerPod: 1, replicasMore });
-    const large = candidate({}, { bytesPerPod: 900 });
-    expect(TOLERATED_SKEW).toBe(2);
-    expect(goesFirst(small(1), large)).toBe(true);
-    expect(goesFirst(small(2), large)).toBe(false);
-  });
-
-  test("where neither bytes nor start times differ, the node with fewer replicas counts before age", () => {
-    const young = candidate({ createdAtMs: START_MS + 1 }, { replicasMore: 0 });
-    expect(goesFirst(young, candidate({}, { replicasMore: 1 }))).toBe(true);
-  });
-
-  test("pods for whom the last slot is not kept are equal in that: infinitely many bytes are no reason for either", () => {
-    const none = { bytesPerPod: Infinity };
-    expect(compareRanks(rankOf(candidate({}, none)), rankOf(candidate({}, none)))).toBe(0);
-    expect(goesFirst(candidate({}, { ...none, startStep: 1 }), candidate({}, { ...none, startStep: 2 }))).toBe(true);
   });
 
   test("a forged time on a gated pod does not make it younger than its creation", () => {
@@ -96,16 +65,12 @@ describe("the order of release", () => {
 });
 
 describe("is a total order:", () => {
-  const few = fc.nat(2);
   const candidateArb = fc
     .record({
       ageSeconds: fc.constantFrom(0, 1, 200, 240, 400),
       daemon: fc.boolean(),
       priority: fc.constantFrom(-1, 0, 5),
-      criticalPull: fc.boolean(),
-      bytesPerPod: fc.constantFrom(0, 1, 1e9, Infinity),
-      startStep: few,
-      replicasMore: fc.nat(4),
+      bytesPerPod: fc.constantFrom(0, 1, 1e9),
     })
     .map(({ ageSeconds, daemon, priority, ...standing }) =>
       candidate(

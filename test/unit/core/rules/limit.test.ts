@@ -5,17 +5,20 @@ import {
   afterSample,
   afterStart,
   boundLimit,
-  fetcherLimit,
   initialLimit,
   markUsed,
 } from "../../../../src/core/rules/limit.ts";
 import type { Limit } from "../../../../src/core/rules/limit.ts";
 import { MIB } from "../../../../src/core/measures.ts";
 import { defaultNodeClass } from "../../../../src/policy/resolve.ts";
+import type { NodeClass } from "../../../../src/policy/schema.ts";
 import type { NodeSample } from "../../../../src/core/facts.ts";
+import { aNode } from "../../../support/core-facts.ts";
 
 const nodeClass = { ...defaultNodeClass, slots: { initial: 6, min: 1, max: 12 } };
-const fresh = initialLimit(nodeClass);
+/** Sixteen cores, which do not count: the class says how many slots it begins with. */
+const node = aNode("n1");
+const fresh = initialLimit(nodeClass, node);
 const idle: NodeSample = { atMs: 0, utilisation: 0.4, writeBytesPerSecond: 40 * MIB };
 const busy: NodeSample = { atMs: 0, utilisation: 0.98, writeBytesPerSecond: 120 * MIB };
 
@@ -28,13 +31,51 @@ const ready = withStarts(markUsed(fresh), 1);
 const sampled = (limit: Limit, sample: NodeSample, times = 1) =>
   Array.from({ length: times }).reduce<Limit>((one) => afterSample(one, nodeClass, sample, 0), limit);
 
+describe("the slots of a node of which nothing is known yet", () => {
+  const bounds = { min: 1, max: 32 };
+  const startsWith = (allocatable: Readonly<Record<string, number>>, slots: NodeClass["slots"] = bounds) =>
+    initialLimit({ ...nodeClass, slots }, { allocatable });
+
+  test("are two for each core, within its class", () => {
+    expect(startsWith({ cpu: 4_000 })).toMatchObject({ slots: 8, move: "starts at 8: two for each core" });
+    expect(startsWith({ cpu: 1_930 }).slots).toBe(4);
+    expect(startsWith({ cpu: 64_000 }).slots).toBe(32);
+    expect(startsWith({ cpu: 1_000 }, { min: 4, max: 32 }).slots).toBe(4);
+    expect(startsWith({}).slots).toBe(1); // no figure of its cores
+  });
+
+  test("are the initial of its class where that is given, however many cores it has", () => {
+    expect(startsWith({ cpu: 64_000 }, { ...bounds, initial: 3 })).toMatchObject({
+      slots: 3,
+      move: "starts at 3: the initial of class default",
+    });
+  });
+
+  test("are within the class's bounds, whatever the node has", () => {
+    fc.assert(
+      fc.property(fc.nat(1_000_000), fc.integer({ min: 1, max: 50 }), fc.nat(50), (cpu, min, more) => {
+        const { slots } = startsWith({ cpu }, { min, max: min + more });
+        expect(slots).toBeGreaterThanOrEqual(min);
+        expect(slots).toBeLessThanOrEqual(min + more);
+        expect(Number.isInteger(slots)).toBe(true);
+      }),
+    );
+  });
+});
+
 describe("the slot limit", () => {
   test("grows by what has started when every slot was used and the disk had something left: slow start", () => {
     expect(sampled(withStarts(markUsed(fresh), 3), idle)).toMatchObject({
       slots: 9,
       used: false,
-      move: "grew to 9: all were used, the disk 16 % busy",
+      move: "grew to 9: all were used, the disk 8 % busy",
     });
+  });
+
+  test("keeps what it has learnt of the knee: later growth is one by one, too", () => {
+    const byLoad = sampled(fresh, { ...idle, load1: 8, cores: 4 });
+    expect(byLoad.kneeSeen).toBe(true);
+    expect(sampled(withStarts(markUsed(byLoad), 3), idle).slots).toBe(7);
   });
 
   test("grows one by one once the disk or the cores have been busy", () => {
@@ -48,25 +89,32 @@ describe("the slot limit", () => {
     expect(sampled(ready, { atMs: 0, awaitMs: 1 }).slots).toBe(6);
   });
 
-  test("holds at the knee: a busy disk, busy cores, or more slots that made it write less", () => {
-    const saturated = { ...sampled(fresh, busy, 8), used: true, starts: 1 };
-    expect(sampled(saturated, busy)).toMatchObject({ slots: 6, move: "held at 6: the disk is 97 % busy" });
+  test("holds at the knee: a busy disk or busy cores", () => {
+    const saturated = { ...sampled(fresh, busy, 12), used: true, starts: 1 };
+    expect(sampled(saturated, busy)).toMatchObject({ slots: 6, used: false, move: "held at 6: the disk is 93 % busy" });
     expect(sampled(ready, { ...idle, cpuPressure: 0.95 }).move).toBe("held at 6: the cores are busy");
-    const grown = withStarts(markUsed(sampled(ready, idle)), 1);
-    expect(sampled(grown, { ...idle, writeBytesPerSecond: 0 })).toMatchObject({
-      slots: 7,
-      move: "held at 7: more in parallel write no faster",
-    });
   });
 
-  test("comes down to one for each core, sample by sample, where nothing but start-up work keeps the cores busy", () => {
+  test("does not grow on a burst of idleness: the disk's busy time is smoothed over the last samples", () => {
+    const saturated = { ...sampled(fresh, busy, 20), used: true, starts: 1 };
+    expect(sampled(saturated, { ...idle, utilisation: 0.8 }).slots).toBe(6);
+    expect(sampled(saturated, { ...idle, utilisation: 0.1 }).slots).toBe(7);
+  });
+
+  test("rests while cores are busy: it neither grows nor comes down, however long that lasts", () => {
     const overloaded: NodeSample = { ...idle, utilisation: 0, cpuPressure: 0.97, cores: 4 };
-    const lowered = (limit: Limit, times: number) =>
-      Array.from({ length: times }).reduce<Limit>((one) => markUsed(sampled(one, overloaded)), limit);
-    expect(sampled(markUsed(fresh), overloaded)).toMatchObject({ slots: 5, move: "lowered to 5: the cores are busy" });
-    expect(lowered(markUsed(fresh), 20).slots).toBe(4);
-    expect(sampled(fresh, overloaded).slots).toBe(6); // it was not used: somebody else's work
-    expect(afterSample(markUsed(fresh), nodeClass, overloaded, 100 * MIB).slots).toBe(6); // images are being unpacked
+    let limit = fresh;
+    for (let times = 0; times < 20; times += 1) limit = sampled(withStarts(markUsed(limit), 1), overloaded);
+    expect(limit.slots).toBe(6);
+  });
+
+  test("where there is no PSI, a load of two per core means busy cores; what is unknown never means busy or idle", () => {
+    const afterLoad = (figures: Partial<NodeSample>) => sampled(ready, { ...idle, ...figures });
+    expect(afterLoad({ load1: 8, cores: 4 })).toMatchObject({ slots: 6, move: "held at 6: the cores are busy" });
+    expect(afterLoad({ load1: 7.9, cores: 4 }).slots).toBe(7);
+    expect(afterLoad({ load1: 80, cores: 4, cpuPressure: 0.2 }).slots).toBe(7); // PSI goes first: load counts disk waits
+    expect(afterLoad({ load1: 80 }).slots).toBe(7); // how many cores is not known
+    expect(afterLoad({ cores: 4 }).slots).toBe(7);
   });
 
   test("without telemetry a quick start is the only sign of room, and a slow one is none", () => {
@@ -94,7 +142,9 @@ describe("the slot limit", () => {
     const learn = (sample: NodeSample, times: number) => sampled(fresh, sample, times).bytesPerSecond;
     expect(learn({ atMs: 0, utilisation: 1, writeBytesPerSecond: 22 * MIB }, 40) / MIB).toBeCloseTo(22, 0);
     expect(learn({ atMs: 0, utilisation: 0.2, writeBytesPerSecond: 200 * MIB }, 1) / MIB).toBeGreaterThanOrEqual(200);
-    expect(learn({ atMs: 0, utilisation: 0.01, writeBytesPerSecond: MIB }, 40)).toBe(fresh.bytesPerSecond);
+    const littleUsed = learn({ atMs: 0, utilisation: 0.01, writeBytesPerSecond: 0.1 * MIB }, 40);
+    expect(littleUsed / MIB).toBeGreaterThan(115); // it would be 10 by the last sample alone
+    expect(learn({ atMs: 0, utilisation: 0, writeBytesPerSecond: 0 }, 40)).toBe(fresh.bytesPerSecond);
   });
 
   test("a disk over its await threshold is hot for ten seconds more", () => {
@@ -105,60 +155,25 @@ describe("the slot limit", () => {
 });
 
 describe("what the images in flight have written", () => {
+  const STALE_MS = 30_000;
   const writing = (atMs: number): NodeSample => ({ atMs, utilisation: 0.5, writeBytesPerSecond: 10 * MIB });
 
   test("is what the disk wrote meanwhile, all of them at most, and leaves with the pod that brought them", () => {
-    const first = afterSample(fresh, nodeClass, writing(0), 100 * MIB);
+    const next = (limit: Limit, atMs: number, writes: number) =>
+      afterSample(limit, nodeClass, writing(atMs), writes, STALE_MS);
+    const first = next(fresh, 0, 100 * MIB);
     expect(first.progressBytes).toBe(0); // since when it has written so is not known
-    const second = afterSample(first, nodeClass, writing(2_000), 100 * MIB);
+    const second = next(first, 2_000, 100 * MIB);
     expect(second.progressBytes).toBe(20 * MIB);
-    expect(afterSample(second, nodeClass, writing(20_000), 100 * MIB).progressBytes).toBe(100 * MIB);
+    expect(next(second, 20_000, 100 * MIB).progressBytes).toBe(100 * MIB);
     expect(afterStart(second, nodeClass, { ...aStart, fetchedBytes: 3, leftBytes: 1 }, 0).progressBytes).toBe(5 * MIB);
-    expect(afterSample(second, nodeClass, writing(4_000), 0).progressBytes).toBe(0);
-  });
-});
-
-describe("what an image makes the disk write", () => {
-  const fetched = { ...aStart, fetchedBytes: 10 * MIB };
-  /** Images of 10 MiB as listed come one after another, each of which makes the disk write so much. */
-  const after = (images: number, mibWritten: number, dirtyBytes = 0) =>
-    Array.from({ length: images }).reduce<Limit>(
-      (limit, _none, at) => {
-        const sample = { atMs: (at + 1) * 1_000, writeBytesPerSecond: mibWritten * MIB, dirtyBytes };
-        return afterStart(afterSample(limit, nodeClass, sample, 40 * MIB), nodeClass, fetched, 0);
-      },
-      afterSample(fresh, nodeClass, { atMs: 0 }, 40 * MIB),
-    );
-
-  test("is learnt once a few have come: those that do not compress write half of what the class says", () => {
-    expect(after(2, 20).unpackRatio).toBe(nodeClass.unpackRatio);
-    expect(after(3, 20).unpackRatio).toBeCloseTo(2);
+    expect(next(second, 4_000, 0).progressBytes).toBe(0);
   });
 
-  test("what is dirty will be written, more than the class says is somebody else's, and what comes is written once", () => {
-    expect(after(4, 20, 40 * MIB).unpackRatio).toBeCloseTo(3);
-    expect(after(4, 90).unpackRatio).toBe(nodeClass.unpackRatio);
-    expect(after(4, 1).unpackRatio).toBe(1);
-  });
-
-  test("begins anew with another class", () => {
-    expect(boundLimit(after(4, 20), { ...nodeClass, unpackRatio: 3 }).unpackRatio).toBe(3);
-  });
-});
-
-describe("how many may fetch", () => {
-  const writes = (mibPerSecond: number, slots = 12): Limit => ({ ...fresh, slots, bytesPerSecond: mibPerSecond * MIB });
-
-  test("as many as the disk takes to be busy: three at least, a core each and one besides at most", () => {
-    expect(fetcherLimit(writes(20, 6), 4)).toBe(3);
-    expect(fetcherLimit(writes(125), 4)).toBe(4);
-    expect(fetcherLimit(writes(700), 4)).toBe(5);
-    expect(fetcherLimit(writes(700), 8)).toBe(9);
-  });
-
-  test("never more than there are slots, and a third of them in any case", () => {
-    expect(fetcherLimit(writes(125, 2), 4)).toBe(2);
-    expect(fetcherLimit(writes(20, 30), 4)).toBe(10);
+  test("counts no longer than a sample is fresh: what a disk did in a gap between samples is not known", () => {
+    const first = afterSample(fresh, nodeClass, writing(0), 5_000 * MIB, STALE_MS);
+    const later = afterSample(first, nodeClass, writing(10 * STALE_MS), 5_000 * MIB, STALE_MS);
+    expect(later.progressBytes).toBe(300 * MIB);
   });
 });
 
@@ -169,6 +184,8 @@ const sampleArb: fc.Arbitrary<NodeSample> = fc.record({
   writeBytesPerSecond: fc.option(fc.double({ min: 0, max: 1e11, noNaN: true }), { nil: undefined }),
   awaitMs: fc.option(fc.double({ min: 0, max: 1e6, noNaN: true }), { nil: undefined }),
   cpuPressure: fc.option(fc.double({ min: 0, max: 1, noNaN: true }), { nil: undefined }),
+  load1: fc.option(fc.nat(100), { nil: undefined }),
+  cores: fc.option(fc.integer({ min: 1, max: 64 }), { nil: undefined }),
 });
 const bytesArb = fc.nat(2 ** 31 - 1);
 const startArb = fc.record({
@@ -199,8 +216,6 @@ test("whatever happens, the limit stays within its class and the throughput abov
         expect(limit.slots).toBeLessThanOrEqual(12);
         expect(limit.bytesPerSecond).toBeGreaterThan(0);
         expect(limit.progressBytes).toBeGreaterThanOrEqual(0);
-        expect(fetcherLimit(limit, 4)).toBeGreaterThanOrEqual(1);
-        expect(fetcherLimit(limit, 4)).toBeLessThanOrEqual(limit.slots);
       }
     }),
   );

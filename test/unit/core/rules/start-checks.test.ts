@@ -1,23 +1,20 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { NodeSample } from "../../../../src/core/facts.ts";
-import { imageName, nodeName } from "../../../../src/core/ids.ts";
+import { imageName } from "../../../../src/core/ids.ts";
 import { MIB } from "../../../../src/core/measures.ts";
 import {
-  betterNodeExists,
   checkStart,
-  cpuPressure,
+  diskBacklog,
   isSchedulerBusy,
   pullQPSLimit,
   schedulerBusy,
   startChecks,
   startupSlotsFull,
-  waitingForImage,
 } from "../../../../src/core/rules/start-checks.ts";
 import { defaultNodeClass } from "../../../../src/policy/resolve.ts";
 import { aGatedPod, aNode, aPod, aShape, bound, START_MS, started } from "../../../support/core-facts.ts";
-import { many, pacerWith, released, shows, slots } from "../../../support/core-plan.ts";
-import { aStart, type LoadGiven, secondsOf, slowDisk, type StartGiven } from "../../../support/start-input.ts";
+import { many, observe, pacerWith, released, shows, showsEqual, slots, withImage } from "../../../support/core-plan.ts";
+import { aStart, type LoadGiven, onSlowDisk, secondsOf, type StartGiven } from "../../../support/start-input.ts";
 
 const reasonOf = (hold: { readonly reason: string } | undefined) => hold?.reason;
 
@@ -42,8 +39,8 @@ describe("startup slots", () => {
 
 describe("kube-scheduler's queue", () => {
   test("a pod waits once 500 released pods are not bound yet", () => {
-    expect(schedulerBusy(aStart({ context: { onTheirWay: 499 } }))).toBeUndefined();
-    expect(schedulerBusy(aStart({ context: { onTheirWay: 500 } }))).toMatchObject({
+    expect(schedulerBusy(aStart({ onTheirWay: 499 }))).toBeUndefined();
+    expect(schedulerBusy(aStart({ onTheirWay: 500 }))).toMatchObject({
       reason: "SchedulerBusy",
       node: "n1",
     });
@@ -51,40 +48,64 @@ describe("kube-scheduler's queue", () => {
   });
 });
 
-describe("a better node", () => {
-  test("a pod waits where another node would have its images sooner, and its message names that node", () => {
-    expect(betterNodeExists(aStart())).toBeUndefined();
-    const hold = betterNodeExists(aStart({ context: { betterNode: nodeName("n2") } }));
-    expect(hold).toMatchObject({ reason: "BetterNodeExists", node: "n1" });
-    expect(hold?.message).toContain("n2");
-  });
-});
+describe("what the disk owes", () => {
+  const owing = (load: LoadGiven, seconds: number) =>
+    reasonOf(diskBacklog(aStart({ load: onSlowDisk(load), cost: { newBytes: secondsOf(seconds) } })));
+  const dirty = (seconds: number) => ({ atMs: START_MS, dirtyBytes: secondsOf(seconds) });
 
-describe("an image on its way", () => {
-  const follows = { cost: { follows: true, pulls: 1 } };
-  /** It has 3 s left to write, or 2 s. */
-  const owing = (seconds: number) => ({
-    limit: slowDisk,
-    bytesInFlight: secondsOf(seconds),
-    sample: { atMs: START_MS },
+  test("all that is in flight, dirty and new may take the drain time, and not a second more", () => {
+    expect(owing({ bytesInFlight: secondsOf(30) }, 10)).toBeUndefined();
+    expect(owing({ bytesInFlight: secondsOf(30) }, 10.1)).toBe("DiskBacklog");
+    const withDirty = { bytesInFlight: secondsOf(20), sample: dirty(15) };
+    expect([owing(withDirty, 5), owing(withDirty, 5.1)]).toEqual([undefined, "DiskBacklog"]);
   });
 
-  test("a pod that only follows another waits for it; one that brings an image of its own does not", () => {
-    expect(reasonOf(waitingForImage(aStart({ load: owing(3), ...follows })))).toBe("WaitingForImage");
-    expect(waitingForImage(aStart({ load: owing(3), cost: { follows: false, pulls: 1 } }))).toBeUndefined();
+  test("what is written of the images in flight already is not owed any more", () => {
+    const halfWritten = { bytesInFlight: secondsOf(40), limit: { progressBytes: secondsOf(20) } };
+    expect([owing(halfWritten, 20), owing(halfWritten, 20.1)]).toEqual([undefined, "DiskBacklog"]);
   });
 
-  test("it follows early where the disk runs dry within two seconds and no other pod would fetch", () => {
-    expect(waitingForImage(aStart({ load: owing(2), ...follows }))).toBeUndefined();
-    expect(reasonOf(waitingForImage(aStart({ load: owing(2.1), ...follows })))).toBe("WaitingForImage");
-    expect(reasonOf(waitingForImage(aStart({ load: owing(2), ...follows, context: { fetchersWaiting: 1 } })))).toBe(
-      "WaitingForImage",
+  test("a node with little memory may owe a tenth of it, however long its drain time", () => {
+    const small = { bytesInFlight: secondsOf(5), sample: { atMs: START_MS, memoryBytes: secondsOf(100) } };
+    expect([owing(small, 5), owing(small, 5.1)]).toEqual([undefined, "DiskBacklog"]);
+  });
+
+  test("a pod without new bytes passes, whatever the disk owes", () => {
+    expect(owing({ bytesInFlight: secondsOf(1_000) }, 0)).toBeUndefined();
+  });
+
+  test("an image that alone exceeds the target goes once less than a fifth of it is owed: it would wait for ever otherwise", () => {
+    expect(owing({ bytesInFlight: secondsOf(7.9) }, 100)).toBeUndefined();
+    expect(owing({ bytesInFlight: secondsOf(8) }, 100)).toBe("DiskBacklog");
+    expect(owing({ bytesInFlight: secondsOf(7.9) }, 39)).toBe("DiskBacklog"); // it fits soon
+  });
+
+  test("the message says how long the disk would need, and the most that it may", () => {
+    const message = (load: LoadGiven) =>
+      diskBacklog(aStart({ load: onSlowDisk(load), cost: { newBytes: secondsOf(10.5) } }))?.message;
+    expect(message({ bytesInFlight: secondsOf(30) })).toBe(
+      "the disk of node n1 would need 41 s with this pod's images, 40 s is the most",
+    );
+    const small = { atMs: START_MS, memoryBytes: secondsOf(200) };
+    expect(message({ bytesInFlight: secondsOf(30), sample: small })).toBe(
+      "the disk of node n1 would need 41 s with this pod's images, 20 s is the most",
     );
   });
 
-  test("it does not follow early where no fresh sample shows the disk", () => {
-    expect(reasonOf(waitingForImage(aStart({ load: { ...owing(1), sample: undefined }, ...follows })))).toBe(
-      "WaitingForImage",
+  test("more in flight, more dirty pages, less memory or a larger image never let a pod pass that waited, short of the target", () => {
+    const seconds = fc.double({ min: 0, max: 40, noNaN: true });
+    const figures = fc.record({ inFlight: seconds, dirtySeconds: seconds, own: seconds });
+    fc.assert(
+      fc.property(figures, figures, fc.double({ min: 0.5, max: 1, noNaN: true }), (some, more, share) => {
+        const reason = (inFlight: number, dirtySeconds: number, own: number, memorySeconds: number) => {
+          const sample = { ...dirty(dirtySeconds), memoryBytes: secondsOf(memorySeconds) };
+          return owing({ bytesInFlight: secondsOf(inFlight), sample }, own);
+        };
+        fc.pre(some.own > 0 && some.own + more.own <= 40 * share);
+        if (reason(some.inFlight, some.dirtySeconds, some.own, 400) === undefined) return;
+        const [inFlight, dirtySeconds] = [some.inFlight + more.inFlight, some.dirtySeconds + more.dirtySeconds];
+        expect(reason(inFlight, dirtySeconds, some.own + more.own, 400 * share)).toBe("DiskBacklog");
+      }),
     );
   });
 });
@@ -94,9 +115,8 @@ describe("the kubelet's pull budget", () => {
   const after = (donePulls: number, pulls: number, nodeClass = withBurst(5, 10)) =>
     reasonOf(pullQPSLimit(aStart({ load: { nodeClass, pulls: donePulls }, cost: { pulls } })));
 
-  test("a tenth of the burst is kept in reserve", () => {
-    expect(after(8, 1)).toBeUndefined();
-    expect(after(9, 1)).toBe("PullQPSLimit");
+  test("a pod waits for a token for each of its pulls, and one token stays in reserve", () => {
+    expect([after(8, 1), after(9, 1)]).toEqual([undefined, "PullQPSLimit"]);
     expect([after(7, 2), after(8, 2)]).toEqual([undefined, "PullQPSLimit"]);
   });
 
@@ -118,66 +138,22 @@ describe("the kubelet's pull budget", () => {
   });
 });
 
-describe("busy cores", () => {
-  const pressed = (slotsInUse: number, sample: Omit<NodeSample, "atMs">) =>
-    cpuPressure(aStart({ load: { slotsInUse, sample: { atMs: START_MS, ...sample } } }));
-
-  test("a pod waits where there are 2.5 starts a core and tasks wait for a core nine tenths of the time", () => {
-    expect(reasonOf(pressed(10, { cores: 4, cpuPressure: 0.9 }))).toBe("CPUPressure");
-    expect(pressed(9, { cores: 4, cpuPressure: 0.9 })).toBeUndefined();
-    expect(pressed(10, { cores: 4, cpuPressure: 0.89 })).toBeUndefined();
-  });
-
-  test("the message says how much of the time tasks wait", () => {
-    expect(pressed(10, { cores: 4, cpuPressure: 0.95 })?.message).toBe(
-      "tasks on node n1 wait for a core 95 % of the time",
-    );
-  });
-
-  test("the node's allocatable cores count where the sample has no figure", () => {
-    expect(reasonOf(pressed(40, { cpuPressure: 1 }))).toBe("CPUPressure");
-    expect(pressed(39, { cpuPressure: 1 })).toBeUndefined();
-  });
-
-  test("where the kernel reports no pressure, a load average of four a core means the same", () => {
-    expect(reasonOf(pressed(10, { cores: 4, load1: 16 }))).toBe("CPUPressure");
-    expect(pressed(10, { cores: 4, load1: 15.9 })).toBeUndefined();
-  });
-
-  test("measured pressure goes before the load average, which counts tasks that wait for the disk, too", () => {
-    expect(pressed(10, { cores: 4, cpuPressure: 0.2, load1: 100 })).toBeUndefined();
-  });
-
-  test("a pod goes where nothing is known of the cores: no sample, or one that says nothing of them", () => {
-    expect(cpuPressure(aStart({ load: { slotsInUse: 100 } }))).toBeUndefined();
-    expect(pressed(100, { load1: 500 })).toBeUndefined();
-  });
-});
-
 describe("the list of checks", () => {
-  test("is asked in the documented order, and a node on which nothing starts skips what protects its disk and cores", () => {
+  test("is asked in the documented order, and a node on which nothing starts skips only what protects its disk", () => {
     expect(startChecks.map(({ check, whenIdle }) => [check.name, whenIdle ? "always" : "not when idle"])).toEqual([
       ["startupSlotsFull", "always"],
       ["schedulerBusy", "always"],
-      ["betterNodeExists", "always"],
-      ["waitingForImage", "not when idle"],
-      ["pullConcurrencyLimit", "not when idle"],
       ["diskBacklog", "not when idle"],
       ["pullQPSLimit", "always"],
-      ["cpuPressure", "not when idle"],
     ]);
   });
 
   /** Each of these alone makes one check fail, in the order of the list. */
   const obstacles = {
     StartupSlotsFull: { load: { limit: { slots: 0 } } },
-    SchedulerBusy: { context: { onTheirWay: 500 } },
-    BetterNodeExists: { context: { betterNode: nodeName("n2") } },
-    WaitingForImage: { cost: { follows: true } },
-    PullConcurrencyLimit: { cost: { newBytes: secondsOf(10) }, load: { fetchers: 3, bytesInFlight: secondsOf(5) } },
+    SchedulerBusy: { onTheirWay: 500 },
     DiskBacklog: { cost: { newBytes: secondsOf(10) }, load: { bytesInFlight: secondsOf(100) } },
     PullQPSLimit: { cost: { pulls: 1 }, load: { pulls: 10 } },
-    CPUPressure: { load: { sample: { atMs: START_MS, cores: 0.1, cpuPressure: 1 } } },
   } satisfies Record<string, StartGiven>;
   type Obstacle = keyof typeof obstacles;
   const reasons = Object.keys(obstacles) as Obstacle[];
@@ -185,15 +161,16 @@ describe("the list of checks", () => {
   /** What the checks say where these obstacles come together. */
   function verdictWith(given: Iterable<Obstacle>, slotsInUse = 1): string {
     const all = [...given].map((reason): StartGiven => obstacles[reason]);
-    const { load, cost, nowMs, context } = aStart({
-      load: {
-        ...(Object.assign({ slotsInUse }, ...all.map((one) => one.load)) as LoadGiven),
-        limit: Object.assign({}, slowDisk, ...all.map((one) => one.load?.limit)) as object,
-      },
+    const loads = all.map((one) => one.load);
+    const { load, cost, nowMs, onTheirWay } = aStart({
+      load: onSlowDisk({
+        ...(Object.assign({ slotsInUse }, ...loads) as LoadGiven),
+        limit: Object.assign({}, ...loads.map((one) => one?.limit)) as object,
+      }),
       cost: Object.assign({}, ...all.map((one) => one.cost)) as object,
-      context: Object.assign({ fetchersWaiting: Infinity }, ...all.map((one) => one.context)) as object,
+      onTheirWay: Math.max(0, ...all.map((one) => one.onTheirWay ?? 0)),
     });
-    return checkStart(load, cost, nowMs, context).reason;
+    return checkStart(load, cost, nowMs, onTheirWay).reason;
   }
 
   test("every obstacle alone holds a pod back from a node on which something starts", () => {
@@ -201,13 +178,13 @@ describe("the list of checks", () => {
     expect(verdictWith([])).toBe("SlotFree");
   });
 
-  test("on a node on which nothing starts only these do, so that one pod can always go", () => {
+  test("on a node on which nothing starts all but the disk's do: one pod can always go, and a pull token it needs", () => {
     expect(reasons.filter((reason) => verdictWith([reason], 0) === reason)).toEqual([
       "StartupSlotsFull",
       "SchedulerBusy",
-      "BetterNodeExists",
       "PullQPSLimit",
     ]);
+    expect(verdictWith(["DiskBacklog"], 0)).toBe("SlotFree");
   });
 
   test("of several obstacles the first of the list is the reason, whichever they are", () => {
@@ -217,11 +194,53 @@ describe("the list of checks", () => {
       }),
     );
   });
+});
 
-  test("where nobody says what others do, a pod that follows waits, and no other pod does", () => {
-    const { load, cost, nowMs } = aStart({ load: { sample: { atMs: START_MS } }, cost: { follows: true } });
-    expect(checkStart(load, cost, nowMs)).toMatchObject({ kind: "hold", reason: "WaitingForImage" });
-    expect(checkStart(load, { ...cost, follows: false }, nowMs)).toEqual({ kind: "allow", reason: "SlotFree" });
+describe("a plan bounds what the disk must write:", () => {
+  const two = [1, 2].map((n) => aGatedPod(`p${n}`, withImage(`i${n}`)));
+
+  test("no new bytes beyond the drain time, but one pod at least, and pods without new bytes pass", () => {
+    const pods = [...two, aGatedPod("p3", withImage("i3")), aGatedPod("bare")];
+    // 500 MiB × 4 ÷ 125 MiB/s = 16 s each: the second one would make it 32 s.
+    const pacer = pacerWith([showsEqual(3, 500), aNode("n1")], pods, slots(8, { drainSeconds: 20 }));
+    const plan = pacer.plan(START_MS);
+    expect(released(plan)).toEqual(["bare", "p1"]);
+    expect(plan.held.map(({ hold }) => hold.reason)).toEqual(["DiskBacklog", "DiskBacklog"]);
+  });
+
+  test("dirty page cache counts as owed, while its sample is fresh", () => {
+    const pacer = pacerWith([aNode("n1")], [bound(aPod("busy"), "n1"), ...two], slots(8, { drainSeconds: 20 }));
+    observe(pacer, "n1", { dirtyBytes: 3_000 * MIB }, START_MS);
+    expect(pacer.plan(START_MS).held.map(({ hold }) => hold.reason)).toEqual(["DiskBacklog", "DiskBacklog"]);
+    expect(released(pacer.plan(START_MS + 60_000))).toEqual(["p1", "p2"]); // a stale sample is unknown
+  });
+
+  test("an image beyond the drain time goes alone", () => {
+    const pacer = pacerWith([showsEqual(2, 900), aNode("n1")], two, slots(8, { drainSeconds: 20 }));
+    expect(released(pacer.plan(START_MS))).toEqual(["p1"]);
+  });
+
+  test("the page cache of a small node takes fewer images than its drain time would", () => {
+    const withMemory = (gib: number) => {
+      const node = aNode("n1", { allocatable: { cpu: 16_000, memory: gib * 1024 * MIB, pods: 110 } });
+      return released(pacerWith([showsEqual(2, 500), node], two, slots(8)).plan(START_MS));
+    };
+    expect(withMemory(64)).toEqual(["p1", "p2"]); // 4,000 MiB, 32 s: less than 40 s and than a tenth of 64 GiB
+    expect(withMemory(32)).toEqual(["p1"]);
+  });
+
+  test("the check, its message and the status page tell of one figure and of one target", () => {
+    const memoryBytes = 25_000 * MIB;
+    const pods = [bound(aPod("first", withImage("i1")), "n1"), aGatedPod("p2", withImage("i2"))];
+    const pacer = pacerWith([showsEqual(2, 500), aNode("n1")], pods, slots(8));
+    const sample = { memoryBytes, utilisation: 1, writeBytesPerSecond: 125 * MIB, dirtyBytes: 250 * MIB };
+    observe(pacer, "n1", sample, START_MS, START_MS + 2_000);
+    // 2,000 MiB in flight, 250 of them written, 250 dirty; 2,500 MiB is a tenth of the memory; 2,000 MiB would come
+    const status = pacer.status(START_MS + 2_000).nodes.find(({ name }) => name === "n1");
+    expect(status).toMatchObject({ drainSeconds: 16, drainTargetSeconds: 20 });
+    expect(pacer.plan(START_MS + 2_000).held.map(({ hold }) => hold.message)).toEqual([
+      "the disk of node n1 would need 32 s with this pod's images, 20 s is the most",
+    ]);
   });
 });
 

@@ -1,15 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { PodFacts } from "../../../../src/core/facts.ts";
+import type { NodeFacts, PodFacts } from "../../../../src/core/facts.ts";
 import { imageName, nodeName } from "../../../../src/core/ids.ts";
 import { MIB } from "../../../../src/core/measures.ts";
 import {
-  coresOf,
   costOf,
-  debtOf,
   drainSeconds,
+  drainTargetSeconds,
   isStuck,
-  leftSeconds,
   reservationCounts,
   reservationEndsMs,
   sum,
@@ -18,7 +16,7 @@ import {
 } from "../../../../src/core/state/load.ts";
 import { aNode, aPod, aShape, bound, changed, START_MS, started } from "../../../support/core-facts.ts";
 import { namesOf, shows, sizes, stateWith, theNode } from "../../../support/core-plan.ts";
-import { aLoad, type LoadGiven, secondsOf, slowDisk } from "../../../support/start-input.ts";
+import { aLoad, type LoadGiven, onSlowDisk, secondsOf, slowClass } from "../../../support/start-input.ts";
 
 const DEADLINES = { deadlineMs: 300_000, reservationMs: 15_000 };
 const reservation = { node: nodeName("n1"), atMs: START_MS };
@@ -90,10 +88,10 @@ describe("the end of a reservation", () => {
 });
 
 describe("images in flight", () => {
-  test("count once, whoever else waits for them; only the first pod fetches them, and every pod may pull", () => {
+  test("count once, however many pods wait for them, and every pod may pull", () => {
     const pods = [bound(aPod("a", withImages("app", "proxy")), "n1"), bound(aPod("b", withImages("app")), "n1")];
     const load = loadOf(pods, START_MS, [aPod("c", withImages("proxy", "other"))]);
-    expect(load).toMatchObject({ fetchers: 2, pulls: 5, bytesInFlight: 150 * MIB });
+    expect(load).toMatchObject({ pulls: 5, bytesInFlight: 150 * MIB });
     expect([...load.fetching].sort()).toEqual(["app", "other", "proxy"].map(imageName));
   });
 
@@ -101,13 +99,14 @@ describe("images in flight", () => {
     const there = aNode("n1", { images: IMAGES });
     expect(loadOf([bound(aPod("p", withImages("app")), "n1")], START_MS, [], there).bytesInFlight).toBe(0);
     const pods = [started(bound(aPod("a", withImages("app")), "n1")), bound(aPod("b", withImages("app")), "n1")];
-    expect(loadOf(pods)).toMatchObject({ fetchers: 0, pulls: 0, bytesInFlight: 0 });
+    expect(loadOf(pods)).toMatchObject({ pulls: 0, bytesInFlight: 0 });
   });
 
   test("make the disk write more than their size, by the unpack ratio", () => {
-    const { limit } = aLoad({ limit: { unpackRatio: 4, bytesPerSecond: 100 } });
-    expect(writesInFlight({ limit, bytesInFlight: 50 })).toBe(200);
-    expect(writeSeconds({ limit }, 50)).toBe(2);
+    const nodeClass = { ...slowClass, unpackRatio: 4 };
+    const load = aLoad({ nodeClass, bytesInFlight: 50, limit: { bytesPerSecond: 100 } });
+    expect(writesInFlight(load)).toBe(200);
+    expect(writeSeconds(load, 50)).toBe(2);
   });
 });
 
@@ -123,48 +122,56 @@ describe("the cost of a pod", () => {
       newImages: [imageName("other")],
       newBytes: 40 * MIB,
       pulls: 2,
-      follows: false,
     });
   });
 
-  test("is nothing but a pull where all that it misses is on its way: it follows", () => {
-    const cost = { newImages: [], newBytes: 0, pulls: 1, follows: true };
+  test("is nothing but a pull where all that it misses is on its way", () => {
+    const cost = { newImages: [], newBytes: 0, pulls: 1 };
     expect(costOn([fetching], aPod("p", withImages("app")))).toEqual(cost);
   });
 
-  test("is nothing where its images are there, and it follows nobody", () => {
-    const cost = { newImages: [], newBytes: 0, pulls: 0, follows: false };
+  test("is nothing where its images are there", () => {
+    const cost = { newImages: [], newBytes: 0, pulls: 0 };
     expect(costOn([started(fetching)], aPod("p", withImages("app")))).toEqual(cost);
     expect(costOn([fetching], aPod("bare"))).toEqual(cost);
   });
 });
 
-describe("what a disk has left to write", () => {
-  const load = (given: LoadGiven = {}) =>
-    aLoad({ ...given, bytesInFlight: secondsOf(8), limit: { ...slowDisk, ...given.limit } });
+describe("what a disk owes", () => {
+  const load = (given: LoadGiven = {}) => aLoad(onSlowDisk({ bytesInFlight: secondsOf(8), ...given }));
   const dirty = { atMs: START_MS, dirtyBytes: secondsOf(2), writebackBytes: secondsOf(1) };
 
-  test("is images in flight, dirty pages and what the pod in question adds, each in seconds", () => {
-    expect(debtOf(load({ sample: dirty }), secondsOf(5))).toEqual({ inFlight: 8, cached: 3, own: 5 });
-    expect(debtOf(load({ sample: dirty, limit: { unpackRatio: 2 } }), secondsOf(5))).toEqual({
-      inFlight: 16,
-      cached: 3,
-      own: 10,
-    });
+  test("is images in flight and dirty pages, in seconds of its time", () => {
+    expect(drainSeconds(load())).toBe(8);
     expect(drainSeconds(load({ sample: dirty }))).toBe(11);
+    expect(drainSeconds(load({ sample: dirty, nodeClass: { ...slowClass, unpackRatio: 2 } }))).toBe(19);
+    expect(drainSeconds(load({ sample: dirty, limit: { bytesPerSecond: secondsOf(2) } }))).toBe(5.5);
   });
 
   test("does not include what it has written of the images in flight already, and is never below its dirty pages", () => {
     const after = (seconds: number) =>
-      leftSeconds(load({ sample: dirty, limit: { progressBytes: secondsOf(seconds) } }));
+      drainSeconds(load({ sample: dirty, limit: { progressBytes: secondsOf(seconds) } }));
     expect([after(0), after(6), after(8), after(20)]).toEqual([11, 5, 3, 3]);
   });
 });
 
-test("a node has the cores that its sample shows, else those that it can allocate, else none", () => {
-  expect(coresOf(aLoad({ sample: { atMs: START_MS, cores: 3 } }))).toBe(3);
-  expect(coresOf(aLoad({ sample: { atMs: START_MS } }))).toBe(16);
-  expect(coresOf(aLoad({ facts: aNode("n1", { allocatable: {} }) }))).toBe(0);
+describe("the most that a disk may owe", () => {
+  const target = (given: LoadGiven = {}) => drainTargetSeconds(aLoad(onSlowDisk(given)));
+  const memory = (seconds: number) => ({ atMs: START_MS, memoryBytes: secondsOf(seconds) });
+
+  test("is the drain time of its class, or what a tenth of the memory takes to write, whichever is less", () => {
+    expect(target({ sample: memory(1_000) })).toBe(40);
+    expect(target({ sample: memory(100) })).toBe(10);
+    expect(target({ sample: memory(1_000), nodeClass: { ...slowClass, drainSeconds: 15 } })).toBe(15);
+    expect(target({ sample: memory(100), limit: { bytesPerSecond: secondsOf(2) } })).toBe(5); // twice as fast
+  });
+
+  test("counts the memory that pods may have where no fresh sample shows the node's, and none where that is unknown", () => {
+    const withMemory = (allocatable: NodeFacts["allocatable"]) => target({ facts: aNode("n1", { allocatable }) });
+    expect(withMemory({ memory: secondsOf(100) })).toBe(10);
+    expect(withMemory({})).toBe(40);
+    expect(target({ facts: aNode("n1", { allocatable: { memory: 1 } }), sample: memory(100) })).toBe(10);
+  });
 });
 
 test("whatever a node carries, its slots are those of its pods, and its images those of its pods that are not there", () => {
@@ -200,7 +207,6 @@ test("whatever a node carries, its slots are those of its pods, and its images t
       expect(load.slotsInUse).toBe(using.length);
       expect(load.fetching).toEqual(new Set([...missing].map(imageName)));
       expect(load.bytesInFlight).toBe(sum([...missing].map((image) => IMAGES.get(imageName(image)) ?? 0)));
-      expect(load.fetchers).toBeLessThanOrEqual(Math.min(using.length, missing.size));
     }),
   );
 });

@@ -72,7 +72,7 @@ workloads: [{ name: a, replicas: 10, images: [a] }]
 
   const fencedForLong = (autoscaler: string) => `
 nodes: [{ pods: 40, memoryGib: 8 }]
-images: [{ name: a, mib: 900, layers: 8 }, { name: b, mib: 700, layers: 8 }]
+images: [{ name: a, mib: 1600, layers: 8 }, { name: b, mib: 1400, layers: 8 }]
 workloads: [{ name: a, replicas: 20, images: [a] }, { name: b, replicas: 60, images: [b] }]
 autoscaler: ${autoscaler}
 `;
