@@ -69,7 +69,7 @@ export const faultKinds: ReadonlySet<Step["kind"]> = new Set<Step["kind"]>([
   ...(["deleteWritten", "leaveWritten"] as const),
 ]);
 
-/** All steps begin within this time, ms. */
+/** Nearly all steps begin within this time, ms. */
 export const CHAOS_MS = 150_000;
 /** Every fault has ended by then, ms. */
 export const FAULTS_END_MS = 200_000;
@@ -108,8 +108,10 @@ class Chance {
 /** The schedule of a seed. */
 export function scheduleOf(seed: number): Schedule {
   const chance = new Chance(seed * 2 + 1);
-  const steps = [...life(chance), ...faults(chance)].sort((a, b) => a.atMs - b.atMs);
-  return { seed, policy: draftPolicy(chance), steps };
+  const steps = [...life(chance), ...faults(chance)];
+  const policy = draftPolicy(chance);
+  steps.push(...forgedCrowd(new Chance(seed * 2), policy));
+  return { seed, policy, steps: steps.sort((a, b) => a.atMs - b.atMs) };
 }
 
 function draftPolicy(chance: Chance): PolicyDraft {
@@ -194,6 +196,20 @@ function* goneBeforeTheAnswer(chance: Chance): Generator<Step> {
   const afterMs = chance.of([0, 20, 500]);
   if (chance.is(0.6)) yield { kind: "deleteWritten", atMs, count: chance.whole(1, 4), afterMs };
   else yield { kind: "leaveWritten", atMs, afterMs, backAfterMs: chance.of([0, 10, 20_000, STAYS_AWAY]) };
+}
+
+/**
+ * More pods than start within their cap, and a tenant that dates their holds into the future. The cap comes when all
+ * faults have been over for a while, and soon after a janitor's look at 240 s: so the leader must let the pods go.
+ */
+function* forgedCrowd(chance: Chance, { maxHoldSeconds }: PolicyDraft): Generator<Step> {
+  if (!chance.is(0.2)) return;
+  const node = chance.whole(SETTLED_NODES, NODES - 1);
+  const atMs = Math.min(FAULTS_END_MS - 5_000, 245_000 - maxHoldSeconds * 1_000 + chance.between(0, 20_000));
+  yield { kind: "leave", atMs: atMs - 8_000, node, backAfterMs: 1_000 }; // its pods go, so that there is room
+  yield { kind: "join", atMs: atMs - 6_000, node, readyMs: 2_000, foreignFence: false };
+  yield { kind: "pods", atMs, what: "daemon", count: 14, node, startMs: 25_000, spreadMs: 0 };
+  yield { kind: "forge", atMs: atMs + 3_000, what: "laterHold", count: 12 };
 }
 
 type Draw = (chance: Chance, atMs: number) => Step;
