@@ -18,7 +18,7 @@ const STARTS_PER_CORE = 2;
  * Above this share of time, disk (busy) or cores (PSI "some") gain nothing from more starts at a time. Assumed; a rule
  * of thumb for iostat.
  */
-const BUSY = 0.9;
+export const BUSY = 0.9;
 /**
  * After a cut the limit rests for this long, so that one overload is not punished sample by sample. A hot disk stays
  * hot for this long after its last hot sample, or while that is fresh where that is longer. Assumed, ms.

@@ -5,7 +5,7 @@ import type { NodeClass } from "../../policy/schema.ts";
 import type { NodeFacts, NodeSample, PodFacts } from "../facts.ts";
 import type { ImageCatalogue } from "./image-catalogue.ts";
 import type { NodeEntry } from "./ledger.ts";
-import type { Limit } from "../rules/limit.ts";
+import { BUSY, type Limit } from "../rules/limit.ts";
 import type { DonePulls } from "../rules/pull-budget.ts";
 import type { ImageName, PodUID } from "../ids.ts";
 
@@ -200,10 +200,15 @@ export function drainSeconds(load: NodeLoad): number {
  */
 const DIRTY_SHARE = 0.1;
 
-/** The most that the disk may owe, in seconds of its time: drainSeconds of the class, or what the page cache takes. */
+/**
+ * The most that the disk may owe, in seconds of its time: drainSeconds of the class, or what the page cache takes. Twice
+ * as much while it has time left: one large image at a time would leave it idle while that is downloaded and unpacked
+ * (docs/real-node.md).
+ */
 export function drainTargetSeconds({ sample, facts, limit, nodeClass }: NodeLoad): number {
   const memoryBytes = sample?.memoryBytes ?? facts.allocatable["memory"] ?? Infinity;
-  return Math.min(nodeClass.drainSeconds, (DIRTY_SHARE * memoryBytes) / limit.bytesPerSecond);
+  const seconds = Math.min(nodeClass.drainSeconds, (DIRTY_SHARE * memoryBytes) / limit.bytesPerSecond);
+  return sample?.utilisation !== undefined && limit.utilisation < BUSY ? 2 * seconds : seconds;
 }
 
 export const sum = (amounts: readonly number[]) => amounts.reduce((total, amount) => total + amount, 0);

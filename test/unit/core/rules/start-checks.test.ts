@@ -234,7 +234,8 @@ describe("a plan bounds what the disk must write:", () => {
     const pods = [bound(aPod("first", withImage("i1")), "n1"), aGatedPod("p2", withImage("i2"))];
     const pacer = pacerWith([showsEqual(2, 500), aNode("n1")], pods, slots(8));
     const sample = { memoryBytes, utilisation: 1, writeBytesPerSecond: 125 * MIB, dirtyBytes: 250 * MIB };
-    observe(pacer, "n1", sample, START_MS, START_MS + 2_000);
+    const times = Array.from({ length: 11 }, (_, at) => START_MS + 200 * at); // until it counts as busy
+    observe(pacer, "n1", sample, ...times);
     // 2,000 MiB in flight, 250 of them written, 250 dirty; 2,500 MiB is a tenth of the memory; 2,000 MiB would come
     const status = pacer.status(START_MS + 2_000).nodes.find(({ name }) => name === "n1");
     expect(status).toMatchObject({ drainSeconds: 16, drainTargetSeconds: 20 });

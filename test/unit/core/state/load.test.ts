@@ -166,6 +166,13 @@ describe("the most that a disk may owe", () => {
     expect(target({ sample: memory(100), limit: { bytesPerSecond: secondsOf(2) } })).toBe(5); // twice as fast
   });
 
+  test("is twice as much while the disk is seen to have time left, so that a second large image overlaps with the first", () => {
+    const sample = { ...memory(1_000), utilisation: 1 };
+    expect(target({ sample, limit: { utilisation: 0.89 } })).toBe(80);
+    expect(target({ sample, limit: { utilisation: 0.9 } })).toBe(40);
+    expect(target({ sample: memory(1_000), limit: { utilisation: 0 } })).toBe(40); // not watched: unknown, never idle
+  });
+
   test("counts the memory that pods may have where no fresh sample shows the node's, and none where that is unknown", () => {
     const withMemory = (allocatable: NodeFacts["allocatable"]) => target({ facts: aNode("n1", { allocatable }) });
     expect(withMemory({ memory: secondsOf(100) })).toBe(10);
