@@ -184,26 +184,26 @@ export const writeSeconds = ({ limit, nodeClass }: NodeLoad, imageBytes: number)
   (imageBytes * nodeClass.unpackRatio) / limit.bytesPerSecond;
 
 /**
- * Seconds until the disk has written all that it owes: images on their way, less what it has written of them, and the
- * dirty page cache.
+ * Seconds until the disk has written all that it owes: images on their way, less what it has written of them, or the
+ * dirty page cache where that is more. They are not added up: the dirty pages are those of the images, most of all.
  */
 export function drainSeconds(load: NodeLoad): number {
   const { sample, limit } = load;
   const inFlight = Math.max(0, writesInFlight(load) - limit.progressBytes);
   const dirty = (sample?.dirtyBytes ?? 0) + (sample?.writebackBytes ?? 0);
-  return (inFlight + dirty) / limit.bytesPerSecond;
+  return Math.max(inFlight, dirty) / limit.bytesPerSecond;
 }
 
 /**
- * Share of the memory that may be owed to the disk: Linux begins to write dirty pages back there and soon makes all
- * writers wait. Source: vm.dirty_background_ratio.
+ * Share of the memory that may be owed to the disk: from there on Linux writes dirty pages back, and at twice as much
+ * it makes all writers wait. Source: vm.dirty_background_ratio and vm.dirty_ratio.
  */
 const DIRTY_SHARE = 0.1;
 
 /**
- * The most that the disk may owe, in seconds of its time: drainSeconds of the class, or what the page cache takes. Twice
- * as much while it has time left: one large image at a time would leave it idle while that is downloaded and unpacked
- * (docs/real-node.md).
+ * The most that the disk may owe, in seconds of its time: drainSeconds of the class, or what the page cache takes. It
+ * is twice as much while the disk has time left: one large image at a time would leave it idle while that is downloaded
+ * and unpacked (docs/real-node.md).
  */
 export function drainTargetSeconds({ sample, facts, limit, nodeClass }: NodeLoad): number {
   const memoryBytes = sample?.memoryBytes ?? facts.allocatable["memory"] ?? Infinity;

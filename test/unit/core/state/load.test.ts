@@ -139,19 +139,24 @@ describe("the cost of a pod", () => {
 
 describe("what a disk owes", () => {
   const load = (given: LoadGiven = {}) => aLoad(onSlowDisk({ bytesInFlight: secondsOf(8), ...given }));
-  const dirty = { atMs: START_MS, dirtyBytes: secondsOf(2), writebackBytes: secondsOf(1) };
+  const dirty = (seconds: number) => ({
+    atMs: START_MS,
+    dirtyBytes: secondsOf(seconds - 1),
+    writebackBytes: secondsOf(1),
+  });
 
-  test("is images in flight and dirty pages, in seconds of its time", () => {
+  test("is images in flight or dirty pages, whichever is more, in seconds of its time: one byte is not owed twice", () => {
     expect(drainSeconds(load())).toBe(8);
-    expect(drainSeconds(load({ sample: dirty }))).toBe(11);
-    expect(drainSeconds(load({ sample: dirty, nodeClass: { ...slowClass, unpackRatio: 2 } }))).toBe(19);
-    expect(drainSeconds(load({ sample: dirty, limit: { bytesPerSecond: secondsOf(2) } }))).toBe(5.5);
+    expect(drainSeconds(load({ sample: dirty(3) }))).toBe(8);
+    expect(drainSeconds(load({ sample: dirty(11) }))).toBe(11);
+    expect(drainSeconds(load({ sample: dirty(3), nodeClass: { ...slowClass, unpackRatio: 2 } }))).toBe(16);
+    expect(drainSeconds(load({ sample: dirty(3), limit: { bytesPerSecond: secondsOf(2) } }))).toBe(4);
   });
 
   test("does not include what it has written of the images in flight already, and is never below its dirty pages", () => {
     const after = (seconds: number) =>
-      drainSeconds(load({ sample: dirty, limit: { progressBytes: secondsOf(seconds) } }));
-    expect([after(0), after(6), after(8), after(20)]).toEqual([11, 5, 3, 3]);
+      drainSeconds(load({ sample: dirty(3), limit: { progressBytes: secondsOf(seconds) } }));
+    expect([after(0), after(4), after(8), after(20)]).toEqual([8, 4, 3, 3]);
   });
 });
 
