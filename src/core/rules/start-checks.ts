@@ -81,7 +81,7 @@ export function diskBacklog({ load, cost: { newBytes } }: StartInput): Hold | un
   const own = writeSeconds(load, newBytes);
   const most = drainTargetSeconds(load);
   if (owed + own <= most || (own > most && owed < most * NEARLY_DRAINED_SHARE)) return undefined;
-  const figures = `${Math.ceil(owed + own)} s with this pod's images, ${most.toFixed(0)} s is the most`;
+  const figures = `${inSeconds(owed + own)} s with this pod's images, ${inSeconds(most)} s is the most`;
   return holdBack(load, "DiskBacklog", `the disk of node ${load.facts.name} would need ${figures}`);
 }
 
@@ -95,6 +95,9 @@ export function pullQPSLimit({ load, cost: { pulls }, nowMs }: StartInput): Hold
   if (pullsLeft({ qps, burst }, load.donePulls, load.pulls, nowMs) >= Math.min(burst, pulls + 1)) return undefined;
   return holdBack(load, "PullQPSLimit", `node ${load.facts.name} may pull ${qps} images a second (burst ${burst})`);
 }
+
+/** A fast disk with little memory may owe less than a second. */
+const inSeconds = (seconds: number) => (seconds < 10 ? seconds.toFixed(1) : String(Math.ceil(seconds)));
 
 const holdBack = ({ facts }: NodeLoad, reason: HoldReason, message: string): Hold => ({
   kind: "hold",
