@@ -10,7 +10,7 @@ import type { Hold, Verdict } from "../verdict.ts";
 import { pullsLeft } from "./pull-budget.ts";
 
 /**
- * An image that alone exceeds the drain target goes once less than this share of the target is owed: it can never fit,
+ * An image that is about as large as the drain target goes once less than this share of it is owed: it can hardly fit,
  * and a disk is never quite clean. Assumed; 0 to 0.3 give the same figures (docs/adr/0008).
  */
 const NEARLY_DRAINED_SHARE = 0.2;
@@ -80,8 +80,8 @@ export function diskBacklog({ load, cost: { newBytes } }: StartInput): Hold | un
   const owed = drainSeconds(load);
   const own = writeSeconds(load, newBytes);
   const most = drainTargetSeconds(load);
-  if (owed + own <= most || (own > most && owed < most * NEARLY_DRAINED_SHARE)) return undefined;
-  const figures = `${Math.ceil(owed + own)} s with this pod's images, ${most.toFixed(0)} s is the most`;
+  if (owed + own <= most || owed < most * NEARLY_DRAINED_SHARE) return undefined;
+  const figures = `${inSeconds(owed + own)} s with this pod's images, ${inSeconds(most)} s is the most`;
   return holdBack(load, "DiskBacklog", `the disk of node ${load.facts.name} would need ${figures}`);
 }
 
@@ -95,6 +95,9 @@ export function pullQPSLimit({ load, cost: { pulls }, nowMs }: StartInput): Hold
   if (pullsLeft({ qps, burst }, load.donePulls, load.pulls, nowMs) >= Math.min(burst, pulls + 1)) return undefined;
   return holdBack(load, "PullQPSLimit", `node ${load.facts.name} may pull ${qps} images a second (burst ${burst})`);
 }
+
+/** A fast disk with little memory may owe less than a second. */
+const inSeconds = (seconds: number) => (seconds < 10 ? seconds.toFixed(1) : String(Math.ceil(seconds)));
 
 const holdBack = ({ facts }: NodeLoad, reason: HoldReason, message: string): Hold => ({
   kind: "hold",

@@ -92,6 +92,13 @@ describe("what the disk owes", () => {
     );
   });
 
+  test("the message tells tenths where the disk is fast and the memory small", () => {
+    const load = onSlowDisk({ sample: { atMs: START_MS, memoryBytes: secondsOf(4) }, bytesInFlight: secondsOf(0.3) });
+    expect(diskBacklog(aStart({ load, cost: { newBytes: secondsOf(0.25) } }))?.message).toBe(
+      "the disk of node n1 would need 0.6 s with this pod's images, 0.4 s is the most",
+    );
+  });
+
   test("more in flight, more dirty pages, less memory or a larger image never let a pod pass that waited, short of the target", () => {
     const seconds = fc.double({ min: 0, max: 40, noNaN: true });
     const figures = fc.record({ inFlight: seconds, dirtySeconds: seconds, own: seconds });
