@@ -97,6 +97,11 @@ function verdictMetrics(registers: Registry[]) {
       help: "Nodes that would have joined with the fence up, had the policy's mode not been observe.",
       registers,
     }),
+    rollCalls: new Counter({
+      name: "paceline_roll_calls_total",
+      help: "Nodes that this replica cordoned for a moment in the fence's place, so that their DaemonSet pods came first.",
+      registers,
+    }),
     fencesLifted: new Counter({
       name: "paceline_fences_lifted_total",
       help: "Fences taken down by this replica, by reason.",

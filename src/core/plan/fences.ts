@@ -1,13 +1,14 @@
 /**
- * Which fences change: adopted where something else put them up, lifted when they have done their work or had their
- * time.
+ * Which fences change: adopted where something else put them up, replaced by a cordon for a roll call, lifted when they
+ * have done their work or had their time.
  */
 import type { LiftReason } from "../../api/reasons.ts";
 import { matchesSelector } from "../../policy/resolve.ts";
-import type { NodeFacts, PodFacts } from "../facts.ts";
+import type { NodeFacts, PodFacts, RollCall } from "../facts.ts";
 import { SECOND_MS } from "../measures.ts";
 import type { KnownNode } from "../placement/known-node.ts";
 import { fencesWork, fenceValue, toleratesFence } from "../rules/node-fence.ts";
+import { mayCallRoll, openRollCall, rollCallEndsMs } from "../rules/roll-call.ts";
 import { fencedSinceMs } from "../state/held-since.ts";
 import { paceOf, youngUntilMs } from "../state/pace.ts";
 import { SCHEDULER_BATCH } from "../state/scheduler-batch.ts";
@@ -27,6 +28,20 @@ const SETTLE_IN_MS = 5_000;
  */
 const JOIN_PATIENCE_MS = 180_000;
 
+/**
+ * Before any pod is released to a fenced node that a herd waits for, its DaemonSet pods are created by a roll call, so
+ * that they start first.
+ */
+export function beginRollCalls(plan: PlanBuilder): void {
+  for (const node of plan.paced) if (beginsRollCall(plan, node)) plan.beginRollCall(node.facts.name);
+}
+
+function beginsRollCall(plan: PlanBuilder, node: KnownNode): boolean {
+  const { policy } = plan.state;
+  if (!fencesWork(policy) || !mayCallRoll(policy, node.facts)) return false;
+  return node.facts.fence?.value === fenceValue(node.facts.name) && isWorthKeeping(plan, node);
+}
+
 export function planFences(plan: PlanBuilder): FenceAction[] {
   return plan.paced.map((node) => fenceAction(plan, node)).filter((action) => action !== undefined);
 }
@@ -37,7 +52,17 @@ function fenceAction(plan: PlanBuilder, { entry, facts }: KnownNode): FenceActio
   plan.wake(untilMs);
   if (reason) return { kind: "lift", node: facts, reason };
   const value = fenceValue(facts.name);
+  const rollCall = openRollCall(facts);
+  if (rollCall) return rollCallEnd(plan, facts, rollCall);
+  if (plan.beginsRollCall(facts.name)) return { kind: "beginRollCall", node: facts, value };
   return facts.fence.value === value ? undefined : { kind: "adopt", node: facts, value };
+}
+
+/** This leader may not be the one that began it. */
+function rollCallEnd(plan: PlanBuilder, node: NodeFacts, rollCall: RollCall): FenceAction | undefined {
+  const endsMs = rollCallEndsMs(rollCall, plan.nowMs);
+  plan.wake(endsMs);
+  return plan.nowMs >= endsMs ? { kind: "endRollCall", node, value: fenceValue(node.name) } : undefined;
 }
 
 /** Why the fence is lifted now, and when the answer changes by the mere passing of time, epoch ms. */
