@@ -30,6 +30,7 @@ export function createMetrics() {
   return {
     registry,
     ...verdictMetrics(registers),
+    ...fenceMetrics(registers),
     ...handlerMetrics(registers),
     ...serviceMetrics(registers),
     nodes: nodeGauges(registers),
@@ -87,6 +88,11 @@ function verdictMetrics(registers: Registry[]) {
       help: "Pods that were handed to the second scheduler by spec.schedulerName.",
       registers,
     }),
+  };
+}
+
+function fenceMetrics(registers: Registry[]) {
+  return {
     fencesRaised: new Counter({
       name: "paceline_fences_raised_total",
       help: "Nodes that joined with the fence up.",

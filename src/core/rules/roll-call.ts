@@ -1,7 +1,7 @@
 /**
- * The roll call: for a few seconds a cordon stands in for a node's fence. The DaemonSet controller looks at taints only,
- * and every DaemonSet pod tolerates a cordon, so it creates the pods that do not tolerate the fence. kube-scheduler
- * keeps all other pods out meanwhile.
+ * The roll call: for a few seconds a cordon stands in for a node's fence. The DaemonSet controller looks at taints
+ * only, and every DaemonSet pod tolerates a cordon, so it creates the pods that do not tolerate the fence.
+ * kube-scheduler keeps all other pods out meanwhile.
  */
 import type { PacingPolicy } from "../../policy/schema.ts";
 import type { NodeFacts, RollCall } from "../facts.ts";
@@ -20,8 +20,8 @@ export const ROLL_CALL_MS = 3_000;
 const FORGOTTEN_AFTER = 7;
 
 /**
- * Nothing is released to a node that is Ready for less than this before its roll call has begun, ms. After that, pods no
- * longer wait for it: perhaps the write is refused. Assumed: several attempts to write.
+ * Nothing is released to a node that is Ready for less than this before its roll call has begun, ms. After that, pods
+ * no longer wait for it: perhaps the write is refused. Assumed: several attempts to write.
  */
 const WAIT_FOR_BEGIN_MS = 10_000;
 
@@ -32,8 +32,8 @@ const INITIALIZED = "karpenter.sh/initialized";
 /**
  * May a roll call begin? Once per node, and only where the cordon would be ours: a node that is cordoned already stays
  * so. Karpenter takes a node for initialised as soon as no startup taint has its effect, so a fence that comes back
- * would look like a lasting taint to it: a node that it still initialises gets no roll call. A taint that the node loses
- * when it has joined keeps DaemonSet pods away, too, so it must be gone.
+ * would look like a lasting taint to it: a node that it still initialises gets no roll call. A taint that the node
+ * loses when it has joined keeps DaemonSet pods away, too, so it must be gone.
  */
 export function mayCallRoll(policy: PacingPolicy, { fence, labels, readySinceMs, taints, unschedulable }: NodeFacts) {
   if (!policy.fence.rollCall || !fence || fence.value === "" || fence.rollCall || unschedulable) return false;

@@ -132,7 +132,8 @@ export function adoptFence(
 }
 
 /**
- * Removes the fence and its time from a node. If its roll call is open, the cordon is ours and goes with the same write.
+ * Removes the fence and its time from a node. If its roll call is open, the cordon is ours and goes with the same
+ * write.
  */
 export function liftFence(client: ApiClient, node: { readonly name: NodeName; readonly uid: string }): Promise<Write> {
   return rewrite(client, nodePath(node.name), node.uid, (raw) => {
