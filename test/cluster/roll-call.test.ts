@@ -50,16 +50,16 @@ async function look({ plane: { client } }: PacedCluster): Promise<Moment | undef
 /** Looks until told to stop. */
 function watchMoments(cluster: PacedCluster) {
   const moments: Moment[] = [];
-  let stopped = false;
+  const stopping = new AbortController();
   const looking = (async () => {
-    while (!stopped) {
+    while (!stopping.signal.aborted) {
       const moment = await look(cluster);
       if (moment) moments.push(moment);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   })();
   return async () => {
-    stopped = true;
+    stopping.abort();
     await looking;
     return moments;
   };
