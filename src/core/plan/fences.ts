@@ -53,16 +53,27 @@ function fenceAction(plan: PlanBuilder, { entry, facts }: KnownNode): FenceActio
   if (reason) return { kind: "lift", node: facts, reason };
   const value = fenceValue(facts.name);
   const rollCall = openRollCall(facts);
-  if (rollCall) return rollCallEnd(plan, facts, rollCall);
+  if (rollCall) return rollCallEnd(plan, { entry, facts }, rollCall);
   if (plan.beginsRollCall(facts.name)) return { kind: "beginRollCall", node: facts, value };
   return facts.fence.value === value ? undefined : { kind: "adopt", node: facts, value };
 }
 
 /** This leader may not be the one that began it. */
-function rollCallEnd(plan: PlanBuilder, node: NodeFacts, rollCall: RollCall): FenceAction | undefined {
-  const endsMs = rollCallEndsMs(rollCall, plan.nowMs);
+function rollCallEnd(plan: PlanBuilder, known: KnownNode, rollCall: RollCall): FenceAction | undefined {
+  const { facts: node } = known;
+  const endsMs = rollCallEndsMs(rollCall, newestDaemonPodMs(plan, known), plan.nowMs);
   plan.wake(endsMs);
   return plan.nowMs >= endsMs ? { kind: "endRollCall", node, value: fenceValue(node.name) } : undefined;
+}
+
+/** When the newest DaemonSet pod of the node was created, epoch ms; -Infinity where it has none. */
+function newestDaemonPodMs({ state: { ledger } }: PlanBuilder, { entry, facts: { name } }: KnownNode): number {
+  let newestMs = -Infinity;
+  const pods = [entry.bound.values(), ledger.gated.pinnedTo(name), ledger.pending.pinnedTo(name)];
+  for (const pod of pods.flatMap((some) => [...some])) {
+    if (pod.shape.ownerKind === "DaemonSet") newestMs = Math.max(newestMs, pod.createdAtMs);
+  }
+  return newestMs;
 }
 
 /** Why the fence is lifted now, and when the answer changes by the mere passing of time, epoch ms. */

@@ -8,10 +8,16 @@ import type { NodeFacts, RollCall } from "../facts.ts";
 import { isJoiningTaint } from "../placement/fit.ts";
 
 /**
- * A roll call lasts this long, ms. kube-controller-manager creates DaemonSet pods within milliseconds of the change of
- * taints, and a busy one within about a second. Assumed: three times that.
+ * A roll call lasts this long at most, ms. kube-controller-manager creates DaemonSet pods within milliseconds of the
+ * change of taints, and a busy one within about a second. Assumed: three times that.
  */
 export const ROLL_CALL_MS = 3_000;
+
+/**
+ * It ends when no further DaemonSet pod of the node has come for this long, ms: most often none is missing. Assumed:
+ * the second that a busy kube-controller-manager needs, and the unit of creation times.
+ */
+const QUIET_MS = 1_000;
 
 /**
  * A roll call that is open for longer than this many times its length has no leader that ends it. The janitor does.
@@ -51,9 +57,12 @@ export const waitsForRollCall = ({ readySinceMs }: NodeFacts, nowMs: number): bo
 export const openRollCall = ({ fence }: Pick<NodeFacts, "fence">): RollCall | undefined =>
   fence?.rollCall?.state === "open" ? fence.rollCall : undefined;
 
-/** When it ends, epoch ms. A beginning that is not in the past comes from another clock, and counts for nothing. */
-export const rollCallEndsMs = ({ sinceMs }: RollCall, nowMs: number): number =>
-  sinceMs > nowMs + ROLL_CALL_MS ? nowMs : sinceMs + ROLL_CALL_MS;
+/**
+ * When it ends, epoch ms. A beginning that is not in the past comes from another clock, and counts for nothing.
+ * @param lastPodMs when the newest DaemonSet pod of the node was created; -Infinity where it has none.
+ */
+export const rollCallEndsMs = ({ sinceMs }: RollCall, lastPodMs: number, nowMs: number): number =>
+  sinceMs > nowMs + ROLL_CALL_MS ? nowMs : Math.min(Math.max(sinceMs, lastPodMs) + QUIET_MS, sinceMs + ROLL_CALL_MS);
 
 /** True if nobody has ended the node's roll call in time. */
 export function isRollCallForgotten(node: Pick<NodeFacts, "fence">, nowMs: number): boolean {

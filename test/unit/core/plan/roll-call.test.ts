@@ -93,12 +93,20 @@ describe("a roll call begins", () => {
 });
 
 describe("an open roll call", () => {
-  test("ends after three seconds, whoever leads then; the plan wakes for it", () => {
+  test("ends when no DaemonSet pod has come for a second, whoever leads then; the plan wakes for it", () => {
     const pacer = pacerWith([inRollCall()], herd, slots(4));
-    const plan = pacer.plan(START_MS + 1_000);
+    const plan = pacer.plan(START_MS + 500);
     expect(plan.fences).toEqual([]);
-    expect(plan.wakeAtMs).toBe(START_MS + ROLL_CALL_MS);
-    expect(pacer.plan(START_MS + ROLL_CALL_MS).fences).toMatchObject([{ kind: "endRollCall", value: "n1" }]);
+    expect(plan.wakeAtMs).toBe(START_MS + 1_000);
+    pacer.upsertPod(aDaemonPod("d", "n1", { createdAtMs: START_MS + 900 }), START_MS + 900);
+    expect(pacer.plan(START_MS + 1_899).fences).toEqual([]);
+    expect(pacer.plan(START_MS + 1_900).fences).toMatchObject([{ kind: "endRollCall", value: "n1" }]);
+  });
+
+  test("lasts three seconds at most, however many come", () => {
+    const pacer = pacerWith([inRollCall()], [...herd, aDaemonPod("d", "n1", { createdAtMs: START_MS + 2_900 })]);
+    expect(pacer.plan(START_MS + ROLL_CALL_MS - 1).fences).toEqual([]);
+    expect(pacer.plan(START_MS + ROLL_CALL_MS).fences).toMatchObject([{ kind: "endRollCall" }]);
   });
 
   test("ends at once if its beginning cannot be read, or is in the future: another clock wrote it", () => {
@@ -108,7 +116,7 @@ describe("an open roll call", () => {
 
   test("lets no pod of the herd go, and asks for no other node: the pods go on waiting for this one", () => {
     const gated = aGatedPod("gated");
-    const plan = pacerWith([inRollCall()], [...herd, gated], slots(4)).plan(START_MS + 1_000);
+    const plan = pacerWith([inRollCall()], [...herd, gated], slots(4)).plan(START_MS + 500);
     expect(plan.releases).toEqual([]);
     expect(plan.held).toMatchObject([{ pod: { name: "gated" }, hold: { reason: "NodeJoining" } }]);
     expect(plan.held[0]?.hold.message).toContain("roll call");
@@ -117,14 +125,14 @@ describe("an open roll call", () => {
   test("lets the node's DaemonSet pods go, with the toleration for the fence that comes back", () => {
     const tolerations = [{ key: CORDON_TAINT.key, operator: "Exists", value: "", effect: "NoSchedule" }] as const;
     const daemon = aDaemonPod("d", "n1", { shape: aShape({ ownerKind: "DaemonSet", tolerations }) });
-    const plan = pacerWith([inRollCall()], [...herd, daemon], slots(4)).plan(START_MS + 1_000);
+    const plan = pacerWith([inRollCall()], [...herd, daemon], slots(4)).plan(START_MS + 500);
     expect(plan.releases).toMatchObject([{ pod: { name: "d" }, node: "n1", fence: "n1" }]);
   });
 
   test("the webhook holds new pods of the herd and DaemonSet pods as on any young node", () => {
     const pacer = pacerWith([inRollCall()], herd, slots(4));
     const replica = { synced: true, leaderAlive: true };
-    const now = START_MS + 1_000;
+    const now = START_MS + 500;
     expect(pacer.admit(aPod("new"), replica, now).kind).toBe("hold");
     const daemon = changed(aDaemonPod("d", "n1"), { gated: false, hold: undefined });
     expect(pacer.admit(daemon, replica, now)).toMatchObject({ kind: "hold", node: "n1" });
