@@ -44,6 +44,14 @@ function unconditional(body: unknown, kind: PatchKind): unknown {
   return { ...rest, metadata: others };
 }
 
+/** The fence comes back, or goes, and the cordon stays. */
+function withoutUncordoning(body: unknown, kind: PatchKind): unknown {
+  if (kind !== "json") return body;
+  return (body as { path: string; value?: unknown }[]).filter(
+    ({ path, value }) => path !== "/spec/unschedulable" || value === true,
+  );
+}
+
 /** Deleted pods come back when a late answer names them. */
 function withoutTombstones(pacer: Pacer): Pacer {
   const gone = new Set<PodUID>();
@@ -163,6 +171,19 @@ export const bugs: readonly Bug[] = [
     name: "count no pod in startup",
     seams: () => ({ pacer: seeingPods((pod) => (pod.node === undefined ? pod : { ...pod, containersStarted: true })) }),
   },
+  {
+    name: "never end a roll call",
+    seams: () => ({
+      pacer: (pacer) =>
+        around(pacer, {
+          plan(nowMs) {
+            const plan = pacer.plan(nowMs);
+            return { ...plan, fences: plan.fences.filter(({ kind }) => kind !== "endRollCall") };
+          },
+        }),
+    }),
+  },
+  { name: "leave the cordon behind", seams: () => ({ client: patching(withoutUncordoning) }) },
   {
     name: "never lift a fence",
     seams: () => ({

@@ -84,6 +84,33 @@ export const noFencePastItsCap: Invariant = {
   },
 };
 
+/** A roll call that no leader ends is the janitor's after 21 s, by clocks that may differ by as much, ms. */
+const FORGOTTEN_MS = 42_000;
+/** The next leader ends one, by a clock that may differ by its length, ms. */
+const ENDS_MS = 6_000;
+
+/** Since when nodes are cordoned, by uid. */
+const cordons = new WeakMap<Witness, Map<string, number>>();
+
+export const noCordonStays: Invariant = {
+  name: "noCordonStays",
+  sentence: "A cordon of ours is taken off within seconds, by the next leader or the janitor.",
+  check(witness) {
+    const before = cordons.get(witness);
+    const now = new Map<string, number>();
+    cordons.set(witness, now);
+    const byLeaderMs = witness.quietForMs >= RECOVERED_MS ? behindMs(witness) + SLACK_MS + ENDS_MS : Infinity;
+    const mostMs = Math.min(byLeaderMs, allowedPastCapMs(witness) + FORGOTTEN_MS);
+    return firstOf(witness.nodes, ({ name, uid, unschedulable }) => {
+      if (!unschedulable) return undefined;
+      const sinceMs = before?.get(uid) ?? witness.nowMs;
+      now.set(uid, sinceMs);
+      const forMs = witness.nowMs - sinceMs;
+      return forMs > mostMs ? `node ${name} is cordoned for ${seconds(forMs)}` : undefined;
+    });
+  },
+};
+
 export const aLimitIsALimit: Invariant = {
   name: "aLimitIsALimit",
   sentence:
@@ -293,7 +320,8 @@ export const aReplicaLeads: Invariant = {
 export const invariants: readonly Invariant[] = [
   ...[noInternalError, nothingReleasedTwice, noWriteWithoutTheLease, twoNeverLead],
   ...[noGateWithoutALeader, exemptNeverHeld],
-  ...[aLimitIsALimit, noHoldPastItsCap, noFencePastItsCap, allStateIsInTheApiServer],
+  ...[aLimitIsALimit, noHoldPastItsCap, noFencePastItsCap, noCordonStays],
+  ...[allStateIsInTheApiServer],
   ...[aReplicaLeads, everythingHeldGoes, everyFenceFalls, noReservationStays],
 ];
 

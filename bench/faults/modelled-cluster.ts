@@ -389,6 +389,7 @@ export class ModelledCluster {
 const settledNames = new Set(Array.from({ length: SETTLED_NODES }, (_, node) => nameOfNode(node)));
 const cpuOf = (name: string) => (settledNames.has(name) ? CPU_OF_SETTLED : CPU_PER_NODE);
 
+const CORDON = { key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" };
 const NOT_READY = { key: "node.kubernetes.io/not-ready", effect: "NoSchedule" };
 
 export const isBound = (pod: KubeObject) => textOf(specOf(pod)["nodeName"]) !== "";
@@ -424,7 +425,7 @@ function podBody(name: string, what: PodKind, node: number): object {
             requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchFields: [pinned] }] },
           },
         },
-        tolerations: [{ key: NOT_READY.key, operator: "Exists" }],
+        tolerations: [NOT_READY, CORDON].map(({ key }) => ({ key, operator: "Exists" })),
       }),
     },
   };
@@ -442,6 +443,8 @@ function nodeStatus(name: string, ready: boolean, sinceMs: number): object {
 function fits(pod: KubeObject, node: KubeObject, usedCpu: number): boolean {
   if (usedCpu + CPU_PER_POD > cpuOf(textOf(node.metadata?.name))) return false;
   const spec = specOf(pod);
+  const toleratesCordon = recordsOf(spec["tolerations"]).some((one) => tolerates(one, CORDON));
+  if (specOf(node)["unschedulable"] === true && !toleratesCordon) return false;
   const affinity = recordOf(recordOf(spec["affinity"])["nodeAffinity"]);
   const terms = recordsOf(recordOf(affinity["requiredDuringSchedulingIgnoredDuringExecution"])["nodeSelectorTerms"]);
   const names = terms.flatMap((term) => recordsOf(term["matchFields"]).flatMap(({ values }) => values as string[]));

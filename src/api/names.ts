@@ -21,6 +21,12 @@ export const RESERVATION_ANNOTATION = "paceline.dev/reservation";
  */
 export const FENCED_AT_ANNOTATION = "paceline.dev/fenced-at";
 
+/**
+ * Node annotation: when the node's roll call began, RFC 3339. It stays, so that no second one is made. The roll call is
+ * open while the node is also cordoned and the fence has the effect PreferNoSchedule.
+ */
+export const ROLL_CALL_ANNOTATION = "paceline.dev/roll-call";
+
 /** Name of the ConfigMap that holds the policy, and of its key. */
 export const POLICY_CONFIG_MAP = "paceline-policy";
 export const POLICY_KEY = "policy.yaml";

@@ -124,6 +124,13 @@ export interface PodFacts {
   readonly refused: boolean;
 }
 
+/** A roll call of a fenced node; `open`: a cordon of ours stands in for the fence now. */
+export interface RollCall {
+  readonly state: "open" | "done";
+  /** When it began; 0 where that cannot be read. */
+  readonly sinceMs: number;
+}
+
 /** A node, as decisions see it. */
 export interface NodeFacts {
   readonly name: NodeName;
@@ -138,8 +145,10 @@ export interface NodeFacts {
   readonly unschedulable: boolean;
   /** Without the fence. */
   readonly taints: readonly Taint[];
-  /** The fence, if it is up. */
-  readonly fence: { readonly value: string; readonly sinceMs: number | undefined } | undefined;
+  /** The fence, if it is up. `rollCall` is undefined until its node had one. */
+  readonly fence:
+    | { readonly value: string; readonly sinceMs: number | undefined; readonly rollCall?: RollCall | undefined }
+    | undefined;
   readonly allocatable: Resources;
   /** InternalIP, if it has one. */
   readonly address: string | undefined;

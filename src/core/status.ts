@@ -4,6 +4,7 @@ import type { PodFacts } from "./facts.ts";
 import { SECOND_MS } from "./measures.ts";
 import { type KnownNode, pacedNodes } from "./placement/known-node.ts";
 import { keptOut } from "./plan/hold-reasons.ts";
+import { openRollCall } from "./rules/roll-call.ts";
 import type { ClusterState } from "./state/cluster-state.ts";
 import { fencedSinceMs, heldSinceMs } from "./state/held-since.ts";
 import { drainSeconds, drainTargetSeconds, type NodeLoad } from "./state/load.ts";
@@ -88,6 +89,7 @@ function nodeStatus(cluster: ClusterState, { facts }: KnownNode, nowMs: number):
     awaitMs: load.sample?.awaitMs,
     utilisation: load.sample?.utilisation,
     fenced: facts.fence !== undefined,
+    inRollCall: openRollCall(facts) !== undefined,
     sample: sampleAge(cluster, load, nowMs),
   };
 }

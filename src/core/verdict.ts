@@ -43,7 +43,11 @@ export interface Held {
 /** What happens to a fence. */
 export type FenceAction =
   | { readonly kind: "adopt"; readonly node: NodeFacts; readonly value: string }
-  | { readonly kind: "lift"; readonly node: NodeFacts; readonly reason: LiftReason };
+  | { readonly kind: "lift"; readonly node: NodeFacts; readonly reason: LiftReason }
+  /** A cordon takes the place of the fence, in one write, so that DaemonSet pods are created. */
+  | { readonly kind: "beginRollCall"; readonly node: NodeFacts; readonly value: string }
+  /** And the other way round. */
+  | { readonly kind: "endRollCall"; readonly node: NodeFacts; readonly value: string };
 
 /** What the leader has to do now. Applying it twice changes nothing. */
 export interface Plan {
@@ -81,6 +85,8 @@ export interface NodeStatus {
   readonly awaitMs: number | undefined;
   readonly utilisation: number | undefined;
   readonly fenced: boolean;
+  /** A cordon of ours stands in for the fence, so that DaemonSet pods are created. */
+  readonly inRollCall: boolean;
   readonly sample: "fresh" | "stale" | "absent";
 }
 

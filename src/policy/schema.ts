@@ -61,6 +61,12 @@ const Fence = section({
   nodeSelector: LabelSelector.exactOptional().describe(
     "Labels of the nodes to fence; without it every joining node is fenced.",
   ),
+  rollCall: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Cordon a fenced node in the fence's place for 3 s before the herd goes there, so that pods of DaemonSets that do not tolerate the fence exist and start first.",
+    ),
   maxSeconds: z
     .int()
     .min(1)

@@ -6,7 +6,15 @@ import type { Clock } from "../kube/clock.ts";
 import { nodeFacts, podFacts } from "../kube/parse/facts.ts";
 import type { KubeObject } from "../kube/parse/kube-json.ts";
 import type { ShapeInterner } from "../kube/parse/shape-interner.ts";
-import { adoptFence, annotateHold, liftFence, lookAtPod, releasePod } from "../kube/write/writes.ts";
+import {
+  adoptFence,
+  annotateHold,
+  beginRollCall,
+  endRollCall,
+  liftFence,
+  lookAtPod,
+  releasePod,
+} from "../kube/write/writes.ts";
 import type { HoldNow, Write } from "../kube/write/writes.ts";
 
 /** The result; `facts` are those of the object as it is now. */
@@ -20,9 +28,22 @@ export type Outcome<Facts> =
 export interface Apply {
   release(release: Release, clock: Pick<Clock, "now">): Promise<Outcome<PodFacts>>;
   annotateHold(pod: PodFacts, hold: HoldNow): Promise<Outcome<PodFacts>>;
-  fence(action: FenceAction): Promise<Outcome<NodeFacts>>;
+  fence(action: FenceAction, nowMs: number): Promise<Outcome<NodeFacts>>;
   /** Reads a pod: what has become of it, where a write got no answer. */
   look(pod: PodFacts): Promise<Outcome<PodFacts>>;
+}
+
+function changeFence(client: ApiClient, action: FenceAction, nowMs: number): Promise<Write> {
+  switch (action.kind) {
+    case "adopt":
+      return adoptFence(client, action);
+    case "beginRollCall":
+      return beginRollCall(client, action, nowMs);
+    case "endRollCall":
+      return endRollCall(client, action);
+    case "lift":
+      return liftFence(client, action.node);
+  }
 }
 
 /** Writes to a real cluster. */
@@ -32,11 +53,7 @@ export function createApply(client: ApiClient, interner: ShapeInterner): Apply {
   return {
     release: async (release, clock) => outcome(await releasePod(client, release, clock), asPod),
     annotateHold: async (pod, hold) => outcome(await annotateHold(client, pod, hold), asPod),
-    fence: async (action) =>
-      outcome(
-        action.kind === "adopt" ? await adoptFence(client, action) : await liftFence(client, action.node),
-        asNode,
-      ),
+    fence: async (action, nowMs) => outcome(await changeFence(client, action, nowMs), asNode),
     look: async (pod) => outcome(await lookAtPod(client, pod), asPod),
   };
 }

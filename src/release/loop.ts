@@ -223,7 +223,7 @@ class Loop implements ReleaseLoop {
 
   async #fence(action: FenceAction): Promise<Outcome<unknown>["kind"]> {
     const { apply, clock, hooks, log, pacer } = this.#options;
-    const outcome = await apply.fence(action);
+    const outcome = await apply.fence(action, clock.now());
     if ("facts" in outcome) pacer.upsertNode(outcome.facts, clock.now());
     if (outcome.kind !== "changed") return outcome.kind;
     hooks?.onFence?.(action);

@@ -12,6 +12,7 @@ import { createShapeInterner } from "../kube/parse/shape-interner.ts";
 import { liftFence, releasePod, type Write } from "../kube/write/writes.ts";
 import type { NodeFacts, PodFacts } from "../core/facts.ts";
 import { fencedSinceMs, heldSinceMs } from "../core/state/held-since.ts";
+import { isRollCallForgotten } from "../core/rules/roll-call.ts";
 import { SECOND_MS } from "../core/measures.ts";
 
 /** What to remove. */
@@ -41,7 +42,10 @@ export interface SweepResult {
 /** Writes at the same time. Assumed: a thousand pods in seconds, and no burden for an API server. */
 const PARALLEL = 16;
 
-/** Reads every gated pod and every fenced node in the scope that is past its cap, or all of them with `all`. */
+/**
+ * Reads every gated pod and every fenced node in the scope that is past its cap or in a forgotten roll call, or all of
+ * them with `all`.
+ */
 export async function planSweep(client: ApiClient, scope: SweepScope, caps: Caps, nowMs: number): Promise<SweepPlan> {
   const interner = createShapeInterner();
   const [pods, nodes] = await Promise.all([
@@ -68,7 +72,8 @@ function coversPod({ which, node }: SweepScope, { holdSeconds }: Caps, pod: PodF
 
 function coversNode({ which, node }: SweepScope, { fenceSeconds }: Caps, facts: NodeFacts, nowMs: number) {
   if (facts.fence === undefined || (node !== undefined && facts.name !== node)) return false;
-  return which === "all" || nowMs >= fencedSinceMs(facts) + fenceSeconds * SECOND_MS;
+  const isPastCap = nowMs >= fencedSinceMs(facts) + fenceSeconds * SECOND_MS;
+  return which === "all" || isPastCap || isRollCallForgotten(facts, nowMs);
 }
 
 /** Keeps only the wanted objects of a long list in memory. */

@@ -30,6 +30,7 @@ export function createMetrics() {
   return {
     registry,
     ...verdictMetrics(registers),
+    ...fenceMetrics(registers),
     ...handlerMetrics(registers),
     ...serviceMetrics(registers),
     nodes: nodeGauges(registers),
@@ -87,6 +88,11 @@ function verdictMetrics(registers: Registry[]) {
       help: "Pods that were handed to the second scheduler by spec.schedulerName.",
       registers,
     }),
+  };
+}
+
+function fenceMetrics(registers: Registry[]) {
+  return {
     fencesRaised: new Counter({
       name: "paceline_fences_raised_total",
       help: "Nodes that joined with the fence up.",
@@ -95,6 +101,11 @@ function verdictMetrics(registers: Registry[]) {
     wouldFence: new Counter({
       name: "paceline_observed_fences_total",
       help: "Nodes that would have joined with the fence up, had the policy's mode not been observe.",
+      registers,
+    }),
+    rollCalls: new Counter({
+      name: "paceline_roll_calls_total",
+      help: "Nodes that this replica cordoned for a moment in the fence's place, so that their DaemonSet pods came first.",
       registers,
     }),
     fencesLifted: new Counter({

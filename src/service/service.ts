@@ -219,7 +219,10 @@ function startTelemetry(
 const releaseHooks = ({ metrics }: Base): ReleaseHooks => ({
   onPlan: (_plan, durationMs) => metrics.planSeconds.observe(durationMs / 1_000),
   onReleased: ({ reason }, heldMs) => countRelease(metrics, reason, heldMs),
-  onFence: (action) => action.kind === "lift" && metrics.fencesLifted.inc({ reason: action.reason }),
+  onFence(action) {
+    if (action.kind === "lift") metrics.fencesLifted.inc({ reason: action.reason });
+    if (action.kind === "beginRollCall") metrics.rollCalls.inc();
+  },
   onWriteFailed: (kind) => metrics.writeFailures.inc({ kind }),
 });
 

@@ -47,6 +47,11 @@ function summary({ mode, leader, nodes, settledNodes, held }: StatusAnswer): str
 
 const NODE_TITLES = ["NODE", "STATE", "CLASS", "SLOTS", "STUCK", "DISK OWES", "AWAIT", "FENCE", "TELEMETRY"];
 
+function fenceState({ fenced, inRollCall }: NodeStatus): string {
+  if (inRollCall) return "roll call";
+  return fenced ? "up" : NONE;
+}
+
 const nodeRow = (node: NodeStatus) => [
   node.name,
   node.state,
@@ -55,7 +60,7 @@ const nodeRow = (node: NodeStatus) => [
   String(node.stuck),
   seconds(node.drainSeconds),
   node.awaitMs === undefined ? NONE : `${Math.round(node.awaitMs)}ms`,
-  node.fenced ? "up" : NONE,
+  fenceState(node),
   node.sample,
 ];
 

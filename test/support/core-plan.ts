@@ -72,9 +72,12 @@ export const released = (plan: { readonly releases: readonly { readonly pod: Pod
 /** Names, wherever they are listed. */
 export const namesOf = (pods: Iterable<PodFacts>) => [...pods].map(({ name }) => name);
 
-/** A young node whose fence is up. */
+/** A young node whose fence is up, and that has had its roll call. */
 export const aFencedNode = (name: string, more: Partial<NodeFacts> = {}) =>
-  aNode(name, { fence: { value: name, sinceMs: START_MS }, ...more });
+  aNode(name, {
+    fence: { value: name, sinceMs: START_MS, rollCall: { state: "done", sinceMs: START_MS } },
+    ...more,
+  });
 
 /** A pod without our gate that the scheduler has found no room for. */
 export const aPendingPod = (name: string, more: Partial<PodFacts> = {}) => aPod(name, { unschedulable: true, ...more });

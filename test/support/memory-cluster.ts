@@ -104,8 +104,7 @@ export class MemoryCluster implements Apply {
     const { name } = action.node;
     const current = await this.#arrive(action.kind, name, () => this.nodes.get(name));
     if (current === undefined) return { kind: "gone" };
-    const fence = action.kind === "lift" ? undefined : { value: action.value, sinceMs: this.#options.clock.now() };
-    const facts = changed(current, { fence });
+    const facts = changed(current, fenceAfter(action, this.#options.clock.now()));
     this.setNode(facts);
     return this.#answer({ kind: "changed", facts });
   }
@@ -167,3 +166,11 @@ export class MemoryCluster implements Apply {
 
 /** The answer of an overloaded API server. */
 export const busy = () => new ApiError(429, "TooManyRequests", "busy");
+
+function fenceAfter(action: FenceAction, nowMs: number): Pick<NodeFacts, "fence" | "unschedulable"> {
+  if (action.kind === "lift") return { fence: undefined, unschedulable: false };
+  const fence = { value: action.value, sinceMs: nowMs };
+  const rollCall = { state: action.kind === "beginRollCall" ? "open" : "done", sinceMs: nowMs } as const;
+  if (action.kind === "adopt") return { fence, unschedulable: action.node.unschedulable };
+  return { fence: { ...fence, rollCall }, unschedulable: rollCall.state === "open" };
+}

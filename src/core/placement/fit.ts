@@ -52,13 +52,21 @@ export function unfitReason(pod: PodFacts, node: NodeFacts, room: Room, joining:
 export function placementUnfitReason(pod: PodFacts, node: NodeFacts, joining: boolean): UnfitReason | undefined {
   const { shape } = pod;
   if (pod.pinnedTo !== undefined && pod.pinnedTo !== node.name) return "OtherNode";
-  if (node.unschedulable && shape.ownerKind !== "DaemonSet") return "Unschedulable";
+  const opens = joining && isOpening(node);
+  if (node.unschedulable && !opens && shape.ownerKind !== "DaemonSet") return "Unschedulable";
   if (!selectorMatches(shape.nodeSelector, node)) return "NodeSelector";
   const terms = shape.affinityTerms;
   if (terms && !terms.some((term) => termMatches(term.labels, term.fields, node))) return "NodeAffinity";
-  if (node.taints.some((taint) => repels(taint, shape.tolerations, joining))) return "Taint";
+  const passes = (taint: Taint) => opens && taint.key === CORDON_TAINT_KEY;
+  if (node.taints.some((taint) => !passes(taint) && repels(taint, shape.tolerations, joining))) return "Taint";
   return undefined;
 }
+
+/** node-lifecycle-controller adds it to a cordoned node, and takes it off a moment after the cordon. */
+const CORDON_TAINT_KEY = "node.kubernetes.io/unschedulable";
+
+/** True if no cordon will be there in a moment: a roll call's ends by itself, and the taint goes after its cordon. */
+const isOpening = ({ fence, unschedulable }: NodeFacts) => !unschedulable || fence?.rollCall?.state === "open";
 
 /**
  * Would the scheduler bind the pod there this moment, as far as labels and taints tell? A pod that is released while

@@ -53,9 +53,15 @@ export class Claims {
   }
 }
 
-/** Whether a waiting pod fits a paced node beside what this plan already releases to it. */
+/**
+ * Whether a waiting pod fits a paced node beside what this plan already releases to it, and beside pods that wait for
+ * this node alone: a DaemonSet's pod can go nowhere else.
+ */
 export function fitsNow(plan: PlanBuilder, pod: PodFacts, node: KnownNode): boolean {
-  return fitsNode(plan.state, pod, node, plan.plannedFor(node.facts.name), plan.nowMs);
+  const { name } = node.facts;
+  const planned = plan.plannedFor(name);
+  const claimants = pod.pinnedTo === undefined ? [...planned, ...plan.waitingOnlyFor(name)] : planned;
+  return fitsNode(plan.state, pod, node, claimants, plan.nowMs);
 }
 
 /** Whether a pod fits a node by labels and taints, once the node has joined. */

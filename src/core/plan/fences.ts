@@ -1,13 +1,14 @@
 /**
- * Which fences change: adopted where something else put them up, lifted when they have done their work or had their
- * time.
+ * Which fences change: adopted where something else put them up, replaced by a cordon for a roll call, lifted when they
+ * have done their work or had their time.
  */
 import type { LiftReason } from "../../api/reasons.ts";
 import { matchesSelector } from "../../policy/resolve.ts";
-import type { NodeFacts, PodFacts } from "../facts.ts";
+import type { NodeFacts, PodFacts, RollCall } from "../facts.ts";
 import { SECOND_MS } from "../measures.ts";
 import type { KnownNode } from "../placement/known-node.ts";
 import { fencesWork, fenceValue, toleratesFence } from "../rules/node-fence.ts";
+import { mayCallRoll, openRollCall, rollCallEndsMs } from "../rules/roll-call.ts";
 import { fencedSinceMs } from "../state/held-since.ts";
 import { paceOf, youngUntilMs } from "../state/pace.ts";
 import { SCHEDULER_BATCH } from "../state/scheduler-batch.ts";
@@ -27,6 +28,20 @@ const SETTLE_IN_MS = 5_000;
  */
 const JOIN_PATIENCE_MS = 180_000;
 
+/**
+ * Before any pod is released to a fenced node that a herd waits for, its DaemonSet pods are created by a roll call, so
+ * that they start first.
+ */
+export function beginRollCalls(plan: PlanBuilder): void {
+  for (const node of plan.paced) if (beginsRollCall(plan, node)) plan.beginRollCall(node.facts.name);
+}
+
+function beginsRollCall(plan: PlanBuilder, node: KnownNode): boolean {
+  const { policy } = plan.state;
+  if (!fencesWork(policy) || !mayCallRoll(policy, node.facts)) return false;
+  return node.facts.fence?.value === fenceValue(node.facts.name) && isWorthKeeping(plan, node);
+}
+
 export function planFences(plan: PlanBuilder): FenceAction[] {
   return plan.paced.map((node) => fenceAction(plan, node)).filter((action) => action !== undefined);
 }
@@ -37,7 +52,28 @@ function fenceAction(plan: PlanBuilder, { entry, facts }: KnownNode): FenceActio
   plan.wake(untilMs);
   if (reason) return { kind: "lift", node: facts, reason };
   const value = fenceValue(facts.name);
+  const rollCall = openRollCall(facts);
+  if (rollCall) return rollCallEnd(plan, { entry, facts }, rollCall);
+  if (plan.beginsRollCall(facts.name)) return { kind: "beginRollCall", node: facts, value };
   return facts.fence.value === value ? undefined : { kind: "adopt", node: facts, value };
+}
+
+/** This leader may not be the one that began it. */
+function rollCallEnd(plan: PlanBuilder, known: KnownNode, rollCall: RollCall): FenceAction | undefined {
+  const { facts: node } = known;
+  const endsMs = rollCallEndsMs(rollCall, newestDaemonPodMs(plan, known), plan.nowMs);
+  plan.wake(endsMs);
+  return plan.nowMs >= endsMs ? { kind: "endRollCall", node, value: fenceValue(node.name) } : undefined;
+}
+
+/** When the newest DaemonSet pod of the node was created, epoch ms; -Infinity where it has none. */
+function newestDaemonPodMs({ state: { ledger } }: PlanBuilder, { entry, facts: { name } }: KnownNode): number {
+  let newestMs = -Infinity;
+  const pods = [entry.bound.values(), ledger.gated.pinnedTo(name), ledger.pending.pinnedTo(name)];
+  for (const pod of pods.flatMap((some) => [...some])) {
+    if (pod.shape.ownerKind === "DaemonSet") newestMs = Math.max(newestMs, pod.createdAtMs);
+  }
+  return newestMs;
 }
 
 /** Why the fence is lifted now, and when the answer changes by the mere passing of time, epoch ms. */

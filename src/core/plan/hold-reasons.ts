@@ -37,8 +37,11 @@ function waitingHold(plan: PlanBuilder, pod: PodFacts, nodes: readonly KnownNode
   return { kind: "hold", reason: "LowerPriority", message: `other pods go to node ${shown.facts.name} first`, node };
 }
 
-function nodeJoining({ name, taints }: NodeFacts): Pick<Hold, "kind" | "reason" | "message"> {
-  const taint = taints.find(isJoiningTaint)?.key ?? "a taint";
+function nodeJoining({ fence, name, taints }: NodeFacts): Pick<Hold, "kind" | "reason" | "message"> {
+  const isRollCall = fence?.rollCall?.state === "open";
+  const taint = isRollCall
+    ? "roll call: its DaemonSet pods come first"
+    : (taints.find(isJoiningTaint)?.key ?? "a taint");
   return { kind: "hold", reason: "NodeJoining", message: `node ${name} is still joining (${taint})` };
 }
 

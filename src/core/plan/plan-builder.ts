@@ -21,6 +21,9 @@ export class PlanBuilder {
   readonly schedulerIsBehind: boolean;
   readonly #released = new Set<PodUID>();
   readonly #planned = new Map<NodeName, PodFacts[]>();
+  /** Nodes whose roll call begins with this plan. */
+  readonly #callsRoll = new Set<NodeName>();
+  #pinnedWaiting: ReadonlyMap<NodeName, readonly PodFacts[]> | undefined;
   /** Of nodes to which the extender offers pods, or this plan releases some. */
   readonly #loads = new Map<NodeName, NodeLoad>();
   readonly #exempt = new Map<PodShape, boolean>();
@@ -95,6 +98,22 @@ export class PlanBuilder {
     return this.#planned.get(node) ?? [];
   }
 
+  /**
+   * Gated pods that may run on no other node: their room is kept free there. Complete once all of {@link waiting} is.
+   */
+  waitingOnlyFor(node: NodeName): readonly PodFacts[] {
+    this.#pinnedWaiting ??= byPin(this.waiting.values());
+    return (this.#pinnedWaiting.get(node) ?? []).filter(({ uid }) => this.waiting.has(uid));
+  }
+
+  beginRollCall(node: NodeName): void {
+    this.#callsRoll.add(node);
+  }
+
+  beginsRollCall(node: NodeName): boolean {
+    return this.#callsRoll.has(node);
+  }
+
   /** What the node carries, with what this plan releases to it. */
   load(facts: NodeFacts): NodeLoad {
     const known = this.#loads.get(facts.name);
@@ -114,4 +133,15 @@ export class PlanBuilder {
     this.waiting.delete(pod.uid);
     this.#released.add(pod.uid);
   }
+}
+
+function byPin(pods: Iterable<PodFacts>): Map<NodeName, PodFacts[]> {
+  const pinned = new Map<NodeName, PodFacts[]>();
+  for (const pod of pods) {
+    if (pod.pinnedTo === undefined) continue;
+    const known = pinned.get(pod.pinnedTo);
+    if (known) known.push(pod);
+    else pinned.set(pod.pinnedTo, [pod]);
+  }
+  return pinned;
 }

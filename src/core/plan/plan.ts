@@ -6,7 +6,7 @@ import type { SettledNodes } from "../placement/settled-nodes.ts";
 import type { ClusterState } from "../state/cluster-state.ts";
 import type { Plan } from "../verdict.ts";
 import { assignSlots } from "./assign-slots.ts";
-import { planFences } from "./fences.ts";
+import { beginRollCalls, planFences } from "./fences.ts";
 import { holdsOf } from "./hold-reasons.ts";
 import { PlanBuilder } from "./plan-builder.ts";
 import { claimRoom, releaseExemptAndExpired, releasePastFences } from "./release-without-slot.ts";
@@ -16,6 +16,7 @@ export function makePlan(state: ClusterState, settled: SettledNodes, nowMs: numb
   releaseExemptAndExpired(plan);
   claimRoom(plan, settled);
   releasePastFences(plan);
+  beginRollCalls(plan);
   assignSlots(plan, settled);
   const fences = planFences(plan);
   const held = holdsOf(plan);

@@ -12,6 +12,7 @@ import type { ImageName } from "../../core/ids.ts";
 import { parseHold, parseReservation } from "./annotations.ts";
 import { recordOf, recordsOf, textMapOf, textOf, textsOf, timeOf } from "./kube-json.ts";
 import type { KubeObject } from "./kube-json.ts";
+import { rollCallOf } from "./roll-call.ts";
 import { podProgress } from "./pod-status.ts";
 import { shapePod } from "./pod-shape.ts";
 import { quantity, resources } from "./quantity.ts";
@@ -74,19 +75,22 @@ export function nodeFacts(raw: KubeObject, interner?: ShapeInterner): NodeFacts 
     notReadySinceMs: isReady ? undefined : transitionMs,
     unschedulable: spec["unschedulable"] === true,
     taints: otherTaints(spec["taints"]),
-    fence: fenceOf(spec, textMapOf(metadata["annotations"])),
+    fence: fenceOf(raw),
     allocatable: resources(status["allocatable"]),
     address: textOf(address?.["address"]) || undefined,
     images: nodeImages(status, interner),
   };
 }
 
-function fenceOf(spec: Readonly<Record<string, unknown>>, annotations: Readonly<Record<string, string>>) {
-  const taint = recordsOf(spec["taints"]).find((one) => one["key"] === FENCE_TAINT_KEY);
+function fenceOf(raw: KubeObject): NodeFacts["fence"] {
+  const taint = recordsOf(recordOf(raw["spec"])["taints"]).find((one) => one["key"] === FENCE_TAINT_KEY);
   if (taint === undefined) return undefined;
-  const sinceMs = timeOf(annotations[FENCED_AT_ANNOTATION]) ?? timeOf(taint["timeAdded"]);
-  // A fence with another effect does not work, whatever its value, so the leader must still adopt it.
-  return { value: taint["effect"] === "NoSchedule" ? textOf(taint["value"]) : "", sinceMs };
+  const sinceMs = timeOf(textMapOf(raw.metadata?.annotations)[FENCED_AT_ANNOTATION]) ?? timeOf(taint["timeAdded"]);
+  const rollCall = rollCallOf(raw);
+  // A fence with another effect does not work, whatever its value, so the leader must still adopt it. In a roll call a
+  // cordon does its work.
+  const works = taint["effect"] === "NoSchedule" || rollCall?.state === "open";
+  return { value: works ? textOf(taint["value"]) : "", sinceMs, ...(rollCall && { rollCall }) };
 }
 
 function nodeImages(

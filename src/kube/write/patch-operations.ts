@@ -9,12 +9,12 @@ import type { KubeObject } from "../parse/kube-json.ts";
 /** The wanted parts; fields of `spec` that are not named stay unchanged. */
 export interface Wanted {
   readonly annotations: Readonly<Record<string, string>>;
-  readonly spec: Readonly<Record<string, readonly object[]>>;
+  readonly spec: Readonly<Record<string, readonly object[] | boolean>>;
 }
 
 /**
  * Operations from `raw` to what is wanted, with tests of uid and resourceVersion; none if nothing differs.
- * An absent list and an empty one are the same.
+ * An absent list and an empty one are the same, and so are an absent flag and a false one.
  */
 export function changesBetween(raw: KubeObject, wanted: Wanted): readonly Operation[] {
   const spec = recordOf(raw["spec"]);
@@ -37,7 +37,7 @@ export function changesBetween(raw: KubeObject, wanted: Wanted): readonly Operat
 
 function withoutEmpty<Field>(wanted: Readonly<Record<string, Field>>, before: object): Record<string, Field> {
   const kept = Object.entries(wanted).filter(
-    ([field, value]) => field in before || Object.keys(value as object).length > 0,
+    ([field, value]) => field in before || value === true || Object.keys(value as object).length > 0,
   );
   return Object.fromEntries(kept);
 }

@@ -11,6 +11,7 @@ import {
   GATE,
   HOLD_ANNOTATION,
   RESERVATION_ANNOTATION,
+  ROLL_CALL_ANNOTATION,
 } from "../../api/names.ts";
 import type { HoldReason } from "../../api/reasons.ts";
 import type { PodFacts } from "../../core/facts.ts";
@@ -23,6 +24,7 @@ import { isConflict, isNotFound, isPatchMismatch } from "../client/api-error.ts"
 import { recordOf, recordsOf, textMapOf } from "../parse/kube-json.ts";
 import type { KubeObject } from "../parse/kube-json.ts";
 import type { Clock } from "../clock.ts";
+import { rollCallOf } from "../parse/roll-call.ts";
 import { changesBetween } from "./patch-operations.ts";
 
 /** The result of a write. `object` is the object as the API server has it now. */
@@ -132,30 +134,74 @@ export function adoptFence(
       ...textMapOf(raw.metadata?.annotations),
       [FENCED_AT_ANNOTATION]: new Date(fencedSinceMs(node)).toISOString(),
     };
-    return changeFence(raw, annotations, { key: FENCE_TAINT_KEY, value, effect: "NoSchedule" });
-  });
-}
-
-/** Removes the fence and its time from a node. */
-export function liftFence(client: ApiClient, node: { readonly name: NodeName; readonly uid: string }): Promise<Write> {
-  return rewrite(client, nodePath(node.name), node.uid, (raw) => {
-    const { [FENCED_AT_ANNOTATION]: _at, ...annotations } = textMapOf(raw.metadata?.annotations);
-    return changeFence(raw, annotations);
+    return changeFence(raw, annotations, { fence: { key: FENCE_TAINT_KEY, value, effect: "NoSchedule" } });
   });
 }
 
 /**
- * Replaces all taints with the fence's key by `fence`, or removes them. A node without such a taint stays unchanged.
+ * Removes the fence and its time from a node. If its roll call is open, the cordon is ours and goes with the same
+ * write.
+ */
+export function liftFence(client: ApiClient, node: { readonly name: NodeName; readonly uid: string }): Promise<Write> {
+  return rewrite(client, nodePath(node.name), node.uid, (raw) => {
+    const { [FENCED_AT_ANNOTATION]: _at, ...annotations } = textMapOf(raw.metadata?.annotations);
+    return changeFence(raw, annotations, { unschedulable: rollCallOf(raw)?.state === "open" ? false : undefined });
+  });
+}
+
+/**
+ * Puts a cordon in the fence's place, with one write, so that ordinary pods are kept out at every moment. The taint
+ * stays with an effect that keeps nothing out: Cluster Autoscaler knows startup taints by their key. A node that
+ * somebody else has cordoned, or that has had its roll call, stays as it is.
+ */
+export function beginRollCall(
+  client: ApiClient,
+  { node, value }: Extract<FenceAction, { kind: "beginRollCall" }>,
+  nowMs: number,
+): Promise<Write> {
+  return rewrite(client, nodePath(node.name), node.uid, (raw) => {
+    const spec = recordOf(raw["spec"]);
+    const isUp = recordsOf(spec["taints"]).some(
+      ({ key, effect }) => key === FENCE_TAINT_KEY && effect === "NoSchedule",
+    );
+    if (!isUp || spec["unschedulable"] === true || rollCallOf(raw)) return [];
+    const annotations = {
+      ...textMapOf(raw.metadata?.annotations),
+      [ROLL_CALL_ANNOTATION]: new Date(nowMs).toISOString(),
+    };
+    return changeFence(raw, annotations, {
+      fence: { key: FENCE_TAINT_KEY, value, effect: "PreferNoSchedule" },
+      unschedulable: true,
+    });
+  });
+}
+
+/** Puts the fence back in the place of the cordon, with one write. */
+export function endRollCall(
+  client: ApiClient,
+  { node, value }: Extract<FenceAction, { kind: "endRollCall" }>,
+): Promise<Write> {
+  return rewrite(client, nodePath(node.name), node.uid, (raw) => {
+    if (rollCallOf(raw)?.state !== "open") return [];
+    const fence = { key: FENCE_TAINT_KEY, value, effect: "NoSchedule" };
+    return changeFence(raw, textMapOf(raw.metadata?.annotations), { fence, unschedulable: false });
+  });
+}
+
+/**
+ * Replaces all taints with the fence's key by `fence`, or removes them, and sets the cordon where a value for it is
+ * given. A node without such a taint stays unchanged.
  */
 function changeFence(
   raw: KubeObject,
   annotations: Readonly<Record<string, string>>,
-  fence?: object,
+  { fence, unschedulable }: { readonly fence?: object; readonly unschedulable?: boolean | undefined },
 ): readonly Operation[] {
   const taints = recordsOf(recordOf(raw["spec"])["taints"]);
   const others = taints.filter((taint) => taint["key"] !== FENCE_TAINT_KEY);
   if (others.length === taints.length) return [];
-  return changesBetween(raw, { annotations, spec: { taints: fence ? [...others, fence] : others } });
+  const cordon = unschedulable === undefined ? {} : { unschedulable };
+  return changesBetween(raw, { annotations, spec: { taints: fence ? [...others, fence] : others, ...cordon } });
 }
 
 /**

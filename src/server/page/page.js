@@ -74,6 +74,11 @@ function row(cells) {
   return line;
 }
 
+function fenceState({ fenced, inRollCall }) {
+  if (inRollCall) return "roll call";
+  return fenced ? "up" : NONE;
+}
+
 const nodeRow = (node) =>
   row([
     node.name,
@@ -89,7 +94,7 @@ const nodeRow = (node) =>
         ),
     node.awaitMs == null ? NONE : `${node.awaitMs.toFixed(1)} ms`,
     node.utilisation == null ? NONE : `${Math.round(node.utilisation * 100)} %`,
-    node.fenced ? "up" : NONE,
+    fenceState(node),
     node.sample,
     node.limitMove,
   ]);

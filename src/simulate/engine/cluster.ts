@@ -163,10 +163,34 @@ export class Cluster {
     if (!node.fence) return;
     this.#fences.delete(node.fence.value);
     node.fence = undefined;
+    node.unschedulable = false;
     this.nodeChanged(node);
     this.agenda.after(this.times.watchMs, () => {
       if (node.ready) this.scheduler.opened(node);
       for (const workload of this.#workloads) this.#ensureDaemon(workload, node);
+    });
+  }
+
+  /** A cordon takes the fence's place: the DaemonSet controller creates what does not tolerate the fence. */
+  beginRollCall(node: SimNode): void {
+    if (!node.fence || node.unschedulable) return;
+    node.fence = { ...node.fence, rollCall: { state: "open", sinceMs: this.agenda.nowMs } };
+    node.unschedulable = true;
+    this.nodeChanged(node);
+    this.agenda.after(this.times.watchMs, () => {
+      for (const workload of this.#workloads) this.#ensureDaemon(workload, node);
+    });
+  }
+
+  /** The fence takes the cordon's place again. */
+  endRollCall(node: SimNode): void {
+    const { fence } = node;
+    if (fence?.rollCall?.state !== "open") return;
+    node.fence = { ...fence, rollCall: { ...fence.rollCall, state: "done" } };
+    node.unschedulable = false;
+    this.nodeChanged(node);
+    this.agenda.after(this.times.watchMs, () => {
+      if (node.ready) this.scheduler.openedToTolerant(fence.value);
     });
   }
 
@@ -250,11 +274,11 @@ export class Cluster {
 
   /**
    * Creates the DaemonSet's pod on the node if it is missing. Like the DaemonSet controller, it skips a node whose
-   * taint repels the pod.
+   * taint repels the pod, and looks at no cordon.
    */
   #ensureDaemon(workload: WorkloadPlan, node: SimNode): void {
     const { kind, toleratesEverything, createdSeconds } = workload.spec;
-    if (kind !== "DaemonSet" || node.spec.pods === 0 || (node.fence && !toleratesEverything)) return;
+    if (kind !== "DaemonSet" || node.spec.pods === 0 || (isUp(node) && !toleratesEverything)) return;
     if (secondsToMs(createdSeconds) > this.agenda.nowMs || node.daemons.has(workload.index)) return;
     node.daemons.add(workload.index);
     this.#owedDaemons -= 1;
@@ -302,6 +326,9 @@ export class Cluster {
     if (pod.learn(view)) this.podChanged(pod);
   }
 }
+
+/** Does the node's fence keep pods out? In a roll call its effect is only a preference. */
+const isUp = ({ fence, unschedulable }: SimNode) => fence !== undefined && !unschedulable;
 
 /** The start, a little before the first pod. Nodes that join earlier exist from the start. */
 function startMs({ workloads }: Scenario): number {

@@ -32,6 +32,8 @@ export class SimNode {
   readonly podBytes: number;
   ready = false;
   fence: NodeFacts["fence"];
+  /** Cordoned. */
+  unschedulable = false;
   /** Pods that are bound and not started; and the most at any time. */
   inStartup = 0;
   peakInStartup = 0;
@@ -100,7 +102,7 @@ export class SimNode {
       createdAtMs: this.createdMs,
       readySinceMs: this.ready ? this.readyMs : undefined,
       notReadySinceMs: this.ready ? undefined : this.createdMs,
-      unschedulable: false,
+      unschedulable: this.unschedulable,
       taints: this.ready ? [] : NOT_READY,
       fence: this.fence,
       allocatable: this.#allocatable,

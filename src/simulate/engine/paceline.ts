@@ -191,7 +191,9 @@ export class PacelineLever implements Lever {
     const node = this.#nodes.get(name);
     if (!node) return "gone";
     if (kind === "adopt") return "unchanged";
-    this.#cluster.unfence(node);
+    if (kind === "beginRollCall") this.#cluster.beginRollCall(node);
+    else if (kind === "endRollCall") this.#cluster.endRollCall(node);
+    else this.#cluster.unfence(node);
     this.pacer.upsertNode(node.facts(), this.#cluster.agenda.nowMs);
     return "changed";
   }

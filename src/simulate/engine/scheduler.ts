@@ -145,7 +145,9 @@ export class Scheduler {
 
   #fits(pod: SimPod, node: SimNode): boolean {
     if (!node.ready && !pod.workload.spec.toleratesEverything) return false;
-    if (node.fence && !pod.toleratesFence(node.fence.value)) return false;
+    if (node.unschedulable) {
+      if (!pod.pinned) return false; // DaemonSet pods tolerate a cordon
+    } else if (node.fence && !pod.toleratesFence(node.fence.value)) return false;
     return this.#options.rooms.fits(pod, node.index);
   }
 }

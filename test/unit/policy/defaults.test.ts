@@ -22,7 +22,7 @@ describe("defaults", () => {
       startup: { until: "ContainersStarted", deadlineSeconds: 300 },
       nodeClasses: [],
       gate: { enabled: true },
-      fence: { enabled: true, maxSeconds: 600, bindSeconds: 15 },
+      fence: { enabled: true, rollCall: true, maxSeconds: 600, bindSeconds: 15 },
       extender: { enabled: false, startupWeight: 1, awaitWeight: 1, offerSeconds: 15 },
       exempt: {
         namespaces: ["kube-system", "kube-node-lease", "kube-public"],
@@ -77,7 +77,12 @@ describe("defaults", () => {
   });
 
   it("keeps defaults of a section beside the keys that are set", () => {
-    expect(policyOf("fence: {bindSeconds: 3}").fence).toEqual({ enabled: true, maxSeconds: 600, bindSeconds: 3 });
+    expect(policyOf("fence: {bindSeconds: 3}").fence).toEqual({
+      enabled: true,
+      rollCall: true,
+      maxSeconds: 600,
+      bindSeconds: 3,
+    });
     expect(policyOf("telemetry: {port: 9200}").telemetry).toMatchObject({ source: "node-exporter", port: 9200 });
   });
 

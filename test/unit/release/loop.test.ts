@@ -250,8 +250,11 @@ describe("the release loop", () => {
     for (let index = 0; index < 10; index++) cluster.setPod(aPod(`p${index}`, { unschedulable: true }));
     const { loop } = lead(cluster, clock, slots(3));
     await clock.advance(100);
-    expect(cluster.calls.slice(0, 2)).toEqual(["adopt n1", "release p0"]);
-    expect(cluster.nodes.get("n1")?.fence?.value).toBe("n1");
+    expect(cluster.calls).toEqual(["adopt n1", "beginRollCall n1"]);
+    expect(cluster.nodes.get("n1")).toMatchObject({ unschedulable: true, fence: { value: "n1" } });
+    await clock.advance(3_000);
+    expect(cluster.calls.slice(2, 4)).toEqual(["endRollCall n1", "release p0"]);
+    expect(cluster.nodes.get("n1")).toMatchObject({ unschedulable: false, fence: { value: "n1" } });
     await clock.advance(30_000);
     expect(cluster.released).toHaveLength(10);
     expect(new Set(cluster.released).size).toBe(10);
@@ -263,7 +266,8 @@ describe("the release loop", () => {
 
   it("tells pods that only a fence keeps out why they wait, in an Event, and writes nothing on them", async () => {
     const { clock, cluster } = scene({ startMs: 60_000 });
-    cluster.setNode(aNode("n1", { fence: { value: "n1", sinceMs: START_MS } }));
+    const rollCall = { state: "done", sinceMs: START_MS } as const;
+    cluster.setNode(aNode("n1", { fence: { value: "n1", sinceMs: START_MS, rollCall } }));
     for (let index = 0; index < 3; index++) cluster.setPod(aPod(`p${index}`, { unschedulable: true }));
     const { loop, events } = lead(cluster, clock, slots(1));
     await clock.advance(8_000);

@@ -124,6 +124,23 @@ workloads:
     }
   });
 
+  test("a DaemonSet that does not tolerate the fence starts first all the same: the roll call creates its pods", () => {
+    const yaml = (rollCall: boolean) => `
+nodes: [{ count: 1, joinSeconds: 5, pods: 40 }]
+images: [{ name: a, mib: 300 }, { name: b, mib: 100 }]
+workloads:
+  - { name: herd, replicas: 39, images: [a], createdSeconds: -60, readySeconds: 10 }
+  - { name: probe, kind: DaemonSet, images: [b] }
+policy: { fence: { rollCall: ${rollCall} } }
+`;
+    const placeOf = (rollCall: boolean) => {
+      const { result } = run(yaml(rollCall), "paceline");
+      expect(result).toMatchObject({ pods: 40, unreadyPods: 0 });
+      return result.slowestDaemonSetSeconds;
+    };
+    expect(placeOf(true)).toBeLessThan(placeOf(false) / 2);
+  });
+
   test("containers that crash by themselves are restarts, not failed starts, and the run does not wait for them", () => {
     const yaml = present
       .replace("replicas: 9", "replicas: 9, crashAfterSeconds: 1")

@@ -1,0 +1,71 @@
+/**
+ * The roll call: for a few seconds a cordon stands in for a node's fence. The DaemonSet controller looks at taints
+ * only, and every DaemonSet pod tolerates a cordon, so it creates the pods that do not tolerate the fence.
+ * kube-scheduler keeps all other pods out meanwhile.
+ */
+import type { PacingPolicy } from "../../policy/schema.ts";
+import type { NodeFacts, RollCall } from "../facts.ts";
+import { isJoiningTaint } from "../placement/fit.ts";
+
+/**
+ * A roll call lasts this long at most, ms. kube-controller-manager creates DaemonSet pods within milliseconds of the
+ * change of taints, and a busy one within about a second. Assumed: three times that.
+ */
+export const ROLL_CALL_MS = 3_000;
+
+/**
+ * It ends when no further DaemonSet pod of the node has come for this long, ms: most often none is missing. Assumed:
+ * the second that a busy kube-controller-manager needs, and the unit of creation times.
+ */
+const QUIET_MS = 1_000;
+
+/**
+ * A roll call that is open for longer than this many times its length has no leader that ends it. The janitor does.
+ * Assumed: a new leader ends it first, within 15 s of the old one's death.
+ */
+const FORGOTTEN_AFTER = 7;
+
+/**
+ * Nothing is released to a node that is Ready for less than this before its roll call has begun, ms. After that, pods
+ * no longer wait for it: perhaps the write is refused. Assumed: several attempts to write.
+ */
+const WAIT_FOR_BEGIN_MS = 10_000;
+
+/** Karpenter's labels of a node. */
+const NODE_POOL = "karpenter.sh/nodepool";
+const INITIALIZED = "karpenter.sh/initialized";
+
+/**
+ * May a roll call begin? Once per node, and only where the cordon would be ours: a node that is cordoned already stays
+ * so. Karpenter takes a node for initialised as soon as no startup taint has its effect, so a fence that comes back
+ * would look like a lasting taint to it: a node that it still initialises gets no roll call. A taint that the node
+ * loses when it has joined keeps DaemonSet pods away, too, so it must be gone.
+ */
+export function mayCallRoll(policy: PacingPolicy, { fence, labels, readySinceMs, taints, unschedulable }: NodeFacts) {
+  if (!policy.fence.rollCall || !fence || fence.value === "" || fence.rollCall || unschedulable) return false;
+  if (NODE_POOL in labels && labels[INITIALIZED] !== "true") return false;
+  return (
+    readySinceMs !== undefined && !taints.some((taint) => taint.effect !== "PreferNoSchedule" && isJoiningTaint(taint))
+  );
+}
+
+/** Do releases wait for the beginning of the node's roll call? */
+export const waitsForRollCall = ({ readySinceMs }: NodeFacts, nowMs: number): boolean =>
+  nowMs < (readySinceMs ?? Infinity) + WAIT_FOR_BEGIN_MS;
+
+/** The roll call that goes on at the node. */
+export const openRollCall = ({ fence }: Pick<NodeFacts, "fence">): RollCall | undefined =>
+  fence?.rollCall?.state === "open" ? fence.rollCall : undefined;
+
+/**
+ * When it ends, epoch ms. A beginning that is not in the past comes from another clock, and counts for nothing.
+ * @param lastPodMs when the newest DaemonSet pod of the node was created; -Infinity where it has none.
+ */
+export const rollCallEndsMs = ({ sinceMs }: RollCall, lastPodMs: number, nowMs: number): number =>
+  sinceMs > nowMs + ROLL_CALL_MS ? nowMs : Math.min(Math.max(sinceMs, lastPodMs) + QUIET_MS, sinceMs + ROLL_CALL_MS);
+
+/** True if nobody has ended the node's roll call in time. */
+export function isRollCallForgotten(node: Pick<NodeFacts, "fence">, nowMs: number): boolean {
+  const rollCall = openRollCall(node);
+  return rollCall !== undefined && Math.abs(nowMs - rollCall.sinceMs) >= FORGOTTEN_AFTER * ROLL_CALL_MS;
+}
