@@ -53,7 +53,7 @@ export const findingCodes = {
     "kube-scheduler decides one pod at a time, and waits this long for each call if Paceline hangs; the default is 5 s.",
   ExtenderOffInPolicy: "The scheduler asks Paceline about every pod, but the policy turns the extender off.",
   DaemonSetWaitsForFence:
-    "If the pods of a DaemonSet do not tolerate the fence, a node gets none until the fence is lifted, though other pods may need them first.",
+    "If the pods of a DaemonSet do not tolerate the fence, a node gets none until its roll call, or until the fence is lifted where there is no roll call.",
   NodePoolWithoutStartupTaint:
     "To Karpenter, a fenced node has a taint that pending pods do not tolerate, so it may launch another node for them.",
   NodePoolConsolidatesEarly: "Karpenter may remove a node while Paceline still releases pods to it.",

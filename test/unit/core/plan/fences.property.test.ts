@@ -9,6 +9,7 @@ import type { NodeFacts, PodFacts } from "../../../../src/core/facts.ts";
 import { fenceValue } from "../../../../src/core/rules/node-fence.ts";
 import { createPacer, type Pacer } from "../../../../src/core/pacer.ts";
 import { nodeName, type NodeName } from "../../../../src/core/ids.ts";
+import type { FenceAction } from "../../../../src/core/verdict.ts";
 import { defaultPolicy } from "../../../../src/policy/parse.ts";
 import { aNode, aPod, aShape, changed, START_MS } from "../../../support/core-facts.ts";
 
@@ -145,8 +146,7 @@ class World {
     for (const action of fences) {
       const truth = this.nodes.get(action.node.name);
       if (!truth?.fence) continue;
-      const fence = action.kind === "lift" ? undefined : { value: action.value, sinceMs: action.node.createdAtMs };
-      this.writeNode(changed(truth, { fence }));
+      this.writeNode(changed(truth, fenceAfter(action, truth.fence, this.nowMs)));
     }
     for (const [at, release] of releases.entries()) {
       if (at >= diesAfter) {
@@ -222,9 +222,20 @@ class World {
   }
 }
 
-function takes({ labels, taints, fence, name }: NodeFacts, pod: PodFacts): boolean {
+/** The node after the write of an action. */
+function fenceAfter(action: FenceAction, before: NonNullable<NodeFacts["fence"]>, nowMs: number) {
+  if (action.kind === "lift") return { fence: undefined, unschedulable: false };
+  const fence = { ...before, value: action.value, sinceMs: action.node.createdAtMs };
+  if (action.kind === "adopt") return { fence };
+  const isOpen = action.kind === "beginRollCall";
+  const rollCall = { state: isOpen ? "open" : "done", sinceMs: nowMs } as const;
+  return { fence: { ...fence, rollCall }, unschedulable: isOpen };
+}
+
+function takes({ labels, taints, fence, name, unschedulable }: NodeFacts, pod: PodFacts): boolean {
   const only = pod.shape.nodeSelector["kubernetes.io/hostname"];
   if (only !== undefined && only !== labels["kubernetes.io/hostname"]) return false;
+  if (unschedulable) return false; // no pod here tolerates a cordon
   return taints.length === 0 && (!fence || (fence.value === fenceValue(name) && pod.fencesTolerated.includes(name)));
 }
 
@@ -253,7 +264,7 @@ test("whatever came before, in the end every pod has its node, and every fence i
       for (const step of steps) world.step(step);
       world.settle(120);
       expect([...world.pods.values()].filter(({ node }) => node === undefined)).toEqual([]);
-      expect([...world.nodes.values()].filter(({ fence }) => fence)).toEqual([]);
+      expect([...world.nodes.values()].filter(({ fence, unschedulable }) => fence ?? unschedulable)).toEqual([]);
     }),
     { numRuns: 60 },
   );
