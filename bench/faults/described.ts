@@ -10,7 +10,7 @@ export function described({ schedule, violation }: RunResult): string {
     `  ${violation?.sentence ?? ""}`,
     `  ${violation?.detail ?? ""}`,
     `policy: ${fields(policy)}`,
-    `the shortest schedule found, ${steps.length} steps:`,
+    `the shortest schedule found, ${steps.length === 1 ? "1 step" : `${steps.length} steps`}:`,
     ...steps.map(line),
   ].join("\n");
 }

@@ -249,7 +249,7 @@ function differenceToFresh(witness: Witness, replica: Replica): string | undefin
   const nodes = [...replica.ledger.nodes.values()].flatMap(({ facts }) => (facts ? [identityOf(facts)] : []));
   const nodesThere = witness.nodes.map(identityOf);
   if (nodes.sort().join() !== nodesThere.sort().join()) {
-    return `${replica.name} knows the nodes ${nodes.join(", ")}, and there are ${nodesThere.join(", ")}`;
+    return `${replica.name} knows the nodes [${nodes.join(", ")}], and there are [${nodesThere.join(", ")}]`;
   }
   const nowMs = replica.clocks.wall.now();
   const fresh = createPacer(policy);

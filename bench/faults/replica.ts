@@ -201,8 +201,8 @@ function mirrored(pacer: Pacer, ledger: Ledger): Pacer {
     deletePod(uid, nowMs);
   };
   pacer.upsertNode = (node, nowMs) => {
+    upsertNode(node, nowMs); // it may delete a node of that name first
     ledger.upsertNode(node);
-    upsertNode(node, nowMs);
   };
   pacer.deleteNode = (name, nowMs) => {
     ledger.deleteNode(name);

@@ -79,7 +79,7 @@ export const NodeClass = section({
     .lt(120)
     .default(40)
     .describe(
-      "Longest time that the disk may need for what it owes: images on their way and dirty pages. A tenth of the node's memory is the most, where that takes less time; twice as much while the disk has time left. Keep it under half of the kubelet's runtimeRequestTimeout (120 s), at which starts fail.",
+      "Longest time that the disk may need for what it owes: images on their way and dirty pages. A tenth of the node's memory is the most, where that takes less time; twice as much while the disk has time left. Keep it at a third of the kubelet's runtimeRequestTimeout (120 s) or less: starts fail at that.",
     ),
   awaitMs: AwaitMs.prefault({}).describe(
     "Thresholds of disk await, the mean time that an I/O takes with its queueing.",
