@@ -65,7 +65,7 @@ const Fence = section({
     .boolean()
     .default(true)
     .describe(
-      "Cordon a fenced node in the fence's place for 3 s before the herd goes there, so that pods of DaemonSets that do not tolerate the fence exist and start first.",
+      "Cordon a fenced node for up to 3 s before the herd goes there, so that pods of DaemonSets exist and start first. It is for those that do not tolerate the fence.",
     ),
   maxSeconds: z
     .int()

@@ -3,7 +3,6 @@ import type { PodFacts } from "../facts.ts";
 import type { ImageName } from "../ids.ts";
 import type { KnownNode } from "../placement/known-node.ts";
 import type { SettledNodes } from "../placement/settled-nodes.ts";
-import { waitsForRollCall } from "../rules/roll-call.ts";
 import { checkStart, isSchedulerBusy } from "../rules/start-checks.ts";
 import { byAge } from "../state/held-since.ts";
 import { type Cost, costOf, type NodeLoad } from "../state/load.ts";
@@ -18,14 +17,11 @@ import { type Queue, Queues, wantedImages } from "./queues.ts";
 export function assignSlots(plan: PlanBuilder, settled: SettledNodes): void {
   const queues = new Queues(plan, settled);
   const nodes = new NodeQueue(plan);
-  for (const node of plan.paced) if (!waits(plan, node)) addIfFree(plan, nodes, node);
+  for (const node of plan.paced) if (!plan.beginsRollCall(node.facts.name)) addIfFree(plan, nodes, node);
   for (let node = nodes.take(); node && !isSchedulerBusy(plan.onTheirWay); node = nodes.take()) {
     if (assignOne(plan, node, queues.schedulableTo(node))) addIfFree(plan, nodes, node);
   }
 }
-
-const waits = (plan: PlanBuilder, { facts }: KnownNode) =>
-  plan.beginsRollCall(facts.name) && waitsForRollCall(facts, plan.nowMs);
 
 /** Adds a node only if it has a free slot. Most of the time most of thousands of nodes have none. */
 function addIfFree(plan: PlanBuilder, nodes: NodeQueue, node: KnownNode): void {

@@ -38,7 +38,7 @@ export function beginRollCalls(plan: PlanBuilder): void {
 
 function beginsRollCall(plan: PlanBuilder, node: KnownNode): boolean {
   const { policy } = plan.state;
-  if (!fencesWork(policy) || !mayCallRoll(policy, node.facts)) return false;
+  if (!fencesWork(policy) || !mayCallRoll(policy, node.facts, plan.nowMs)) return false;
   return node.facts.fence?.value === fenceValue(node.facts.name) && isWorthKeeping(plan, node);
 }
 

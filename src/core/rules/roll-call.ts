@@ -26,10 +26,10 @@ const QUIET_MS = 1_000;
 const FORGOTTEN_AFTER = 7;
 
 /**
- * Nothing is released to a node that is Ready for less than this before its roll call has begun, ms. After that, pods
- * no longer wait for it: perhaps the write is refused. Assumed: several attempts to write.
+ * A roll call begins within this time after its node became Ready, ms, or never: pods wait for its beginning, and the
+ * write may be refused. Assumed: several attempts to write, and the start of a network agent.
  */
-const WAIT_FOR_BEGIN_MS = 10_000;
+const BEGINS_WITHIN_MS = 30_000;
 
 /** Karpenter's labels of a node. */
 const NODE_POOL = "karpenter.sh/nodepool";
@@ -41,17 +41,13 @@ const INITIALIZED = "karpenter.sh/initialized";
  * would look like a lasting taint to it: a node that it still initialises gets no roll call. A taint that the node
  * loses when it has joined keeps DaemonSet pods away, too, so it must be gone.
  */
-export function mayCallRoll(policy: PacingPolicy, { fence, labels, readySinceMs, taints, unschedulable }: NodeFacts) {
+export function mayCallRoll(policy: PacingPolicy, node: NodeFacts, nowMs: number): boolean {
+  const { fence, labels, readySinceMs, taints, unschedulable } = node;
+  if (readySinceMs === undefined || nowMs >= readySinceMs + BEGINS_WITHIN_MS) return false;
   if (!policy.fence.rollCall || !fence || fence.value === "" || fence.rollCall || unschedulable) return false;
   if (NODE_POOL in labels && labels[INITIALIZED] !== "true") return false;
-  return (
-    readySinceMs !== undefined && !taints.some((taint) => taint.effect !== "PreferNoSchedule" && isJoiningTaint(taint))
-  );
+  return !taints.some((taint) => taint.effect !== "PreferNoSchedule" && isJoiningTaint(taint));
 }
-
-/** Do releases wait for the beginning of the node's roll call? */
-export const waitsForRollCall = ({ readySinceMs }: NodeFacts, nowMs: number): boolean =>
-  nowMs < (readySinceMs ?? Infinity) + WAIT_FOR_BEGIN_MS;
 
 /** The roll call that goes on at the node. */
 export const openRollCall = ({ fence }: Pick<NodeFacts, "fence">): RollCall | undefined =>
