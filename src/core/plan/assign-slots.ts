@@ -3,7 +3,7 @@ import type { PodFacts } from "../facts.ts";
 import type { ImageName } from "../ids.ts";
 import type { KnownNode } from "../placement/known-node.ts";
 import type { SettledNodes } from "../placement/settled-nodes.ts";
-import { waitsForRollCall } from "../rules/roll-call.ts";
+import { WAIT_FOR_BEGIN_MS } from "../rules/roll-call.ts";
 import { checkStart, isSchedulerBusy } from "../rules/start-checks.ts";
 import { byAge } from "../state/held-since.ts";
 import { type Cost, costOf, type NodeLoad } from "../state/load.ts";
@@ -24,8 +24,16 @@ export function assignSlots(plan: PlanBuilder, settled: SettledNodes): void {
   }
 }
 
-const waits = (plan: PlanBuilder, { facts }: KnownNode) =>
-  plan.beginsRollCall(facts.name) && waitsForRollCall(facts, plan.nowMs);
+/**
+ * Does nothing go to the node before its roll call has begun? It can begin long after the node is Ready: when an agent
+ * has taken its startup taint off.
+ */
+function waits(plan: PlanBuilder, { facts: { name } }: KnownNode): boolean {
+  if (!plan.beginsRollCall(name)) return false;
+  const untilMs = plan.state.rollCallDueSinceMs(name, plan.nowMs) + WAIT_FOR_BEGIN_MS;
+  plan.wake(untilMs);
+  return plan.nowMs < untilMs;
+}
 
 /** Adds a node only if it has a free slot. Most of the time most of thousands of nodes have none. */
 function addIfFree(plan: PlanBuilder, nodes: NodeQueue, node: KnownNode): void {

@@ -26,10 +26,10 @@ const QUIET_MS = 1_000;
 const FORGOTTEN_AFTER = 7;
 
 /**
- * Nothing is released to a node that is Ready for less than this before its roll call has begun, ms. After that, pods
- * no longer wait for it: perhaps the write is refused. Assumed: several attempts to write.
+ * Nothing is released to a node while its roll call could begin and has not, ms. After that, pods no longer wait for
+ * it: perhaps the write is refused. Assumed: several attempts to write.
  */
-const WAIT_FOR_BEGIN_MS = 10_000;
+export const WAIT_FOR_BEGIN_MS = 10_000;
 
 /** Karpenter's labels of a node. */
 const NODE_POOL = "karpenter.sh/nodepool";
@@ -48,10 +48,6 @@ export function mayCallRoll(policy: PacingPolicy, { fence, labels, readySinceMs,
     readySinceMs !== undefined && !taints.some((taint) => taint.effect !== "PreferNoSchedule" && isJoiningTaint(taint))
   );
 }
-
-/** Do releases wait for the beginning of the node's roll call? */
-export const waitsForRollCall = ({ readySinceMs }: NodeFacts, nowMs: number): boolean =>
-  nowMs < (readySinceMs ?? Infinity) + WAIT_FOR_BEGIN_MS;
 
 /** The roll call that goes on at the node. */
 export const openRollCall = ({ fence }: Pick<NodeFacts, "fence">): RollCall | undefined =>

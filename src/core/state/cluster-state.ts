@@ -29,6 +29,10 @@ export class ClusterState {
   readonly #classes = new Map<NodeName, NodeClass>();
   /** Image pulls of pods that have started lately. They are lost with the replica, which is worth seconds. */
   readonly #donePulls = new Map<NodeName, readonly DonePulls[]>();
+  /**
+   * Since when roll calls could begin, epoch ms. This is lost with the replica, and pods then wait for a little longer.
+   */
+  readonly #rollCallsDue = new Map<NodeName, number>();
   #initialLimits = new WeakMap<NodeFacts, Limit>();
   #policy: PacingPolicy;
   #deadlines: Deadlines;
@@ -109,8 +113,16 @@ export class ClusterState {
     this.#loads.forget(node);
   }
 
+  /** Since when the node's roll call could begin, epoch ms: since the first time that this is asked. */
+  rollCallDueSinceMs(node: NodeName, nowMs: number): number {
+    const sinceMs = this.#rollCallsDue.get(node) ?? nowMs;
+    this.#rollCallsDue.set(node, sinceMs);
+    return sinceMs;
+  }
+
   forgetNode(node: NodeName): void {
-    for (const map of [this.#limits, this.#samples, this.#classes, this.#donePulls]) map.delete(node);
+    const maps = [this.#limits, this.#samples, this.#classes, this.#donePulls, this.#rollCallsDue];
+    for (const map of maps) map.delete(node);
     this.#loads.forget(node);
   }
 

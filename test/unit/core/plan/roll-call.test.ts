@@ -85,8 +85,22 @@ describe("a roll call begins", () => {
     expect(fencesAt(aNewNode({ fence: { value: "", sinceMs: undefined } }), herd)).toEqual(["adopt"]);
   });
 
+  test("before any pod goes there, also where an agent takes its startup taint off long after the node is Ready", () => {
+    const cilium = { key: "node.cilium.io/agent-not-ready", value: "", effect: "NoSchedule" } as const;
+    const joining = aNewNode({ taints: [cilium] });
+    const pacer = pacerWith([joining], herd, slots(4));
+    expect(pacer.plan(START_MS + 29_000)).toMatchObject({ fences: [], releases: [] });
+    pacer.upsertNode(changed(joining, { taints: [] }), START_MS + 30_000);
+    const plan = pacer.plan(START_MS + 30_000);
+    expect(plan.fences).toMatchObject([{ kind: "beginRollCall" }]);
+    expect(plan.releases).toEqual([]);
+  });
+
   test("and pods do not wait for it for ever: the write may be refused", () => {
-    const plan = pacerWith([aNewNode()], herd, slots(4)).plan(START_MS + 10_000);
+    const pacer = pacerWith([aNewNode()], herd, slots(4));
+    expect(pacer.plan(START_MS).wakeAtMs).toBeLessThanOrEqual(START_MS + 10_000);
+    expect(pacer.plan(START_MS + 9_999).releases).toEqual([]);
+    const plan = pacer.plan(START_MS + 10_000);
     expect(plan.fences).toMatchObject([{ kind: "beginRollCall" }]);
     expect(plan.releases).toHaveLength(4);
   });
