@@ -27,6 +27,17 @@ export const FENCED_AT_ANNOTATION = "paceline.dev/fenced-at";
  */
 export const ROLL_CALL_ANNOTATION = "paceline.dev/roll-call";
 
+/**
+ * A node has this taint, too, while its roll call is open. Cluster Autoscaler looks for startup taints only on nodes
+ * that are not cordoned. This key makes a node not Ready for it, cordoned or not and whatever the effect, so the node
+ * goes on counting as one that is still to come. No pod is kept out by it.
+ */
+export const ROLL_CALL_TAINT = {
+  key: "node.kubernetes.io/not-ready",
+  value: "paceline",
+  effect: "PreferNoSchedule",
+} as const;
+
 /** Name of the ConfigMap that holds the policy, and of its key. */
 export const POLICY_CONFIG_MAP = "paceline-policy";
 export const POLICY_KEY = "policy.yaml";

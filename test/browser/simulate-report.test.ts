@@ -73,7 +73,7 @@ describe.skipIf(!hasBrowser("the report of paceline simulate"))("the report in C
 
   test("shows the verdict, every strategy, and the description as text", async () => {
     expect(await page.locator("#verdict").textContent()).toMatch(/With Paceline all pods were Ready after \d+ s/);
-    expect(await page.locator("main > .wide tbody tr").count()).toBe(4);
+    expect(await page.locator("main > .wide tbody tr").count()).toBe(3);
     expect(await page.locator(".origin").textContent()).toBe("small </script><b>herd</b>");
   });
 });

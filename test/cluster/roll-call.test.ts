@@ -3,7 +3,7 @@
  * a fenced node, and kube-scheduler lets no pod of the herd onto it meanwhile.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { FENCE_TAINT_KEY, ROLL_CALL_ANNOTATION } from "../../src/api/names.ts";
+import { FENCE_TAINT_KEY, ROLL_CALL_ANNOTATION, ROLL_CALL_TAINT } from "../../src/api/names.ts";
 import { type KubeObject, recordOf, recordsOf, textOf } from "../../src/kube/parse/kube-json.ts";
 import { eventually } from "../support/control-plane.ts";
 import {
@@ -27,6 +27,8 @@ interface Moment {
   readonly cordoned: boolean;
   /** Effect of the fence; "" where there is none. */
   readonly fence: string;
+  /** The taint by which Cluster Autoscaler takes the node for one that is still to come. */
+  readonly marked: boolean;
   readonly daemons: readonly KubeObject[];
   readonly herd: readonly KubeObject[];
 }
@@ -42,6 +44,9 @@ async function look({ plane: { client } }: PacedCluster): Promise<Moment | undef
   return {
     cordoned: spec["unschedulable"] === true,
     fence: textOf(fence?.["effect"]),
+    marked: recordsOf(spec["taints"]).some(
+      ({ key, effect }) => key === ROLL_CALL_TAINT.key && effect === ROLL_CALL_TAINT.effect,
+    ),
     daemons: pods.filter(isDaemon),
     herd: pods.filter((pod) => !isDaemon(pod)),
   };
@@ -109,6 +114,8 @@ describe("a DaemonSet without tolerations, and a herd that waits for its node", 
     const rollCall = moments.filter(({ cordoned }) => cordoned);
     expect(rollCall.length).toBeGreaterThan(0);
     expect(new Set(rollCall.map(({ fence }) => fence))).toEqual(new Set(["PreferNoSchedule"]));
+    expect(rollCall.every(({ marked }) => marked)).toBe(true); // node-lifecycle-controller leaves it there
+    expect(moments.some(({ cordoned, marked }) => marked && !cordoned)).toBe(false);
     expect(rollCall.at(-1)?.daemons).toHaveLength(1);
     const before = moments.slice(0, moments.indexOf(rollCall[0] as Moment));
     expect(before.every(({ daemons, fence }) => daemons.length === 0 && fence === "NoSchedule")).toBe(true);

@@ -1,18 +1,12 @@
 /** Makes the core's facts from the API server's JSON, for lists, watches and admission. No function here throws. */
-import {
-  FENCE_TAINT_KEY,
-  FENCED_AT_ANNOTATION,
-  GATE,
-  HOLD_ANNOTATION,
-  RESERVATION_ANNOTATION,
-} from "../../api/names.ts";
+import { FENCED_AT_ANNOTATION, GATE, HOLD_ANNOTATION, RESERVATION_ANNOTATION } from "../../api/names.ts";
 import type { NodeFacts, PodFacts } from "../../core/facts.ts";
 import { imageName, nodeName, podUID } from "../../core/ids.ts";
 import type { ImageName } from "../../core/ids.ts";
 import { parseHold, parseReservation } from "./annotations.ts";
 import { recordOf, recordsOf, textMapOf, textOf, textsOf, timeOf } from "./kube-json.ts";
 import type { KubeObject } from "./kube-json.ts";
-import { rollCallOf } from "./roll-call.ts";
+import { fenceTaint, rollCallOf } from "./roll-call.ts";
 import { podProgress } from "./pod-status.ts";
 import { shapePod } from "./pod-shape.ts";
 import { quantity, resources } from "./quantity.ts";
@@ -83,7 +77,7 @@ export function nodeFacts(raw: KubeObject, interner?: ShapeInterner): NodeFacts 
 }
 
 function fenceOf(raw: KubeObject): NodeFacts["fence"] {
-  const taint = recordsOf(recordOf(raw["spec"])["taints"]).find((one) => one["key"] === FENCE_TAINT_KEY);
+  const taint = fenceTaint(raw);
   if (taint === undefined) return undefined;
   const sinceMs = timeOf(textMapOf(raw.metadata?.annotations)[FENCED_AT_ANNOTATION]) ?? timeOf(taint["timeAdded"]);
   const rollCall = rollCallOf(raw);

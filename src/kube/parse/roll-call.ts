@@ -1,18 +1,34 @@
-/** Reads how far a node's roll call is, for facts and for writes. */
-import { FENCE_TAINT_KEY, ROLL_CALL_ANNOTATION } from "../../api/names.ts";
+/** Reads the fence of a node and how far its roll call is, for facts and for writes. */
+import { FENCE_TAINT_KEY, ROLL_CALL_ANNOTATION, ROLL_CALL_TAINT } from "../../api/names.ts";
 import type { RollCall } from "../../core/facts.ts";
 import { recordOf, recordsOf, textMapOf, timeOf } from "./kube-json.ts";
 import type { KubeObject } from "./kube-json.ts";
 
+type RawTaint = Readonly<Record<string, unknown>>;
+
+const isRollCallTaint = ({ key, value, effect }: RawTaint): boolean =>
+  key === ROLL_CALL_TAINT.key && value === ROLL_CALL_TAINT.value && effect === ROLL_CALL_TAINT.effect;
+
+/** A taint that Paceline puts on nodes and takes off again. */
+export const isOurTaint = (taint: RawTaint): boolean => taint["key"] === FENCE_TAINT_KEY || isRollCallTaint(taint);
+
 /**
- * The node's roll call; undefined if it never had one. It is open only while everything that its beginning wrote is
- * there. Otherwise a cordon is somebody else's.
+ * The taint that stands for the fence. Where somebody has removed the fence during a roll call, the roll call's own
+ * taint does, so that the cordon does not stay.
+ */
+export function fenceTaint(raw: KubeObject): RawTaint | undefined {
+  const taints = recordsOf(recordOf(raw["spec"])["taints"]);
+  return taints.find(({ key }) => key === FENCE_TAINT_KEY) ?? taints.find(isRollCallTaint);
+}
+
+/**
+ * The node's roll call; undefined if it never had one. It is open only while cordon and taint are as its beginning
+ * wrote them. Otherwise a cordon is somebody else's.
  */
 export function rollCallOf(raw: KubeObject): RollCall | undefined {
   const at = textMapOf(raw.metadata?.annotations)[ROLL_CALL_ANNOTATION];
   if (at === undefined) return undefined;
-  const spec = recordOf(raw["spec"]);
-  const fence = recordsOf(spec["taints"]).find((one) => one["key"] === FENCE_TAINT_KEY);
-  const isOpen = spec["unschedulable"] === true && fence?.["effect"] === "PreferNoSchedule";
+  const isCordoned = recordOf(raw["spec"])["unschedulable"] === true;
+  const isOpen = isCordoned && fenceTaint(raw)?.["effect"] === "PreferNoSchedule";
   return { state: isOpen ? "open" : "done", sinceMs: timeOf(at) ?? 0 };
 }

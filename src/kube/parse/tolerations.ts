@@ -2,6 +2,7 @@
 import { FENCE_TAINT_KEY } from "../../api/names.ts";
 import type { Taint, Toleration } from "../../core/facts.ts";
 import { recordsOf, textOf } from "./kube-json.ts";
+import { isOurTaint } from "./roll-call.ts";
 
 /** Marks a pod that tolerates every fence. */
 export const ANY_FENCE = "*";
@@ -41,10 +42,10 @@ function fenceTolerated({ key, operator, value, effect }: Toleration): string | 
 
 const EFFECTS: readonly string[] = ["NoSchedule", "PreferNoSchedule", "NoExecute"] satisfies Taint["effect"][];
 
-/** Reads `spec.taints` of a node, without the fence. */
+/** Reads `spec.taints` of a node, without those of Paceline. */
 export function otherTaints(raw: unknown): readonly Taint[] {
   return recordsOf(raw)
-    .filter((taint) => taint["key"] !== FENCE_TAINT_KEY && EFFECTS.includes(textOf(taint["effect"])))
+    .filter((taint) => !isOurTaint(taint) && EFFECTS.includes(textOf(taint["effect"])))
     .map((taint) => ({
       key: textOf(taint["key"]),
       value: textOf(taint["value"]),

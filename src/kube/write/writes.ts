@@ -12,6 +12,7 @@ import {
   HOLD_ANNOTATION,
   RESERVATION_ANNOTATION,
   ROLL_CALL_ANNOTATION,
+  ROLL_CALL_TAINT,
 } from "../../api/names.ts";
 import type { HoldReason } from "../../api/reasons.ts";
 import type { PodFacts } from "../../core/facts.ts";
@@ -24,7 +25,7 @@ import { isConflict, isNotFound, isPatchMismatch } from "../client/api-error.ts"
 import { recordOf, recordsOf, textMapOf } from "../parse/kube-json.ts";
 import type { KubeObject } from "../parse/kube-json.ts";
 import type { Clock } from "../clock.ts";
-import { rollCallOf } from "../parse/roll-call.ts";
+import { isOurTaint, rollCallOf } from "../parse/roll-call.ts";
 import { changesBetween } from "./patch-operations.ts";
 
 /** The result of a write. `object` is the object as the API server has it now. */
@@ -134,7 +135,7 @@ export function adoptFence(
       ...textMapOf(raw.metadata?.annotations),
       [FENCED_AT_ANNOTATION]: new Date(fencedSinceMs(node)).toISOString(),
     };
-    return changeFence(raw, annotations, { fence: { key: FENCE_TAINT_KEY, value, effect: "NoSchedule" } });
+    return changeFence(raw, annotations, { fence: [{ key: FENCE_TAINT_KEY, value, effect: "NoSchedule" }] });
   });
 }
 
@@ -151,8 +152,8 @@ export function liftFence(client: ApiClient, node: { readonly name: NodeName; re
 
 /**
  * Puts a cordon in the fence's place, with one write, so that ordinary pods are kept out at every moment. The taint
- * stays with an effect that keeps nothing out: Cluster Autoscaler knows startup taints by their key. A node that
- * somebody else has cordoned, or that has had its roll call, stays as it is.
+ * stays with an effect that keeps nothing out, and a second one tells Cluster Autoscaler that the node is still to come
+ * ({@link ROLL_CALL_TAINT}). A node that somebody else has cordoned, or that has had its roll call, stays as it is.
  */
 export function beginRollCall(
   client: ApiClient,
@@ -170,7 +171,7 @@ export function beginRollCall(
       [ROLL_CALL_ANNOTATION]: new Date(nowMs).toISOString(),
     };
     return changeFence(raw, annotations, {
-      fence: { key: FENCE_TAINT_KEY, value, effect: "PreferNoSchedule" },
+      fence: [{ key: FENCE_TAINT_KEY, value, effect: "PreferNoSchedule" }, ROLL_CALL_TAINT],
       unschedulable: true,
     });
   });
@@ -183,25 +184,25 @@ export function endRollCall(
 ): Promise<Write> {
   return rewrite(client, nodePath(node.name), node.uid, (raw) => {
     if (rollCallOf(raw)?.state !== "open") return [];
-    const fence = { key: FENCE_TAINT_KEY, value, effect: "NoSchedule" };
+    const fence = [{ key: FENCE_TAINT_KEY, value, effect: "NoSchedule" }];
     return changeFence(raw, textMapOf(raw.metadata?.annotations), { fence, unschedulable: false });
   });
 }
 
 /**
- * Replaces all taints with the fence's key by `fence`, or removes them, and sets the cordon where a value for it is
- * given. A node without such a taint stays unchanged.
+ * Replaces all taints of ours by those of `fence`, or removes them, and sets the cordon where a value for it is given.
+ * A node without such a taint stays unchanged.
  */
 function changeFence(
   raw: KubeObject,
   annotations: Readonly<Record<string, string>>,
-  { fence, unschedulable }: { readonly fence?: object; readonly unschedulable?: boolean | undefined },
+  { fence = [], unschedulable }: { readonly fence?: readonly object[]; readonly unschedulable?: boolean | undefined },
 ): readonly Operation[] {
   const taints = recordsOf(recordOf(raw["spec"])["taints"]);
-  const others = taints.filter((taint) => taint["key"] !== FENCE_TAINT_KEY);
+  const others = taints.filter((taint) => !isOurTaint(taint));
   if (others.length === taints.length) return [];
   const cordon = unschedulable === undefined ? {} : { unschedulable };
-  return changesBetween(raw, { annotations, spec: { taints: fence ? [...others, fence] : others, ...cordon } });
+  return changesBetween(raw, { annotations, spec: { taints: [...others, ...fence], ...cordon } });
 }
 
 /**

@@ -1,10 +1,15 @@
 /** The writes of a roll call, and what a sweep makes of one that nobody has ended, on the fake API server. */
 import { expect, it } from "vitest";
-import { FENCE_TAINT_KEY, FENCED_AT_ANNOTATION, ROLL_CALL_ANNOTATION } from "../../../../src/api/names.ts";
+import {
+  FENCE_TAINT_KEY,
+  FENCED_AT_ANNOTATION,
+  ROLL_CALL_ANNOTATION,
+  ROLL_CALL_TAINT,
+} from "../../../../src/api/names.ts";
 import type { NodeFacts } from "../../../../src/core/facts.ts";
 import { nodeFacts } from "../../../../src/kube/parse/facts.ts";
 import { recordOf, recordsOf } from "../../../../src/kube/parse/kube-json.ts";
-import { beginRollCall, endRollCall, liftFence } from "../../../../src/kube/write/writes.ts";
+import { adoptFence, beginRollCall, endRollCall, liftFence } from "../../../../src/kube/write/writes.ts";
 import { CAPS_WITHOUT_POLICY } from "../../../../src/policy/caps.ts";
 import { planSweep, sweep } from "../../../../src/release/sweep.ts";
 import { newServer } from "../../faults/api-server/support.ts";
@@ -75,6 +80,52 @@ it("a cordon after the roll call is somebody else's", async () => {
   expect(facts().fence?.rollCall?.state).toBe("done");
   await liftFence(client, facts());
   expect(isCordoned()).toBe(true);
+});
+
+it("carries a taint meanwhile by which Cluster Autoscaler takes the cordoned node for one that is still to come", async () => {
+  const { begin, end, facts, raw } = subject();
+  const marks = () =>
+    recordsOf(recordOf(raw()["spec"])["taints"]).filter(({ effect }) => effect === "PreferNoSchedule");
+  const others = facts().taints;
+  await begin();
+  // By key it is a taint of a node that is not Ready. With another effect it would keep DaemonSet pods out.
+  expect(marks()).toEqual([
+    fence("PreferNoSchedule"),
+    { key: "node.kubernetes.io/not-ready", value: "paceline", effect: "PreferNoSchedule" },
+  ]);
+  expect(facts().taints).toEqual(others);
+  await end();
+  expect(marks()).toEqual([]);
+});
+
+it("leaves a taint of the same key alone that says that the node is not Ready", async () => {
+  const notReady = { key: ROLL_CALL_TAINT.key, effect: "NoSchedule" };
+  const { begin, end, raw } = subject({ taints: [fence("NoSchedule"), notReady] });
+  await begin();
+  await end();
+  expect(recordOf(raw()["spec"])["taints"]).toContainEqual(notReady);
+});
+
+it("the cordon goes although somebody has removed the fence", async () => {
+  const { begin, client, end, facts, fences, isCordoned, raw, server } = subject();
+  await begin();
+  server.patch(NODE, { spec: { taints: [OTHER, ROLL_CALL_TAINT] } }, "merge");
+  expect(fences()).toEqual([]);
+  expect(facts().fence?.rollCall?.state).toBe("open");
+  await end();
+  expect([isCordoned(), fences()]).toEqual([false, [fence("NoSchedule")]]);
+  await liftFence(client, facts());
+  expect(recordOf(raw()["spec"])["taints"]).toEqual([OTHER]);
+});
+
+it("the leader's next write takes the taint off where somebody has taken the cordon off", async () => {
+  const { begin, client, facts, fences, raw, server } = subject();
+  await begin();
+  server.patch(NODE, { spec: { unschedulable: false } }, "merge");
+  expect(facts().fence).toMatchObject({ value: "", rollCall: { state: "done" } });
+  await adoptFence(client, { kind: "adopt", node: facts(), value: "n1" });
+  expect(recordOf(raw()["spec"])["taints"]).not.toContainEqual(ROLL_CALL_TAINT);
+  expect(fences()).toEqual([fence("NoSchedule")]);
 });
 
 it("a lift during the roll call takes fence and cordon with one write; the note stays", async () => {
