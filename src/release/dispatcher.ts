@@ -56,7 +56,7 @@ export class Dispatcher {
   #queue: Work[] = [];
   #noteQueue: Work[] = [];
   #lastPlanTookMs = 0;
-  /** When the next plan is due; undefined: nobody has asked for one. */
+  /** When the next plan is due; undefined: none was asked for. */
   #planAtMs: number | undefined;
   /** When to ask for a plan though nothing happens. */
   #wakeAtMs = Infinity;

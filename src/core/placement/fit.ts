@@ -2,6 +2,7 @@
 import { labelOf } from "../../policy/resolve.ts";
 import type { HostPort, NodeFacts, NodeRequirement, PodFacts, Resources, Taint, Toleration } from "../facts.ts";
 import type { Room } from "./room.ts";
+import { openRollCall } from "../state/open-roll-call.ts";
 
 /** Why a pod does not fit a node. */
 export type UnfitReason =
@@ -66,7 +67,7 @@ export function placementUnfitReason(pod: PodFacts, node: NodeFacts, joining: bo
 const CORDON_TAINT_KEY = "node.kubernetes.io/unschedulable";
 
 /** True if no cordon will be there in a moment: a roll call's ends by itself, and the taint goes after its cordon. */
-const isOpening = ({ fence, unschedulable }: NodeFacts) => !unschedulable || fence?.rollCall?.state === "open";
+const isOpening = (node: NodeFacts) => !node.unschedulable || openRollCall(node) !== undefined;
 
 /**
  * Would the scheduler bind the pod there this moment, as far as labels and taints tell? A pod that is released while

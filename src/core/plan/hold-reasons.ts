@@ -6,6 +6,7 @@ import { fencesWork, toleratesFence } from "../rules/node-fence.ts";
 import { checkStart } from "../rules/start-checks.ts";
 import type { ClusterState } from "../state/cluster-state.ts";
 import { costOf } from "../state/load.ts";
+import { openRollCall } from "../state/open-roll-call.ts";
 import { hasReservation } from "../state/reservations.ts";
 import type { Held, Hold } from "../verdict.ts";
 import { Claims, fitsOnceJoined } from "./claims.ts";
@@ -37,9 +38,9 @@ function waitingHold(plan: PlanBuilder, pod: PodFacts, nodes: readonly KnownNode
   return { kind: "hold", reason: "LowerPriority", message: `other pods go to node ${shown.facts.name} first`, node };
 }
 
-function nodeJoining({ fence, name, taints }: NodeFacts): Pick<Hold, "kind" | "reason" | "message"> {
-  const isRollCall = fence?.rollCall?.state === "open";
-  const taint = isRollCall
+function nodeJoining(node: NodeFacts): Pick<Hold, "kind" | "reason" | "message"> {
+  const { name, taints } = node;
+  const taint = openRollCall(node)
     ? "roll call: its DaemonSet pods come first"
     : (taints.find(isJoiningTaint)?.key ?? "a taint");
   return { kind: "hold", reason: "NodeJoining", message: `node ${name} is still joining (${taint})` };

@@ -23,7 +23,7 @@ export class PlanBuilder {
   readonly #planned = new Map<NodeName, PodFacts[]>();
   /** Nodes whose roll call begins with this plan. */
   readonly #callsRoll = new Set<NodeName>();
-  #pinnedWaiting: ReadonlyMap<NodeName, readonly PodFacts[]> | undefined;
+  #pinnedWaiting: ReadonlyMap<NodeName | undefined, readonly PodFacts[]> | undefined;
   /** Of nodes to which the extender offers pods, or this plan releases some. */
   readonly #loads = new Map<NodeName, NodeLoad>();
   readonly #exempt = new Map<PodShape, boolean>();
@@ -102,7 +102,7 @@ export class PlanBuilder {
    * Gated pods that may run on no other node: their room is kept free there. Complete once all of {@link waiting} is.
    */
   waitingOnlyFor(node: NodeName): readonly PodFacts[] {
-    this.#pinnedWaiting ??= byPin(this.waiting.values());
+    this.#pinnedWaiting ??= Map.groupBy(this.waiting.values(), ({ pinnedTo }) => pinnedTo);
     return (this.#pinnedWaiting.get(node) ?? []).filter(({ uid }) => this.waiting.has(uid));
   }
 
@@ -133,15 +133,4 @@ export class PlanBuilder {
     this.waiting.delete(pod.uid);
     this.#released.add(pod.uid);
   }
-}
-
-function byPin(pods: Iterable<PodFacts>): Map<NodeName, PodFacts[]> {
-  const pinned = new Map<NodeName, PodFacts[]>();
-  for (const pod of pods) {
-    if (pod.pinnedTo === undefined) continue;
-    const known = pinned.get(pod.pinnedTo);
-    if (known) known.push(pod);
-    else pinned.set(pod.pinnedTo, [pod]);
-  }
-  return pinned;
 }

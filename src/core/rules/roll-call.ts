@@ -6,6 +6,7 @@
 import type { PacingPolicy } from "../../policy/schema.ts";
 import type { NodeFacts, RollCall } from "../facts.ts";
 import { isJoiningTaint } from "../placement/fit.ts";
+import { openRollCall } from "../state/open-roll-call.ts";
 
 /**
  * A roll call lasts this long at most, ms. kube-controller-manager creates DaemonSet pods within milliseconds of the
@@ -49,10 +50,6 @@ export function mayCallRoll(policy: PacingPolicy, node: NodeFacts, nowMs: number
   return !taints.some((taint) => taint.effect !== "PreferNoSchedule" && isJoiningTaint(taint));
 }
 
-/** The roll call that goes on at the node. */
-export const openRollCall = ({ fence }: Pick<NodeFacts, "fence">): RollCall | undefined =>
-  fence?.rollCall?.state === "open" ? fence.rollCall : undefined;
-
 /**
  * When it ends, epoch ms. A beginning that is not in the past comes from another clock, and counts for nothing.
  * @param lastPodMs when the newest DaemonSet pod of the node was created; -Infinity where it has none.
@@ -60,7 +57,7 @@ export const openRollCall = ({ fence }: Pick<NodeFacts, "fence">): RollCall | un
 export const rollCallEndsMs = ({ sinceMs }: RollCall, lastPodMs: number, nowMs: number): number =>
   sinceMs > nowMs + ROLL_CALL_MS ? nowMs : Math.min(Math.max(sinceMs, lastPodMs) + QUIET_MS, sinceMs + ROLL_CALL_MS);
 
-/** True if nobody has ended the node's roll call in time. */
+/** True if the node's roll call is open for so long that no leader seems to end it. */
 export function isRollCallForgotten(node: Pick<NodeFacts, "fence">, nowMs: number): boolean {
   const rollCall = openRollCall(node);
   return rollCall !== undefined && Math.abs(nowMs - rollCall.sinceMs) >= FORGOTTEN_AFTER * ROLL_CALL_MS;

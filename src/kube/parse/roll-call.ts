@@ -13,8 +13,8 @@ const isRollCallTaint = ({ key, value, effect }: RawTaint): boolean =>
 export const isOurTaint = (taint: RawTaint): boolean => taint["key"] === FENCE_TAINT_KEY || isRollCallTaint(taint);
 
 /**
- * The taint that stands for the fence. Where somebody has removed the fence during a roll call, the roll call's own
- * taint does, so that the cordon does not stay.
+ * The taint that stands for the fence. Where the fence was removed during a roll call, the roll call's own taint does,
+ * so that the cordon does not stay.
  */
 export function fenceTaint(raw: KubeObject): RawTaint | undefined {
   const taints = recordsOf(recordOf(raw["spec"])["taints"]);
@@ -23,7 +23,7 @@ export function fenceTaint(raw: KubeObject): RawTaint | undefined {
 
 /**
  * The node's roll call; undefined if it never had one. It is open only while cordon and taint are as its beginning
- * wrote them. Otherwise a cordon is somebody else's.
+ * wrote them. Every other cordon is not ours.
  */
 export function rollCallOf(raw: KubeObject): RollCall | undefined {
   const at = textMapOf(raw.metadata?.annotations)[ROLL_CALL_ANNOTATION];

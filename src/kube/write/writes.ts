@@ -100,6 +100,12 @@ function releaseOperations(raw: KubeObject, { pod, node, fence }: Release, nowMs
   });
 }
 
+const fenceTaint = (value: string, effect: "NoSchedule" | "PreferNoSchedule") => ({
+  key: FENCE_TAINT_KEY,
+  value,
+  effect,
+});
+
 function fenceToleration(value: string) {
   return { key: FENCE_TAINT_KEY, operator: "Equal", value, effect: "NoSchedule" };
 }
@@ -135,7 +141,7 @@ export function adoptFence(
       ...textMapOf(raw.metadata?.annotations),
       [FENCED_AT_ANNOTATION]: new Date(fencedSinceMs(node)).toISOString(),
     };
-    return changeFence(raw, annotations, { fence: [{ key: FENCE_TAINT_KEY, value, effect: "NoSchedule" }] });
+    return changeFence(raw, annotations, { fence: [fenceTaint(value, "NoSchedule")] });
   });
 }
 
@@ -171,7 +177,7 @@ export function beginRollCall(
       [ROLL_CALL_ANNOTATION]: new Date(nowMs).toISOString(),
     };
     return changeFence(raw, annotations, {
-      fence: [{ key: FENCE_TAINT_KEY, value, effect: "PreferNoSchedule" }, ROLL_CALL_TAINT],
+      fence: [fenceTaint(value, "PreferNoSchedule"), ROLL_CALL_TAINT],
       unschedulable: true,
     });
   });
@@ -184,7 +190,7 @@ export function endRollCall(
 ): Promise<Write> {
   return rewrite(client, nodePath(node.name), node.uid, (raw) => {
     if (rollCallOf(raw)?.state !== "open") return [];
-    const fence = [{ key: FENCE_TAINT_KEY, value, effect: "NoSchedule" }];
+    const fence = [fenceTaint(value, "NoSchedule")];
     return changeFence(raw, textMapOf(raw.metadata?.annotations), { fence, unschedulable: false });
   });
 }

@@ -2,6 +2,7 @@
  * The simulated cluster: an API server with watches that lag a little, kubelets around the modelled nodes, the
  * controllers that create pods, and a scheduler. A strategy ({@link Lever}) acts in the place of Paceline.
  */
+import { openRollCall } from "../../core/state/open-roll-call.ts";
 import { seededRandom } from "../model/random.ts";
 import type { PodView } from "../model/types.ts";
 import type { Scenario, ScenarioNodes } from "../scenario/schema.ts";
@@ -185,8 +186,9 @@ export class Cluster {
   /** The fence takes the cordon's place again. */
   endRollCall(node: SimNode): void {
     const { fence } = node;
-    if (fence?.rollCall?.state !== "open") return;
-    node.fence = { ...fence, rollCall: { ...fence.rollCall, state: "done" } };
+    const rollCall = openRollCall(node);
+    if (!fence || !rollCall) return;
+    node.fence = { ...fence, rollCall: { ...rollCall, state: "done" } };
     node.unschedulable = false;
     this.nodeChanged(node);
     this.agenda.after(this.times.watchMs, () => {
