@@ -79,6 +79,36 @@ export type StuckReason =
   | "CreateContainerConfigError"
   | "DeadlineExceeded";
 
+/** A container's state, as the kubelet last wrote it; times in epoch ms. */
+export type ContainerState =
+  /** `reason` as in its status (ContainerCreating, PodInitializing, ErrImagePull …); "" if there is no status yet. */
+  | { readonly kind: "waiting"; readonly reason: string }
+  /** It runs, and its startup probe has not passed yet (`started: false`). */
+  | { readonly kind: "running"; readonly sinceMs: number | undefined }
+  /** It runs, and its startup probe has passed or it has none, as init containers have none (`started: true`). */
+  | { readonly kind: "started"; readonly sinceMs: number | undefined }
+  | { readonly kind: "terminated"; readonly atMs: number | undefined; readonly exitCode: number | undefined };
+
+/** A container whose start is part of its pod's; `sidecar`: an init container with restartPolicy Always. */
+export interface StartingContainer {
+  readonly role: "init" | "sidecar" | "app";
+  readonly image: ImageName;
+  readonly state: ContainerState;
+}
+
+/** How far the kubelet is with a pod that has not started. */
+export interface PodStartup {
+  /**
+   * Condition PodReadyToStartContainers: volumes are mounted, and the sandbox has its network. Undefined: the kubelet
+   * does not write it (before 1.29).
+   */
+  readonly sandboxReady: boolean | undefined;
+  /** Since when that is so, epoch ms; undefined where the condition or its time is missing. */
+  readonly sandboxSinceMs: number | undefined;
+  /** In the order in which the kubelet starts them: init containers and sidecars, then app containers. */
+  readonly containers: readonly StartingContainer[];
+}
+
 /** A pod, as decisions see it. */
 export interface PodFacts {
   readonly uid: PodUID;
@@ -108,6 +138,8 @@ export interface PodFacts {
   readonly scheduledAtMs: number | undefined;
   /** Every container has `started: true`. */
   readonly containersStarted: boolean;
+  /** Undefined before the kubelet's first word, and once all containers have started or the pod is terminal. */
+  readonly startup: PodStartup | undefined;
   /** Condition Ready is True. */
   readonly ready: boolean;
   /** Waiting reason of a container, where it is one that pacing cannot help. */

@@ -51,6 +51,7 @@ export function aPod(name: string, given: Partial<PodFacts> = {}): PodFacts {
     deleting: false,
     scheduledAtMs: undefined,
     containersStarted: false,
+    startup: undefined,
     ready: false,
     waitingOn: undefined,
     restarts: 0,

@@ -1,6 +1,7 @@
 /** Reads a pod's progress from `status` of the API server's JSON. */
 import type { PodFacts } from "../../core/facts.ts";
 import { recordOf, recordsOf, textOf, timeOf } from "./kube-json.ts";
+import { podStartup } from "./pod-startup.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -9,6 +10,7 @@ export type PodProgress = Pick<
   | "terminal"
   | "scheduledAtMs"
   | "containersStarted"
+  | "startup"
   | "ready"
   | "waitingOn"
   | "restarts"
@@ -23,10 +25,13 @@ export function podProgress(spec: Json, status: Json, generation?: unknown): Pod
   const all = [...recordsOf(status["initContainerStatuses"]), ...containers];
   const scheduled = condition(status, "PodScheduled");
   const unschedulable = scheduled["status"] === "False" && scheduled["reason"] === "Unschedulable";
+  const terminal = status["phase"] === "Succeeded" || status["phase"] === "Failed";
+  const started = containersStarted(spec, containers);
   return {
-    terminal: status["phase"] === "Succeeded" || status["phase"] === "Failed",
+    terminal,
     scheduledAtMs: scheduled["status"] === "True" ? timeOf(scheduled["lastTransitionTime"]) : undefined,
-    containersStarted: containersStarted(spec, containers),
+    containersStarted: started,
+    startup: started || terminal ? undefined : podStartup(spec, status),
     ready: condition(status, "Ready")["status"] === "True",
     waitingOn: all.map(waitingOn).find((reason) => reason !== undefined),
     restarts: all.reduce((sum, one) => sum + (typeof one["restartCount"] === "number" ? one["restartCount"] : 0), 0),

@@ -135,6 +135,7 @@ export class SimPod {
       deleting: false,
       scheduledAtMs: this.boundMs,
       containersStarted: progress.containersStarted,
+      startup: progress.startup,
       ready: progress.ready,
       waitingOn: progress.waitingOn,
       restarts: progress.restarts,
