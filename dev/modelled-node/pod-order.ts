@@ -8,7 +8,9 @@ import type { ModelContainer, ModelPod } from "../../src/simulate/model/types.ts
 export const modelAnnotations = {
   /** Work until it can be ready, in core-seconds. */
   startCpuSeconds: "model.paceline.dev/start-cpu-seconds",
-  /** From the end of that work until it is ready. */
+  /** From the end of that work until its startup probe passes. */
+  startupProbeSeconds: "model.paceline.dev/startup-probe-seconds",
+  /** From then until it is ready. */
   readySeconds: "model.paceline.dev/ready-seconds",
   /** A startup probe that kills it if its work takes longer. */
   startupDeadlineSeconds: "model.paceline.dev/startup-deadline-seconds",
@@ -26,6 +28,7 @@ export function modelPod(raw: KubeObject): ModelPod {
     name: raw.metadata?.name ?? "",
     containers: recordsOf(recordOf(raw["spec"])["containers"]).map(containerOf),
     startCpuSeconds: seconds(modelAnnotations.startCpuSeconds) ?? podDefaults.startCpuSeconds,
+    startupProbeSeconds: seconds(modelAnnotations.startupProbeSeconds),
     readySeconds: seconds(modelAnnotations.readySeconds) ?? podDefaults.readySeconds,
     startupDeadlineSeconds: seconds(modelAnnotations.startupDeadlineSeconds),
     crashAfterSeconds: seconds(modelAnnotations.crashAfterSeconds),

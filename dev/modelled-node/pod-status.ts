@@ -65,7 +65,7 @@ function condition(type: ConditionType, view: PodView, times: ConditionTimes, no
 }
 
 function holds(type: ConditionType, view: PodView): boolean {
-  if (type === "Initialized") return true;
+  if (type === "Initialized") return view.initialized;
   return type === "PodReadyToStartContainers" ? view.sandboxReady : view.ready;
 }
 

@@ -2,7 +2,8 @@
  * How the kubelet starts one container of a pod (back-off, pull, create, start), and what it does when the container
  * ends.
  */
-import { SYNC_RETRY_MS, START_ERROR_EXIT_CODE } from "./constants.ts";
+import { PLEG_RELIST_MS, SYNC_RETRY_MS, START_ERROR_EXIT_CODE } from "./constants.ts";
+import type { Dependencies } from "./dependencies.ts";
 import type { ContainerRun, Exit } from "./container-run.ts";
 import { criCall } from "./cri-call.ts";
 import type { Flow } from "./flow.ts";
@@ -27,6 +28,7 @@ export interface StartPlace {
   readonly store: ImageStore;
   readonly puller: ImagePuller;
   readonly runtime: Runtime;
+  readonly dependencies: Dependencies;
   readonly timeoutMs: number;
   readonly noticeMs: number;
   /** A container id as in containerd: 64 hexadecimal digits. */
@@ -43,6 +45,8 @@ export interface StartSync {
   changed(): void;
   /** A container ended. */
   exited(): void;
+  /** The kubelet has seen that an init container ended well. */
+  completed(): void;
 }
 
 export class ContainerStart {
@@ -217,7 +221,7 @@ export class ContainerStart {
   }
 
   #running(): void {
-    const { flow, noticeMs } = this.#place;
+    const { flow, noticeMs, dependencies } = this.#place;
     const container = this.#container;
     this.#voice.note("Started", "Container started", container.spec.name);
     container.startedAtMs = flow.nowMs;
@@ -225,7 +229,9 @@ export class ContainerStart {
     const changed = () => {
       if (container.noticed) this.#sync.changed();
     };
-    container.run(flow, this.#pod, changed, (exit) => this.#ended(exit));
+    const ended = (exit: Exit) => this.#ended(exit);
+    if (container.spec.init !== undefined) container.runInit(flow, dependencies, ended);
+    else container.run(flow, this.#pod, changed, ended);
     flow.after(noticeMs, () => {
       if (this.#sync.isRemoved() || container.id !== id || container.phase !== "running") return;
       container.noticed = true;
@@ -236,6 +242,10 @@ export class ContainerStart {
   #ended(exit: Exit): void {
     const container = this.#container;
     const { name } = container.spec;
+    if (exit.cause === "Completed") {
+      this.#completed();
+      return;
+    }
     if (exit.cause === "ProbeFailure") {
       this.#voice.warn("Unhealthy", "Startup probe failed: the container was not up in time", name);
       this.#voice.note("Killing", `Container ${name} failed startup probe, will be restarted`, name);
@@ -244,6 +254,18 @@ export class ContainerStart {
     container.end(exit, this.#place.flow);
     this.#wait("CrashLoopBackOff");
     this.#sync.exited();
+  }
+
+  /** The kubelet sees the end of an init container at its next relist; until then its status says that it runs. */
+  #completed(): void {
+    const { flow } = this.#place;
+    const finishedMs = flow.nowMs;
+    flow.after(PLEG_RELIST_MS, () => {
+      if (this.#sync.isRemoved()) return;
+      this.#container.complete(flow, finishedMs);
+      this.#sync.changed();
+      this.#sync.completed();
+    });
   }
 
   #failed(reason: string, message: string, next: () => void): void {

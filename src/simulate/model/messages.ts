@@ -44,3 +44,6 @@ export function goDuration(ms: number): string {
   if (hours > 0) return `${hours}h${minutes}m${seconds}`;
   return minutes > 0 ? `${minutes}m${seconds}` : seconds;
 }
+
+/** The kubelet's Event for a volume of a Secret that does not exist. */
+export const MISSING_SECRET = 'MountVolume.SetUp failed for volume "secret" : secret "missing" not found';

@@ -12,6 +12,7 @@ import {
   SECOND_MS,
 } from "./constants.ts";
 import { readCounters } from "./counters.ts";
+import { Dependencies } from "./dependencies.ts";
 import { Flow } from "./flow.ts";
 import { ImagePuller } from "./image-puller.ts";
 import { ImageStore } from "./image-store.ts";
@@ -70,6 +71,7 @@ export class NodeModel {
   readonly #flow: Flow;
   readonly #store: ImageStore;
   readonly #place: PodWorkerPlace;
+  readonly #dependencies = new Dependencies();
   readonly #workers = new Map<string, PodWorker>();
   /** Uids of pods that no longer change. They need no worker. */
   readonly #idle = new Set<string>();
@@ -118,6 +120,12 @@ export class NodeModel {
     worker?.remove();
   }
 
+  /** A pod of the workload is Ready somewhere in the cluster: init containers that wait for it end. */
+  dependencyReady(workload: string, nowMs: number): void {
+    this.#flow.settle(nowMs);
+    this.#dependencies.ready(workload);
+  }
+
   /** Pods on the node. */
   get podCount(): number {
     return this.#workers.size + this.#idle.size;
@@ -156,6 +164,7 @@ export class NodeModel {
       store: this.#store,
       puller: new ImagePuller(this.#store, kubelet, () => this.#flow.nowMs),
       runtime: new Runtime(this.#flow, this.#assumptions, options.random, timeoutMs),
+      dependencies: this.#dependencies,
       random: options.random,
       timeoutMs,
       noticeMs: this.#assumptions.noticeMs,

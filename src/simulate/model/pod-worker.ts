@@ -4,6 +4,7 @@
  */
 import {
   PLEG_RELIST_MS,
+  SECOND_MS,
   SANDBOX_TIMEOUT_FACTOR,
   SYNC_FREQUENCY_MS,
   SYNC_RETRY_JITTER,
@@ -14,7 +15,7 @@ import type { StartPlace } from "./container-start.ts";
 import { ContainerStart } from "./container-start.ts";
 import { criCall } from "./cri-call.ts";
 import type { LaneTask } from "./lane.ts";
-import { DEADLINE_EXCEEDED, sandboxReserved } from "./messages.ts";
+import { DEADLINE_EXCEEDED, MISSING_SECRET, sandboxReserved } from "./messages.ts";
 import type { PodVoiceOptions } from "./pod-voice.ts";
 import { PodVoice } from "./pod-voice.ts";
 import type { Random } from "./random.ts";
@@ -31,8 +32,11 @@ export class PodWorker {
   readonly pod: ModelPod;
   readonly #place: PodWorkerPlace;
   readonly #voice: PodVoice;
+  readonly #init: readonly ContainerRun[];
   readonly #containers: readonly ContainerRun[];
+  readonly #initStarts: readonly ContainerStart[];
   readonly #starts: readonly ContainerStart[];
+  #mounted: boolean;
   /** `late`: RunPodSandbox timed out, but the runtime still works on it. */
   #sandbox: "none" | "late" | "ready" = "none";
   #sandboxId = "";
@@ -47,27 +51,35 @@ export class PodWorker {
     this.pod = pod;
     this.#place = place;
     this.#voice = new PodVoice(pod, place);
-    this.#containers = pod.containers.map((spec) => new ContainerRun(spec));
+    const init = pod.initContainers ?? [];
+    const waitingReason = init.length > 0 ? "PodInitializing" : "ContainerCreating";
+    this.#init = init.map((spec) => new ContainerRun(spec, waitingReason));
+    this.#containers = pod.containers.map((spec) => new ContainerRun(spec, waitingReason));
+    this.#mounted = pod.missingSecret !== true && (pod.attachSeconds ?? 0) === 0;
     const sync = {
       isRemoved: () => this.#removed,
       retry: (ms: number) => this.#retry(ms),
       changed: () => this.#report(),
       exited: () => this.#noticeExit(),
+      completed: () => this.#sync(),
     };
-    this.#starts = this.#containers.map((run) => new ContainerStart(pod, run, place, this.#voice, sync));
+    const start = (run: ContainerRun) => new ContainerStart(pod, run, place, this.#voice, sync);
+    this.#initStarts = this.#init.map(start);
+    this.#starts = this.#containers.map(start);
   }
 
   /** Begins the pod's start. */
   begin(): void {
     this.#report();
-    this.#sync();
+    if (this.#mounted) this.#sync();
+    else this.#mount();
   }
 
   /** The pod is gone: stops its containers and gives up its pull. Running CRI calls end without effect. */
   remove(): void {
     this.#removed = true;
     if (this.#nextSync !== undefined) this.#place.flow.cancelTimer(this.#nextSync);
-    for (const start of this.#starts) start.remove();
+    for (const start of [...this.#initStarts, ...this.#starts]) start.remove();
   }
 
   view(): PodView {
@@ -78,12 +90,28 @@ export class PodWorker {
       sandboxReady: this.#sandbox === "ready",
       ready: containers.every((view) => view.ready),
       started: containers.every((view) => view.started),
+      initialized: this.#init.every(({ completed }) => completed !== undefined),
+      initContainers: this.#init.map((container) => container.view()),
       containers,
     };
   }
 
+  /** The kubelet makes no sandbox before all volumes are mounted. A missing Secret never is. */
+  #mount(): void {
+    const { missingSecret, attachSeconds = 0 } = this.pod;
+    if (missingSecret === true) {
+      this.#voice.warn("FailedMount", MISSING_SECRET);
+      return;
+    }
+    this.#nextSync = this.#place.flow.after(attachSeconds * SECOND_MS, () => {
+      this.#nextSync = undefined;
+      this.#mounted = true;
+      this.#sync();
+    });
+  }
+
   #sync(): void {
-    if (this.#removed) return;
+    if (this.#removed || !this.#mounted) return;
     if (this.#syncing) {
       this.#pending = true;
       return;
@@ -92,7 +120,7 @@ export class PodWorker {
     this.#syncing = true;
     this.#pending = false;
     this.#retryMs = undefined;
-    if (this.#sandbox === "ready") this.#container(0);
+    if (this.#sandbox === "ready") this.#startContainers();
     else this.#makeSandbox();
   }
 
@@ -139,7 +167,7 @@ export class PodWorker {
     if (this.#removed) return;
     this.#sandbox = "ready";
     this.#report();
-    this.#container(0);
+    this.#startContainers();
   }
 
   #sandboxTimedOut(): void {
@@ -153,6 +181,14 @@ export class PodWorker {
     this.#voice.warn("FailedCreatePodSandBox", `Failed to create pod sandbox: ${why}`);
     this.#retry(SYNC_RETRY_MS);
     this.#endSync();
+  }
+
+  /** The first init container that has not ended, or all containers. */
+  #startContainers(): void {
+    const next = this.#init.findIndex(({ completed }) => completed === undefined);
+    const start = this.#initStarts[next];
+    if (start === undefined) this.#container(0);
+    else start.begin(() => this.#endSync());
   }
 
   /** Takes the container at `index` as far as it can go, then the next one. */

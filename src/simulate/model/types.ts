@@ -63,6 +63,16 @@ export interface ModelContainer {
   readonly image: string;
   /** imagePullPolicy Always: asks the registry even when the image is there (and takes a pull token). */
   readonly pullAlways?: boolean | undefined;
+  /** Set for an init container: what its process does until it exits with code 0. */
+  readonly init?: ModelInit | undefined;
+}
+
+/** An init container's process, which needs neither cores nor disk. */
+export interface ModelInit {
+  /** Seconds that it runs, and then… */
+  readonly runSeconds?: number | undefined;
+  /** …until a pod of this workload has been Ready, anywhere in the cluster. */
+  readonly waitsFor?: string | undefined;
 }
 
 /** A pod that is bound to the node. Each of its containers starts in the same way. */
@@ -71,9 +81,17 @@ export interface ModelPod {
   readonly namespace: string;
   readonly name: string;
   readonly containers: readonly ModelContainer[];
+  /** Run one after another before the containers, each to its end. */
+  readonly initContainers?: readonly ModelContainer[] | undefined;
+  /** Seconds until its volumes are attached and mounted; there is no sandbox before. */
+  readonly attachSeconds?: number | undefined;
+  /** A volume's Secret does not exist, so the pod gets no sandbox. */
+  readonly missingSecret?: boolean | undefined;
   /** Work of the container until it can be ready, in core-seconds. It shares the node's cores with all other work. */
   readonly startCpuSeconds?: number | undefined;
-  /** Seconds from the end of that work until the container is ready. */
+  /** Seconds from the end of that work until its startup probe passes; it needs neither cores nor disk meanwhile. */
+  readonly startupProbeSeconds?: number | undefined;
+  /** Seconds from then until the container is ready. */
   readonly readySeconds?: number | undefined;
   /**
    * A startup probe kills the container if its work is not done after this many seconds. `started` waits for the probe.
@@ -123,6 +141,9 @@ export interface PodView {
   readonly ready: boolean;
   /** All containers are started. */
   readonly started: boolean;
+  /** All init containers have ended well. */
+  readonly initialized: boolean;
+  readonly initContainers: readonly ContainerView[];
   readonly containers: readonly ContainerView[];
 }
 
