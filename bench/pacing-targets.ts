@@ -3,6 +3,7 @@ import type { Comparison } from "../src/simulate/engine/compare.ts";
 
 export interface TargetFigures {
   readonly startErrors: number;
+  /** Of those that can become Ready. */
   readonly unreadyPods: number;
   readonly ratioToBound: number;
   /** Makespan ÷ that of all at once. */
@@ -14,7 +15,7 @@ export interface TargetFigures {
 export function targetFigures({ strategies: { none, paceline } }: Comparison): TargetFigures {
   return {
     startErrors: paceline.startErrors,
-    unreadyPods: paceline.unreadyPods,
+    unreadyPods: paceline.unreadyPods - (paceline.neverReadyPods ?? 0),
     ratioToBound: paceline.ratioToBound,
     allReadyToNone: paceline.makespanSeconds / none.makespanSeconds,
     meanToNone: paceline.meanReadySeconds / none.meanReadySeconds,

@@ -6,8 +6,9 @@
  */
 import { assumedDefaults, type Assumptions, GIB, MIB } from "../model/constants.ts";
 import { imageSize, type ImageSize } from "../model/image-size.ts";
+import { imagesOf } from "../scenario/images-of.ts";
 import { deviceBytesPerSecond, dirtyThresholds } from "../model/node-model.ts";
-import { MAX_CONCURRENT_DOWNLOADS } from "../model/constants.ts";
+import { MAX_CONCURRENT_DOWNLOADS, PLEG_RELIST_MS } from "../model/constants.ts";
 import type { Scenario, ScenarioNodes, ScenarioWorkload } from "../scenario/schema.ts";
 
 export type Resource = "disk" | "cpu" | "registry" | "pullQPS" | "serialPulls" | "longestPod";
@@ -37,7 +38,7 @@ export function nodeBound({ scenario, node, pods, assumptions }: BoundInput): No
   const releases = [...new Set(pods.map((pod) => pod.releasedSeconds))].sort((a, b) => a - b);
   let best: NodeBound = { seconds: 0, binds: "longestPod" };
   for (const since of releases) {
-    const early = pods.filter((pod) => pod.releasedSeconds < since).flatMap((pod) => pod.workload.images);
+    const early = pods.filter((pod) => pod.releasedSeconds < since).flatMap((pod) => imagesOf(pod.workload));
     const late = pods.filter((pod) => pod.releasedSeconds >= since);
     const own = late.reduce((least, pod) => Math.min(least, sums.ownStart(pod.workload)), Infinity);
     for (const [binds, seconds] of sums.resources(late, new Set([...node.present, ...early]))) {
@@ -66,16 +67,24 @@ class Sums {
    * The time that a pod needs after its last image has arrived, alone on the node: create, start, be seen by the
    * kubelet, work, become ready.
    */
-  ownStart({ startCpuSeconds, readySeconds }: ScenarioWorkload): number {
+  ownStart(workload: ScenarioWorkload): number {
     const { createCpuSeconds, startCpuSeconds: shim, noticeMs } = this.#assumed;
-    const noticed = Math.max(noticeMs / 1_000, startCpuSeconds + readySeconds);
-    return createCpuSeconds + shim + noticed;
+    const { startCpuSeconds, startupProbeSeconds, readySeconds } = workload;
+    const noticed = Math.max(noticeMs / 1_000, startCpuSeconds + startupProbeSeconds + readySeconds);
+    return this.#beforeContainers(workload) + createCpuSeconds + shim + noticed;
+  }
+
+  /** Volumes, then init containers. A wait for another pod is left out, which makes the bound no higher. */
+  #beforeContainers({ attachSeconds, initContainers }: ScenarioWorkload): number {
+    const { createCpuSeconds, startCpuSeconds: shim } = this.#assumed;
+    const ownSeconds = (runSeconds: number) => createCpuSeconds + shim + runSeconds + PLEG_RELIST_MS / 1_000;
+    return initContainers.reduce((sum, one) => sum + ownSeconds(one.runSeconds), attachSeconds);
   }
 
   /** The least seconds that each resource is busy for these pods. Images in `there` cost nothing. */
   *resources(pods: readonly BoundPod[], there: ReadonlySet<string>): Generator<readonly [Resource, number]> {
     const { kubelet, registry } = this.#scenario;
-    const images = [...new Set(pods.flatMap((pod) => pod.workload.images))].filter((name) => !there.has(name));
+    const images = [...new Set(pods.flatMap((pod) => imagesOf(pod.workload)))].filter((name) => !there.has(name));
     const sizes = images.map((name) => this.#size(name));
     const sum = (of: (size: ImageSize) => number) => sizes.reduce((total, size) => total + of(size), 0);
     const toWrite = sum((size) => size.diskBytes) - this.#neverAwaitedBytes();
@@ -110,7 +119,10 @@ class Sums {
     const { unpackMibPerSecondPerCore, createCpuSeconds, startCpuSeconds, sandboxCpuSeconds } = this.#assumed;
     const perContainer = createCpuSeconds + startCpuSeconds;
     const perPod = pods.map(
-      ({ workload }) => sandboxCpuSeconds + workload.images.length * (perContainer + workload.startCpuSeconds),
+      ({ workload }) =>
+        sandboxCpuSeconds +
+        workload.initContainers.length * perContainer +
+        workload.images.length * (perContainer + workload.startCpuSeconds),
     );
     return perPod.reduce((total, one) => total + one, 0) + unpackedBytes / (unpackMibPerSecondPerCore * MIB);
   }
@@ -125,7 +137,7 @@ class Sums {
 
   /** The time for one pod alone on the node: its images one after another, then its own start. */
   #alone(workload: ScenarioWorkload, there: ReadonlySet<string>): number {
-    const missing = [...new Set(workload.images)].filter((name) => !there.has(name));
+    const missing = [...new Set(imagesOf(workload))].filter((name) => !there.has(name));
     const pulls = missing.reduce((total, name) => total + this.#pullAlone(this.#size(name)), 0);
     return pulls + this.ownStart(workload);
   }

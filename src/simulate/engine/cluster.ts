@@ -5,6 +5,7 @@
 import { openRollCall } from "../../core/state/open-roll-call.ts";
 import { seededRandom } from "../model/random.ts";
 import type { PodView } from "../model/types.ts";
+import { neverReady } from "../scenario/never-ready.ts";
 import type { Scenario, ScenarioNodes } from "../scenario/schema.ts";
 import { Agenda, DelayLine } from "./agenda.ts";
 import { engineDefaults } from "./assumptions.ts";
@@ -39,9 +40,13 @@ export class Cluster {
   readonly #workloads: readonly WorkloadPlan[];
   readonly #podsByUid = new Map<string, SimPod>();
   readonly #fences = new Map<string, SimNode>();
-  readonly #statuses: DelayLine<{ readonly pod: SimPod; readonly view: PodView }>;
+  readonly #statuses: DelayLine<{ readonly pod: SimPod; readonly view: PodView; readonly atMs: number }>;
   readonly #toKubelets: DelayLine<SimPod>;
   readonly #lever: Lever;
+  /** Workloads that init containers wait for. */
+  readonly #awaitedWorkloads: ReadonlySet<string>;
+  /** Those of them of which a pod has been Ready. */
+  readonly #readyWorkloads = new Set<string>();
   /** Nodes and workloads of the scenario that are still to come. */
   #upcoming = 0;
   /** Pods that may still become Ready. */
@@ -55,9 +60,15 @@ export class Cluster {
     this.agenda = new Agenda(startMs(scenario));
     this.random = seededRandom(seed);
     this.#around = surroundings(scenario, options.assumptions);
-    this.#workloads = scenario.workloads.map(planWorkload);
+    const never = neverReady(scenario);
+    this.#workloads = scenario.workloads.map((spec, index) => planWorkload(spec, index, never.has(spec.name)));
+    this.#awaitedWorkloads = new Set(
+      scenario.workloads.flatMap((one) => one.initContainers.flatMap(({ waitsFor }) => waitsFor ?? [])),
+    );
     this.rooms = new Rooms(this.#workloads);
-    this.#statuses = new DelayLine(this.agenda, this.times.statusMs, ({ pod, view }) => this.#statusArrives(pod, view));
+    this.#statuses = new DelayLine(this.agenda, this.times.statusMs, (one) =>
+      this.#statusArrives(one.pod, one.view, one.atMs),
+    );
     this.#toKubelets = new DelayLine(this.agenda, this.times.watchMs, (pod) => this.#kubeletSees(pod));
     this.scheduler = new Scheduler({
       agenda: this.agenda,
@@ -107,6 +118,7 @@ export class Cluster {
     const around = { ...this.#around, startMs: nowMs, seed: this.#options.seed };
     const node = new SimNode(this.nodes.length, spec, createdMs, readyMs, around);
     this.nodes.push(node);
+    for (const workload of this.#readyWorkloads) node.model.dependencyReady(workload, nowMs);
     this.rooms.add(node);
     // A node that was Ready long before the start no longer has a fence.
     node.fence = createdMs < nowMs ? undefined : this.#lever.nodeAdmission(node);
@@ -291,7 +303,7 @@ export class Cluster {
     const pod = new SimPod(this.pods.length, workload, pinned, this.agenda.nowMs);
     this.pods.push(pod);
     this.#podsByUid.set(pod.uid, pod);
-    if (!pod.crashes) this.#unready += 1;
+    if (pod.awaited) this.#unready += 1;
     this.#lever.podAdmission(pod);
     this.podChanged(pod);
     if (!pod.gated && !this.#lever.binds) this.agenda.after(this.times.watchMs, () => this.scheduler.add(pod));
@@ -319,13 +331,30 @@ export class Cluster {
     }
     if (view.ready && pod.readyMs === undefined) {
       pod.readyMs = atMs;
-      if (!pod.crashes) this.#unready -= 1;
+      if (pod.awaited) this.#unready -= 1;
+      this.#tellDependents(pod.workload.spec.name);
     }
-    this.#statuses.push({ pod, view });
+    this.#statuses.push({ pod, view, atMs });
   }
 
-  #statusArrives(pod: SimPod, view: PodView): void {
-    if (pod.learn(view)) this.podChanged(pod);
+  /** Init containers that wait for the workload see it a watch later, as through its Service. */
+  #tellDependents(workload: string): void {
+    if (this.#readyWorkloads.has(workload) || !this.#awaitedWorkloads.has(workload)) return;
+    this.#readyWorkloads.add(workload);
+    this.agenda.after(this.times.watchMs, () => {
+      for (const node of this.nodes) {
+        node.model.dependencyReady(workload, this.agenda.nowMs);
+        this.drive(node);
+      }
+    });
+  }
+
+  #statusArrives(pod: SimPod, view: PodView, atMs: number): void {
+    if (pod.learn(view, atMs)) this.podChanged(pod);
+    else {
+      pod.touch();
+      this.#lever.podProgressed?.(pod);
+    }
   }
 }
 

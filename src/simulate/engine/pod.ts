@@ -1,6 +1,8 @@
 /** A pod of the simulated cluster: its state in the API server, and its times for the report. */
 import { podProgress } from "../../kube/parse/pod-status.ts";
 import type { PodProgress } from "../../kube/parse/pod-status.ts";
+import { imagesOf } from "../scenario/images-of.ts";
+import { statusOf } from "./pod-status.ts";
 import type { PodFacts, PodShape } from "../../core/facts.ts";
 import { imageName, podUID, type PodUID } from "../../core/ids.ts";
 import { MIB } from "../../core/measures.ts";
@@ -14,9 +16,12 @@ export interface WorkloadPlan {
   readonly spec: ScenarioWorkload;
   readonly shape: PodShape;
   readonly containers: readonly ModelContainer[];
+  readonly initContainers: readonly ModelContainer[];
+  /** No strategy can make its pods Ready, so the simulation does not wait for them. */
+  readonly neverReady: boolean;
 }
 
-export function planWorkload(spec: ScenarioWorkload, index: number): WorkloadPlan {
+export function planWorkload(spec: ScenarioWorkload, index: number, neverReady: boolean): WorkloadPlan {
   const { name, cpuMillis, memoryMib } = spec;
   const shape: PodShape = {
     namespace: "default",
@@ -28,14 +33,16 @@ export function planWorkload(spec: ScenarioWorkload, index: number): WorkloadPla
     tolerations: spec.toleratesEverything ? [{ key: "", operator: "Exists", value: "", effect: "" }] : [],
     requests: { pods: 1, ...(cpuMillis > 0 && { cpu: cpuMillis }), ...(memoryMib > 0 && { memory: memoryMib * MIB }) },
     hostPorts: [],
-    images: [...new Set(spec.images.map(imageName))],
+    images: [...new Set(imagesOf(spec).map(imageName))],
     priority: spec.priority,
     priorityClassName: "",
     schedulerName: "default-scheduler",
     interPodRules: false,
     mirror: false,
   };
-  return { index, spec, shape, containers: spec.images.map((image, at) => ({ name: `c${at}`, image })) };
+  const containers = spec.images.map((image, at) => ({ name: `c${at}`, image }));
+  const initContainers = spec.initContainers.map(({ image, ...init }, at) => ({ name: `init${at}`, image, init }));
+  return { index, spec, shape, containers, initContainers, neverReady };
 }
 
 /** Before anything has happened. */
@@ -59,6 +66,7 @@ export class SimPod {
   boundMs: number | undefined;
   unschedulable = false;
   progress: PodProgress = untouched;
+  #sandbox: { readonly ready: boolean; readonly sinceMs: number } | undefined;
   /** For the scheduler: failed attempts, when it may try again, when the pod entered the queue. */
   attempts = 0;
   retryMs = 0;
@@ -85,6 +93,11 @@ export class SimPod {
     return this.workload.spec.crashAfterSeconds !== undefined;
   }
 
+  /** The simulation ends when all pods that are awaited are Ready. */
+  get awaited(): boolean {
+    return !this.crashes && !this.workload.neverReady;
+  }
+
   toleratesFence(value: string): boolean {
     return this.fences === ALL_FENCES || this.fences.includes(value);
   }
@@ -98,20 +111,20 @@ export class SimPod {
     this.#version += 1;
   }
 
-  /** Applies the kubelet's report; false if nothing changed. */
-  learn(view: PodView): boolean {
+  /** Applies the kubelet's report of `atMs`; false if nothing changed but {@link PodFacts.startup}. */
+  learn(view: PodView, atMs: number): boolean {
+    if (this.#sandbox?.ready !== view.sandboxReady) this.#sandbox = { ready: view.sandboxReady, sinceMs: atMs };
     const before = this.progress;
-    const after = progressOf(view);
-    if (
+    const { initContainers, containers } = this.workload;
+    const after = podProgress({ initContainers, containers }, statusOf(view, this.#sandbox.sinceMs));
+    this.progress = after;
+    return !(
       after.containersStarted === before.containersStarted &&
       after.ready === before.ready &&
       after.waitingOn === before.waitingOn &&
       after.restarts === before.restarts &&
       after.overloadFailures === before.overloadFailures
-    )
-      return false;
-    this.progress = after;
-    return true;
+    );
   }
 
   /** The pod as the core sees it. */
@@ -147,36 +160,20 @@ export class SimPod {
 
   /** The pod as its node sees it. */
   model(): ModelPod {
-    const { spec, containers } = this.workload;
+    const { spec, containers, initContainers } = this.workload;
     return {
       uid: this.uid,
       namespace: "default",
       name: this.name,
       containers,
+      initContainers,
+      attachSeconds: spec.attachSeconds,
+      missingSecret: spec.missingSecret,
       startCpuSeconds: spec.startCpuSeconds,
+      startupProbeSeconds: spec.startupProbeSeconds || undefined,
       readySeconds: spec.readySeconds,
       startupDeadlineSeconds: spec.startupDeadlineSeconds,
       crashAfterSeconds: spec.crashAfterSeconds,
     };
   }
-}
-
-/** Uses the function that reads a real pod's status, so that a failure means the same. */
-function progressOf(view: PodView): PodProgress {
-  const containers = view.containers.map(({ name }) => ({ name }));
-  const containerStatuses = view.containers.map(({ name, started, ready, restartCount, state, lastTerminated }) => ({
-    name,
-    started,
-    ready,
-    restartCount,
-    state:
-      state.kind === "waiting"
-        ? { waiting: state }
-        : state.kind === "running"
-          ? { running: {} }
-          : { terminated: state },
-    lastState: lastTerminated ? { terminated: lastTerminated } : {},
-  }));
-  const conditions = [{ type: "Ready", status: view.ready ? "True" : "False" }];
-  return podProgress({ containers }, { phase: view.phase, containerStatuses, conditions });
 }

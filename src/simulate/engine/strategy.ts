@@ -35,16 +35,32 @@ export interface StrategyResult {
   readonly peakInStartup: number;
   readonly peakAwaitMs: number;
   readonly longestHoldSeconds: number;
-  /** Pods that were not Ready when the simulation gave up; 0 in a complete run. */
+  /** Pods that were not Ready at the end; 0 in a complete run. */
   readonly unreadyPods: number;
+  /** Those of them that no strategy can make Ready (a missing Secret); left out if 0. No time counts them. */
+  readonly neverReadyPods?: number;
   readonly pods: number;
   readonly nodesAdded: number;
+}
+
+/** How a workload's pods fared. Seconds count as in {@link StrategyResult}. */
+export interface WorkloadReady {
+  readonly name: string;
+  readonly pods: number;
+  /** Pods that became Ready. */
+  readonly ready: number;
+  /** Until its first pod was bound; undefined if none was. */
+  readonly firstBoundSeconds: number | undefined;
+  /** Undefined if none became Ready. */
+  readonly firstReadySeconds: number | undefined;
+  readonly meanReadySeconds: number | undefined;
 }
 
 export interface StrategyRun {
   readonly result: StrategyResult;
   /** Seconds to Ready of every pod, ascending. */
   readonly readySeconds: readonly number[];
+  readonly workloads: readonly WorkloadReady[];
   readonly series: Series | undefined;
 }
 

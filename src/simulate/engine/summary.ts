@@ -4,21 +4,23 @@ import { type BoundPod, nodeBound, type NodeBound } from "./bound.ts";
 import type { Cluster } from "./cluster.ts";
 import { secondsToMs, type SimNode } from "./node.ts";
 import type { SimPod } from "./pod.ts";
-import type { StrategyResult } from "./strategy.ts";
+import type { StrategyRun } from "./strategy.ts";
+import { readyByWorkload } from "./workload-ready.ts";
 
 /** Sums up a run. `readySeconds` are those of every pod, ascending, each counted from its {@link clock}. */
 export function summarise(
   cluster: Cluster,
   assumptions: Partial<Assumptions> | undefined,
   nodesAdded: number,
-): { readonly result: StrategyResult; readonly readySeconds: readonly number[]; readonly startMs: number } {
+): Omit<StrategyRun, "series"> & { readonly startMs: number } {
   const { nodes, tally, agenda } = cluster;
   const firstReadyMs = nodes.reduce(
     (least, node) => (node.spec.pods > 0 ? Math.min(least, node.readyMs) : least),
     Infinity,
   );
   const { countedMs, possibleMs, heldFromMs } = clock(firstReadyMs);
-  const pods = cluster.pods.filter((pod) => !pod.crashes);
+  const pods = cluster.pods.filter((pod) => pod.awaited);
+  const never = cluster.pods.filter((pod) => pod.workload.neverReady).length;
   const startMs = pods.reduce((least, pod) => Math.min(least, possibleMs(pod)), Infinity);
   const endMs = (pod: SimPod) => pod.readyMs ?? agenda.nowMs;
   const lastMs = pods.reduce((last, pod) => Math.max(last, endMs(pod)), startMs);
@@ -31,6 +33,7 @@ export function summarise(
   return {
     startMs,
     readySeconds,
+    workloads: readyByWorkload(cluster, countedMs),
     result: {
       makespanSeconds,
       boundSeconds: bound.seconds,
@@ -47,7 +50,8 @@ export function summarise(
       peakInStartup: most(nodes.map((node) => node.peakInStartup)),
       peakAwaitMs: most(nodes.map((node) => node.peakAwaitMs)),
       longestHoldSeconds: cluster.lever.holds ? most(held) : 0,
-      unreadyPods: pods.filter((pod) => pod.readyMs === undefined).length + cluster.owedDaemons,
+      unreadyPods: pods.filter((pod) => pod.readyMs === undefined).length + cluster.owedDaemons + never,
+      ...(never > 0 && { neverReadyPods: never }),
       pods: cluster.pods.length,
       nodesAdded,
     },
@@ -102,7 +106,8 @@ function clusterBound(
  * Work on a pod was possible once it existed and its node was Ready. The images of crash-looping pods are written, too.
  */
 function boundPods(cluster: Cluster, node: SimNode, startMs: number, possibleMs: (pod: SimPod) => number): BoundPod[] {
-  return cluster.podsOn(node).map((pod) => ({
+  const pods = cluster.podsOn(node).filter((pod) => !pod.workload.neverReady);
+  return pods.map((pod) => ({
     releasedSeconds: (Math.max(possibleMs(pod), openMs(pod, node)) - startMs) / 1_000,
     workload: pod.workload.spec,
   }));

@@ -1,6 +1,7 @@
 /** The comparison as a table for a terminal. */
 import type { Comparison } from "../engine/compare.ts";
 import type { StrategyResult } from "../engine/strategy.ts";
+import { neverReadySentence } from "./verdict.ts";
 
 const seconds = (value: number) => value.toFixed(1);
 
@@ -29,7 +30,9 @@ export function comparisonTable({ scenario, boundSeconds, strategies, seed }: Co
   ]);
   const { pods, boundBy } = strategies.paceline;
   const title = `${scenario}: ${pods} pods, seed ${seed}; lower bound ${seconds(boundSeconds)} s, set by ${boundBy}`;
-  return `${title}\n${aligned([["strategy", ...columns.map(([name]) => name)], ...rows])}\n`;
+  const never = neverReadySentence(strategies.paceline);
+  const note = never === "" ? "" : `${never} No time counts such pods.\n`;
+  return `${title}\n${aligned([["strategy", ...columns.map(([name]) => name)], ...rows])}\n${note}`;
 }
 
 /** The strategy's name, with the best constant. */

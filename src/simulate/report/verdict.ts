@@ -1,5 +1,6 @@
 /** The verdict of a comparison, in plain words. */
 import type { Comparison } from "../engine/compare.ts";
+import type { StrategyResult } from "../engine/strategy.ts";
 
 const times = (ratio: number) => `${ratio.toFixed(2)} ×`;
 const starts = (count: number) =>
@@ -15,11 +16,21 @@ const boundWords: Readonly<Record<string, string>> = {
   longestPod: "the slowest pod needs alone",
 };
 
+/** Pods that no strategy can make Ready; "" if there are none. */
+export function neverReadySentence({ neverReadyPods: count = 0 }: StrategyResult): string {
+  if (count === 0) return "";
+  const pods = count === 1 ? "1 pod" : `${count} pods`;
+  return `${pods} can never become Ready, whatever the strategy (a Secret or a pod that it needs is missing).`;
+}
+
 /** One or two sentences. */
 export function verdictSentence({ strategies: { none, paceline, "fixed:best": fixed } }: Comparison): string {
-  const unready = paceline.unreadyPods > 0 ? ` ${paceline.unreadyPods} pods never became Ready.` : "";
+  const never = neverReadySentence(paceline);
+  const others = never === "" ? "all pods" : "all other pods";
+  const lost = paceline.unreadyPods - (paceline.neverReadyPods ?? 0);
+  const unready = `${lost > 0 ? ` ${lost} pods never became Ready.` : ""}${never === "" ? "" : ` ${never}`}`;
   return (
-    `With Paceline all pods were Ready after ${paceline.makespanSeconds.toFixed(0)} s, ` +
+    `With Paceline ${others} were Ready after ${paceline.makespanSeconds.toFixed(0)} s, ` +
     `${times(paceline.ratioToBound)} the least that ${boundWords[paceline.boundBy] ?? "the node needs"}, ` +
     `with ${starts(paceline.startErrors)}; all at once it took ${none.makespanSeconds.toFixed(0)} s, with ${starts(none.startErrors)}. ` +
     `A pod was Ready after ${paceline.meanReadySeconds.toFixed(0)} s on the mean, ` +

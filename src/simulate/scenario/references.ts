@@ -11,6 +11,7 @@ export function checkReferences(scenario: unknown, context: z.RefinementCtx): vo
   const refuse: Refuse = (path, message) => context.addIssue({ code: "custom", path: [...path], message });
   const { nodes, images, workloads, autoscaler } = fieldsOf(scenario);
   const known = new Set(listOf(images).map((image) => fieldsOf(image)["name"]));
+  const names = new Set(listOf(workloads).map((workload) => fieldsOf(workload)["name"]));
   checkUnique(listOf(images), "images", refuse);
   checkUnique(listOf(workloads), "workloads", refuse);
   for (const [index, entry] of listOf(nodes).entries()) {
@@ -18,6 +19,12 @@ export function checkReferences(scenario: unknown, context: z.RefinementCtx): vo
   }
   for (const [index, workload] of listOf(workloads).entries()) {
     checkImages(listOf(fieldsOf(workload)["images"]), known, ["workloads", index, "images"], refuse);
+    for (const [at, entry] of listOf(fieldsOf(workload)["initContainers"]).entries()) {
+      const { image, waitsFor } = fieldsOf(entry);
+      const path = ["workloads", index, "initContainers", at];
+      checkName(image, known, [...path, "image"], "images", refuse);
+      checkName(waitsFor, names, [...path, "waitsFor"], "workloads", refuse);
+    }
     const { kind, replicas } = fieldsOf(workload);
     if (kind === "DaemonSet" && replicas !== undefined) {
       refuse(["workloads", index, "replicas"], "is given for a DaemonSet, which has one pod per node; leave it out");
@@ -47,8 +54,18 @@ function checkImages(
   refuse: Refuse,
 ) {
   for (const [index, name] of names.entries()) {
-    if (typeof name === "string" && !known.has(name)) {
-      refuse([...path, index], `is "${name}", which is not under images; add it there or correct the name`);
-    }
+    checkName(name, known, [...path, index], "images", refuse);
+  }
+}
+
+function checkName(
+  name: unknown,
+  known: ReadonlySet<unknown>,
+  path: readonly PropertyKey[],
+  list: string,
+  refuse: Refuse,
+) {
+  if (typeof name === "string" && !known.has(name)) {
+    refuse(path, `is "${name}", which is not under ${list}; add it there or correct the name`);
   }
 }

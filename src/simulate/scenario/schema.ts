@@ -95,6 +95,19 @@ const Image = section({
     ),
 });
 
+const InitContainer = section({
+  image: Name.describe("Its image, pulled when its turn comes; there is no default."),
+  runSeconds: z
+    .number()
+    .min(0)
+    .max(DAY_SECONDS)
+    .default(0)
+    .describe("How long it runs, without work for cores or disk; it ends at once by default."),
+  waitsFor: Name.exactOptional().describe(
+    "Name of a workload: it then runs on until a pod of that workload has been Ready, on any node.",
+  ),
+});
+
 const Workload = section({
   name: Name.describe("The workload's name; the names of its pods begin with it."),
   kind: z.enum(["Deployment", "DaemonSet"]).default("Deployment").describe("A DaemonSet has one pod on every node."),
@@ -106,6 +119,21 @@ const Workload = section({
     .describe("Number of pods of a Deployment, 1 by default. Not allowed for a DaemonSet."),
   createdSeconds: clockSeconds().default(0).describe("When the pods are created; at the beginning by default."),
   images: z.array(Name).min(1).max(20).describe("Each image gets one container; there is no default."),
+  initContainers: z
+    .array(InitContainer)
+    .max(20)
+    .default([])
+    .describe("Init containers, which run one after another before the others; none by default."),
+  attachSeconds: z
+    .number()
+    .min(0)
+    .max(DAY_SECONDS)
+    .default(0)
+    .describe("Time until the pod's volumes are attached and mounted, before its sandbox is made; none by default."),
+  missingSecret: z
+    .boolean()
+    .default(false)
+    .describe("True if a volume's Secret does not exist: the pods get no sandbox, and are never Ready."),
   startCpuSeconds: z
     .number()
     .min(0)
@@ -114,19 +142,27 @@ const Workload = section({
     .describe(
       "Work of each container until it has started, in core-seconds; none by default, like a container that sleeps.",
     ),
+  startupProbeSeconds: z
+    .number()
+    .min(0)
+    .max(DAY_SECONDS)
+    .default(0)
+    .describe(
+      "Time from the end of that work until the startup probe passes (a warm-up); there is no probe by default.",
+    ),
   readySeconds: z
     .number()
     .min(0)
     .max(3_600)
     .default(podDefaults.readySeconds)
-    .describe("Time from the end of that work until the container is ready; none by default."),
+    .describe("Time from the end of that work, and of the probe, until the container is ready; none by default."),
   startupDeadlineSeconds: z
     .number()
     .min(1)
     .max(3_600)
     .exactOptional()
     .describe(
-      "A startup or liveness probe kills the container if its work takes longer. By default there is no probe.",
+      "A startup or liveness probe kills the container if it has not started by then. By default there is no probe.",
     ),
   crashAfterSeconds: z
     .number()

@@ -41,6 +41,25 @@ workloads:
 registry: { mibPerSecond: 100000 }
 ${rest}`;
 
+describe("a pod that waits", () => {
+  const waits = (keys: string) => `
+nodes: [{ disk: { mibPerSecond: 100, iops: 1000000 }, present: [a] }]
+images: [{ name: a, mib: 500 }, { name: i, mib: 500, layers: 1, compressedRatio: 0.4 }]
+workloads: [{ name: one, images: [a], ${keys} }]
+registry: { mibPerSecond: 100000 }`;
+
+  test("cannot be ready before its volumes, its startup probe and its readiness: 30 + 120 + 5 s", () => {
+    const bound = boundOf(waits("attachSeconds: 30, startupProbeSeconds: 120, readySeconds: 5"), [[0, 0]]);
+    expect(bound).toEqual({ seconds: 155, binds: "longestPod" });
+  });
+
+  test("needs the image of its init container (7 s of disk), whose end is seen a second later: 7 + 61 s", () => {
+    const bound = boundOf(waits("initContainers: [{ image: i, runSeconds: 60 }]"), [[0, 0]]);
+    expect(bound.seconds).toBeCloseTo(68);
+    expect(bound.binds).toBe("disk");
+  });
+});
+
 describe("the disk", () => {
   test("writes blob and layers of each new image once, however many pods share it: 500 × 1.4 ÷ 100 = 7 s", () => {
     expect(

@@ -62,6 +62,18 @@ policy: { maxHoldSeconds: 900 }
   expect(messages).toHaveLength(expected.length);
 });
 
+test("init containers name images and workloads that exist", () => {
+  const messages = errorsOf(`nodes: [{}]
+images: [{ name: a, mib: 1 }]
+workloads:
+  - { name: w, images: [a], initContainers: [{ image: b, waitsFor: w }, { image: a, waitsFor: db }] }
+`);
+  expect(messages).toEqual([
+    expect.stringMatching(/^workloads\[0\]\.initContainers\[0\]\.image: is "b", which is not under images; .*line 4/),
+    expect.stringMatching(/^workloads\[0\]\.initContainers\[1\]\.waitsFor: is "db", which is not under workloads;/),
+  ]);
+});
+
 test.each(["", "[1, 2]", "nodes: [", "a: &x [*x]", "nodes: 5", "{}"])("refuses %j without throwing", (text) => {
   expect(errorsOf(text).length).toBeGreaterThan(0);
 });
