@@ -6,7 +6,7 @@ import { openRollCall } from "../../core/state/open-roll-call.ts";
 import { seededRandom } from "../model/random.ts";
 import type { PodView } from "../model/types.ts";
 import { neverReady } from "../scenario/never-ready.ts";
-import type { Scenario, ScenarioNodes } from "../scenario/schema.ts";
+import type { Scenario, ScenarioNodes, ScenarioWorkload } from "../scenario/schema.ts";
 import { Agenda, DelayLine } from "./agenda.ts";
 import { engineDefaults } from "./assumptions.ts";
 import type { Lever } from "./lever.ts";
@@ -43,6 +43,11 @@ export class Cluster {
   readonly #statuses: DelayLine<{ readonly pod: SimPod; readonly view: PodView; readonly atMs: number }>;
   readonly #toKubelets: DelayLine<SimPod>;
   readonly #lever: Lever;
+  /**
+   * Whether a change of PodFacts.startup alone is told, as in a real cluster. No rule reads it yet, and each word of a
+   * pod costs time, so scenarios in which no pod waits leave it out.
+   */
+  readonly #tellsStartup: boolean;
   /** Workloads that init containers wait for. */
   readonly #awaitedWorkloads: ReadonlySet<string>;
   /** Those of them of which a pod has been Ready. */
@@ -62,6 +67,7 @@ export class Cluster {
     this.#around = surroundings(scenario, options.assumptions);
     const never = neverReady(scenario);
     this.#workloads = scenario.workloads.map((spec, index) => planWorkload(spec, index, never.has(spec.name)));
+    this.#tellsStartup = scenario.workloads.some(waits);
     this.#awaitedWorkloads = new Set(
       scenario.workloads.flatMap((one) => one.initContainers.flatMap(({ waitsFor }) => waitsFor ?? [])),
     );
@@ -350,13 +356,16 @@ export class Cluster {
   }
 
   #statusArrives(pod: SimPod, view: PodView, atMs: number): void {
-    if (pod.learn(view, atMs)) this.podChanged(pod);
-    else {
-      pod.touch();
-      this.#lever.podProgressed?.(pod);
-    }
+    if (pod.learn(view, atMs) || this.#tellsStartup) this.podChanged(pod);
   }
 }
+
+/** Does a pod of it wait for anything but its node? */
+const waits = (workload: ScenarioWorkload) =>
+  workload.missingSecret ||
+  workload.attachSeconds > 0 ||
+  workload.startupProbeSeconds > 0 ||
+  workload.initContainers.length > 0;
 
 /** Does the node's fence keep pods out? In a roll call its effect is only a preference. */
 const isUp = ({ fence, unschedulable }: SimNode) => fence !== undefined && !unschedulable;

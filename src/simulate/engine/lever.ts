@@ -17,8 +17,6 @@ export interface Lever {
   nodeAdmission(node: SimNode): NodeFacts["fence"];
   /** The API server's object has changed. The strategy's own writes are reported, too. */
   podChanged(pod: SimPod): void;
-  /** Only what the pod's status says of its start has changed (PodFacts.startup). */
-  podProgressed?(pod: SimPod): void;
   nodeChanged(node: SimNode): void;
   /** Nodes whose telemetry it needs now; undefined: none. */
   readonly sampled?: (() => readonly SimNode[]) | undefined;

@@ -27,7 +27,7 @@ export class PacelineLever implements Lever {
   readonly pacer: Pacer;
   readonly #cluster: Cluster;
   readonly #policy: PacingPolicy;
-  readonly #podFeed: DelayLine<{ readonly pod: PodFacts; readonly asksForPlan: boolean }>;
+  readonly #podFeed: DelayLine<PodFacts>;
   readonly #nodeFeed: DelayLine<NodeFacts>;
   readonly #nodes = new Map<NodeName, SimNode>();
   /** Without jitter of retries: there is one replica. */
@@ -48,9 +48,9 @@ export class PacelineLever implements Lever {
     this.#dispatcher = new Dispatcher(() => 0.5);
     const { agenda, times } = cluster;
     if (known.size > 0) this.pacer.upsertNode(restOfCluster(known), agenda.nowMs);
-    this.#podFeed = new DelayLine(agenda, times.watchMs, ({ pod, asksForPlan }) => {
+    this.#podFeed = new DelayLine(agenda, times.watchMs, (pod) => {
       this.pacer.upsertPod(pod, agenda.nowMs);
-      if (asksForPlan) this.#poke();
+      this.#poke();
     });
     this.#nodeFeed = new DelayLine(agenda, times.watchMs, (node) => {
       this.pacer.upsertNode(node, agenda.nowMs);
@@ -72,12 +72,7 @@ export class PacelineLever implements Lever {
   }
 
   podChanged(pod: SimPod): void {
-    this.#podFeed.push({ pod: pod.facts(), asksForPlan: true });
-  }
-
-  /** No rule reads it, so it asks for no plan. */
-  podProgressed(pod: SimPod): void {
-    this.#podFeed.push({ pod: pod.facts(), asksForPlan: false });
+    this.#podFeed.push(pod.facts());
   }
 
   nodeChanged(node: SimNode): void {

@@ -14,7 +14,7 @@ function told(workload: string): readonly PodFacts[] {
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors));
   const facts: PodFacts[] = [];
   const tell = (pod: { facts(): PodFacts }) => facts.push(pod.facts());
-  const lever = () => ({ ...noLever(), podChanged: tell, podProgressed: tell });
+  const lever = () => ({ ...noLever(), podChanged: tell });
   const { scenario } = parsed;
   const cluster = new Cluster({ scenario, seed: 1, lever });
   while (cluster.agenda.step(300_000));
