@@ -6,6 +6,8 @@ import type { ModelContainer, ModelPod } from "../../src/simulate/model/types.ts
 
 /** Annotations that say how a pod starts, in seconds, for all its containers. */
 export const modelAnnotations = {
+  /** How long each init container runs. */
+  initSeconds: "model.paceline.dev/init-seconds",
   /** Work until it can be ready, in core-seconds. */
   startCpuSeconds: "model.paceline.dev/start-cpu-seconds",
   /** From the end of that work until its startup probe passes. */
@@ -27,6 +29,7 @@ export function modelPod(raw: KubeObject): ModelPod {
     namespace: raw.metadata?.namespace ?? "",
     name: raw.metadata?.name ?? "",
     containers: recordsOf(recordOf(raw["spec"])["containers"]).map(containerOf),
+    initContainers: initContainers(raw, seconds(modelAnnotations.initSeconds) ?? 0),
     startCpuSeconds: seconds(modelAnnotations.startCpuSeconds) ?? podDefaults.startCpuSeconds,
     startupProbeSeconds: seconds(modelAnnotations.startupProbeSeconds),
     readySeconds: seconds(modelAnnotations.readySeconds) ?? podDefaults.readySeconds,
@@ -39,6 +42,13 @@ export function modelPod(raw: KubeObject): ModelPod {
 export function isOver(raw: KubeObject): boolean {
   const phase = textOf(recordOf(raw["status"])["phase"]);
   return phase === "Succeeded" || phase === "Failed";
+}
+
+/** Sidecars are left out: the model has none. */
+function initContainers(raw: KubeObject, runSeconds: number): readonly ModelContainer[] {
+  return recordsOf(recordOf(raw["spec"])["initContainers"])
+    .filter((one) => one["restartPolicy"] !== "Always")
+    .map((one) => ({ ...containerOf(one), init: { runSeconds } }));
 }
 
 function containerOf(raw: Readonly<Record<string, unknown>>): ModelContainer {

@@ -23,7 +23,7 @@ type ConditionType = (typeof conditionTypes)[number];
 /** The time since which each condition is unchanged; kept for each pod over its life. */
 export type ConditionTimes = Map<ConditionType, { readonly status: boolean; readonly sinceMs: number }>;
 
-/** Body of a strategic merge patch of pods/status (`conditions` merge by type, `containerStatuses` replace). */
+/** Body of a strategic merge patch of pods/status (`conditions` merge by type, both lists of statuses replace). */
 export function podStatusPatch(
   uid: string,
   view: PodView,
@@ -42,6 +42,7 @@ export function podStatusPatch(
       ...network,
       startTime: apiTime(place.startedMs),
       conditions: conditionTypes.map((type) => condition(type, view, times, nowMs)),
+      initContainerStatuses: view.initContainers.map((container) => containerStatus(container, place)),
       containerStatuses: view.containers.map((container) => containerStatus(container, place)),
     },
   };

@@ -3,7 +3,9 @@ import { once } from "node:events";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ControlPlane } from "../../dev/control-plane/control-plane.ts";
 import { startControlPlane } from "../../dev/control-plane/control-plane.ts";
+import { podFacts } from "../../src/kube/parse/facts.ts";
 import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
+import { createShapeInterner } from "../../src/kube/parse/shape-interner.ts";
 import { defaultPolicy } from "../../src/policy/parse.ts";
 import { nodeExporterSource } from "../../src/telemetry/node-exporter.ts";
 import { MIB } from "../../src/simulate/model/constants.ts";
@@ -97,6 +99,32 @@ test("a pod bound to it becomes Ready as under a kubelet, and its image is repor
   });
   const reasons = events.items.map((event) => event["reason"]);
   expect(reasons.sort()).toEqual(["Created", "Pulled", "Pulling", "Started"]);
+});
+
+test("a pod with an init container and a startup probe goes through the states that a kubelet writes", async () => {
+  await using _node = await start("waits");
+  const pod = podFor("waits", "waiter");
+  const annotations = {
+    "model.paceline.dev/init-seconds": "8",
+    "model.paceline.dev/startup-probe-seconds": "16",
+  };
+  const init = [{ name: "init", image: "example.com/tools:1" }];
+  await controlPlane.client.create(pods, {
+    ...pod,
+    metadata: { ...pod.metadata, annotations },
+    spec: { ...(pod["spec"] as object), initContainers: init },
+  });
+  const startup = (raw: KubeObject) => podFacts(raw, createShapeInterner()).startup;
+  const kinds = (raw: KubeObject) => startup(raw)?.containers.map(({ state }) => state.kind);
+  const inInit = await podWhen("waiter", (raw) => kinds(raw)?.[0] === "started");
+  expect(startup(inInit)).toMatchObject({ sandboxReady: true });
+  expect(startup(inInit)?.containers[1]?.state).toEqual({ kind: "waiting", reason: "PodInitializing" });
+  expect(conditionOf(inInit, "Initialized")).toBe("False");
+  const warmingUp = await podWhen("waiter", (raw) => kinds(raw)?.[1] === "running");
+  expect(startup(warmingUp)?.containers[0]?.state).toMatchObject({ kind: "terminated", exitCode: 0 });
+  expect(conditionOf(warmingUp, "Initialized")).toBe("True");
+  const ready = await podWhen("waiter", (raw) => conditionOf(raw, "Ready") === "True");
+  expect(podFacts(ready, createShapeInterner())).toMatchObject({ containersStarted: true, startup: undefined });
 });
 
 test("throttled writers cause a StartError exactly as containerd and the kubelet report it", async () => {
