@@ -40,8 +40,8 @@ export function planWorkload(spec: ScenarioWorkload, index: number): WorkloadPla
 
 /** Before anything has happened. */
 const untouched: PodProgress = podProgress({}, {});
-const ALL_FENCES: readonly string[] = ["*"];
-const NO_FENCES: readonly string[] = [];
+export const ALL_FENCES: readonly string[] = ["*"];
+export const NO_FENCES: readonly string[] = [];
 
 export class SimPod {
   readonly uid: PodUID;
