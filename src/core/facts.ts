@@ -156,6 +156,18 @@ export interface PodFacts {
   readonly refused: boolean;
 }
 
+/** A DaemonSet, as decisions see it. */
+export interface DaemonSetFacts {
+  readonly namespace: string;
+  readonly name: string;
+  /** Of its pods, with the tolerations that the DaemonSet controller adds to them. */
+  readonly shape: PodShape;
+  /** The only node of which its template allows pods. */
+  readonly pinnedTo: NodeName | undefined;
+  /** As {@link PodFacts.fencesTolerated}. */
+  readonly fencesTolerated: readonly string[];
+}
+
 /** A roll call of a fenced node; `open`: a cordon of ours stands in for the fence now. */
 export interface RollCall {
   readonly state: "open" | "done";

@@ -3,7 +3,7 @@
  * ask a {@link Pacer}; none of them decides by itself. Pure: time is an argument, nothing is awaited.
  */
 import type { PacingPolicy } from "../policy/schema.ts";
-import type { NodeFacts, NodeSample, PodFacts } from "./facts.ts";
+import type { DaemonSetFacts, NodeFacts, NodeSample, PodFacts } from "./facts.ts";
 import type { NodeName, PodUID } from "./ids.ts";
 import { SECOND_MS } from "./measures.ts";
 import { knownNode, pacedNodes } from "./placement/known-node.ts";
@@ -30,6 +30,11 @@ export interface Pacer {
   deletePod(uid: PodUID, nowMs: number): void;
   upsertNode(node: NodeFacts, nowMs: number): void;
   deleteNode(name: NodeName, nowMs: number): void;
+  upsertDaemonSet(daemonSet: DaemonSetFacts): void;
+  /** @param key of {@link daemonSetKey}. */
+  deleteDaemonSet(key: string): void;
+  /** All DaemonSets have been listed. Until then a node may lack pods of unknown ones. */
+  daemonSetsListed(): void;
   observeSample(node: NodeName, sample: NodeSample, nowMs: number): void;
   /** Pod admission: holds only a pod that fits nowhere but on young or hot nodes. Uses no slot. */
   admit(pod: PodFacts, replica: ReplicaState, nowMs: number): Verdict;
@@ -100,6 +105,18 @@ class StatefulPacer implements Pacer {
   deleteNode(name: NodeName, _nowMs: number): void {
     this.#state.ledger.deleteNode(name);
     this.#state.forgetNode(name);
+  }
+
+  upsertDaemonSet(daemonSet: DaemonSetFacts): void {
+    this.#state.daemonSets.upsert(daemonSet);
+  }
+
+  deleteDaemonSet(key: string): void {
+    this.#state.daemonSets.delete(key);
+  }
+
+  daemonSetsListed(): void {
+    this.#state.daemonSets.listed();
   }
 
   observeSample(node: NodeName, sample: NodeSample, nowMs: number): void {

@@ -1,7 +1,8 @@
-/** Follows the pods and nodes of the cluster and reports every change to the pacer. */
+/** Follows the pods, nodes and DaemonSets of the cluster and reports every change to the pacer. */
 import { LIVE_PODS } from "../kube/client/live-pods.ts";
 import type { ApiClient } from "../kube/client/api-client.ts";
 import type { Clock } from "../kube/clock.ts";
+import { daemonSetFacts } from "../kube/parse/daemon-set.ts";
 import { nodeFacts, podFacts } from "../kube/parse/facts.ts";
 import type { Log } from "../kube/log.ts";
 import { startReflector } from "../kube/watch/reflector.ts";
@@ -9,6 +10,7 @@ import type { ShapeInterner } from "../kube/parse/shape-interner.ts";
 import type { NodeFacts } from "../core/facts.ts";
 import type { Pacer } from "../core/pacer.ts";
 import { nodeName, podUID, type NodeName } from "../core/ids.ts";
+import { daemonSetKey } from "../core/state/daemon-sets.ts";
 
 export interface ClusterFeedOptions {
   readonly client: ApiClient;
@@ -32,7 +34,7 @@ export interface ClusterFeed {
   stop(): Promise<void>;
 }
 
-/** Starts both reflectors. */
+/** Starts the reflectors. */
 export function startClusterFeed({ pacer, interner, onChange, ...options }: ClusterFeedOptions): ClusterFeed {
   const now = () => options.clock.now();
   const addresses = new Map<NodeName, NodeFacts["address"]>();
@@ -66,6 +68,25 @@ export function startClusterFeed({ pacer, interner, onChange, ...options }: Clus
       onChange();
     },
   });
+  // Pacing does not wait for them: a cluster may not let us list them.
+  const daemonSets = startReflector({
+    ...options,
+    path: "/apis/apps/v1/daemonsets",
+    parse: (raw) => daemonSetFacts(raw, interner),
+    keyOf: ({ metadata }) => daemonSetKey(metadata?.namespace ?? "", metadata?.name ?? ""),
+    onUpsert(daemonSet) {
+      pacer.upsertDaemonSet(daemonSet);
+      onChange();
+    },
+    onDelete(key) {
+      pacer.deleteDaemonSet(key);
+      onChange();
+    },
+  });
+  void daemonSets.synced.then(() => {
+    pacer.daemonSetsListed();
+    onChange();
+  });
   return {
     get isSynced() {
       return nodes.isSynced && pods.isSynced;
@@ -74,7 +95,7 @@ export function startClusterFeed({ pacer, interner, onChange, ...options }: Clus
     addresses,
     lastContactsMs: () => ({ pods: pods.lastContactMs, nodes: nodes.lastContactMs }),
     async stop() {
-      await Promise.all([nodes.stop(), pods.stop()]);
+      await Promise.all([nodes.stop(), pods.stop(), daemonSets.stop()]);
     },
   };
 }

@@ -39,12 +39,13 @@ export const CONFIG_MAPS = resource("", "configmaps", "ConfigMap");
 export const SECRETS = resource("", "secrets", "Secret", { selectableFields: ["type"] });
 export const EVENTS = resource("events.k8s.io", "events", "Event", { selectableFields: EVENT_FIELDS });
 export const LEASES = resource("coordination.k8s.io", "leases", "Lease", { unconditionalUpdate: false });
+export const DAEMON_SETS = resource("apps", "daemonsets", "DaemonSet", { hasStatus: true });
 export const ENDPOINT_SLICES = resource("discovery.k8s.io", "endpointslices", "EndpointSlice");
 export const MUTATING_WEBHOOKS = webhooks("Mutating");
 export const VALIDATING_WEBHOOKS = webhooks("Validating");
 
 export const RESOURCES: readonly Resource[] = [
-  ...[PODS, NODES, NAMESPACES, CONFIG_MAPS, SECRETS, EVENTS, LEASES, ENDPOINT_SLICES],
+  ...[PODS, NODES, NAMESPACES, CONFIG_MAPS, SECRETS, EVENTS, LEASES, DAEMON_SETS, ENDPOINT_SLICES],
   ...[MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS],
 ];
 

@@ -4,6 +4,9 @@ import type { HostPort, NodeFacts, NodeRequirement, PodFacts, Resources, Taint, 
 import type { Room } from "./room.ts";
 import { openRollCall } from "../state/open-roll-call.ts";
 
+/** A pod, or a DaemonSet that stands for the pod it would have there. */
+export type Placeable = Pick<PodFacts, "shape" | "pinnedTo">;
+
 /** Why a pod does not fit a node. */
 export type UnfitReason =
   "OtherNode" | "Unschedulable" | "NodeSelector" | "NodeAffinity" | "Taint" | "Resources" | "HostPorts";
@@ -44,13 +47,13 @@ export const isJoiningTaint = ({ key }: Taint): boolean =>
  * The first reason for which `pod` does not fit `node`, or undefined when it fits.
  * @param joining the node is young: taints that it loses by itself do not count.
  */
-export function unfitReason(pod: PodFacts, node: NodeFacts, room: Room, joining: boolean): UnfitReason | undefined {
+export function unfitReason(pod: Placeable, node: NodeFacts, room: Room, joining: boolean): UnfitReason | undefined {
   if (lackingResource(pod.shape.requests, room.free)) return "Resources";
   return placementUnfitReason(pod, node, joining) ?? (portsTaken(pod, room.hostPorts) ? "HostPorts" : undefined);
 }
 
 /** {@link unfitReason} without what other pods take: would the pod fit the node if it were empty? */
-export function placementUnfitReason(pod: PodFacts, node: NodeFacts, joining: boolean): UnfitReason | undefined {
+export function placementUnfitReason(pod: Placeable, node: NodeFacts, joining: boolean): UnfitReason | undefined {
   const { shape } = pod;
   if (pod.pinnedTo !== undefined && pod.pinnedTo !== node.name) return "OtherNode";
   const opens = joining && isOpening(node);
@@ -138,7 +141,7 @@ function tolerates(toleration: Toleration, taint: Taint): boolean {
 
 const anyAddress = (ip: string) => ip === "" || ip === "0.0.0.0";
 
-function portsTaken(pod: PodFacts, taken: readonly HostPort[]): boolean {
+function portsTaken(pod: Placeable, taken: readonly HostPort[]): boolean {
   return pod.shape.hostPorts.some((wanted) =>
     taken.some(
       (other) =>

@@ -6,7 +6,7 @@ import type { NodeEntry } from "../state/ledger.ts";
 import { paceOf, youngUntilMs } from "../state/pace.ts";
 import { reservedFor } from "../state/reservations.ts";
 import { placementUnfitReason, unfitReason } from "./fit.ts";
-import { roomOf } from "./room.ts";
+import { type Claimant, roomOf } from "./room.ts";
 
 /** A node of which the Node object is known, with its entry in the ledger. */
 export interface KnownNode {
@@ -29,19 +29,20 @@ export function firstNode({ ledger }: ClusterState, wanted: (node: KnownNode) =>
   return undefined;
 }
 
-/** Does the pod fit the node beside the pods that are bound there, have a reservation there, or are `claimants`? */
+/** Does the pod fit the node beside what is bound there, has a reservation there, or is a claimant? */
 export function fitsNode(
   state: ClusterState,
   pod: PodFacts,
   node: KnownNode,
-  claimants: readonly PodFacts[],
+  claimants: readonly Claimant[],
   nowMs: number,
 ): boolean {
   const { entry, facts } = node;
   const joining = nowMs < youngUntilMs(state, facts);
   // Thousands of nodes are asked one after another. This rules out most of them without summing anything up.
   if (isFull(pod.shape, node) || placementUnfitReason(pod, facts, joining)) return false;
-  const others = [...reservedFor(state, entry, nowMs), ...claimants].filter((other) => other.uid !== pod.uid);
+  const all: Claimant[] = [...reservedFor(state, entry, nowMs), ...claimants];
+  const others = all.filter(({ uid }) => uid !== pod.uid);
   return unfitReason(pod, facts, roomOf(entry, facts, others), joining) === undefined;
 }
 

@@ -8,6 +8,9 @@ export interface Room {
   readonly hostPorts: readonly HostPort[];
 }
 
+/** What takes room: a pod, or a DaemonSet whose pod is still to come. */
+export type Claimant = Pick<PodFacts, "shape"> & { readonly uid?: PodFacts["uid"] };
+
 /** Room from which pods that claim a part of it are subtracted one by one. */
 export interface ShrinkingRoom extends Room {
   readonly free: Record<string, number>;
@@ -16,9 +19,9 @@ export interface ShrinkingRoom extends Room {
 
 /**
  * What bound pods and claimants leave of a node.
- * @param claimants unbound pods that have a claim on it.
+ * @param claimants what has a claim on it and is not bound there.
  */
-export function roomOf(entry: NodeEntry, facts: NodeFacts, claimants: Iterable<PodFacts>): ShrinkingRoom {
+export function roomOf(entry: NodeEntry, facts: NodeFacts, claimants: Iterable<Claimant>): ShrinkingRoom {
   const hostPorts = [...entry.portHolders.values()].flatMap((pod) => pod.shape.hostPorts);
   const room = { free: { ...facts.allocatable }, hostPorts };
   subtract(room.free, entry.requested);
@@ -27,7 +30,7 @@ export function roomOf(entry: NodeEntry, facts: NodeFacts, claimants: Iterable<P
 }
 
 /** Subtracts what the pod would take. */
-export function takeRoom(room: ShrinkingRoom, { shape }: PodFacts): void {
+export function takeRoom(room: ShrinkingRoom, { shape }: Claimant): void {
   subtract(room.free, shape.requests);
   room.hostPorts.push(...shape.hostPorts);
 }

@@ -47,7 +47,8 @@ export class Claims {
     const known = this.#rooms.get(facts.name);
     if (known) return known;
     const { state, nowMs } = this.#plan;
-    const room = roomOf(entry, facts, reservedFor(state, entry, nowMs));
+    const claimants = [...reservedFor(state, entry, nowMs), ...this.#plan.missingDaemonSets({ entry, facts })];
+    const room = roomOf(entry, facts, claimants);
     this.#rooms.set(facts.name, room);
     return room;
   }
@@ -55,12 +56,13 @@ export class Claims {
 
 /**
  * Whether a waiting pod fits a paced node beside what this plan already releases to it, and beside pods that wait for
- * this node alone: a DaemonSet's pod can go nowhere else.
+ * this node alone or are still to come: a DaemonSet's pod can go nowhere else.
  */
 export function fitsNow(plan: PlanBuilder, pod: PodFacts, node: KnownNode): boolean {
   const { name } = node.facts;
   const planned = plan.plannedFor(name);
-  const claimants = pod.pinnedTo === undefined ? [...planned, ...plan.waitingOnlyFor(name)] : planned;
+  const claimants =
+    pod.pinnedTo === undefined ? [...planned, ...plan.waitingOnlyFor(name), ...plan.missingDaemonSets(node)] : planned;
   return fitsNode(plan.state, pod, node, claimants, plan.nowMs);
 }
 

@@ -12,6 +12,7 @@ import { mayCallRoll, rollCallEndsMs } from "../rules/roll-call.ts";
 import { fencedSinceMs } from "../state/held-since.ts";
 import { openRollCall } from "../state/open-roll-call.ts";
 import { paceOf, youngUntilMs } from "../state/pace.ts";
+import { reservedFor } from "../state/reservations.ts";
 import { SCHEDULER_BATCH } from "../state/scheduler-batch.ts";
 import type { FenceAction } from "../verdict.ts";
 import { fitsNow, fitsOnceJoined } from "./claims.ts";
@@ -39,8 +40,17 @@ export function beginRollCalls(plan: PlanBuilder): void {
 
 function beginsRollCall(plan: PlanBuilder, node: KnownNode): boolean {
   const { policy } = plan.state;
-  if (!fencesWork(policy) || !mayCallRoll(policy, node.facts, plan.nowMs)) return false;
-  return node.facts.fence?.value === fenceValue(node.facts.name) && isWorthKeeping(plan, node);
+  const { facts, entry } = node;
+  if (!fencesWork(policy) || !mayCallRoll(policy, facts, plan.nowMs)) return false;
+  if (plan.state.daemonSets.areKnown && !lacksFencedOut(plan, node)) return false;
+  if (reservedFor(plan.state, entry, plan.nowMs).length > 0) return false; // it would keep them out, too
+  return facts.fence?.value === fenceValue(facts.name) && isWorthKeeping(plan, node);
+}
+
+/** True if the node still lacks the pod of a DaemonSet that does not tolerate its fence. */
+function lacksFencedOut(plan: PlanBuilder, node: KnownNode): boolean {
+  const value = fenceValue(node.facts.name);
+  return plan.missingDaemonSets(node).some((daemonSet) => !toleratesFence(daemonSet, value));
 }
 
 export function planFences(plan: PlanBuilder): FenceAction[] {
@@ -62,7 +72,8 @@ function fenceAction(plan: PlanBuilder, { entry, facts }: KnownNode): FenceActio
 /** This leader may not be the one that began it. */
 function rollCallEnd(plan: PlanBuilder, known: KnownNode, rollCall: RollCall): FenceAction | undefined {
   const { facts: node } = known;
-  const endsMs = rollCallEndsMs(rollCall, newestDaemonPodMs(plan, known), plan.nowMs);
+  const isComplete = plan.state.daemonSets.areKnown && !lacksFencedOut(plan, known);
+  const endsMs = isComplete ? plan.nowMs : rollCallEndsMs(rollCall, newestDaemonPodMs(plan, known), plan.nowMs);
   plan.wake(endsMs);
   return plan.nowMs >= endsMs ? { kind: "endRollCall", node, value: fenceValue(node.name) } : undefined;
 }

@@ -1,13 +1,15 @@
 /** A plan in the making: what it releases so far, what still waits, and what nodes carry with it. */
 import type { ReleaseReason } from "../../api/reasons.ts";
-import type { NodeFacts, PodFacts, PodShape } from "../facts.ts";
+import type { DaemonSetFacts, NodeFacts, PodFacts, PodShape } from "../facts.ts";
 import type { NodeName, PodUID } from "../ids.ts";
 import { SECOND_MS } from "../measures.ts";
 import { type KnownNode, pacedNodes } from "../placement/known-node.ts";
+import { missingDaemonSets } from "../placement/missing-daemon-sets.ts";
 import { exempt } from "../rules/exempt.ts";
 import { toleratesFence } from "../rules/node-fence.ts";
 import type { ClusterState } from "../state/cluster-state.ts";
 import type { NodeLoad } from "../state/load.ts";
+import { youngUntilMs } from "../state/pace.ts";
 import type { Release } from "../verdict.ts";
 
 export class PlanBuilder {
@@ -23,6 +25,7 @@ export class PlanBuilder {
   readonly #planned = new Map<NodeName, PodFacts[]>();
   /** Nodes whose roll call begins with this plan. */
   readonly #callsRoll = new Set<NodeName>();
+  readonly #missingDaemonSets = new Map<NodeName, readonly DaemonSetFacts[]>();
   #pinnedWaiting: ReadonlyMap<NodeName | undefined, readonly PodFacts[]> | undefined;
   /** Of nodes to which the extender offers pods, or this plan releases some. */
   readonly #loads = new Map<NodeName, NodeLoad>();
@@ -96,6 +99,17 @@ export class PlanBuilder {
   /** Pods that this plan releases to the node. */
   plannedFor(node: NodeName): readonly PodFacts[] {
     return this.#planned.get(node) ?? [];
+  }
+
+  /** DaemonSets whose pod a young node still lacks: its room is kept free. */
+  missingDaemonSets(node: KnownNode): readonly DaemonSetFacts[] {
+    const { facts } = node;
+    const known = this.#missingDaemonSets.get(facts.name);
+    if (known) return known;
+    const isYoung = this.nowMs < youngUntilMs(this.state, facts);
+    const missing = isYoung ? missingDaemonSets(this.state, node) : [];
+    this.#missingDaemonSets.set(facts.name, missing);
+    return missing;
   }
 
   /**

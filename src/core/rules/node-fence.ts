@@ -30,7 +30,7 @@ export function fenceValue(name: NodeName): string {
 }
 
 /** A pod with a toleration for a node's fence may go there whenever the scheduler likes. */
-export const toleratesFence = ({ fencesTolerated }: PodFacts, value: string) =>
+export const toleratesFence = ({ fencesTolerated }: Pick<PodFacts, "fencesTolerated">, value: string) =>
   fencesTolerated.includes("*") || fencesTolerated.includes(value);
 
 /** Do fences keep pods out at all? */

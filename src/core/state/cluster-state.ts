@@ -6,6 +6,7 @@ import type { NodeName } from "../ids.ts";
 import { SECOND_MS } from "../measures.ts";
 import { initialLimit, type Limit } from "../rules/limit.ts";
 import type { DonePulls } from "../rules/pull-budget.ts";
+import { DaemonSets } from "./daemon-sets.ts";
 import { ImageCatalogue } from "./image-catalogue.ts";
 import { Ledger } from "./ledger.ts";
 import { type Deadlines, nodeLoad, type NodeLoad } from "./load.ts";
@@ -22,6 +23,7 @@ const SCHEDULER_BEHIND_MS = 5_000;
 export class ClusterState {
   readonly ledger: Ledger;
   readonly catalogue = new ImageCatalogue();
+  readonly daemonSets = new DaemonSets();
   readonly offers = new Offers();
   readonly #loads = new LoadCache(this.catalogue);
   readonly #samples = new Map<NodeName, NodeSample>();

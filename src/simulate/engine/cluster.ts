@@ -276,6 +276,7 @@ export class Cluster {
 
   #create(workload: WorkloadPlan): void {
     if (workload.spec.kind === "DaemonSet") {
+      this.#lever.daemonSetCreated?.(workload);
       for (const node of this.nodes) this.#ensureDaemon(workload, node);
       return;
     }

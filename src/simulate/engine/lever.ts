@@ -1,7 +1,7 @@
 /** A strategy, as the simulated cluster sees it: the calls that it gets, and the decisions that it makes. */
 import type { NodeFacts, NodeSample } from "../../core/facts.ts";
 import type { SimNode } from "./node.ts";
-import type { SimPod } from "./pod.ts";
+import type { SimPod, WorkloadPlan } from "./pod.ts";
 
 export interface Lever {
   /**
@@ -18,6 +18,8 @@ export interface Lever {
   /** The API server's object has changed. The strategy's own writes are reported, too. */
   podChanged(pod: SimPod): void;
   nodeChanged(node: SimNode): void;
+  /** A DaemonSet is created: before its pods. */
+  daemonSetCreated?(workload: WorkloadPlan): void;
   /** Nodes whose telemetry it needs now; undefined: none. */
   readonly sampled?: (() => readonly SimNode[]) | undefined;
   sampleTaken?(node: SimNode, sample: NodeSample): void;

@@ -15,7 +15,7 @@ import { DelayLine } from "./agenda.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Lever } from "./lever.ts";
 import type { SimNode } from "./node.ts";
-import type { SimPod } from "./pod.ts";
+import { ALL_FENCES, NO_FENCES, type SimPod, type WorkloadPlan } from "./pod.ts";
 import { SECOND_MS } from "../model/constants.ts";
 
 /** One replica that leads and sees everything. */
@@ -45,6 +45,7 @@ export class PacelineLever implements Lever {
     this.#policy = policy;
     this.#beganMs = cluster.agenda.nowMs;
     this.pacer = createPacer(policy);
+    this.pacer.daemonSetsListed();
     this.#dispatcher = new Dispatcher(() => 0.5);
     const { agenda, times } = cluster;
     if (known.size > 0) this.pacer.upsertNode(restOfCluster(known), agenda.nowMs);
@@ -81,6 +82,12 @@ export class PacelineLever implements Lever {
     // What is there when the scenario begins has been seen long ago.
     if (nowMs === this.#beganMs) this.pacer.upsertNode(node.facts(), nowMs);
     this.#nodeFeed.push(node.facts());
+  }
+
+  daemonSetCreated({ shape, spec: { toleratesEverything } }: WorkloadPlan): void {
+    const { namespace, ownerName: name } = shape;
+    const fencesTolerated = toleratesEverything ? ALL_FENCES : NO_FENCES;
+    this.pacer.upsertDaemonSet({ namespace, name, shape, pinnedTo: undefined, fencesTolerated });
   }
 
   /** Young and hot nodes in each round, the others once per rotation. */

@@ -47,8 +47,8 @@ export function planWorkload(spec: ScenarioWorkload, index: number, neverReady: 
 
 /** Before anything has happened. */
 const untouched: PodProgress = podProgress({}, {});
-const ALL_FENCES: readonly string[] = ["*"];
-const NO_FENCES: readonly string[] = [];
+export const ALL_FENCES: readonly string[] = ["*"];
+export const NO_FENCES: readonly string[] = [];
 
 export class SimPod {
   readonly uid: PodUID;
