@@ -124,7 +124,8 @@ class StatefulPacer implements Pacer {
     const freshForMs = this.#state.policy.telemetry.staleSeconds * SECOND_MS;
     this.#move(node, (limit, facts) => {
       const load = this.#state.loadOf(facts, nowMs);
-      return afterSample(limit, load.nodeClass, sample, writesInFlight(load), freshForMs);
+      const isFull = load.slotsInUse >= limit.slots;
+      return afterSample(limit, load.nodeClass, sample, writesInFlight(load), freshForMs, isFull);
     });
   }
 

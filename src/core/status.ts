@@ -80,6 +80,7 @@ function nodeStatus(cluster: ClusterState, { facts }: KnownNode, nowMs: number):
     inStartup: load.inStartup.length,
     reserved: load.reserved.length,
     offered: load.offered.length,
+    waiting: load.waiting,
     stuck: load.stuck,
     limit: load.limit.slots,
     limitMove: load.limit.move,

@@ -74,6 +74,8 @@ export interface NodeStatus {
   readonly inStartup: number;
   readonly reserved: number;
   readonly offered: number;
+  /** Bound and not started, but they need nothing of the node now: they use no slot. */
+  readonly waiting: number;
   readonly stuck: number;
   readonly limit: number;
   /** Why the limit last moved. */

@@ -21,6 +21,11 @@ const Slots = section({
   max: slotCount()
     .default(32)
     .describe("The limit never grows beyond this; many parallel sandboxes are slow on any disk."),
+  sandboxes: slotCount()
+    .default(18)
+    .describe(
+      "So many pods without new image bytes may start side by side while disk and cores are free. More than `max` never start. Each needs a sandbox and an address: a fresh node of AWS's VPC CNI has two interfaces with nine free addresses each.",
+    ),
 }).superRefine(checkSlotsOrder, evenWithErrors);
 
 /** Other values have their own error already. */

@@ -34,7 +34,7 @@ const Startup = section({
     .enum(["ContainersStarted", "Ready"])
     .default("ContainersStarted")
     .describe(
-      "When a pod has started: every container's `started` is true, or the pod is Ready; slow readiness probes need no disk.",
+      "When a pod has started: every container's `started` is true, or the pod is Ready. A pod that waits uses no slot. With Ready, a pod whose containers run uses one until it is Ready.",
     ),
   deadlineSeconds: z
     .int()

@@ -12,6 +12,11 @@ const perNode: readonly (readonly [name: string, help: string, value: (node: Nod
   ["paceline_node_reserved_slots", "Slots reserved for pods whose binding is not seen yet.", (node) => node.reserved],
   ["paceline_node_offered_slots", "Slots offered to the scheduler and not resolved yet.", (node) => node.offered],
   [
+    "paceline_node_waiting_pods",
+    "Bound pods that have not started and need nothing of the node now; they use no slot.",
+    (node) => node.waiting,
+  ],
+  [
     "paceline_node_stuck_pods",
     "Pods that cannot start whatever the node does; they use no slot.",
     (node) => node.stuck,

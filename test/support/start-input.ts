@@ -22,6 +22,7 @@ export function aLoad(given: LoadGiven = {}): NodeLoad {
     nodeClass,
     sample: undefined,
     inStartup: [],
+    waiting: 0,
     stuck: 0,
     reserved: [],
     offered: [],

@@ -3,7 +3,7 @@ import type { PodFacts } from "../facts.ts";
 import type { ImageName } from "../ids.ts";
 import type { KnownNode } from "../placement/known-node.ts";
 import type { SettledNodes } from "../placement/settled-nodes.ts";
-import { checkStart, isSchedulerBusy } from "../rules/start-checks.ts";
+import { checkStart, isSchedulerBusy, mostSlots } from "../rules/start-checks.ts";
 import { byAge } from "../state/held-since.ts";
 import { type Cost, costOf, type NodeLoad } from "../state/load.ts";
 import { youngUntilMs } from "../state/pace.ts";
@@ -27,7 +27,7 @@ export function assignSlots(plan: PlanBuilder, settled: SettledNodes): void {
 function addIfFree(plan: PlanBuilder, nodes: NodeQueue, node: KnownNode): void {
   const load = plan.load(node.facts);
   noteTimes(plan, load);
-  if (load.slotsInUse < load.limit.slots) nodes.add(node);
+  if (load.slotsInUse < mostSlots(load)) nodes.add(node);
 }
 
 /** Releases the best candidate to the node, which has a free slot; false where there is none. */

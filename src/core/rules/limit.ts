@@ -15,10 +15,10 @@ import { MIB, MILLICORES, SECOND_MS } from "../measures.ts";
  */
 const STARTS_PER_CORE = 2;
 /**
- * Above this share of time, disk (busy) or cores (PSI "some") gain nothing from more starts at a time. Assumed; a rule
- * of thumb for iostat.
+ * Above this share of time, disk (busy) or cores (PSI "some") gain nothing from more starts at a time. A rule of thumb:
+ * in an open queue what comes waits for five times its own service by then.
  */
-export const BUSY = 0.9;
+export const BUSY = 0.8;
 /**
  * After a cut the limit rests for this long, so that one overload is not punished sample by sample. A hot disk stays
  * hot for this long after its last hot sample, or while that is fresh where that is longer. Assumed, ms.
@@ -28,6 +28,12 @@ const CALM_MS = 10_000;
 const GP3_BYTES_PER_SECOND = 125 * MIB;
 /** Weight of a new sample against what was learnt before: about the last five count. Assumed. */
 const GAIN = 0.2;
+/**
+ * Below this share of time disk and cores are idle: what holds the slots is no work of theirs. For how long, before more
+ * pods are let in, ms. Assumed: two samples.
+ */
+const IDLE = 0.1;
+const IDLE_FOR_MS = 3_000;
 /** Sandbox, create and start of a pod that did not queue, ms. Assumed. */
 const QUICK_START_MS = 2_000;
 
@@ -51,6 +57,8 @@ export interface Limit {
   /** Of what the images in flight make the disk write, what it has written already, bytes. */
   readonly progressBytes: number;
   readonly sampledAtMs: number;
+  /** Since when all slots were in use while disk and cores were idle, epoch ms; undefined where they are not. */
+  readonly idleSinceMs: number | undefined;
 }
 
 /** A node of which nothing is known yet but its size. */
@@ -71,6 +79,7 @@ export function initialLimit(nodeClass: NodeClass, { allocatable }: Pick<NodeFac
     kneeSeen: false,
     progressBytes: 0,
     sampledAtMs: Infinity,
+    idleSinceMs: undefined,
   };
 }
 
@@ -90,6 +99,7 @@ export function markUsed(limit: Limit): Limit {
  * grows the limit where there is something left to give.
  * @param writesInFlight what the images in flight make the disk write, bytes
  * @param freshForMs how long a sample of this source counts as fresh
+ * @param isFull all slots are in use
  */
 export function afterSample(
   limit: Limit,
@@ -97,6 +107,7 @@ export function afterSample(
   sample: NodeSample,
   writesInFlight: number,
   freshForMs = 0,
+  isFull = false,
 ): Limit {
   const { atMs, utilisation, writeBytesPerSecond: rate = 0 } = sample;
   const hot = (sample.awaitMs ?? 0) > nodeClass.awaitMs.hot;
@@ -109,12 +120,18 @@ export function afterSample(
     kneeSeen: limit.kneeSeen || (utilisation ?? 0) >= BUSY || hasBusyCores(sample),
     progressBytes: Math.min(limit.progressBytes + (rate * intervalMs) / SECOND_MS, writesInFlight),
     sampledAtMs: atMs,
+    idleSinceMs: isFull && isIdle(sample) ? (limit.idleSinceMs ?? atMs) : undefined,
   };
   return utilisation === undefined ? learnt : weighed(learnt, nodeClass, sample);
 }
 
-/** Tasks wait for a core practically all the time. */
-function hasBusyCores({ cpuPressure, load1 = 0, cores = Infinity }: NodeSample): boolean {
+/** Neither disk nor cores have anything to do. A figure that is missing is unknown, never idle. */
+function isIdle({ utilisation = 1, cpuPressure, load1 = Infinity, cores = -1 }: NodeSample): boolean {
+  return utilisation < IDLE && (cpuPressure ?? (load1 <= cores ? 0 : 1)) < IDLE;
+}
+
+/** Tasks wait for a core practically all the time. Unknown cores are not busy. */
+export function hasBusyCores({ cpuPressure, load1 = 0, cores = Infinity }: Partial<NodeSample> = {}): boolean {
   return cpuPressure === undefined ? load1 / cores >= STARTS_PER_CORE : cpuPressure >= BUSY;
 }
 
@@ -138,9 +155,16 @@ function weighed(limit: Limit, nodeClass: NodeClass, sample: NodeSample): Limit 
   const unchanged = (why: string) => ({ ...limit, used: false, starts: 0, move: `held at ${limit.slots}: ${why}` });
   if (limit.utilisation >= BUSY) return unchanged(`the disk is ${percent(limit.utilisation)} busy`);
   if (hasBusyCores(sample)) return unchanged("the cores are busy");
-  if (limit.starts === 0) return limit;
+  if (limit.starts === 0) return idleGrown(limit, nodeClass, sample.atMs);
   const step = limit.kneeSeen ? 1 : limit.starts;
   return grown(limit, nodeClass, step, `all were used, the disk ${percent(limit.utilisation)} busy`);
+}
+
+/** What holds the slots does no work here. Others should not wait for it, though none of it has started. */
+function idleGrown(limit: Limit, nodeClass: NodeClass, nowMs: number): Limit {
+  const { idleSinceMs = Infinity } = limit;
+  if (nowMs < idleSinceMs + IDLE_FOR_MS) return limit;
+  return { ...grown(limit, nodeClass, limit.slots, "all were used, disk and cores idle"), idleSinceMs: undefined };
 }
 
 const mayGrow = (limit: Limit, { slots }: NodeClass, nowMs: number) =>

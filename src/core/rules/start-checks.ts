@@ -4,7 +4,7 @@
  * whether the pod can go anywhere but to a paced node (pod-admission.ts), and leaves the rest to the leader.
  */
 import type { HoldReason } from "../../api/reasons.ts";
-import { type Cost, drainSeconds, drainTargetSeconds, type NodeLoad, writeSeconds } from "../state/load.ts";
+import { coresOf, type Cost, drainSeconds, drainTargetSeconds, type NodeLoad, writeSeconds } from "../state/load.ts";
 import { SCHEDULER_BATCH } from "../state/scheduler-batch.ts";
 import type { Hold, Verdict } from "../verdict.ts";
 import { pullsLeft } from "./pull-budget.ts";
@@ -55,14 +55,27 @@ export function checkStart(load: NodeLoad, cost: Cost, nowMs: number, onTheirWay
   return { kind: "allow", reason: "SlotFree" };
 }
 
-/** As many pods are starting, or are about to, as the limit allows. */
-export function startupSlotsFull({ load }: StartInput): Hold | undefined {
+/**
+ * As many pods are starting, or are about to, as the limit allows. Pods that bring no bytes need only a sandbox, so on a
+ * disk that owes nothing more of them may start: as many as the class says.
+ */
+export function startupSlotsFull({ load, cost }: StartInput): Hold | undefined {
   const { inStartup, reserved, offered, limit, facts, slotsInUse } = load;
-  if (slotsInUse < limit.slots) return undefined;
+  if (slotsInUse < (needsSandboxOnly(load, cost) ? mostSlots(load) : limit.slots)) return undefined;
   const onTheirWay = reserved.length + offered.length;
   const parts = `${inStartup.length} in startup${onTheirWay > 0 ? `, ${onTheirWay} on their way` : ""}`;
   const message = `all ${limit.slots} startup slots of node ${facts.name} are in use (${parts})`;
   return holdBack(load, "StartupSlotsFull", message);
+}
+
+/** The most slots that a pod of any cost may find. */
+export const mostSlots = ({ limit, nodeClass: { slots } }: NodeLoad) =>
+  Math.max(limit.slots, Math.min(slots.sandboxes, slots.max));
+
+/** Sandboxes cost the disk little while nothing is written to it; the cores must have time for them. */
+function needsSandboxOnly(load: NodeLoad, { newBytes }: Cost): boolean {
+  if (newBytes > 0 || load.fetching.size > 0 || coresOf(load.sample) !== "free") return false;
+  return drainSeconds(load) < NEARLY_DRAINED_SHARE * drainTargetSeconds(load);
 }
 
 /** True while no pod may be released to any node. */

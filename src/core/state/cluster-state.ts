@@ -146,6 +146,7 @@ export class ClusterState {
       donePulls: this.donePullsOf(facts.name),
       offers,
       deadlines: this.#deadlines,
+      until: this.#policy.startup.until,
       catalogue: this.catalogue,
     };
     return nodeLoad(this.ledger.entry(facts.name), facts, inputs, nowMs);

@@ -4,8 +4,10 @@
 import type { NodeClass } from "../../policy/schema.ts";
 import type { NodeFacts, NodeSample, PodFacts } from "../facts.ts";
 import type { ImageCatalogue } from "./image-catalogue.ts";
-import type { NodeEntry } from "./ledger.ts";
-import { BUSY, type Limit } from "../rules/limit.ts";
+import type { NodeEntry, StartedWhen } from "./ledger.ts";
+import { startPhase } from "./start-phase.ts";
+import { SECOND_MS } from "../measures.ts";
+import { BUSY, hasBusyCores, type Limit } from "../rules/limit.ts";
 import type { DonePulls } from "../rules/pull-budget.ts";
 import type { ImageName, PodUID } from "../ids.ts";
 
@@ -28,8 +30,10 @@ export interface NodeLoad {
   readonly limit: Limit;
   /** The last sample, if it is fresh. */
   readonly sample: NodeSample | undefined;
-  /** Bound, not started, not stuck. */
+  /** Bound, not started, and in need of the node: they use slots. */
   readonly inStartup: readonly PodFacts[];
+  /** Bound and not started, but they need nothing of the node now (start-phase.ts). */
+  readonly waiting: number;
   readonly stuck: number;
   /** Unbound pods whose reservation counts. */
   readonly reserved: readonly PodFacts[];
@@ -63,6 +67,8 @@ export interface Cost {
 export interface LoadInputs extends Pick<NodeLoad, "nodeClass" | "limit" | "sample" | "donePulls"> {
   readonly offers: readonly PodFacts[];
   readonly deadlines: Deadlines;
+  /** When a pod counts as started. */
+  readonly until: StartedWhen;
   readonly catalogue: ImageCatalogue;
 }
 
@@ -70,11 +76,13 @@ export interface LoadInputs extends Pick<NodeLoad, "nodeClass" | "limit" | "samp
 export function nodeLoad(entry: NodeEntry, facts: NodeFacts, given: LoadInputs, nowMs: number): NodeLoad {
   const { deadlines, catalogue, nodeClass, limit, sample, donePulls } = given;
   const starting = [...entry.starting.values()].filter((pod) => !pod.terminal);
-  const inStartup = starting.filter((pod) => !isStuck(pod, deadlines, nowMs));
+  const notStuck = starting.filter((pod) => !isStuck(pod, deadlines, nowMs));
+  const { working, running, untilMs: phaseUntilMs } = phases(notStuck, entry, facts, given, nowMs);
+  const inStartup = [...working, ...running];
   const reserved = [...entry.reserved.values()].filter((pod) => reservationCounts(pod, deadlines, nowMs));
   const known = new Set<PodUID>(reserved.map((pod) => pod.uid));
   const offered = given.offers.filter((pod) => !known.has(pod.uid));
-  const fetches = fetchedBy([inStartup, reserved, offered], entry, facts);
+  const fetches = fetchedBy([working, reserved, offered], entry, facts);
   return {
     entry,
     facts,
@@ -86,11 +94,49 @@ export function nodeLoad(entry: NodeEntry, facts: NodeFacts, given: LoadInputs, 
     offered,
     donePulls,
     ...fetches,
-    stuck: starting.length - inStartup.length,
+    waiting: notStuck.length - inStartup.length,
+    stuck: starting.length - notStuck.length,
     slotsInUse: inStartup.length + reserved.length + offered.length,
     bytesInFlight: sum([...fetches.fetching].map((image) => catalogue.bytes(image))),
-    untilMs: Math.min(nextChangeMs(inStartup, reserved, deadlines), nextReservationMs(entry, deadlines, nowMs)),
+    untilMs: Math.min(
+      nextChangeMs(notStuck, reserved, deadlines),
+      nextReservationMs(entry, deadlines, nowMs),
+      phaseUntilMs,
+    ),
   };
+}
+
+/** Figures that are missing are unknown, never free. */
+export function coresOf(sample: NodeSample | undefined): "busy" | "free" | "unknown" {
+  const isKnown = sample?.cpuPressure !== undefined || (sample?.load1 !== undefined && sample.cores !== undefined);
+  if (!isKnown) return "unknown";
+  return hasBusyCores(sample) ? "busy" : "free";
+}
+
+/** Which of the pods need the disk, and which the cores only; the others wait. */
+function phases(
+  starting: readonly PodFacts[],
+  entry: NodeEntry,
+  facts: NodeFacts,
+  { catalogue, until, nodeClass, limit, sample }: LoadInputs,
+  nowMs: number,
+) {
+  const around = {
+    isDiskBusy: (sample?.utilisation ?? 0) >= BUSY,
+    cores: until === "Ready" ? ("needed" as const) : coresOf(sample),
+    writeMs: (image: ImageName) =>
+      isPresent(image, entry, facts) ? 0 : SECOND_MS * writeSeconds({ limit, nodeClass }, catalogue.bytes(image)),
+  };
+  const working: PodFacts[] = [];
+  const running: PodFacts[] = [];
+  let untilMs = Infinity;
+  for (const pod of starting) {
+    const now = startPhase(pod, around, nowMs);
+    untilMs = Math.min(untilMs, now.untilMs);
+    if (now.phase === "working") working.push(pod);
+    else if (now.phase === "running") running.push(pod);
+  }
+  return { working, running, untilMs };
 }
 
 function nextChangeMs(inStartup: readonly PodFacts[], reserved: readonly PodFacts[], deadlines: Deadlines): number {
@@ -180,7 +226,7 @@ export const writesInFlight = ({ bytesInFlight, nodeClass }: Pick<NodeLoad, "byt
   bytesInFlight * nodeClass.unpackRatio;
 
 /** Seconds that the disk needs for images of so many bytes, as kubelets list them. */
-export const writeSeconds = ({ limit, nodeClass }: NodeLoad, imageBytes: number) =>
+export const writeSeconds = ({ limit, nodeClass }: Pick<NodeLoad, "limit" | "nodeClass">, imageBytes: number) =>
   (imageBytes * nodeClass.unpackRatio) / limit.bytesPerSecond;
 
 /**

@@ -43,11 +43,6 @@ export class Cluster {
   readonly #statuses: DelayLine<{ readonly pod: SimPod; readonly view: PodView; readonly atMs: number }>;
   readonly #toKubelets: DelayLine<SimPod>;
   readonly #lever: Lever;
-  /**
-   * Whether a change of PodFacts.startup alone is told, as in a real cluster. No rule reads it yet, and each word of a
-   * pod costs time, so scenarios in which no pod waits leave it out.
-   */
-  readonly #tellsStartup: boolean;
   /** Workloads that init containers wait for. */
   readonly #awaitedWorkloads: ReadonlySet<string>;
   /** Those of them of which a pod has been Ready. */
@@ -67,7 +62,6 @@ export class Cluster {
     this.#around = surroundings(scenario, options.assumptions);
     const never = neverReady(scenario);
     this.#workloads = scenario.workloads.map((spec, index) => planWorkload(spec, index, never.has(spec.name)));
-    this.#tellsStartup = scenario.workloads.some(waits);
     this.#awaitedWorkloads = new Set(
       scenario.workloads.flatMap((one) => one.initContainers.flatMap(({ waitsFor }) => waitsFor ?? [])),
     );
@@ -357,16 +351,10 @@ export class Cluster {
   }
 
   #statusArrives(pod: SimPod, view: PodView, atMs: number): void {
-    if (pod.learn(view, atMs) || this.#tellsStartup) this.podChanged(pod);
+    pod.learn(view, atMs);
+    this.podChanged(pod);
   }
 }
-
-/** Does a pod of it wait for anything but its node? */
-const waits = (workload: ScenarioWorkload) =>
-  workload.missingSecret ||
-  workload.attachSeconds > 0 ||
-  workload.startupProbeSeconds > 0 ||
-  workload.initContainers.length > 0;
 
 /** Does the node's fence keep pods out? In a roll call its effect is only a preference. */
 const isUp = ({ fence, unschedulable }: SimNode) => fence !== undefined && !unschedulable;

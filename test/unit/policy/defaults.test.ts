@@ -48,7 +48,7 @@ describe("defaults", () => {
     expect(policyOf("nodeClasses: [{name: default}]").nodeClasses).toEqual([
       {
         name: "default",
-        slots: { min: 1, max: 32 },
+        slots: { min: 1, max: 32, sandboxes: 18 },
         drainSeconds: 40,
         awaitMs: { hot: 500 },
         pullQPS: { qps: 5, burst: 10 },

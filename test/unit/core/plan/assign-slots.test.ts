@@ -76,7 +76,7 @@ describe("assigning slots", () => {
     };
     const reservation = { node: nodeName("n1"), atMs: START_MS };
     expect(wakesAfterMs([])).toBe(600_000);
-    expect(wakesAfterMs([bound(aPod("starting"), "n1")])).toBe(300_000);
+    expect(wakesAfterMs([bound(aPod("starting"), "n1")])).toBe(60_000);
     expect(wakesAfterMs([aPod("reserved", { reservation })])).toBe(15_000);
   });
 

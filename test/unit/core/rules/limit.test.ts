@@ -15,7 +15,7 @@ import type { NodeClass } from "../../../../src/policy/schema.ts";
 import type { NodeSample } from "../../../../src/core/facts.ts";
 import { aNode } from "../../../support/core-facts.ts";
 
-const nodeClass = { ...defaultNodeClass, slots: { initial: 6, min: 1, max: 12 } };
+const nodeClass = { ...defaultNodeClass, slots: { initial: 6, min: 1, max: 12, sandboxes: 12 } };
 /** Sixteen cores, which do not count: the class says how many slots it begins with. */
 const node = aNode("n1");
 const fresh = initialLimit(nodeClass, node);
@@ -32,7 +32,7 @@ const sampled = (limit: Limit, sample: NodeSample, times = 1) =>
   Array.from({ length: times }).reduce<Limit>((one) => afterSample(one, nodeClass, sample, 0), limit);
 
 describe("the slots of a node of which nothing is known yet", () => {
-  const bounds = { min: 1, max: 32 };
+  const bounds = { min: 1, max: 32, sandboxes: 18 };
   const startsWith = (allocatable: Readonly<Record<string, number>>, slots: NodeClass["slots"] = bounds) =>
     initialLimit({ ...nodeClass, slots }, { allocatable });
 
@@ -40,7 +40,7 @@ describe("the slots of a node of which nothing is known yet", () => {
     expect(startsWith({ cpu: 4_000 })).toMatchObject({ slots: 8, move: "starts at 8: two for each core" });
     expect(startsWith({ cpu: 1_930 }).slots).toBe(4);
     expect(startsWith({ cpu: 64_000 }).slots).toBe(32);
-    expect(startsWith({ cpu: 1_000 }, { min: 4, max: 32 }).slots).toBe(4);
+    expect(startsWith({ cpu: 1_000 }, { ...bounds, min: 4 }).slots).toBe(4);
     expect(startsWith({}).slots).toBe(1); // no figure of its cores
   });
 
@@ -54,7 +54,7 @@ describe("the slots of a node of which nothing is known yet", () => {
   test("are within the class's bounds, whatever the node has", () => {
     fc.assert(
       fc.property(fc.nat(1_000_000), fc.integer({ min: 1, max: 50 }), fc.nat(50), (cpu, min, more) => {
-        const { slots } = startsWith({ cpu }, { min, max: min + more });
+        const { slots } = startsWith({ cpu }, { ...bounds, min, max: min + more });
         expect(slots).toBeGreaterThanOrEqual(min);
         expect(slots).toBeLessThanOrEqual(min + more);
         expect(Number.isInteger(slots)).toBe(true);
@@ -241,5 +241,46 @@ test("on a steady disk the limit comes to rest: it never oscillates for ever", (
 });
 
 test("a class that shrinks takes the limit with it", () => {
-  expect(boundLimit(fresh, { ...nodeClass, slots: { initial: 2, min: 1, max: 2 } }).slots).toBe(2);
+  expect(boundLimit(fresh, { ...nodeClass, slots: { ...nodeClass.slots, initial: 2, max: 2 } }).slots).toBe(2);
+});
+
+describe("slots that are held by no work of the node", () => {
+  const full = (limit: Limit, sample: NodeSample) => afterSample(limit, nodeClass, sample, 0, 0, true);
+  const nothing: NodeSample = { atMs: 0, utilisation: 0.01, cpuPressure: 0.01 };
+  const after = (...samples: readonly NodeSample[]) => samples.reduce(full, markUsed(fresh));
+
+  test("double once disk and cores have been idle for 3 s, though no pod has started", () => {
+    expect(after(nothing, { ...nothing, atMs: 2_999 }).slots).toBe(6);
+    expect(after(nothing, { ...nothing, atMs: 3_000 })).toMatchObject({
+      slots: 12,
+      move: "grew to 12: all were used, disk and cores idle",
+    });
+  });
+
+  test("stay while a sample between shows work, or while not all of them are in use", () => {
+    const later = { ...nothing, atMs: 3_000 };
+    expect(after(nothing, { ...nothing, atMs: 1_500, utilisation: 0.5 }, later).slots).toBe(6);
+    expect(after(nothing, { ...nothing, atMs: 1_500, cpuPressure: 0.5 }, later).slots).toBe(6);
+    expect(full(afterSample(full(markUsed(fresh), nothing), nodeClass, nothing, 0), later).slots).toBe(6);
+  });
+
+  test("stay where a figure is missing: unknown is never idle", () => {
+    for (const sample of [
+      { atMs: 0, utilisation: 0 },
+      { atMs: 0, cpuPressure: 0, load1: 0, cores: 4 },
+      { atMs: 0, utilisation: 0, load1: 0 },
+    ]) {
+      expect(after(sample, { ...sample, atMs: 3_000 }, { ...sample, atMs: 9_000 }).slots).toBe(6);
+    }
+  });
+
+  test("double by the load average where there is no pressure figure", () => {
+    const sample = { atMs: 0, utilisation: 0, load1: 0.5, cores: 4 };
+    expect(after(sample, { ...sample, atMs: 3_000 }).slots).toBe(12);
+  });
+
+  test("never exceed the most of their class", () => {
+    const samples = Array.from({ length: 20 }, (_, at) => ({ ...nothing, atMs: at * 3_000 }));
+    expect(samples.reduce((limit, sample) => markUsed(full(limit, sample)), markUsed(fresh)).slots).toBe(12);
+  });
 });

@@ -11,6 +11,7 @@ import {
   startChecks,
   startupSlotsFull,
 } from "../../../../src/core/rules/start-checks.ts";
+import type { NodeClass } from "../../../../src/policy/schema.ts";
 import { defaultNodeClass } from "../../../../src/policy/resolve.ts";
 import { aGatedPod, aNode, aPod, aShape, bound, START_MS, started } from "../../../support/core-facts.ts";
 import { many, observe, pacerWith, released, shows, showsEqual, slots, withImage } from "../../../support/core-plan.ts";
@@ -23,6 +24,30 @@ describe("startup slots", () => {
     expect(startupSlotsFull(aStart({ load: { slotsInUse: 5 } }))).toBeUndefined();
     expect(reasonOf(startupSlotsFull(aStart({ load: { slotsInUse: 6 } })))).toBe("StartupSlotsFull");
     expect(reasonOf(startupSlotsFull(aStart({ load: { slotsInUse: 7 } })))).toBe("StartupSlotsFull");
+  });
+
+  test("a pod that brings no bytes needs only a sandbox: more of them start while disk and cores are free", () => {
+    const free = { atMs: START_MS, utilisation: 0, cpuPressure: 0 };
+    const full = (load: LoadGiven, newBytes = 0) =>
+      startupSlotsFull(aStart({ load, cost: { newBytes } })) !== undefined;
+    expect([full({ slotsInUse: 17, sample: free }), full({ slotsInUse: 18, sample: free })]).toEqual([false, true]);
+    expect(full({ slotsInUse: 6, sample: free }, 1)).toBe(true);
+    expect(full({ slotsInUse: 6, sample: { ...free, cpuPressure: 0.8 } })).toBe(true);
+    expect(full({ slotsInUse: 6, sample: undefined })).toBe(true);
+    expect(full({ slotsInUse: 6, sample: { ...free, dirtyBytes: 8 * 125 * MIB, memoryBytes: 4096 * MIB } })).toBe(true);
+    expect(full({ slotsInUse: 6, sample: free, fetching: new Set([imageName("a")]) })).toBe(true);
+  });
+
+  test("as many of them as the class says, within its most, and never fewer than the limit", () => {
+    const sample = { atMs: START_MS, utilisation: 0, cpuPressure: 0 };
+    const most = (slots: Partial<NodeClass["slots"]>, limit = 6) => {
+      const nodeClass = { ...defaultNodeClass, slots: { ...defaultNodeClass.slots, ...slots } };
+      const fits = (slotsInUse: number) =>
+        startupSlotsFull(aStart({ load: { slotsInUse, sample, nodeClass, limit: { slots: limit } } })) === undefined;
+      return Array.from({ length: 60 }, (_, used) => used).filter(fits).length;
+    };
+    expect([most({ sandboxes: 10 }), most({ sandboxes: 10, max: 8 }), most({ sandboxes: 2 })]).toEqual([10, 8, 6]);
+    expect(most({ sandboxes: 10 }, 20)).toBe(20);
   });
 
   test("the message says who uses the slots: pods in startup, and pods on their way", () => {

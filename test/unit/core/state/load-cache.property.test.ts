@@ -105,9 +105,10 @@ class Cluster {
     const offers = state.offers.livePods(name, state.offerMs, nowMs);
     const { nodeClass, limit, sample, donePulls } = remembered;
     const { deadlines, catalogue } = state;
+    const { until } = state.policy.startup;
     return {
       remembered,
-      anew: nodeLoad(entry, facts, { nodeClass, limit, sample, donePulls, offers, deadlines, catalogue }, nowMs),
+      anew: nodeLoad(entry, facts, { nodeClass, limit, sample, donePulls, offers, deadlines, until, catalogue }, nowMs),
     };
   }
 }

@@ -62,7 +62,7 @@ describe("slots are used by", () => {
 
   test("the load changes by itself when the first reservation ends or the first start is given up", () => {
     expect(loadOf([]).untilMs).toBe(Infinity);
-    expect(loadOf([bound(aPod("a"), "n1", START_MS + 2_000)]).untilMs).toBe(START_MS + 302_000);
+    expect(loadOf([bound(aPod("a"), "n1", START_MS + 2_000)]).untilMs).toBe(START_MS + 62_000);
     expect(loadOf([bound(aPod("a"), "n1"), reserved("b")]).untilMs).toBe(START_MS + 15_000);
   });
 });
@@ -173,8 +173,8 @@ describe("the most that a disk may owe", () => {
 
   test("is twice as much while the disk is seen to have time left, so that a second large image overlaps with the first", () => {
     const sample = { ...memory(1_000), utilisation: 1 };
-    expect(target({ sample, limit: { utilisation: 0.89 } })).toBe(80);
-    expect(target({ sample, limit: { utilisation: 0.9 } })).toBe(40);
+    expect(target({ sample, limit: { utilisation: 0.79 } })).toBe(80);
+    expect(target({ sample, limit: { utilisation: 0.8 } })).toBe(40);
     expect(target({ sample: memory(1_000), limit: { utilisation: 0 } })).toBe(40); // not watched: unknown, never idle
   });
 
