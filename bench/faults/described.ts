@@ -3,13 +3,14 @@ import type { RunResult } from "./run.ts";
 import type { Step } from "./schedule.ts";
 
 export function described({ schedule, violation }: RunResult): string {
-  const { seed, policy, steps } = schedule;
+  const { seed, policy, mayListDaemonSets, steps } = schedule;
   return [
     "",
     `seed ${seed}: ${violation?.invariant ?? ""} at ${at(violation?.atMs ?? 0)}`,
     `  ${violation?.sentence ?? ""}`,
     `  ${violation?.detail ?? ""}`,
     `policy: ${fields(policy)}`,
+    ...(mayListDaemonSets ? [] : ["DaemonSets may not be listed"]),
     `the shortest schedule found, ${steps.length === 1 ? "1 step" : `${steps.length} steps`}:`,
     ...steps.map(line),
   ].join("\n");

@@ -17,6 +17,7 @@ import { NODES, SETTLED_NODES, type PodKind, type PolicyDraft, type Step } from 
 import type { VirtualTime } from "./virtual-time.ts";
 
 export const TENANT = "team";
+const DAEMON_SET = "agent";
 /** Settled nodes are small, so that most pods need a young one. In millicores. */
 const CPU_OF_SETTLED = 2_000;
 const CPU_PER_NODE = 8_000;
@@ -82,11 +83,15 @@ export class ModelledCluster {
     this.policy = options.policy;
   }
 
-  /** Before anything else: the policy, the settled nodes, the Lease's place. */
+  /** Before anything else: the policy, the DaemonSet of the pods to come, the settled nodes, the Lease's place. */
   begin(): void {
     this.#server.create(`/api/v1/namespaces/${NAMESPACE}/configmaps`, {
       metadata: { name: POLICY_CONFIG_MAP },
       data: { [POLICY_KEY]: policyText(this.policy) },
+    });
+    this.#server.create(`/apis/apps/v1/namespaces/${TENANT}/daemonsets`, {
+      metadata: { name: DAEMON_SET },
+      spec: { template: { spec: podSpec("daemon") } },
     });
     for (let node = 0; node < SETTLED_NODES; node++) this.#join(node, 0, false);
     this.#schedule();
@@ -404,8 +409,10 @@ const namespaceOf = (what: PodKind) => (what === "exempt" ? "kube-system" : TENA
 
 function podBody(name: string, what: PodKind, node: number): object {
   const isDaemon = what === "daemon";
-  const owner = isDaemon ? { kind: "DaemonSet", name: "agent" } : { kind: "ReplicaSet", name: "web" };
+  const owner = isDaemon ? { kind: "DaemonSet", name: DAEMON_SET } : { kind: "ReplicaSet", name: "web" };
   const pinned = { key: "metadata.name", operator: "In", values: [nameOfNode(node)] };
+  const nodeSelectorTerms = [{ matchFields: [pinned] }];
+  const nodeAffinity = { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } };
   return {
     metadata: {
       name,
@@ -413,21 +420,19 @@ function podBody(name: string, what: PodKind, node: number): object {
         { apiVersion: "apps/v1", uid: "00000000-0000-0000-0000-000000000000", controller: true, ...owner },
       ],
     },
-    spec: {
-      containers: [
-        { name: "main", image: `registry.example/${what}:1`, resources: { requests: { cpu: `${CPU_PER_POD}m` } } },
-      ],
-      ...(what === "critical" && { priorityClassName: "system-cluster-critical" }),
-      ...(what === "urgent" && { priorityClassName: "urgent" }),
-      ...(isDaemon && {
-        affinity: {
-          nodeAffinity: {
-            requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchFields: [pinned] }] },
-          },
-        },
-        tolerations: [NOT_READY, CORDON].map(({ key }) => ({ key, operator: "Exists" })),
-      }),
-    },
+    spec: { ...podSpec(what), ...(isDaemon && { affinity: { nodeAffinity } }) },
+  };
+}
+
+/** What the template of its owner says. */
+function podSpec(what: PodKind): object {
+  return {
+    containers: [
+      { name: "main", image: `registry.example/${what}:1`, resources: { requests: { cpu: `${CPU_PER_POD}m` } } },
+    ],
+    ...(what === "critical" && { priorityClassName: "system-cluster-critical" }),
+    ...(what === "urgent" && { priorityClassName: "urgent" }),
+    ...(what === "daemon" && { tolerations: [NOT_READY, CORDON].map(({ key }) => ({ key, operator: "Exists" })) }),
   };
 }
 

@@ -14,7 +14,7 @@ import {
 } from "../../src/kube/client/api-client.ts";
 import type { ProcessClocks, VirtualTime } from "./virtual-time.ts";
 
-export const WATCHED = ["pods", "nodes", "configmaps"] as const;
+export const WATCHED = ["pods", "nodes", "configmaps", "daemonsets"] as const;
 export type Watched = (typeof WATCHED)[number];
 
 /** A fault of the network while it lasts. `share`: of the requests, 0 to 1. */

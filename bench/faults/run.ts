@@ -2,6 +2,8 @@
 import { createHash } from "node:crypto";
 import { capsInForce } from "../../src/cli/release.ts";
 import type { AdmissionRequest, AdmissionResponse } from "../../src/api/admission-review.ts";
+import type { ApiClient } from "../../src/kube/client/api-client.ts";
+import { ApiError } from "../../src/kube/client/api-error.ts";
 import { planSweep, sweep } from "../../src/release/sweep.ts";
 import { LEASE_TIMES } from "../../src/kube/leader/lease.ts";
 import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
@@ -58,6 +60,16 @@ export async function runSchedule(schedule: Schedule, bug?: Bug): Promise<RunRes
   }
 }
 
+function withoutDaemonSets(client: ApiClient): ApiClient {
+  return {
+    ...client,
+    list: (path, ...rest) =>
+      path.endsWith("/daemonsets")
+        ? Promise.reject(new ApiError(403, "Forbidden", `${path}: Forbidden`))
+        : client.list(path, ...rest),
+  };
+}
+
 export class Run {
   readonly #schedule: Schedule;
   readonly #time = new VirtualTime(START_MS);
@@ -90,10 +102,11 @@ export class Run {
     this.#notePolicy(true);
     for (let index = 0; index < REPLICAS; index++) {
       const name = `replica-${index}`;
+      const client = this.#witness.client(name, (raw) => this.#wroteTo(raw));
       replicas.push(
         new Replica({
           ...{ name, time: this.#time, random: seededRandom(schedule.seed * 17 + index), seams },
-          client: this.#witness.client(name, (raw) => this.#wroteTo(raw)),
+          client: schedule.mayListDaemonSets ? client : withoutDaemonSets(client),
           onInternalError: (message, error) =>
             this.#witness.internalErrors.push(
               `${message}: ${error instanceof Error ? (error.stack ?? "") : String(error)}`,

@@ -59,6 +59,8 @@ export type Step = { readonly atMs: number } & (
 export interface Schedule {
   readonly seed: number;
   readonly policy: PolicyDraft;
+  /** False: Paceline's role lacks the right. */
+  readonly mayListDaemonSets: boolean;
   readonly steps: readonly Step[];
 }
 
@@ -111,7 +113,7 @@ export function scheduleOf(seed: number): Schedule {
   const steps = [...life(chance), ...faults(chance)];
   const policy = draftPolicy(chance);
   steps.push(...forgedCrowd(new Chance(seed * 2), policy));
-  return { seed, policy, steps: steps.sort((a, b) => a.atMs - b.atMs) };
+  return { seed, policy, mayListDaemonSets: seed % 4 !== 0, steps: steps.sort((a, b) => a.atMs - b.atMs) };
 }
 
 function draftPolicy(chance: Chance): PolicyDraft {

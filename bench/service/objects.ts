@@ -235,6 +235,22 @@ function daemonTemplate(name: string, index: number) {
   };
 }
 
+/** {@link podObject}'s pods come from so many DaemonSets. */
+export const DAEMON_SETS = DAEMONS.length;
+
+export function daemonSetObject(index: number, nodes: number): ObjectWithStatus {
+  const name = DAEMONS[index] ?? "";
+  const { metadata, spec } = daemonTemplate(name, index);
+  const { labels, annotations, namespace } = metadata;
+  const object = {
+    apiVersion: "apps/v1",
+    kind: "DaemonSet",
+    metadata: { name, namespace, labels },
+    spec: { selector: { matchLabels: { app: name } }, template: { metadata: { labels, annotations }, spec } },
+  };
+  return { object, status: { desiredNumberScheduled: nodes, currentNumberScheduled: nodes, numberReady: nodes } };
+}
+
 function podMetadata(name: string, namespace: string, labels: Record<string, string>) {
   const annotations = { "prometheus.io/scrape": "true", "prometheus.io/port": "9090", "checksum/config": hex(5, 64) };
   return { name, namespace, labels, annotations };

@@ -7,7 +7,7 @@ import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { REFLECTOR_LIMITS } from "../../src/kube/watch/reflector-options.ts";
-import { type ObjectWithStatus, nodeObject, podObject } from "./objects.ts";
+import { DAEMON_SETS, daemonSetObject, type ObjectWithStatus, nodeObject, podObject } from "./objects.ts";
 
 const [nodes = 0, pods = 0] = process.argv.slice(2).map(Number);
 const size = { nodes, pods };
@@ -57,6 +57,7 @@ function pagesOf(count: number, objectAt: (index: number) => ObjectWithStatus): 
 const lists: Readonly<Record<string, readonly Buffer[]>> = {
   "/api/v1/nodes": pagesOf(size.nodes, (index) => nodeObject(index, sinceMs)),
   "/api/v1/pods": pagesOf(size.pods, (index) => podObject(index, size, sinceMs)),
+  "/apis/apps/v1/daemonsets": pagesOf(DAEMON_SETS, (index) => daemonSetObject(index, size.nodes)),
 };
 
 function answer(response: ServerResponse, status: number, body: Buffer | string): void {

@@ -166,6 +166,7 @@ export interface DaemonSetFacts {
   readonly pinnedTo: NodeName | undefined;
   /** As {@link PodFacts.fencesTolerated}. */
   readonly fencesTolerated: readonly string[];
+  readonly deleting: boolean;
 }
 
 /** A roll call of a fenced node; `open`: a cordon of ours stands in for the fence now. */

@@ -30,7 +30,8 @@ export interface Pacer {
   deletePod(uid: PodUID, nowMs: number): void;
   upsertNode(node: NodeFacts, nowMs: number): void;
   deleteNode(name: NodeName, nowMs: number): void;
-  upsertDaemonSet(daemonSet: DaemonSetFacts): void;
+  /** True if plans may change by it. */
+  upsertDaemonSet(daemonSet: DaemonSetFacts): boolean;
   /** @param key of {@link daemonSetKey}. */
   deleteDaemonSet(key: string): void;
   /** All DaemonSets have been listed. Until then a node may lack pods of unknown ones. */
@@ -107,8 +108,8 @@ class StatefulPacer implements Pacer {
     this.#state.forgetNode(name);
   }
 
-  upsertDaemonSet(daemonSet: DaemonSetFacts): void {
-    this.#state.daemonSets.upsert(daemonSet);
+  upsertDaemonSet(daemonSet: DaemonSetFacts): boolean {
+    return this.#state.daemonSets.upsert(daemonSet);
   }
 
   deleteDaemonSet(key: string): void {

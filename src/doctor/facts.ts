@@ -132,6 +132,8 @@ export interface DaemonSetSeen {
   /** `namespace/name`. */
   readonly name: string;
   readonly toleratesFence: boolean;
+  /** Its template has a list of tolerations. */
+  readonly hasTolerations: boolean;
 }
 
 export interface NodePoolSeen {

@@ -71,7 +71,7 @@ export interface Finding {
   readonly about: readonly string[];
   /** A sentence with figures that says what was seen. */
   readonly seen: string;
-  /** The exact change that fixes it. */
+  /** The exact change that fixes it; commands stand on lines of their own. */
   readonly change: string;
 }
 

@@ -37,7 +37,7 @@ function findingLines({ code, about, seen, change }: Finding, index: number): st
     `${index + 1}. ${code}: ${about.join(", ")}`,
     `   Seen:    ${seen}`,
     `   Matters: ${findingCodes[code]}`,
-    `   Change:  ${change}`,
+    `   Change:  ${change.replaceAll("\n", `\n${" ".repeat(12)}`)}`,
   ];
 }
 

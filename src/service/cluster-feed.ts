@@ -75,8 +75,7 @@ export function startClusterFeed({ pacer, interner, onChange, ...options }: Clus
     parse: (raw) => daemonSetFacts(raw, interner),
     keyOf: ({ metadata }) => daemonSetKey(metadata?.namespace ?? "", metadata?.name ?? ""),
     onUpsert(daemonSet) {
-      pacer.upsertDaemonSet(daemonSet);
-      onChange();
+      if (pacer.upsertDaemonSet(daemonSet)) onChange();
     },
     onDelete(key) {
       pacer.deleteDaemonSet(key);

@@ -50,7 +50,12 @@ async function grantDocumentedRights(): Promise<void> {
 }
 
 interface Report {
-  readonly findings: readonly { readonly code: string; readonly seen: string; readonly about: readonly string[] }[];
+  readonly findings: readonly {
+    readonly code: string;
+    readonly seen: string;
+    readonly about: readonly string[];
+    readonly change: string;
+  }[];
   readonly notes: readonly string[];
   readonly cluster: Readonly<Record<string, unknown>>;
   readonly paceline: Readonly<Record<string, unknown>>;
@@ -92,6 +97,8 @@ const joinNode = (name: string, options: Partial<ModelledNodeOptions>): Promise<
 
 describe("bad settings, then fixed ones", () => {
   let bad: ModelledNode | undefined;
+  /** For the DaemonSets that wait for the fence. */
+  let commands: readonly string[] = [];
   afterAll(() => bad?.stop());
 
   test("each problem is found, with what was seen; exit 1", async () => {
@@ -133,6 +140,9 @@ describe("bad settings, then fixed ones", () => {
         YoungNodeHerd: expect.stringContaining(`${HERD} pods came to bad together`) as string,
       });
       if (reachesKubelets) expect(found.notes).toEqual([]);
+      const waits = found.findings.find((one) => one.code === "DaemonSetWaitsForFence");
+      commands = (waits?.change ?? "").split("\n").filter((line) => line.startsWith("kubectl"));
+      expect(commands).toHaveLength(2);
     });
   });
 
@@ -144,7 +154,7 @@ describe("bad settings, then fixed ones", () => {
     await eventually("no pod is left", async () => (await cp.client.list(PODS)).items.length === 0);
     // How many of its starts have failed by now is the machine's affair; Events would tell of them for an hour.
     await cp.client.raw("DELETE", "/api/v1/namespaces/default/events");
-    await mendSurroundings();
+    await mendSurroundings(commands);
     await installAccess(cp.client, { extender: { enabled: true } });
     const service = await startServiceProcess(cp);
     await installWebhooks(cp.client, { url: service.url, caBundle: cp.caCert });
@@ -280,6 +290,11 @@ async function spoilSurroundings(): Promise<void> {
     metadata: { name: "agent" },
     spec: podTemplate({ containers: container("agent:1"), ...nowhere }),
   });
+  const tolerations = [{ key: "team", operator: "Exists" }];
+  await client.create(`${APPS}/daemonsets`, {
+    metadata: { name: "logger" },
+    spec: podTemplate({ containers: container("logger:1"), ...nowhere, tolerations }),
+  });
   const image = "registry.k8s.io/autoscaling/cluster-autoscaler:v1.28.2";
   await client.create(`${APPS}/deployments`, {
     metadata: { name: "cluster-autoscaler" },
@@ -290,12 +305,17 @@ async function spoilSurroundings(): Promise<void> {
   await client.create(POOLS, nodePool("30s", []));
 }
 
-async function mendSurroundings(): Promise<void> {
+/** @param commands to be typed, as doctor printed them. */
+async function mendSurroundings(commands: readonly string[]): Promise<void> {
   const { client } = cp;
   const replaceExtender = schedulerMap({ ignorable: true, nodeCacheCapable: true, httpTimeout: "1s" });
   await client.patch(`${SCHEDULERS}/second-scheduler`, { data: replaceExtender.data }, "merge");
-  const tolerations = [{ operator: "Exists" }];
-  await client.patch(`${APPS}/daemonsets/agent`, { spec: { template: { spec: { tolerations } } } }, "merge");
+  for (const command of commands) {
+    const [, name, namespace, patch] =
+      /^kubectl patch daemonset (\S+) -n (\S+) --type=json -p '(.+)'$/.exec(command) ?? [];
+    const path = `/apis/apps/v1/namespaces/${namespace}/daemonsets/${name}`;
+    await client.patch(path, JSON.parse(patch ?? "") as object[], "json");
+  }
   const image = "registry.k8s.io/autoscaling/cluster-autoscaler:v1.33.0";
   await client.patch(
     `${APPS}/deployments/cluster-autoscaler`,

@@ -1,5 +1,5 @@
 /** Builders of the core's facts. A test sets what matters to it; everything else has a default. */
-import type { NodeFacts, PodFacts, PodShape } from "../../src/core/facts.ts";
+import type { DaemonSetFacts, NodeFacts, PodFacts, PodShape } from "../../src/core/facts.ts";
 import { imageName, nodeName, podUID, type NodeName } from "../../src/core/ids.ts";
 import { MIB } from "../../src/core/measures.ts";
 
@@ -77,6 +77,17 @@ export const aDaemonPod = (name: string, node: string, given: Partial<PodFacts> 
     pinnedTo: nodeName(node),
     ...given,
   });
+
+/** A DaemonSet whose pods do not tolerate the fence. {@link aDaemonPod} is one of "agent". */
+export const aDaemonSet = (name: string, given: Partial<DaemonSetFacts> = {}): DaemonSetFacts => ({
+  namespace: "default",
+  name,
+  shape: aShape({ ownerKind: "DaemonSet", ownerName: name }),
+  pinnedTo: undefined,
+  fencesTolerated: [],
+  deleting: false,
+  ...given,
+});
 
 export function aNode(name: string, given: Partial<NodeFacts> = {}): NodeFacts {
   return {

@@ -1,5 +1,5 @@
 /** What tests of plans share: a state, a plan in the making, a pacer with nodes and pods, images of known sizes. */
-import type { NodeFacts, NodeSample, PodFacts, PodShape } from "../../src/core/facts.ts";
+import type { DaemonSetFacts, NodeFacts, NodeSample, PodFacts, PodShape } from "../../src/core/facts.ts";
 import { type ImageName, imageName, nodeName } from "../../src/core/ids.ts";
 import { MIB } from "../../src/core/measures.ts";
 import { createPacer, type Pacer } from "../../src/core/pacer.ts";
@@ -26,6 +26,17 @@ export function pacerWith(
   const pacer = createPacer(defaultPolicy(overrides));
   for (const node of nodes) pacer.upsertNode(node, nowMs);
   for (const pod of pods) pacer.upsertPod(pod, nowMs);
+  return pacer;
+}
+
+/** {@link pacerWith}, which also knows all DaemonSets. */
+export function pacerKnowing(
+  daemonSets: readonly DaemonSetFacts[],
+  ...rest: Parameters<typeof pacerWith>
+): ReturnType<typeof pacerWith> {
+  const pacer = pacerWith(...rest);
+  for (const one of daemonSets) pacer.upsertDaemonSet(one);
+  pacer.daemonSetsListed();
   return pacer;
 }
 

@@ -52,6 +52,7 @@ annotations:
 - {apiGroups: [""], resources: [pods], verbs: [get, list, watch, patch]}
 # Sees every node; patches the fence.
 - {apiGroups: [""], resources: [nodes], verbs: [get, list, watch, patch]}
+# Knows which pods a new node still lacks. Without this right each new node gets a roll call, needed or not.
 - {apiGroups: [apps], resources: [daemonsets], verbs: [list, watch]}
 # Says why a pod waits.
 - {apiGroups: [events.k8s.io], resources: [events], verbs: [create]}

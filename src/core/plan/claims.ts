@@ -12,6 +12,7 @@ export class Claims {
   readonly #plan: PlanBuilder;
   readonly #nodes: readonly KnownNode[];
   readonly #rooms = new Map<NodeName, ShrinkingRoom>();
+  readonly #keepsFree = new Set<NodeName>();
   /** Per shape: nodes before this index have no room for it any more, because claims only grow. */
   readonly #cursors = new Map<PodShape, number>();
 
@@ -24,6 +25,7 @@ export class Claims {
   claim(pod: PodFacts, node: KnownNode): boolean {
     const { state, nowMs } = this.#plan;
     const room = this.#room(node);
+    if (pod.pinnedTo === undefined) this.#keepFree(node, room);
     const joining = nowMs < youngUntilMs(state, node.facts);
     if (unfitReason(pod, node.facts, room, joining) !== undefined) return false;
     takeRoom(room, pod);
@@ -47,10 +49,17 @@ export class Claims {
     const known = this.#rooms.get(facts.name);
     if (known) return known;
     const { state, nowMs } = this.#plan;
-    const claimants = [...reservedFor(state, entry, nowMs), ...this.#plan.missingDaemonSets({ entry, facts })];
-    const room = roomOf(entry, facts, claimants);
+    const room = roomOf(entry, facts, reservedFor(state, entry, nowMs));
     this.#rooms.set(facts.name, room);
     return room;
+  }
+
+  /** Once the pods that can go nowhere else have made their claims. */
+  #keepFree(node: KnownNode, room: ShrinkingRoom): void {
+    const { name } = node.facts;
+    if (this.#keepsFree.has(name)) return;
+    this.#keepsFree.add(name);
+    for (const claimant of this.#plan.stillToCome(node)) takeRoom(room, claimant);
   }
 }
 
@@ -62,7 +71,7 @@ export function fitsNow(plan: PlanBuilder, pod: PodFacts, node: KnownNode): bool
   const { name } = node.facts;
   const planned = plan.plannedFor(name);
   const claimants =
-    pod.pinnedTo === undefined ? [...planned, ...plan.waitingOnlyFor(name), ...plan.missingDaemonSets(node)] : planned;
+    pod.pinnedTo === undefined ? [...planned, ...plan.waitingOnlyFor(name), ...plan.stillToCome(node)] : planned;
   return fitsNode(plan.state, pod, node, claimants, plan.nowMs);
 }
 

@@ -72,10 +72,22 @@ function fenceAction(plan: PlanBuilder, { entry, facts }: KnownNode): FenceActio
 /** This leader may not be the one that began it. */
 function rollCallEnd(plan: PlanBuilder, known: KnownNode, rollCall: RollCall): FenceAction | undefined {
   const { facts: node } = known;
-  const isComplete = plan.state.daemonSets.areKnown && !lacksFencedOut(plan, known);
-  const endsMs = isComplete ? plan.nowMs : rollCallEndsMs(rollCall, newestDaemonPodMs(plan, known), plan.nowMs);
+  const endsMs = isComplete(plan, known)
+    ? plan.nowMs
+    : rollCallEndsMs(rollCall, newestDaemonPodMs(plan, known), plan.nowMs);
   plan.wake(endsMs);
   return plan.nowMs >= endsMs ? { kind: "endRollCall", node, value: fenceValue(node.name) } : undefined;
+}
+
+/**
+ * Has every DaemonSet that the fence keeps out its pod there, and no need of an open fence any more? A pod that nothing
+ * gated may need the moment to be bound.
+ */
+function isComplete(plan: PlanBuilder, node: KnownNode): boolean {
+  const { ledger, daemonSets } = plan.state;
+  const { name } = node.facts;
+  if (!daemonSets.areKnown || lacksFencedOut(plan, node)) return false;
+  return [...ledger.pending.pinnedTo(name)].every((pod) => toleratesFence(pod, fenceValue(name)));
 }
 
 /** When the newest DaemonSet pod of the node was created, epoch ms; -Infinity where it has none. */

@@ -5,6 +5,8 @@ import type { NodeName, PodUID } from "../ids.ts";
 import { SECOND_MS } from "../measures.ts";
 import { type KnownNode, pacedNodes } from "../placement/known-node.ts";
 import { missingDaemonSets } from "../placement/missing-daemon-sets.ts";
+import type { Claimant } from "../placement/room.ts";
+import { stillToCome } from "../placement/still-to-come.ts";
 import { exempt } from "../rules/exempt.ts";
 import { toleratesFence } from "../rules/node-fence.ts";
 import type { ClusterState } from "../state/cluster-state.ts";
@@ -26,6 +28,7 @@ export class PlanBuilder {
   /** Nodes whose roll call begins with this plan. */
   readonly #callsRoll = new Set<NodeName>();
   readonly #missingDaemonSets = new Map<NodeName, readonly DaemonSetFacts[]>();
+  readonly #stillToCome = new Map<NodeName, readonly Claimant[]>();
   #pinnedWaiting: ReadonlyMap<NodeName | undefined, readonly PodFacts[]> | undefined;
   /** Of nodes to which the extender offers pods, or this plan releases some. */
   readonly #loads = new Map<NodeName, NodeLoad>();
@@ -101,7 +104,7 @@ export class PlanBuilder {
     return this.#planned.get(node) ?? [];
   }
 
-  /** DaemonSets whose pod a young node still lacks: its room is kept free. */
+  /** DaemonSets whose pod a young node still lacks. */
   missingDaemonSets(node: KnownNode): readonly DaemonSetFacts[] {
     const { facts } = node;
     const known = this.#missingDaemonSets.get(facts.name);
@@ -110,6 +113,22 @@ export class PlanBuilder {
     const missing = isYoung ? missingDaemonSets(this.state, node) : [];
     this.#missingDaemonSets.set(facts.name, missing);
     return missing;
+  }
+
+  /**
+   * What a young node's room is kept free for beside {@link waitingOnlyFor}. Complete once those of them that find no
+   * room there have left.
+   */
+  stillToCome(node: KnownNode): readonly Claimant[] {
+    const { name } = node.facts;
+    let kept = this.#stillToCome.get(name);
+    if (!kept) {
+      const isYoung = this.nowMs < youngUntilMs(this.state, node.facts);
+      const missing = this.missingDaemonSets(node);
+      kept = isYoung ? stillToCome(this.state, node, this.waitingOnlyFor(name), missing, this.nowMs) : [];
+      this.#stillToCome.set(name, kept);
+    }
+    return kept.filter(({ uid }) => uid === undefined || !this.#released.has(uid));
   }
 
   /**

@@ -4,22 +4,40 @@ import type { DaemonSetFacts } from "../facts.ts";
 export class DaemonSets {
   readonly #byKey = new Map<string, DaemonSetFacts>();
   #areKnown = false;
+  #generation = 0;
 
   /** False until all have been listed: a node may lack pods of DaemonSets that were never seen. */
   get areKnown(): boolean {
     return this.#areKnown;
   }
 
+  /** Grows with every change of what is recorded here. */
+  get generation(): number {
+    return this.#generation;
+  }
+
   listed(): void {
     this.#areKnown = true;
   }
 
-  upsert(daemonSet: DaemonSetFacts): void {
-    this.#byKey.set(daemonSetKey(daemonSet.namespace, daemonSet.name), daemonSet);
+  /**
+   * True if that changes anything: most events tell of a status only. One that is being deleted gets no pods any more.
+   */
+  upsert(daemonSet: DaemonSetFacts): boolean {
+    const key = daemonSetKey(daemonSet.namespace, daemonSet.name);
+    if (daemonSet.deleting) return this.delete(key);
+    const before = this.#byKey.get(key);
+    if (before && isSame(before, daemonSet)) return false;
+    this.#byKey.set(key, daemonSet);
+    this.#generation += 1;
+    return true;
   }
 
-  delete(key: string): void {
-    this.#byKey.delete(key);
+  /** True if it was there. */
+  delete(key: string): boolean {
+    const wasThere = this.#byKey.delete(key);
+    if (wasThere) this.#generation += 1;
+    return wasThere;
   }
 
   all(): Iterable<readonly [key: string, DaemonSetFacts]> {
@@ -29,3 +47,7 @@ export class DaemonSets {
 
 /** What tells DaemonSets apart. */
 export const daemonSetKey = (namespace: string, name: string) => `${namespace}/${name}`;
+
+/** Equal shapes are one object. */
+const isSame = (a: DaemonSetFacts, b: DaemonSetFacts) =>
+  a.shape === b.shape && a.pinnedTo === b.pinnedTo && String(a.fencesTolerated) === String(b.fencesTolerated);

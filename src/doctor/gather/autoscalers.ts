@@ -19,8 +19,13 @@ const podSpecOf = (raw: KubeObject): Json => recordOf(recordOf(recordOf(raw["spe
 /** All DaemonSets. */
 export function gatherDaemonSets(look: Look): Promise<DaemonSetSeen[]> {
   return listOf(look, "DaemonSets", "/apis/apps/v1/daemonsets", (raw) => {
-    const { fencesTolerated } = sortTolerations(podSpecOf(raw)["tolerations"]);
-    return { name: fullName(raw), toleratesFence: fencesTolerated.includes(ANY_FENCE) };
+    const { tolerations } = podSpecOf(raw);
+    const { fencesTolerated } = sortTolerations(tolerations);
+    return {
+      name: fullName(raw),
+      toleratesFence: fencesTolerated.includes(ANY_FENCE),
+      hasTolerations: Array.isArray(tolerations),
+    };
   });
 }
 

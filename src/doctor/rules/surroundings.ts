@@ -1,13 +1,15 @@
 /** Rules about the neighbours of Paceline: schedulers, DaemonSets, autoscalers. */
 import { FENCE_TAINT_KEY } from "../../api/names.ts";
-import { type ClusterFacts, type ExtenderSeen, isFencing, policyOf } from "../facts.ts";
+import { type ClusterFacts, type DaemonSetSeen, type ExtenderSeen, isFencing, policyOf } from "../facts.ts";
 import { type Finding, type FindingCode, many, someOf } from "../finding-codes.ts";
 
 /** Above this, a hanging extender stops scheduling for too long. scheduler-config/ has 1 s. Assumed, ms. */
 const LONG_TIMEOUT_MS = 2_000;
 /** Cluster Autoscaler knows the fence's prefix without a flag from this minor version on. */
 const KNOWS_PREFIX = 29;
-const TOLERATION = `{ key: ${FENCE_TAINT_KEY}, operator: Exists, effect: NoSchedule }`;
+const TOLERATION = { key: FENCE_TAINT_KEY, operator: "Exists", effect: "NoSchedule" };
+/** As many commands as a finding names objects. */
+const MOST_COMMANDS = 5;
 
 export function findSurroundingsProblems(facts: ClusterFacts): Finding[] {
   return [
@@ -62,16 +64,34 @@ function extenderFindings(
 }
 
 function daemonSets({ daemonSets: all }: ClusterFacts): Finding[] {
-  const waiting = all.filter(({ toleratesFence }) => !toleratesFence).map(({ name }) => name);
+  const waiting = all.filter(({ toleratesFence }) => !toleratesFence);
   if (waiting.length === 0) return [];
+  const more = waiting.length - MOST_COMMANDS;
   return [
     {
       code: "DaemonSetWaitsForFence",
-      about: someOf("DaemonSet", waiting),
+      about: someOf(
+        "DaemonSet",
+        waiting.map(({ name }) => name),
+      ),
       seen: `${waiting.length} of ${many(all.length, "DaemonSet")} do not tolerate the fence.`,
-      change: `For those that others need: spec.template.spec.tolerations: [${TOLERATION}].`,
+      change: [
+        "For those that the node or other pods need (this restarts their pods):",
+        ...waiting.slice(0, MOST_COMMANDS).map(toleranceCommand),
+        ...(more > 0 ? [`and ${more} more`] : []),
+      ].join("\n"),
     },
   ];
+}
+
+/** A strategic merge would replace the list of tolerations, so it is a JSON patch. */
+function toleranceCommand({ name: fullName, hasTolerations }: DaemonSetSeen): string {
+  const [namespace, name] = fullName.split("/");
+  const path = "/spec/template/spec/tolerations";
+  const patch = hasTolerations
+    ? { op: "add", path: `${path}/-`, value: TOLERATION }
+    : { op: "add", path, value: [TOLERATION] };
+  return `kubectl patch daemonset ${name} -n ${namespace} --type=json -p '${JSON.stringify([patch])}'`;
 }
 
 function nodePools(facts: ClusterFacts): Finding[] {

@@ -30,5 +30,6 @@ export function daemonSetFacts(raw: KubeObject, interner: ShapeInterner): Daemon
   const pod = { metadata: { namespace, labels: recordOf(template["metadata"])["labels"], ownerReferences }, spec };
   const { shape, pinnedTo, fencesTolerated } = shapePod(pod as KubeObject);
   const tolerations = [...shape.tolerations, ...ADDED, ...(spec["hostNetwork"] === true ? ADDED_ON_HOST_NETWORK : [])];
-  return { namespace, name, shape: interner.shape({ ...shape, tolerations }), pinnedTo, fencesTolerated };
+  const deleting = metadata["deletionTimestamp"] != null;
+  return { namespace, name, shape: interner.shape({ ...shape, tolerations }), pinnedTo, fencesTolerated, deleting };
 }

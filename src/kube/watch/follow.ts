@@ -22,6 +22,8 @@ export interface Following<Facts> {
   failuresInRow: number;
   /** Failures in a row that the server itself answered (it could be reached). */
   refusalsInRow: number;
+  /** The last failure was a 403. */
+  wasForbidden: boolean;
   /** How long the server asked us to wait, in ms; 0 if it did not. */
   retryAfterMs: number;
   /** Lists in a row whose continue token expired before the last page. */
@@ -55,6 +57,7 @@ export function newFollowing<Facts>(
     isSynced: false,
     failuresInRow: 0,
     refusalsInRow: 0,
+    wasForbidden: false,
     retryAfterMs: 0,
     expiredPages: 0,
   };
@@ -87,6 +90,7 @@ function succeeded<Facts>(of: Following<Facts>, startedMs: number): void {
   const wasGood = of.options.clock.now() - startedMs >= GOOD_WATCH_MS;
   of.failuresInRow = wasGood ? 0 : of.failuresInRow + 1;
   of.refusalsInRow = 0;
+  of.wasForbidden = false;
 }
 
 function failed<Facts>(of: Following<Facts>, error: unknown, startedMs: number): void {
@@ -94,6 +98,9 @@ function failed<Facts>(of: Following<Facts>, error: unknown, startedMs: number):
   of.retryAfterMs = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1_000 : 0;
   const lasted = of.options.clock.now() - startedMs >= GOOD_WATCH_MS;
   of.failuresInRow = lasted ? 1 : of.failuresInRow + 1;
+  const { wasForbidden } = of;
+  const isForbidden = error instanceof ApiError && error.status === 403;
+  of.wasForbidden = isForbidden;
   if (isExpired(error)) {
     of.position = undefined;
     of.options.log.info({ path: of.options.path, err: error }, "the watch position expired; listing again");
@@ -101,7 +108,9 @@ function failed<Facts>(of: Following<Facts>, error: unknown, startedMs: number):
   }
   of.refusalsInRow = isRefusal(error) ? of.refusalsInRow + 1 : 0;
   if (of.refusalsInRow >= REFUSALS_BEFORE_RELIST) of.position = undefined;
-  of.options.log.warn({ path: of.options.path, err: error, failures: of.failuresInRow }, "list or watch failed");
+  // A right is missing until a person grants it, so the log has it once.
+  const level = isForbidden && wasForbidden ? "debug" : "warn";
+  of.options.log[level]({ path: of.options.path, err: error, failures: of.failuresInRow }, "list or watch failed");
 }
 
 /** True if the server answered with a refusal, except when it was only busy. */

@@ -87,7 +87,7 @@ export class PacelineLever implements Lever {
   daemonSetCreated({ shape, spec: { toleratesEverything } }: WorkloadPlan): void {
     const { namespace, ownerName: name } = shape;
     const fencesTolerated = toleratesEverything ? ALL_FENCES : NO_FENCES;
-    this.pacer.upsertDaemonSet({ namespace, name, shape, pinnedTo: undefined, fencesTolerated });
+    this.pacer.upsertDaemonSet({ namespace, name, shape, pinnedTo: undefined, fencesTolerated, deleting: false });
   }
 
   /** Young and hot nodes in each round, the others once per rotation. */

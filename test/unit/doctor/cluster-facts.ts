@@ -70,7 +70,7 @@ export function clusterFacts(over: Partial<ClusterFacts> = {}): ClusterFacts {
     pods: podsSeen(),
     ours,
     schedulers: [],
-    daemonSets: [{ name: "kube-system/cni", toleratesFence: true }],
+    daemonSets: [{ name: "kube-system/cni", toleratesFence: true, hasTolerations: true }],
     nodePools: [],
     autoscalers: [],
     notes: [],

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { FENCE_TAINT_KEY } from "../../../src/api/names.ts";
 import type { ClusterFacts, KubeletSeen, OursSeen, WebhookSeen } from "../../../src/doctor/facts.ts";
 import { findingCodes } from "../../../src/doctor/finding-codes.ts";
 import { findingsOf } from "../../../src/doctor/rules/rules.ts";
@@ -17,6 +18,7 @@ const withExtender = (over: Partial<typeof extender> | { timeoutMs: undefined })
   schedulers: [{ where: "ConfigMap/kube-system/s", names: ["x"], extenders: [{ ...extender, ...over }] }],
 });
 const autoscaler = { name: "kube-system/ca", minor: 33, knowsFence: false, delayAfterAddMs: 600_000 };
+const daemonSet = { name: "logs/agent", toleratesFence: false, hasTolerations: false };
 const pool = { name: "default", hasStartupTaint: true, consolidateAfterMs: 900_000 };
 const ended = { subject: "CN=x", fromMs: NOW_MS - 90_000, toMs: NOW_MS + 1_000 };
 
@@ -64,7 +66,7 @@ const spoilt: Readonly<Record<string, Partial<ClusterFacts>>> = {
   ExtenderSendsWholeNodes: withExtender({ nodeCacheCapable: false }),
   ExtenderTimeoutLong: withExtender({ timeoutMs: undefined }),
   ExtenderOffInPolicy: { schedulers: [{ where: "ConfigMap/a/b", names: ["paced"], extenders: [extender] }] },
-  DaemonSetWaitsForFence: { daemonSets: [{ name: "logs/agent", toleratesFence: false }] },
+  DaemonSetWaitsForFence: { daemonSets: [daemonSet] },
   NodePoolWithoutStartupTaint: { nodePools: [{ ...pool, hasStartupTaint: false }] },
   NodePoolConsolidatesEarly: { nodePools: [{ ...pool, consolidateAfterMs: 30_000 }] },
   AutoscalerIgnoresFence: { autoscalers: [{ ...autoscaler, minor: 28 }] },
@@ -118,6 +120,19 @@ describe("rules", () => {
   it("name a shared cause once, with all its objects", () => {
     const [finding] = findingsOf(clusterFacts(withWebhook({ failurePolicy: "Fail" })));
     expect(finding?.about).toHaveLength(2);
+  });
+
+  it("print a command for each DaemonSet that waits, which leaves its other tolerations alone", () => {
+    const changeFor = (over: Partial<ClusterFacts>) => findingsOf(clusterFacts(over))[0]?.change.split("\n").slice(1);
+    const toleration = `{"key":"${FENCE_TAINT_KEY}","operator":"Exists","effect":"NoSchedule"}`;
+    expect(changeFor({ daemonSets: [daemonSet, { ...daemonSet, name: "b/c", hasTolerations: true }] })).toEqual([
+      `kubectl patch daemonset agent -n logs --type=json -p '[{"op":"add","path":"/spec/template/spec/tolerations","value":[${toleration}]}]'`,
+      `kubectl patch daemonset c -n b --type=json -p '[{"op":"add","path":"/spec/template/spec/tolerations/-","value":${toleration}}]'`,
+    ]);
+    const many = Array.from({ length: 8 }, (_, at) => ({ ...daemonSet, name: `logs/agent-${at}` }));
+    expect(changeFor({ daemonSets: many })).toHaveLength(6);
+    expect(changeFor({ daemonSets: many })?.at(-1)).toBe("and 3 more");
+    expect(changeFor({ daemonSets: many.slice(0, 5) })).toHaveLength(5);
   });
 
   it("say for each finding what was seen, why it matters and what to change", () => {

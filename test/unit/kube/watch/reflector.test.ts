@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createApiClient } from "../../../../src/kube/client/api-client.ts";
 import { systemClock } from "../../../../src/kube/clock.ts";
-import { silentLog } from "../../../../src/kube/log.ts";
+import { type Log, silentLog } from "../../../../src/kube/log.ts";
 import { startReflector } from "../../../../src/kube/watch/reflector.ts";
 import type { Reflector } from "../../../../src/kube/watch/reflector.ts";
 import type { ReflectorLimits } from "../../../../src/kube/watch/reflector-options.ts";
@@ -35,7 +35,7 @@ interface Scene extends AsyncDisposable {
 async function scene(
   lists: readonly Answer[],
   watches: readonly Answer[],
-  options: { limits?: Partial<ReflectorLimits>; onUpsert?: (uid: string) => void } = {},
+  options: { limits?: Partial<ReflectorLimits>; onUpsert?: (uid: string) => void; log?: Log } = {},
 ): Promise<Scene> {
   const left = { lists: [...lists], watches: [...watches] };
   const take = (script: Answer[]) => (script.length > 1 ? script.shift() : script[0]) ?? refusal(500, "NoScript");
@@ -53,7 +53,7 @@ async function scene(
     onDelete: (uid) => seen.push(`-${uid}`),
     clock: systemClock,
     random: () => 0.5,
-    log: silentLog,
+    log: options.log ?? silentLog,
     limits: { ...FAST, ...options.limits },
   });
   return {
@@ -100,6 +100,16 @@ describe("the reflector", () => {
     await using at = await scene([page(10, ["a"]), page(30, ["b"])], [broken, broken, broken, silence]);
     await expect.poll(() => versions(at.api)).toEqual(["10", "10", "10", "30"]);
     expect(at.seen).toEqual(["+a", "+b", "-a"]);
+  });
+
+  it("tells once of a right that it lacks, goes on asking, and tells again when the right was there meanwhile", async () => {
+    const forbidden = refusal(403, "Forbidden");
+    const log: Log & { lines: string[] } = { ...silentLog, lines: [], warn: (_, message) => log.lines.push(message) };
+    const lists = [forbidden, forbidden, forbidden, page(10, ["a"]), forbidden, forbidden, page(20, ["b"])];
+    const over = stream([event("ADDED", "x", 11), expired], "end");
+    await using at = await scene(lists, [over, silence], { log });
+    await expect.poll(() => at.seen).toEqual(["+a", "+x", "+b", "-a", "-x"]);
+    expect(log.lines).toEqual(["list or watch failed", "list or watch failed"]);
   });
 
   it("waits as long as a busy server asks", async () => {

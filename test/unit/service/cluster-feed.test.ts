@@ -1,0 +1,73 @@
+import { describe, expect, test } from "vitest";
+import { createPacer } from "../../../src/core/pacer.ts";
+import { createApiClient } from "../../../src/kube/client/api-client.ts";
+import { systemClock } from "../../../src/kube/clock.ts";
+import { silentLog } from "../../../src/kube/log.ts";
+import { createShapeInterner } from "../../../src/kube/parse/shape-interner.ts";
+import { defaultPolicy } from "../../../src/policy/parse.ts";
+import { startClusterFeed } from "../../../src/service/cluster-feed.ts";
+import { type Answer, json, refusal, startScriptedApi, stream } from "../../support/scripted-api.ts";
+
+const DAEMON_SETS = "/apis/apps/v1/daemonsets";
+const agent = {
+  metadata: { namespace: "logs", name: "agent", uid: "u1", resourceVersion: "1" },
+  spec: { template: { spec: { containers: [] } } },
+};
+const listOf = (...items: object[]) => json({ metadata: { resourceVersion: "1" }, items });
+
+/** A feed of an empty cluster; the pacer records what it hears of DaemonSets. */
+async function feedWith(daemonSets: Answer, events: readonly object[] = []) {
+  const api = await startScriptedApi(({ path, query }) => {
+    if (query.has("watch")) return stream(path === DAEMON_SETS ? events : [], "silence");
+    return path === DAEMON_SETS ? daemonSets : listOf();
+  });
+  const client = createApiClient({ url: api.url });
+  const heard: string[] = [];
+  let changes = 0;
+  const pacer = createPacer(defaultPolicy());
+  const upsert = pacer.upsertDaemonSet.bind(pacer);
+  Object.assign<typeof pacer, Partial<typeof pacer>>(pacer, {
+    upsertDaemonSet(one) {
+      const isNew = upsert(one);
+      heard.push(`${isNew ? "+" : "="}${one.namespace}/${one.name}`);
+      return isNew;
+    },
+    deleteDaemonSet: (key) => heard.push(`-${key}`),
+    daemonSetsListed: () => heard.push("listed"),
+  });
+  const feed = startClusterFeed({
+    ...{ client, pacer, interner: createShapeInterner(), clock: systemClock, random: () => 0.5, log: silentLog },
+    onChange: () => (changes += 1),
+  });
+  return {
+    ...{ feed, heard, api },
+    changes: () => changes,
+    async [Symbol.asyncDispose]() {
+      await feed.stop();
+      await client.close();
+      await api[Symbol.asyncDispose]();
+    },
+  };
+}
+
+describe("the feed of DaemonSets", () => {
+  test("tells the pacer of each, when all have been listed, and when one goes", async () => {
+    const deleted = { type: "DELETED", object: agent };
+    await using at = await feedWith(listOf(agent), [deleted]);
+    await expect.poll(() => at.heard).toEqual(["+logs/agent", "listed", "-logs/agent"]);
+  });
+
+  test("a status that changes wakes no plan", async () => {
+    const event = { type: "MODIFIED", object: { ...agent, status: { numberReady: 1 } } };
+    await using at = await feedWith(listOf(agent), [event, event]);
+    await expect.poll(() => at.heard.slice(2)).toEqual(["=logs/agent", "=logs/agent"]);
+    expect(at.changes()).toBe(2); // the DaemonSet, and that all are listed
+  });
+
+  test("is not waited for: where they may not be listed, pods and nodes are followed all the same", async () => {
+    await using at = await feedWith(refusal(403, "Forbidden"));
+    await expect.poll(() => at.feed.isSynced).toBe(true);
+    await expect.poll(() => at.api.requests.filter(({ path }) => path === DAEMON_SETS).length).toBeGreaterThan(1);
+    expect(at.heard).toEqual([]);
+  });
+});
