@@ -326,3 +326,22 @@ describe("telemetry-config/node-exporter.yaml", () => {
     expect(text).not.toMatch(/host(Network|PID|Path|Port)/);
   });
 });
+
+describe("a kubelet's pressure", () => {
+  const read = (some: Record<string, number>) => {
+    const io = { time: "2026-01-01T00:00:00Z", psi: { some: { avg60: 0, avg300: 0, ...some }, full: {} } };
+    return readSummary(summary(10_000, { io }))?.ioPressure;
+  };
+
+  it("is unknown where all is zero since boot, as on cgroup v1", () => {
+    expect(read({ total: 0, avg10: 0 })).toBeUndefined();
+  });
+
+  it("is unknown where zero comes without a total", () => {
+    expect(read({ avg10: 0 })).toBeUndefined();
+  });
+
+  it("is 0 on an idle node that has waited since its boot", () => {
+    expect(read({ total: 812, avg10: 0 })).toBe(0);
+  });
+});
