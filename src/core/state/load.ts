@@ -4,6 +4,7 @@
 import type { NodeClass } from "../../policy/schema.ts";
 import type { NodeFacts, NodeSample, PodFacts } from "../facts.ts";
 import type { ImageCatalogue } from "./image-catalogue.ts";
+import { imageNeeds } from "./image-needs.ts";
 import type { NodeEntry } from "./ledger.ts";
 import { BUSY, type Limit } from "../rules/limit.ts";
 import type { DonePulls } from "../rules/pull-budget.ts";
@@ -55,7 +56,7 @@ export interface Cost {
   readonly newImages: readonly ImageName[];
   /** Their bytes. */
   readonly newBytes: number;
-  /** Images not there yet: each is one more call on the kubelet's pull budget. */
+  /** Calls on the kubelet's pull budget. */
   readonly pulls: number;
 }
 
@@ -74,7 +75,7 @@ export function nodeLoad(entry: NodeEntry, facts: NodeFacts, given: LoadInputs, 
   const reserved = [...entry.reserved.values()].filter((pod) => reservationCounts(pod, deadlines, nowMs));
   const known = new Set<PodUID>(reserved.map((pod) => pod.uid));
   const offered = given.offers.filter((pod) => !known.has(pod.uid));
-  const fetches = fetchedBy([inStartup, reserved, offered], entry, facts);
+  const fetches = fetchedBy([inStartup, reserved, offered], entry, facts, catalogue);
   return {
     entry,
     facts,
@@ -143,36 +144,27 @@ export function reservationCounts(pod: PodFacts, deadlines: Deadlines, nowMs: nu
   return nowMs < (reservationEndsMs(pod, deadlines) ?? -Infinity);
 }
 
-function fetchedBy(groups: readonly (readonly PodFacts[])[], entry: NodeEntry, facts: NodeFacts) {
+function fetchedBy(
+  groups: readonly (readonly PodFacts[])[],
+  entry: NodeEntry,
+  facts: NodeFacts,
+  catalogue: ImageCatalogue,
+) {
   const fetching = new Set<ImageName>();
   let pulls = 0;
-  for (const { shape } of groups.flat()) {
-    for (const image of shape.images) {
-      if (isPresent(image, entry, facts)) continue;
-      pulls += 1;
-      fetching.add(image);
-    }
+  for (const pod of groups.flat()) {
+    const needs = imageNeeds(pod, { entry, facts }, catalogue);
+    pulls += needs.pulls;
+    for (const image of needs.missing) fetching.add(image);
   }
   return { fetching, pulls };
 }
 
-/** The node has the image, whatever its list shows. */
-export const isPresent = (image: ImageName, entry: NodeEntry, facts: NodeFacts) =>
-  facts.images.has(image) || entry.startedImages.has(image);
-
 /** What `pod` would add to the node now. */
-export function costOf(pod: PodFacts, { entry, facts, fetching }: NodeLoad, catalogue: ImageCatalogue): Cost {
-  let pulls = 0;
-  let newBytes = 0;
-  const newImages: ImageName[] = [];
-  for (const image of pod.shape.images) {
-    if (isPresent(image, entry, facts)) continue;
-    pulls += 1;
-    if (fetching.has(image)) continue;
-    newImages.push(image);
-    newBytes += catalogue.bytes(image);
-  }
-  return { newImages, newBytes, pulls };
+export function costOf(pod: PodFacts, load: NodeLoad, catalogue: ImageCatalogue): Cost {
+  const { missing, pulls } = imageNeeds(pod, load, catalogue);
+  const newImages = missing.filter((image) => !load.fetching.has(image));
+  return { newImages, newBytes: sum(newImages.map((image) => catalogue.bytes(image))), pulls };
 }
 
 /** What the images in flight make the disk write, bytes: blobs and unpacked layers. */
