@@ -112,6 +112,8 @@ export interface PodFacts {
   readonly scheduledAtMs: number | undefined;
   /** Every container has `started: true`. */
   readonly containersStarted: boolean;
+  /** Images whose containers run or have run, while not all have started; undefined: none. */
+  readonly ranImages?: readonly ImageName[] | undefined;
   /** Condition Ready is True. */
   readonly ready: boolean;
   /** Waiting reason of a container, where it is one that pacing cannot help. */

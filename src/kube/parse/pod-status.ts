@@ -1,6 +1,7 @@
 /** Reads a pod's progress from `status` of the API server's JSON. */
 import type { PodFacts } from "../../core/facts.ts";
-import { recordOf, recordsOf, textOf, timeOf } from "./kube-json.ts";
+import { imageName } from "../../core/ids.ts";
+import { isRecord, recordOf, recordsOf, textOf, timeOf } from "./kube-json.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -9,6 +10,7 @@ export type PodProgress = Pick<
   | "terminal"
   | "scheduledAtMs"
   | "containersStarted"
+  | "ranImages"
   | "ready"
   | "waitingOn"
   | "restarts"
@@ -21,12 +23,14 @@ export type PodProgress = Pick<
 export function podProgress(spec: Json, status: Json, generation?: unknown): PodProgress {
   const containers = recordsOf(status["containerStatuses"]);
   const all = [...recordsOf(status["initContainerStatuses"]), ...containers];
+  const hasAllStarted = containersStarted(spec, containers);
   const scheduled = condition(status, "PodScheduled");
   const unschedulable = scheduled["status"] === "False" && scheduled["reason"] === "Unschedulable";
   return {
     terminal: status["phase"] === "Succeeded" || status["phase"] === "Failed",
     scheduledAtMs: scheduled["status"] === "True" ? timeOf(scheduled["lastTransitionTime"]) : undefined,
-    containersStarted: containersStarted(spec, containers),
+    containersStarted: hasAllStarted,
+    ...(!hasAllStarted && ranImages(spec, all)),
     ready: condition(status, "Ready")["status"] === "True",
     waitingOn: all.map(waitingOn).find((reason) => reason !== undefined),
     restarts: all.reduce((sum, one) => sum + (typeof one["restartCount"] === "number" ? one["restartCount"] : 0), 0),
@@ -50,6 +54,19 @@ function containersStarted(spec: Json, statuses: readonly Json[]): boolean {
 function hasStarted(status: Json): boolean {
   return status["started"] === true || recordOf(recordOf(status["state"])["terminated"])["exitCode"] === 0;
 }
+
+function ranImages(spec: Json, statuses: readonly Json[]): Pick<PodFacts, "ranImages"> {
+  const ran = new Set(statuses.filter(hasRun).map((status) => status["name"]));
+  if (ran.size === 0) return {};
+  const images = [...recordsOf(spec["initContainers"]), ...recordsOf(spec["containers"])]
+    .filter((container) => ran.has(container["name"]))
+    .map((container) => textOf(container["image"]))
+    .filter((image) => image !== "");
+  return images.length === 0 ? {} : { ranImages: [...new Set(images.map(imageName))] };
+}
+
+const hasRun = ({ state, lastState }: Json) =>
+  [recordOf(state)["running"], recordOf(state)["terminated"], recordOf(lastState)["terminated"]].some(isRecord);
 
 const STUCK: readonly string[] = [
   "ImagePullBackOff",

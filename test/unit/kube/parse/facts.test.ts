@@ -247,6 +247,31 @@ describe("podFacts", () => {
   });
 });
 
+describe("images that a pod's containers have run", () => {
+  const spec = {
+    initContainers: [{ name: "init", image: "init:1" }],
+    containers: ["web", "proxy", "logs", "late"].map((name) => ({ name, image: `${name}:1` })),
+  };
+  const done = { name: "init", state: { terminated: { exitCode: 0 } } };
+  const rest = [
+    { name: "web", started: false, state: { running: {} } },
+    { name: "proxy", state: { waiting: { reason: "ContainerCreating" } } },
+    { name: "logs", state: { waiting: { reason: "CrashLoopBackOff" } }, lastState: { terminated: { exitCode: 1 } } },
+  ];
+  const ran = (containerStatuses: object[], initContainerStatuses: object[] = []) =>
+    facts(rawPod({ spec, status: { initContainerStatuses, containerStatuses } })).ranImages;
+
+  it("are known while others wait", () => {
+    expect(ran(rest, [done])).toEqual(["init:1", "web:1", "logs:1"].map(imageName));
+  });
+
+  it("are not kept once all have started, nor while there are none", () => {
+    const all = spec.containers.map(({ name }) => ({ name, started: true, state: { running: {} } }));
+    expect(ran(all)).toBeUndefined();
+    expect(ran([])).toBeUndefined();
+  });
+});
+
 describe("nodeFacts", () => {
   it("reads a Ready node", () => {
     const node = nodeFacts(rawNode());
