@@ -59,8 +59,12 @@ export interface PodShape {
   /** What the scheduler counts against allocatable, incl. `pods: 1`. */
   readonly requests: Resources;
   readonly hostPorts: readonly HostPort[];
-  /** Distinct images of init and app containers. */
+  /** Distinct images of containers and image volumes, without those whose imagePullPolicy is Never. */
   readonly images: readonly ImageName[];
+  /** Of these, the ones with imagePullPolicy Always, once for each container; undefined: none. */
+  readonly pullsAlways?: readonly ImageName[] | undefined;
+  /** Names of imagePullSecrets; undefined: none. */
+  readonly pullSecrets?: readonly string[] | undefined;
   readonly priority: number;
   readonly priorityClassName: string;
   readonly schedulerName: string;
@@ -199,6 +203,10 @@ export interface NodeFacts {
   readonly address: string | undefined;
   /** `status.images`: size in bytes as the kubelet lists it (containerd: compressed), by each of the image's names. */
   readonly images: ReadonlyMap<ImageName, number>;
+  /** The smallest size in `images`, bytes, where the list is full: smaller images may be there unseen. */
+  readonly smallestListedBytes?: number | undefined;
+  /** Its kubelet checks at the registry whether a pod may use an image that was pulled with a Secret (since 1.35). */
+  readonly checksPulls?: boolean | undefined;
 }
 
 /** Disk and CPU figures of one node over the last interval; a missing figure is unknown, never zero. */

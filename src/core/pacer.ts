@@ -16,6 +16,7 @@ import { admit } from "./rules/pod-admission.ts";
 import { notePulls } from "./rules/pull-budget.ts";
 import { ClusterState } from "./state/cluster-state.ts";
 import type { LedgerChange } from "./state/ledger.ts";
+import { imageNeeds } from "./state/image-needs.ts";
 import { writesInFlight } from "./state/load.ts";
 import { type LastPlan, status } from "./status.ts";
 import type { ClusterStatus, Held, LimitMove, Offer, Plan, ReplicaState, Verdict } from "./verdict.ts";
@@ -177,18 +178,18 @@ class StatefulPacer implements Pacer {
     });
   }
 
-  /** What a start says. Notes its pulls of images that were new here. */
+  /** What a start says. Notes its pulls. */
   #start(pod: PodFacts, facts: NodeFacts, nowMs: number): Start {
     const state = this.#state;
     const { ledger, catalogue } = state;
     const entry = ledger.entry(facts.name);
-    const pulled = pod.shape.images.filter((image) => !facts.images.has(image) && entry.startedImages.get(image) === 1);
-    const done = { atMs: nowMs, count: pulled.length };
+    const { missing, pulls } = imageNeeds(pod, { entry, facts }, catalogue);
+    const done = { atMs: nowMs, count: pulls };
     const tookMs = pod.scheduledAtMs === undefined ? undefined : nowMs - pod.scheduledAtMs;
     const { nodeClass, bytesInFlight } = state.loadOf(facts, nowMs);
     state.setDonePulls(facts.name, notePulls(state.donePullsOf(facts.name), done, nodeClass.pullQPS));
     return {
-      fetchedBytes: pulled.reduce((sum, image) => sum + catalogue.bytes(image), 0),
+      fetchedBytes: missing.reduce((sum, image) => sum + catalogue.bytes(image), 0),
       leftBytes: bytesInFlight,
       tookMs,
       watched: state.freshSample(facts.name, nowMs)?.utilisation !== undefined,

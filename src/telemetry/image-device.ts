@@ -1,15 +1,29 @@
 /** Finds the disk that holds the node's images, from node_exporter's filesystem collector. Pure. */
 
-/** Where images may be, the likeliest first. The first that is a mount point decides. */
+/**
+ * Where images may be, the likeliest first. The first that is a mount point decides. Behind the runtimes' own folders
+ * come the volumes that node images bind there, for exporters that leave the bind mounts out: local SSDs of EKS AL2023
+ * (RAID0) and GKE. An exporter that sees its own container only (its / is an overlay) still shows the files that the
+ * runtime keeps for the sandbox, next to its images.
+ */
 export const imageMounts = [
   "/var/lib/containerd",
   "/var/lib/containers/storage",
   "/var/lib/containers",
   "/var/lib/docker",
+  "/mnt/k8s-disks/0",
+  "/mnt/stateful_partition/kube-ephemeral-ssd",
   "/var/lib",
   "/var",
+  "/local",
+  "/mnt/stateful_partition",
   "/",
+  "/etc/hostname",
+  "/etc/resolv.conf",
 ] as const;
+
+/** The root of a container: it has no disk of its own. */
+const OVERLAY = "overlay";
 
 /** Partition numbers: nvme0n1p3 and mmcblk0p1 (after a digit, behind a p), sda1 and vda1. */
 const PARTITION = /^(?:(.*\d)p\d+|(\D+)\d+)$/;
@@ -28,7 +42,9 @@ export function imageDeviceOf(
   isDisk: (name: string) => boolean,
   mapped: ReadonlyMap<string, string> = new Map(),
 ): string | undefined {
-  const device = imageMounts.map((mount) => mounts.get(mount)).find((found) => found !== undefined);
+  const device = imageMounts
+    .map((mount) => mounts.get(mount))
+    .find((found) => found !== undefined && found !== OVERLAY);
   if (device === undefined || !device.startsWith("/dev/")) return undefined;
   if (device.startsWith(MAPPER)) {
     const volume = mapped.get(device.slice(MAPPER.length));

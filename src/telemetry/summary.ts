@@ -20,10 +20,15 @@ const tree = (value: unknown): Tree => (typeof value === "object" && value !== n
 const number = (value: unknown) => (typeof value === "number" && Number.isFinite(value) ? value : undefined);
 const timeMs = (value: unknown) => number(typeof value === "string" ? Date.parse(value) : undefined);
 
-/** Share of time, from the kubelet's percentage over 10 s, its shortest window. */
+/**
+ * Share of time, from the kubelet's percentage over 10 s, its shortest window. On cgroup v1 the kubelet serves zeros
+ * throughout. Where there is PSI, even an idle node has waited since its boot, so that its total tells the two apart.
+ */
 function pressure(of: unknown): number | undefined {
-  const percent = number(tree(tree(tree(of)["psi"])["some"])["avg10"]);
-  return percent === undefined ? undefined : percent / 100;
+  const some = tree(tree(tree(of)["psi"])["some"]);
+  const [percent, total] = [number(some["avg10"]), number(some["total"])];
+  if (percent === undefined || (percent === 0 && !(total !== undefined && total > 0))) return undefined;
+  return percent / 100;
 }
 
 /** The node's memory: available and working set together. */

@@ -51,6 +51,11 @@ export class ImageCatalogue {
     return this.#sizes.get(name) ?? this.unknownBytes;
   }
 
+  /** Bytes of an image as some node has reported it, else undefined. */
+  knownBytes(name: ImageName): number | undefined {
+    return this.#sizes.get(name);
+  }
+
   /** What an image of unknown size is taken for, bytes. */
   get unknownBytes(): number {
     return this.#known > 0 ? this.#knownBytes / this.#known : UNKNOWN_IMAGE_BYTES;

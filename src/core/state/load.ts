@@ -4,6 +4,7 @@
 import type { NodeClass } from "../../policy/schema.ts";
 import type { NodeFacts, NodeSample, PodFacts } from "../facts.ts";
 import type { ImageCatalogue } from "./image-catalogue.ts";
+import { imageNeeds } from "./image-needs.ts";
 import type { NodeEntry, StartedWhen } from "./ledger.ts";
 import { startPhase } from "./start-phase.ts";
 import { SECOND_MS } from "../measures.ts";
@@ -59,7 +60,7 @@ export interface Cost {
   readonly newImages: readonly ImageName[];
   /** Their bytes. */
   readonly newBytes: number;
-  /** Images not there yet: each is one more call on the kubelet's pull budget. */
+  /** Calls on the kubelet's pull budget. */
   readonly pulls: number;
 }
 
@@ -82,7 +83,7 @@ export function nodeLoad(entry: NodeEntry, facts: NodeFacts, given: LoadInputs, 
   const reserved = [...entry.reserved.values()].filter((pod) => reservationCounts(pod, deadlines, nowMs));
   const known = new Set<PodUID>(reserved.map((pod) => pod.uid));
   const offered = given.offers.filter((pod) => !known.has(pod.uid));
-  const fetches = fetchedBy([working, reserved, offered], entry, facts);
+  const fetches = fetchedBy([working, reserved, offered], entry, facts, catalogue);
   return {
     entry,
     facts,
@@ -125,7 +126,9 @@ function phases(
     isDiskBusy: (sample?.utilisation ?? 0) >= BUSY,
     cores: until === "Ready" ? ("needed" as const) : coresOf(sample),
     writeMs: (image: ImageName) =>
-      isPresent(image, entry, facts) ? 0 : SECOND_MS * writeSeconds({ limit, nodeClass }, catalogue.bytes(image)),
+      facts.images.has(image) || entry.startedImages.has(image)
+        ? 0
+        : SECOND_MS * writeSeconds({ limit, nodeClass }, catalogue.bytes(image)),
   };
   const working: PodFacts[] = [];
   const running: PodFacts[] = [];
@@ -189,36 +192,27 @@ export function reservationCounts(pod: PodFacts, deadlines: Deadlines, nowMs: nu
   return nowMs < (reservationEndsMs(pod, deadlines) ?? -Infinity);
 }
 
-function fetchedBy(groups: readonly (readonly PodFacts[])[], entry: NodeEntry, facts: NodeFacts) {
+function fetchedBy(
+  groups: readonly (readonly PodFacts[])[],
+  entry: NodeEntry,
+  facts: NodeFacts,
+  catalogue: ImageCatalogue,
+) {
   const fetching = new Set<ImageName>();
   let pulls = 0;
-  for (const { shape } of groups.flat()) {
-    for (const image of shape.images) {
-      if (isPresent(image, entry, facts)) continue;
-      pulls += 1;
-      fetching.add(image);
-    }
+  for (const pod of groups.flat()) {
+    const needs = imageNeeds(pod, { entry, facts }, catalogue);
+    pulls += needs.pulls;
+    for (const image of needs.missing) fetching.add(image);
   }
   return { fetching, pulls };
 }
 
-/** The node has the image, whatever its list shows. */
-export const isPresent = (image: ImageName, entry: NodeEntry, facts: NodeFacts) =>
-  facts.images.has(image) || entry.startedImages.has(image);
-
 /** What `pod` would add to the node now. */
-export function costOf(pod: PodFacts, { entry, facts, fetching }: NodeLoad, catalogue: ImageCatalogue): Cost {
-  let pulls = 0;
-  let newBytes = 0;
-  const newImages: ImageName[] = [];
-  for (const image of pod.shape.images) {
-    if (isPresent(image, entry, facts)) continue;
-    pulls += 1;
-    if (fetching.has(image)) continue;
-    newImages.push(image);
-    newBytes += catalogue.bytes(image);
-  }
-  return { newImages, newBytes, pulls };
+export function costOf(pod: PodFacts, load: NodeLoad, catalogue: ImageCatalogue): Cost {
+  const { missing, pulls } = imageNeeds(pod, load, catalogue);
+  const newImages = missing.filter((image) => !load.fetching.has(image));
+  return { newImages, newBytes: sum(newImages.map((image) => catalogue.bytes(image))), pulls };
 }
 
 /** What the images in flight make the disk write, bytes: blobs and unpacked layers. */

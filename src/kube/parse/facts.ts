@@ -73,6 +73,8 @@ export function nodeFacts(raw: KubeObject, interner?: ShapeInterner): NodeFacts 
     allocatable: resources(status["allocatable"]),
     address: textOf(address?.["address"]) || undefined,
     images: nodeImages(status, interner),
+    ...smallestListed(recordsOf(status["images"])),
+    ...(minorOf(recordOf(status["nodeInfo"])["kubeletVersion"]) >= CHECKS_PULLS_MINOR && { checksPulls: true }),
   };
 }
 
@@ -101,3 +103,17 @@ function nodeImages(
   }
   return sizes;
 }
+
+/** Entries of a full list. Source: kubelet, KubeletConfiguration.nodeStatusMaxImages. */
+const MOST_IMAGES = 50;
+
+/** A list of another length has another limit, or shows all there is. */
+function smallestListed(images: readonly Readonly<Record<string, unknown>>[]): Partial<NodeFacts> {
+  if (images.length !== MOST_IMAGES) return {};
+  return { smallestListedBytes: Math.min(...images.map((image) => quantity(image["sizeBytes"]) ?? 0)) };
+}
+
+/** The first kubelet with KubeletEnsureSecretPulledImages on by default. Source: pkg/features/kube_features.go. */
+const CHECKS_PULLS_MINOR = 35;
+
+const minorOf = (version: unknown) => Number(/^v1\.(\d+)/.exec(textOf(version))?.[1] ?? 0);

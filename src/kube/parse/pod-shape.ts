@@ -1,9 +1,9 @@
 /** The part of a pod that all pods of one template share, from the API server's JSON. */
 import type { HostPort, NodeRequirement, NodeSelectorTerm, PodShape, Resources } from "../../core/facts.ts";
-import { imageName, nodeName } from "../../core/ids.ts";
-import type { ImageName, NodeName } from "../../core/ids.ts";
+import { nodeName, type NodeName } from "../../core/ids.ts";
 import { recordOf, recordsOf, textMapOf, textOf, textsOf } from "./kube-json.ts";
 import type { KubeObject } from "./kube-json.ts";
+import { podImages } from "./pod-images.ts";
 import { atLeast, plus, quantity, resources } from "./quantity.ts";
 import { sortTolerations } from "./tolerations.ts";
 
@@ -32,7 +32,7 @@ export function shapePod(raw: KubeObject, namespace = ""): ShapedPod {
     tolerations,
     requests: podRequests(spec),
     hostPorts: hostPorts(spec),
-    images: images(spec),
+    ...podImages(spec),
     priority: quantity(spec["priority"]) ?? 0,
     priorityClassName: textOf(spec["priorityClassName"]),
     schedulerName: textOf(spec["schedulerName"]) || "default-scheduler",
@@ -112,13 +112,6 @@ function hostPorts(spec: Json): readonly HostPort[] {
       hostIP: textOf(port["hostIP"]) || "0.0.0.0",
       port: Number(port["hostPort"]),
     }));
-}
-
-function images(spec: Json): readonly ImageName[] {
-  const names = [...recordsOf(spec["initContainers"]), ...recordsOf(spec["containers"])]
-    .map((container) => textOf(container["image"]))
-    .filter((image) => image !== "");
-  return [...new Set(names.map(imageName))];
 }
 
 /** True for rules about other pods, and for volumes and devices that exist on certain nodes only. */

@@ -1,6 +1,6 @@
 /** A node of the simulated cluster: its object in the API server, and its node model. */
 import type { NodeFacts } from "../../core/facts.ts";
-import { type Assumptions, GIB, SECOND_MS } from "../model/constants.ts";
+import { type Assumptions, GIB, NODE_STATUS_MAX_IMAGES, SECOND_MS } from "../model/constants.ts";
 import { imageName, type ImageName, nodeName, type NodeName } from "../../core/ids.ts";
 import { NodeModel } from "../model/node-model.ts";
 import { seededRandom } from "../model/random.ts";
@@ -108,6 +108,7 @@ export class SimNode {
       allocatable: this.#allocatable,
       address: "127.0.0.1",
       images: this.#images,
+      ...(this.#images.size === NODE_STATUS_MAX_IMAGES && { smallestListedBytes: Math.min(...this.#images.values()) }),
     };
   }
 }

@@ -37,6 +37,14 @@ describe("the image file system's device", () => {
     [{ "/": "/dev/sda1", "/var": "/dev/mapper/vg-var" }, "dm-3"],
     [{ "/": "/dev/nvme0n1p1", "/var/lib/containerd": "/dev/md127" }, "md127"],
     [{ "/": "/dev/sdz1" }, undefined],
+    [{ "/": "/dev/nvme0n1p1", "/mnt/k8s-disks/0": "/dev/md127" }, "md127"],
+    [{ "/": "/dev/root", "/local": "/dev/nvme1n1p1" }, "nvme1n1"],
+    [{ "/": "/dev/mapper/vroot", "/mnt/stateful_partition": "/dev/sda1" }, "sda"],
+    [{ "/mnt/stateful_partition": "/dev/sda1", "/mnt/stateful_partition/kube-ephemeral-ssd": "/dev/md0" }, "md0"],
+    [{ "/": "overlay", "/etc/hostname": "/dev/nvme1n1" }, "nvme1n1"],
+    [{ "/": "overlay", "/etc/resolv.conf": "/dev/sda3" }, "sda"],
+    [{ "/": "/dev/sda1", "/var/lib/containerd": "rpool/containerd" }, undefined],
+    [{ "/": "/dev/sda1", "/var": "/dev/disk/by-uuid/5f0c-sda1" }, undefined],
     [{}, undefined],
   ])("of mounts %j is %s", (mounts, device) => expect(found(mounts as Record<string, string>)).toBe(device));
 
@@ -316,5 +324,24 @@ describe("telemetry-config/node-exporter.yaml", () => {
       allowPrivilegeEscalation: false,
     });
     expect(text).not.toMatch(/host(Network|PID|Path|Port)/);
+  });
+});
+
+describe("a kubelet's pressure", () => {
+  const read = (some: Record<string, number>) => {
+    const io = { time: "2026-01-01T00:00:00Z", psi: { some: { avg60: 0, avg300: 0, ...some }, full: {} } };
+    return readSummary(summary(10_000, { io }))?.ioPressure;
+  };
+
+  it("is unknown where all is zero since boot, as on cgroup v1", () => {
+    expect(read({ total: 0, avg10: 0 })).toBeUndefined();
+  });
+
+  it("is unknown where zero comes without a total", () => {
+    expect(read({ avg10: 0 })).toBeUndefined();
+  });
+
+  it("is 0 on an idle node that has waited since its boot", () => {
+    expect(read({ total: 812, avg10: 0 })).toBe(0);
   });
 });

@@ -128,3 +128,39 @@ it("a device with missing counters is left out", () => {
   const series = [{ name: "node_disk_reads_completed_total", labels: { device: "sda" }, value: 5 }];
   expect(countersOf(series, 0).disks.size).toBe(0);
 });
+
+describe("the disk of a dump whose exporter leaves bind mounts out", () => {
+  const families = [
+    "reads_completed",
+    "writes_completed",
+    "read_time_seconds",
+    "write_time_seconds",
+    "io_time_seconds",
+  ];
+  const page = (writes: Record<string, readonly [ios: number, seconds: number]>, mounts: Record<string, string>) =>
+    countersOf(
+      [
+        ...Object.entries(writes).flatMap(([device, [ios, seconds]]) =>
+          [...families, "read_bytes", "written_bytes"].map((family) => ({
+            name: `node_disk_${family}_total`,
+            labels: { device },
+            value: family === "writes_completed" ? ios : family.endsWith("_seconds") ? seconds / 3 : 0,
+          })),
+        ),
+        ...Object.entries(mounts).map(([mountpoint, device]) => ({
+          name: "node_filesystem_size_bytes",
+          labels: { mountpoint, device },
+          value: 1,
+        })),
+      ],
+      Object.values(writes)[0]?.[0] === 0 ? 0 : 10_000,
+    );
+  it.each([
+    ["EKS AL2023 with RAID0", "md127", { "/": "/dev/nvme0n1p1", "/mnt/k8s-disks/0": "/dev/md127" }],
+    ["a container's own view", "nvme1n1", { "/": "overlay", "/etc/hostname": "/dev/nvme1n1" }],
+  ])("is the images', not the busy root: %s", (_layout, device, mounts) => {
+    const seconds = (root: number, images: number) =>
+      page({ nvme0n1: [root * 100, root * 9], [device]: [images * 1_000, images] }, mounts);
+    expect(sampleOf(seconds(1, 1), seconds(0, 0), everyDisk).awaitMs).toBeCloseTo(2 / 3);
+  });
+});

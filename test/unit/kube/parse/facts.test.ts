@@ -261,6 +261,33 @@ describe("nodeFacts", () => {
     expect(node.images.get(imageName("nginx:1.27"))).toBe(71_000_000);
   });
 
+  it("tells a full list of images, of 50 however many names each has, by its smallest", () => {
+    const listed = (count: number) =>
+      nodeFacts(
+        rawNode({
+          status: {
+            images: Array.from({ length: count }, (_, at) => ({
+              names: [`app${at}@sha256:${"0".repeat(64)}`, `app${at}:1`],
+              sizeBytes: (100 - at) * 1_000,
+            })),
+          },
+        }),
+      ).smallestListedBytes;
+    expect([listed(49), listed(50), listed(51)]).toEqual([undefined, 51_000, undefined]);
+  });
+
+  it("knows kubelets that check at the registry who may use an image", () => {
+    const checks = (kubeletVersion: string) =>
+      nodeFacts(rawNode({ status: { nodeInfo: { kubeletVersion } } })).checksPulls;
+    expect(["v1.34.9", "v1.35.0", "v1.36.1-eks-3abc", "v1.40.0", ""].map(checks)).toEqual([
+      undefined,
+      true,
+      true,
+      true,
+      undefined,
+    ]);
+  });
+
   it("separates the fence from other taints", () => {
     const taints = [
       { key: "node.kubernetes.io/not-ready", effect: "NoSchedule" },
