@@ -29,8 +29,8 @@ const GP3_BYTES_PER_SECOND = 125 * MIB;
 /** Weight of a new sample against what was learnt before: about the last five count. Assumed. */
 const GAIN = 0.2;
 /**
- * Below this share of time disk and cores are idle: what holds the slots is no work of theirs. For how long, before more
- * pods are let in, ms. Assumed: two samples.
+ * Below this share of time disk and cores are idle: what holds the slots is no work of theirs. For how long, before
+ * more pods are let in, ms. Assumed: two samples.
  */
 const IDLE = 0.1;
 const IDLE_FOR_MS = 3_000;

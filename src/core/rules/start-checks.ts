@@ -56,8 +56,8 @@ export function checkStart(load: NodeLoad, cost: Cost, nowMs: number, onTheirWay
 }
 
 /**
- * As many pods are starting, or are about to, as the limit allows. Pods that bring no bytes need only a sandbox, so on a
- * disk that owes nothing more of them may start: as many as the class says.
+ * As many pods are starting, or are about to, as the limit allows. Pods that bring no bytes need only a sandbox, so on
+ * a disk that owes nothing more of them may start: as many as the class says.
  */
 export function startupSlotsFull({ load, cost }: StartInput): Hold | undefined {
   const { inStartup, reserved, offered, limit, facts, slotsInUse } = load;

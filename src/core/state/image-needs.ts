@@ -31,20 +31,16 @@ export interface ImageHost {
   readonly facts: NodeFacts;
 }
 
-/**
- * What the pod needs of the node's images; of a pod that has started there, what it needed before. The pull of an image
- * that runs is no longer needed by others, but counts for its pod until that has started: it may be a moment ago.
- */
+/** What the pod needs of the node's images; of a pod that has started there, what it needed before. */
 export function imageNeeds(pod: PodFacts, host: ImageHost, catalogue: ImageCatalogue): ImageNeeds {
   const { images, pullsAlways = [] } = pod.shape;
-  const isBound = host.entry.bound.has(pod.uid);
-  const hasStarted = isBound && !host.entry.starting.has(pod.uid);
+  const hasStarted = host.entry.bound.has(pod.uid) && !host.entry.starting.has(pod.uid);
   const missing: ImageName[] = [];
   let pulls = pullsAlways.length;
   for (const image of images) {
     const where = whereIs(image, host, hasStarted, catalogue);
     if (where === "missing") missing.push(image);
-    if (pullsAlways.includes(image) || (where === "running" && !isBound)) continue;
+    if (pullsAlways.includes(image)) continue;
     if (where !== "there" || isChecked(image, pod, host)) pulls += 1;
   }
   return { missing, pulls };
@@ -53,7 +49,6 @@ export function imageNeeds(pod: PodFacts, host: ImageHost, catalogue: ImageCatal
 /** @param apart without the pod that asks, which has started here */
 function whereIs(image: ImageName, { entry, facts }: ImageHost, apart: boolean, catalogue: ImageCatalogue) {
   if (facts.images.has(image) || (entry.startedImages.get(image) ?? 0) > (apart ? 1 : 0)) return "there";
-  if (!apart && entry.runningImages.has(image)) return "running";
   return mayBeUnlisted(image, facts, catalogue) ? "unlisted" : "missing";
 }
 

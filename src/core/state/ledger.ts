@@ -28,8 +28,6 @@ export interface NodeEntry {
   readonly requested: Record<string, number>;
   /** Images of pods that have started here, with how many of them: present whatever `node.status.images` shows. */
   readonly startedImages: Map<ImageName, number>;
-  /** Images of containers that run in pods that have not started, with how many of them. */
-  readonly runningImages: Map<ImageName, number>;
   /** Bound pods by their shape, with how many of them: replicas are spread over nodes. */
   readonly shapes: Map<PodShape, number>;
   /** Bound pods with host ports. */
@@ -166,8 +164,8 @@ export class Ledger {
     addTo(entry.requested, pod.shape.requests, 1);
     count(entry.shapes, pod.shape, 1);
     if (pod.shape.hostPorts.length > 0) entry.portHolders.set(pod.uid, pod);
-    if (!this.started(pod)) entry.starting.set(pod.uid, pod);
-    countImages(entry, pod, 1);
+    if (this.started(pod)) for (const image of pod.shape.images) count(entry.startedImages, image, 1);
+    else entry.starting.set(pod.uid, pod);
   }
 
   /** @param next the same pod as it is recorded next. */
@@ -193,8 +191,7 @@ export class Ledger {
     addTo(entry.requested, pod.shape.requests, -1);
     count(entry.shapes, pod.shape, -1);
     entry.portHolders.delete(pod.uid);
-    countImages(entry, pod, -1);
-    entry.starting.delete(pod.uid);
+    if (!entry.starting.delete(pod.uid)) for (const image of pod.shape.images) count(entry.startedImages, image, -1);
     this.#forgetIfEmpty(entry);
   }
 
@@ -212,7 +209,6 @@ function emptyEntry(name: NodeName): NodeEntry {
     reserved: new Map(),
     requested: {},
     startedImages: new Map(),
-    runningImages: new Map(),
     shapes: new Map(),
     portHolders: new Map(),
     changes: 0,
@@ -239,16 +235,6 @@ function count<Key>(counts: Map<Key, number>, key: Key, step: 1 | -1): void {
   if (next > 0) counts.set(key, next);
   else counts.delete(key);
 }
-
-function countImages({ starting, startedImages, runningImages }: NodeEntry, pod: PodFacts, step: 1 | -1): void {
-  const isStarting = starting.has(pod.uid);
-  const images = isStarting && !pod.containersStarted ? ranImages(pod) : pod.shape.images;
-  for (const image of images) count(isStarting ? runningImages : startedImages, image, step);
-}
-
-/** Images of containers that run or have run. */
-const ranImages = ({ startup }: PodFacts): ReadonlySet<ImageName> =>
-  new Set(startup?.containers.filter(({ state }) => state.kind !== "waiting").map(({ image }) => image));
 
 /** Can the same pods fit both states of a node? Heartbeats must not look like new room. */
 function sameRoom(a: NodeFacts, b: NodeFacts): boolean {

@@ -6,7 +6,7 @@ import { openRollCall } from "../../core/state/open-roll-call.ts";
 import { seededRandom } from "../model/random.ts";
 import type { PodView } from "../model/types.ts";
 import { neverReady } from "../scenario/never-ready.ts";
-import type { Scenario, ScenarioNodes, ScenarioWorkload } from "../scenario/schema.ts";
+import type { Scenario, ScenarioNodes } from "../scenario/schema.ts";
 import { Agenda, DelayLine } from "./agenda.ts";
 import { engineDefaults } from "./assumptions.ts";
 import type { Lever } from "./lever.ts";

@@ -1,6 +1,6 @@
 /** What a kubelet fetches for a pod, and what that takes of its pull budget. */
 import { describe, expect, test } from "vitest";
-import type { NodeFacts, PodFacts, PodShape, PodStartup } from "../../../../src/core/facts.ts";
+import type { NodeFacts, PodFacts, PodShape } from "../../../../src/core/facts.ts";
 import { type ImageName, imageName } from "../../../../src/core/ids.ts";
 import { MIB, SECOND_MS } from "../../../../src/core/measures.ts";
 import { imageNeeds } from "../../../../src/core/state/image-needs.ts";
@@ -75,61 +75,6 @@ describe("a present image that was pulled with a Secret", () => {
   test("takes none before kubelet 1.35, nor for an image that came with the node", () => {
     expect(pulls(mine({}), [theirs], has())).toBe(0);
     expect(pulls(mine({}), [])).toBe(0);
-  });
-});
-
-/** Some containers wait, and others run. */
-const ran = (waiting: readonly ImageName[], running: readonly ImageName[]): PodStartup => ({
-  ...{ sandboxReady: true, sandboxSinceMs: START_MS },
-  containers: [
-    ...waiting.map((image) => ({ role: "app" as const, image, state: { kind: "waiting" as const, reason: "" } })),
-    ...running.map((image) => ({
-      role: "app" as const,
-      image,
-      state: { kind: "running" as const, sinceMs: START_MS },
-    })),
-  ],
-});
-
-describe("an image of a container that runs in a pod that has not started", () => {
-  const half = bound(aPod("half", { shape: aShape({ images: [app, proxy] }), startup: ran([app], [proxy]) }), "n1");
-  const bare = aNode("n1");
-  const load = (...pods: PodFacts[]) => {
-    const state = stateWith([shows(KNOWN), bare], pods);
-    return state.loadOf(theNode(state, "n1").facts, START_MS);
-  };
-
-  test("is there for others, and no longer in flight", () => {
-    expect(load(half)).toMatchObject({ bytesInFlight: 100 * MIB });
-    expect(cost(pod("p", { images: [proxy] }), bare, [half])).toEqual({ newImages: [], newBytes: 0, pulls: 0 });
-  });
-
-  test("keeps its pull until the pod has started: it may have been a moment ago", () => {
-    expect(load(half).pulls).toBe(2);
-  });
-
-  test("is there no longer when the pod is gone, and stays when it has started", () => {
-    const state = stateWith([shows(KNOWN), bare], [half]);
-    state.ledger.upsertPod(started(changed(half, { startup: undefined })));
-    expect(costOf(pod("p", { images: [app, proxy] }), state.loadOf(bare, START_MS), state.catalogue).pulls).toBe(0);
-    state.ledger.deletePod(half.uid);
-    expect(costOf(pod("p", { images: [proxy] }), state.loadOf(bare, START_MS), state.catalogue).pulls).toBe(1);
-    expect(cost(pod("p", { images: [proxy] }), bare, [changed(half, { terminal: true })]).pulls).toBe(1);
-  });
-
-  test("counts as fetched by the first pod that starts, once", () => {
-    const two = ["a", "b"].map((name) =>
-      bound(aPod(name, { shape: half.shape, startup: ran([], [app, proxy]) }), "n1"),
-    );
-    const state = stateWith([shows(KNOWN), bare], two);
-    const after = two.map((one) => {
-      state.ledger.upsertPod(started(one));
-      return imageNeeds(one, { entry: state.ledger.entry(bare.name), facts: bare }, state.catalogue);
-    });
-    expect(after.map(({ missing, pulls }) => [missing.length, pulls])).toEqual([
-      [2, 2],
-      [0, 0],
-    ]);
   });
 });
 
