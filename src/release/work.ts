@@ -25,12 +25,15 @@ export function startable(plan: Plan, inFlight: InFlight): readonly Work[] {
   const releases = plan.releases.filter(({ pod, node }) => {
     if (inFlight.has(`pod ${pod.uid}`)) return false;
     if (node === undefined) return true;
-    if (adopting.has(node)) return false;
+    if (adopting.has(node) || inFlight.has(`node ${node}`)) return false; // its fence changes: a roll call may begin
     const left = room.get(node) ?? 0;
     room.set(node, left - 1);
     return left > 0;
   });
-  const fences = plan.fences.filter(({ node }) => !inFlight.has(`node ${node.name}`));
+  const awaited = new Set([...inFlight.values()].map((work) => work.kind === "release" && work.release.node));
+  const fences = plan.fences.filter(
+    ({ kind, node }) => !inFlight.has(`node ${node.name}`) && !(kind === "beginRollCall" && awaited.has(node.name)),
+  );
   return [...releases.map(releaseWork), ...fences.map(fenceWork)];
 }
 
