@@ -86,6 +86,7 @@ function nodeStatus(cluster: ClusterState, { facts }: KnownNode, nowMs: number):
     bytesInFlight: load.bytesInFlight,
     drainSeconds: drainSeconds(load),
     drainTargetSeconds: drainTargetSeconds(load),
+    device: load.sample?.device,
     awaitMs: load.sample?.awaitMs,
     utilisation: load.sample?.utilisation,
     fenced: facts.fence !== undefined,
