@@ -84,6 +84,7 @@ export interface NodeStatus {
   readonly drainTargetSeconds: number;
   /** The disk of the figures below; `holdsImages` is false where the busiest is taken or the policy names it. */
   readonly device: NodeSample["device"];
+  readonly iops: number | undefined;
   readonly awaitMs: number | undefined;
   readonly utilisation: number | undefined;
   readonly fenced: boolean;

@@ -7,6 +7,8 @@ type Figure = Exclude<keyof NodeSample, "atMs" | "device">;
 const LARGEST: Readonly<Record<Figure, number>> = {
   /** Ten minutes: the kernel gives up on a request long before. */
   awaitMs: 600_000,
+  /** Ten times the fastest node's disks together. */
+  iops: 1e9,
   utilisation: 1,
   /** 1 TB/s, ten times the fastest node's disks together. */
   writeBytesPerSecond: 1e12,

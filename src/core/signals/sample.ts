@@ -16,6 +16,8 @@ const STACKED = /^(dm-|md)\d+$/;
 /** Figures of one device over the time between two snapshots. */
 export interface DiskFigures {
   readonly device: string;
+  /** Completed reads and writes a second. */
+  readonly iops: number;
   readonly awaitMs: number | undefined;
   readonly utilisation: number;
   readonly writeBytesPerSecond: number;
@@ -48,6 +50,7 @@ export function diskFiguresOf(device: string, rates: DiskRates): DiskFigures | u
   if (!(busy >= 0 && busy <= MAX_BUSY)) return undefined;
   return {
     device,
+    iops: ios,
     awaitMs: awaitMs(ios, waitedSeconds, busy),
     utilisation: Math.min(1, busy),
     writeBytesPerSecond: writtenBytes,
@@ -142,6 +145,7 @@ function share(now: number | undefined, before: number | undefined, seconds: num
 export function diskSample(disk: DiskFigures | undefined, imageDevice: string | undefined): Partial<NodeSample> {
   return {
     device: disk && { name: disk.device, holdsImages: disk.device === imageDevice },
+    iops: disk?.iops,
     awaitMs: disk?.awaitMs,
     utilisation: disk?.utilisation,
     writeBytesPerSecond: disk?.writeBytesPerSecond,

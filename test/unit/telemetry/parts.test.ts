@@ -66,6 +66,7 @@ describe("the image file system's device", () => {
     device,
     utilisation,
     awaitMs: 1,
+    iops: 1,
     writeBytesPerSecond: 0,
     readBytesPerSecond: 0,
   });
@@ -126,6 +127,7 @@ describe("an accepted sample", () => {
     const any = fc.oneof(fc.double(), fc.constantFrom(NaN, Infinity, -1, undefined));
     const names = [
       "awaitMs",
+      "iops",
       "utilisation",
       "writeBytesPerSecond",
       "dirtyBytes",
@@ -134,7 +136,7 @@ describe("an accepted sample", () => {
       "cores",
     ] as const;
     fc.assert(
-      fc.property(fc.array(any, { minLength: 7, maxLength: 7 }), fc.double(), (values, atMs) => {
+      fc.property(fc.array(any, { minLength: 8, maxLength: 8 }), fc.double(), (values, atMs) => {
         const given = Object.fromEntries(names.map((name, index) => [name, values[index]]));
         const { atMs: dated, ...kept } = plausible({ ...given, atMs }, 1_000);
         expect(dated > 1_000).toBe(false);
@@ -144,8 +146,11 @@ describe("an accepted sample", () => {
     );
   });
   it("otherwise keeps its figures unchanged", () => {
-    expect(plausible({ atMs: 5, awaitMs: 599_999, utilisation: 1 }, 9)).toEqual({
+    const device = { name: "sda", holdsImages: true };
+    expect(plausible({ atMs: 5, device, iops: 3_000, awaitMs: 599_999, utilisation: 1 }, 9)).toEqual({
       atMs: 5,
+      device,
+      iops: 3_000,
       awaitMs: 599_999,
       utilisation: 1,
     });

@@ -51,6 +51,7 @@ describe("figures between two snapshots", () => {
     expect(sampleOf(now, before, everyDisk)).toMatchObject({
       atMs: 12_000,
       awaitMs: 200,
+      iops: 20,
       utilisation: 0.75,
       writeBytesPerSecond: 2e6,
       readBytesPerSecond: 1e6,
