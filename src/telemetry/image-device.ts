@@ -28,9 +28,12 @@ const KUBELET = "/var/lib/kubelet";
 /** Mount points that are read. */
 export const readMounts: readonly string[] = [...imageMounts, KUBELET];
 
-/** Local SSDs, and whether they are an array. Sources: awslabs/amazon-eks-ami, setup-local-disks; GKE. */
+/**
+ * Local SSDs that node images bind the runtime's folders to, and the devices that show this where the kubelet's folder
+ * does not. On EKS it is an array always. Source: awslabs/amazon-eks-ami, templates/shared/runtime/bin/setup-local-disks.
+ */
 const localDisks: ReadonlyMap<string, RegExp> = new Map([
-  ["/mnt/k8s-disks/0", /^\/dev\/md/], // other disks there are for pods, and bound to no folder of the runtime
+  ["/mnt/k8s-disks/0", /^\/dev\/md/],
   ["/mnt/stateful_partition/kube-ephemeral-ssd", /^/],
 ]);
 
