@@ -30,7 +30,8 @@ export const readMounts: readonly string[] = [...imageMounts, KUBELET];
 
 /**
  * Local SSDs that node images bind the runtime's folders to, and the devices that show this where the kubelet's folder
- * does not. On EKS it is an array always. Source: awslabs/amazon-eks-ami, templates/shared/runtime/bin/setup-local-disks.
+ * does not. On EKS it is an array always. Source: awslabs/amazon-eks-ami,
+ * templates/shared/runtime/bin/setup-local-disks.
  */
 const localDisks: ReadonlyMap<string, RegExp> = new Map([
   ["/mnt/k8s-disks/0", /^\/dev\/md/],
