@@ -212,6 +212,10 @@ export interface NodeFacts {
 /** Disk and CPU figures of one node over the last interval; a missing figure is unknown, never zero. */
 export interface NodeSample {
   readonly atMs: number;
+  /** The disk of these figures, and whether the node's mounts show that it holds the images. */
+  readonly device?: { readonly name: string; readonly holdsImages: boolean } | undefined;
+  /** Completed reads and writes a second. */
+  readonly iops?: number | undefined;
   /** Mean time of an I/O, queueing included, in ms. */
   readonly awaitMs?: number | undefined;
   /** Share of time the device was busy, 0 to 1. */

@@ -87,6 +87,8 @@ function nodeStatus(cluster: ClusterState, { facts }: KnownNode, nowMs: number):
     bytesInFlight: load.bytesInFlight,
     drainSeconds: drainSeconds(load),
     drainTargetSeconds: drainTargetSeconds(load),
+    device: load.sample?.device,
+    iops: load.sample?.iops,
     awaitMs: load.sample?.awaitMs,
     utilisation: load.sample?.utilisation,
     fenced: facts.fence !== undefined,

@@ -1,6 +1,6 @@
 /** The answers of the core. Every edge passes them on as they are; none keeps a verdict of its own. */
 import type { AllowReason, HoldReason, LiftReason, ReleaseReason } from "../api/reasons.ts";
-import type { NodeFacts, PodFacts } from "./facts.ts";
+import type { NodeFacts, NodeSample, PodFacts } from "./facts.ts";
 import type { NodeName } from "./ids.ts";
 
 /** The pod may go on. */
@@ -84,6 +84,9 @@ export interface NodeStatus {
   readonly drainSeconds: number | undefined;
   /** `drainSeconds` of the node's class: the most that its disk may owe. */
   readonly drainTargetSeconds: number;
+  /** The disk of the figures below; `holdsImages` is false where the busiest is taken or the policy names it. */
+  readonly device: NodeSample["device"];
+  readonly iops: number | undefined;
   readonly awaitMs: number | undefined;
   readonly utilisation: number | undefined;
   readonly fenced: boolean;

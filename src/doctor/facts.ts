@@ -27,7 +27,7 @@ export interface KubeletSeen {
   readonly maxParallelImagePulls: number | undefined;
   readonly runtimeRequestTimeoutMs: number | undefined;
   readonly cgroupVersion: 1 | 2 | undefined;
-  /** True if the kubelet's summary includes pressure figures. */
+  /** True if the kubelet's summary includes pressure figures other than the zeros of cgroup v1. */
   readonly psi: boolean | undefined;
 }
 

@@ -34,6 +34,7 @@ const perNode: readonly (readonly [name: string, help: string, value: (node: Nod
     "Mean time of an I/O on the node's disk.",
     ({ awaitMs }) => awaitMs && awaitMs / 1_000,
   ],
+  ["paceline_node_disk_iops", "Reads and writes that the node's disk completes a second.", (node) => node.iops],
   [
     "paceline_node_disk_utilisation_ratio",
     "Share of time in which the node's disk was busy.",

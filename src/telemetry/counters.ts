@@ -1,6 +1,6 @@
 /** node_exporter's series as one snapshot of counters and gauges of a node. */
 import type { CounterSnapshot, DiskCounters } from "../core/signals/snapshot.ts";
-import { imageDeviceOf, imageMounts } from "./image-device.ts";
+import { diskOf, imageDeviceOf, imageMounts, readMounts } from "./image-device.ts";
 import type { Series } from "./prometheus-text.ts";
 
 /** Families of node_exporter's diskstats collector, by field. */
@@ -44,6 +44,9 @@ export const wantedFamilies: ReadonlySet<string> = new Set([
 
 const isImageMount = (mount: string) => (imageMounts as readonly string[]).includes(mount);
 
+/** Boot partitions are on the disk of the system. */
+const BOOT_MOUNT = /^\/(boot|efi)(\/|$)/;
+
 const has = <T extends object>(table: T, name: string): name is keyof T & string => Object.hasOwn(table, name);
 
 const isWhole = (disk: Partial<DiskCounters>): disk is DiskCounters =>
@@ -77,8 +80,9 @@ export function counterCollector(): CounterCollector {
     if (disks.size < MAX_DISKS || disks.has(device)) disks.set(device, disk);
   };
   const addMount = (mountpoint: string, device: string) => {
-    if (isImageMount(mountpoint)) mounts.set(mountpoint, device);
-    else if (device.startsWith("/dev/") && mounted.size < MAX_DISKS) mounted.add(device.slice("/dev/".length));
+    if (readMounts.includes(mountpoint)) mounts.set(mountpoint, device);
+    if (isImageMount(mountpoint) || BOOT_MOUNT.test(mountpoint)) return;
+    if (device.startsWith("/dev/") && mounted.size < MAX_DISKS) mounted.add(device);
   };
   const add = ({ name, labels, value }: Series) => {
     count += 1;
@@ -97,8 +101,10 @@ export function counterCollector(): CounterCollector {
     },
     snapshot(atMs, steadyMs) {
       const whole = [...disks].flatMap(([device, disk]) => (isWhole(disk) ? [[device, disk] as const] : []));
-      const imageDevice = imageDeviceOf(mounts, (device) => disks.has(device), mapped);
-      const dataDisks = new Set([...mounted].filter((device) => disks.has(device) && device !== imageDevice));
+      const isDisk = (device: string) => disks.has(device);
+      const imageDevice = imageDeviceOf(mounts, isDisk, mapped);
+      const mountedDisks = [...mounted].map((device) => diskOf(device, isDisk)).filter((disk) => disk !== undefined);
+      const dataDisks = new Set(mountedDisks.filter((disk) => disk !== imageDevice));
       const rest = { atMs, steadyMs, imageDevice, dataDisks, cores: cores > 0 ? cores : undefined };
       return { ...noFigures, ...node, ...rest, disks: new Map(whole) };
     },

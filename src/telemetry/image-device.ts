@@ -22,6 +22,22 @@ export const imageMounts = [
   "/etc/resolv.conf",
 ] as const;
 
+/** Where kubelets keep their own data: local SSDs that hold the images hold this, too. */
+const KUBELET = "/var/lib/kubelet";
+
+/** Mount points that are read. */
+export const readMounts: readonly string[] = [...imageMounts, KUBELET];
+
+/**
+ * Local SSDs that node images bind the runtime's folders to, and the devices that show this where the kubelet's folder
+ * does not. On EKS it is an array always. Source: awslabs/amazon-eks-ami,
+ * templates/shared/runtime/bin/setup-local-disks.
+ */
+const localDisks: ReadonlyMap<string, RegExp> = new Map([
+  ["/mnt/k8s-disks/0", /^\/dev\/md/],
+  ["/mnt/stateful_partition/kube-ephemeral-ssd", /^/],
+]);
+
 /** The root of a container: it has no disk of its own. */
 const OVERLAY = "overlay";
 
@@ -42,10 +58,26 @@ export function imageDeviceOf(
   isDisk: (name: string) => boolean,
   mapped: ReadonlyMap<string, string> = new Map(),
 ): string | undefined {
-  const device = imageMounts
-    .map((mount) => mounts.get(mount))
-    .find((found) => found !== undefined && found !== OVERLAY);
-  if (device === undefined || !device.startsWith("/dev/")) return undefined;
+  const mount = imageMounts.find((path) => mayHoldImages(path, mounts));
+  return mount && diskOf(mounts.get(mount) ?? "", isDisk, mapped);
+}
+
+function mayHoldImages(mount: string, mounts: ReadonlyMap<string, string>): boolean {
+  const device = mounts.get(mount);
+  if (device === undefined || device === OVERLAY) return false;
+  const expected = localDisks.get(mount);
+  if (expected === undefined) return true;
+  const kubelets = mounts.get(KUBELET);
+  return kubelets === undefined ? expected.test(device) : kubelets === device;
+}
+
+/** The disk, by its name in diskstats, of a device that is mounted; undefined where diskstats does not list it. */
+export function diskOf(
+  device: string,
+  isDisk: (name: string) => boolean,
+  mapped: ReadonlyMap<string, string> = new Map(),
+): string | undefined {
+  if (!device.startsWith("/dev/")) return undefined;
   if (device.startsWith(MAPPER)) {
     const volume = mapped.get(device.slice(MAPPER.length));
     return volume !== undefined && isDisk(volume) ? volume : undefined;

@@ -1,12 +1,14 @@
 /** Removes figures that cannot be true: an absurd figure is unknown. Pure. */
 import type { NodeSample } from "../core/facts.ts";
 
-type Figure = Exclude<keyof NodeSample, "atMs">;
+type Figure = Exclude<keyof NodeSample, "atMs" | "device">;
 
 /** Largest credible value of each figure; the smallest is 0. Well above any machine of today. */
 const LARGEST: Readonly<Record<Figure, number>> = {
   /** Ten minutes: the kernel gives up on a request long before. */
   awaitMs: 600_000,
+  /** Ten times the fastest node's disks together. */
+  iops: 1e9,
   utilisation: 1,
   /** 1 TB/s, ten times the fastest node's disks together. */
   writeBytesPerSecond: 1e12,
@@ -35,5 +37,5 @@ export function plausible(sample: NodeSample, nowMs: number): NodeSample {
     const value = sample[figure];
     if (value !== undefined && isPlausible(value, LARGEST[figure])) kept[figure] = value;
   }
-  return { ...kept, atMs: Math.min(sample.atMs, nowMs) };
+  return { ...kept, ...(sample.device && { device: sample.device }), atMs: Math.min(sample.atMs, nowMs) };
 }

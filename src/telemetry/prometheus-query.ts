@@ -1,6 +1,6 @@
 /** Makes the one query for the figures of all nodes, and reads Prometheus' answer. Pure. */
 import { MAX_DISKS } from "./counters.ts";
-import { imageMounts } from "./image-device.ts";
+import { readMounts } from "./image-device.ts";
 import type { DiskRates } from "../core/signals/sample.ts";
 
 /** Label with the name of the figure in each series of the answer. */
@@ -67,7 +67,7 @@ export function figuresQuery({ nodeLabel, selector, staleSeconds }: QuerySetting
     cores: `count by (${nodeLabel}) (count by (${nodeLabel},cpu) (${series("node_cpu_seconds_total", 'mode="idle"')}))`,
     age: `(${scrapeAge("node_disk_io_time_seconds_total")} or ${scrapeAge("node_load1")})`,
   };
-  const mounts = series("node_filesystem_size_bytes", `mountpoint=~"${imageMounts.join("|")}"`);
+  const mounts = series("node_filesystem_size_bytes", `mountpoint=~"${readMounts.join("|")}"`);
   return [
     ...diskParts.map((part) => marked(part, `max by (${nodeLabel},device) (${disks[part]})`)),
     ...nodeParts.map((part) => marked(part, nodes[part])),
@@ -149,8 +149,7 @@ function addDisk({ disks }: NodeFigures, device: string, part: DiskPart, figure:
 }
 
 function addMount({ mounts }: NodeFigures, mountpoint: string | undefined, device = ""): void {
-  if (mountpoint !== undefined && (imageMounts as readonly string[]).includes(mountpoint))
-    mounts.set(mountpoint, device);
+  if (mountpoint !== undefined && readMounts.includes(mountpoint)) mounts.set(mountpoint, device);
 }
 
 function addMapped({ mapped }: NodeFigures, name = "", device = ""): void {

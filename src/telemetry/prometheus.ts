@@ -9,7 +9,14 @@ import { jsonElements } from "./json-elements.ts";
 import { nodeFinder } from "./node-label.ts";
 import { addSeries, diskParts, figuresQuery, type NodeFigures } from "./prometheus-query.ts";
 import { startPolling } from "./polling.ts";
-import { chooseDisk, deviceFilter, type DeviceFilter, diskFiguresOf, type DiskRates } from "../core/signals/sample.ts";
+import {
+  chooseDisk,
+  diskSample,
+  deviceFilter,
+  type DeviceFilter,
+  diskFiguresOf,
+  type DiskRates,
+} from "../core/signals/sample.ts";
 import {
   asFailure,
   TelemetryFailure,
@@ -147,10 +154,7 @@ function sampleFrom(figures: NodeFigures, counts: DeviceFilter, askedMs: number)
     ...node,
     ioPressure: node.ioPressure && Math.min(1, node.ioPressure),
     cpuPressure: node.cpuPressure && Math.min(1, node.cpuPressure),
-    awaitMs: disk?.awaitMs,
-    utilisation: disk?.utilisation,
-    writeBytesPerSecond: disk?.writeBytesPerSecond,
-    readBytesPerSecond: disk?.readBytesPerSecond,
+    ...diskSample(disk, imageDevice),
     atMs: askedMs - age * 1_000,
   };
 }

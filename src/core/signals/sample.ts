@@ -16,6 +16,8 @@ const STACKED = /^(dm-|md)\d+$/;
 /** Figures of one device over the time between two snapshots. */
 export interface DiskFigures {
   readonly device: string;
+  /** Completed reads and writes a second. */
+  readonly iops: number;
   readonly awaitMs: number | undefined;
   readonly utilisation: number;
   readonly writeBytesPerSecond: number;
@@ -48,6 +50,7 @@ export function diskFiguresOf(device: string, rates: DiskRates): DiskFigures | u
   if (!(busy >= 0 && busy <= MAX_BUSY)) return undefined;
   return {
     device,
+    iops: ios,
     awaitMs: awaitMs(ios, waitedSeconds, busy),
     utilisation: Math.min(1, busy),
     writeBytesPerSecond: writtenBytes,
@@ -94,7 +97,8 @@ export function deviceFilter(pattern: string | undefined): DeviceFilter {
 
 /**
  * Chooses the disk for a node's figures: the one that holds the images, if it is known and the policy does not exclude
- * it. Otherwise the busiest that counts; if several are equally busy, the first in the exporter's order.
+ * it; without figures of that one, none. Otherwise the busiest that counts; if several are equally busy, the first in
+ * the exporter's order.
  * @param dataDisks disks that hold a file system of their own which is not the images'
  */
 export function chooseDisk(
@@ -103,8 +107,9 @@ export function chooseDisk(
   imageDevice: string | undefined,
   dataDisks: ReadonlySet<string> = new Set(),
 ): DiskFigures | undefined {
-  const image = disks.find((disk) => disk.device === imageDevice && counts(disk.device, true) && isTimed(disk));
-  if (image) return image;
+  if (imageDevice !== undefined && counts(imageDevice, true)) {
+    return disks.find((disk) => disk.device === imageDevice && isTimed(disk));
+  }
   const counted = disks.filter(({ device }) => counts(device));
   const possible = counted.filter(({ device }) => !dataDisks.has(device));
   return (possible.length > 0 ? possible : counted).reduce<DiskFigures | undefined>(
@@ -136,6 +141,18 @@ function share(now: number | undefined, before: number | undefined, seconds: num
   return spent === undefined ? undefined : Math.min(1, spent / seconds);
 }
 
+/** The disk's part of a node's sample. */
+export function diskSample(disk: DiskFigures | undefined, imageDevice: string | undefined): Partial<NodeSample> {
+  return {
+    device: disk && { name: disk.device, holdsImages: disk.device === imageDevice },
+    iops: disk?.iops,
+    awaitMs: disk?.awaitMs,
+    utilisation: disk?.utilisation,
+    writeBytesPerSecond: disk?.writeBytesPerSecond,
+    readBytesPerSecond: disk?.readBytesPerSecond,
+  };
+}
+
 /**
  * The figures of a node at `now`.
  * @param before the snapshot before; undefined right after the start: then only gauges are known
@@ -145,10 +162,7 @@ export function sampleOf(now: CounterSnapshot, before: CounterSnapshot | undefin
   const disk = before && chooseDisk(disksBetween(now, before), counts, now.imageDevice, now.dataDisks);
   return {
     atMs: now.atMs,
-    awaitMs: disk?.awaitMs,
-    utilisation: disk?.utilisation,
-    writeBytesPerSecond: disk?.writeBytesPerSecond,
-    readBytesPerSecond: disk?.readBytesPerSecond,
+    ...diskSample(disk, now.imageDevice),
     dirtyBytes: now.dirtyBytes,
     writebackBytes: now.writebackBytes,
     ioPressure: share(now.ioPressureSeconds, before?.ioPressureSeconds, seconds),

@@ -1,6 +1,6 @@
 /** Reads the kubelets' settings through the API server's proxy: `/configz`, `/metrics`, `/stats/summary`. */
 import { ApiError, errorFromAnswer } from "../../kube/client/api-error.ts";
-import { isRecord, recordOf } from "../../kube/parse/kube-json.ts";
+import { recordOf } from "../../kube/parse/kube-json.ts";
 import { durationMs } from "../duration.ts";
 import type { KubeletSeen, NodeSeen } from "../facts.ts";
 import { inParallel, type Look } from "./look.ts";
@@ -116,7 +116,11 @@ function cgroupVersion(metrics: string): 1 | 2 | undefined {
   return version === "1" ? 1 : version === "2" ? 2 : undefined;
 }
 
-function hasPressure(summary: Readonly<Record<string, unknown>>): boolean {
+/** On cgroup v1 kubelets serve zeros; where there is PSI, even an idle node has waited since its boot. */
+export function hasPressure(summary: Readonly<Record<string, unknown>>): boolean {
   const node = recordOf(summary["node"]);
-  return isRecord(recordOf(node["io"])["psi"]) || isRecord(recordOf(node["cpu"])["psi"]);
+  return ["io", "cpu"]
+    .map((resource) => recordOf(recordOf(node[resource])["psi"]))
+    .flatMap((psi) => [recordOf(psi["some"]), recordOf(psi["full"])])
+    .some((line) => Object.values(line).some((figure) => typeof figure === "number" && figure > 0));
 }

@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { createPacer } from "../../../src/core/pacer.ts";
 import type { NodeFacts, PodFacts } from "../../../src/core/facts.ts";
+import { nodeName } from "../../../src/core/ids.ts";
 import { defaultPolicy } from "../../../src/policy/parse.ts";
 import { aDaemonPod, aGatedPod, aNode, aPod, aShape, bound, changed, START_MS } from "../../support/core-facts.ts";
 
@@ -40,4 +41,11 @@ test("pods that nothing but a fence keeps out are shown as well, held since the 
   const pods = [bound(aPod("starting"), "young"), aPod("herd", pending)];
   const { held } = pacerWith([aNode("young", { fence })], pods).status(START_MS);
   expect(held).toMatchObject([{ name: "herd", node: "young", reason: "StartupSlotsFull", heldSeconds: 3 }]);
+});
+
+test("a node shows its disk's figures, which disk it is and whether that is known to hold the images", () => {
+  const pacer = pacerWith([aNode("young")], []);
+  const figures = { device: { name: "md127", holdsImages: true }, iops: 2_950, awaitMs: 8, utilisation: 0.5 };
+  pacer.observeSample(nodeName("young"), { atMs: START_MS, ...figures }, START_MS);
+  expect(pacer.status(START_MS).nodes).toMatchObject([{ name: "young", ...figures }]);
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { nodeFacts } from "../../../src/kube/parse/facts.ts";
 import { durationMs } from "../../../src/doctor/duration.ts";
 import type { NodeSeen } from "../../../src/doctor/facts.ts";
-import { sampleOf } from "../../../src/doctor/gather/kubelets.ts";
+import { hasPressure, sampleOf } from "../../../src/doctor/gather/kubelets.ts";
 import { rawNode } from "../../support/raw-objects.ts";
 
 function node(index: number, instanceType: string): NodeSeen {
@@ -35,4 +35,16 @@ describe("durations of Go", () => {
     ["", undefined],
     [120, undefined],
   ])("%s", (text, ms) => expect(durationMs(text)).toBe(ms));
+});
+
+describe("a kubelet's pressure figures", () => {
+  const line = (total: number, avg10 = 0) => ({ total, avg10, avg60: 0, avg300: 0 });
+  const psi = (some: object, full: object = line(0)) => ({ psi: { some, full } });
+  it.each([
+    ["present on an idle node, which has waited since its boot", { io: psi(line(812)), cpu: psi(line(0)) }, true],
+    ["present where only the processor has waited", { io: psi(line(0)), cpu: psi(line(5)) }, true],
+    ["absent where all are zeros, as on cgroup v1", { io: psi(line(0)), cpu: psi(line(0)) }, false],
+    ["absent where there are none", { io: {}, cpu: {} }, false],
+    ["absent where they are no figures", { io: { psi: null }, cpu: { psi: { some: null, full: "1" } } }, false],
+  ])("are %s", (_case, node, expected) => expect(hasPressure({ node })).toBe(expected));
 });

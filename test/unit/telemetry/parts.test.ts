@@ -45,6 +45,20 @@ describe("the image file system's device", () => {
     [{ "/": "overlay", "/etc/resolv.conf": "/dev/sda3" }, "sda"],
     [{ "/": "/dev/sda1", "/var/lib/containerd": "rpool/containerd" }, undefined],
     [{ "/": "/dev/sda1", "/var": "/dev/disk/by-uuid/5f0c-sda1" }, undefined],
+    [{ "/": "/dev/nvme0n1p1", "/mnt/k8s-disks/0": "/dev/md127", "/var/lib/kubelet": "/dev/md127" }, "md127"],
+    [{ "/": "/dev/nvme0n1p1", "/mnt/k8s-disks/0": "/dev/md127", "/var/lib/kubelet": "/dev/sda1" }, "nvme0n1"],
+    [{ "/": "/dev/nvme0n1p1", "/mnt/k8s-disks/0": "/dev/md127", "/var/lib/containerd": "/dev/sda1" }, "sda"],
+    [{ "/": "/dev/nvme0n1p1", "/mnt/k8s-disks/0": "/dev/nvme1n1" }, "nvme0n1"],
+    [{ "/": "/dev/nvme0n1p1", "/mnt/k8s-disks/0": "/dev/nvme1n1", "/var/lib/kubelet": "/dev/nvme1n1" }, "nvme1n1"],
+    [{ "/": "/dev/nvme0n1p1", "/var/lib/kubelet": "/dev/nvme1n1" }, "nvme0n1"],
+    [
+      {
+        "/mnt/stateful_partition": "/dev/sda1",
+        "/mnt/stateful_partition/kube-ephemeral-ssd": "/dev/md0",
+        "/var/lib/kubelet": "/dev/sda1",
+      },
+      "sda",
+    ],
     [{}, undefined],
   ])("of mounts %j is %s", (mounts, device) => expect(found(mounts as Record<string, string>)).toBe(device));
 
@@ -52,6 +66,7 @@ describe("the image file system's device", () => {
     device,
     utilisation,
     awaitMs: 1,
+    iops: 1,
     writeBytesPerSecond: 0,
     readBytesPerSecond: 0,
   });
@@ -74,9 +89,11 @@ describe("the image file system's device", () => {
     ]);
   });
 
-  it("is not taken from a RAID array whose kernel does not count its time: it would look idle", () => {
+  it("is unknown, never another one, while a RAID array of images has no time figures or no figures at all", () => {
     const all = [figures("nvme0n1", 0.9), { ...figures("md127", 0), writeBytesPerSecond: 1e8 }];
-    expect(chooseDisk(all, deviceFilter(undefined), "md127")?.device).toBe("nvme0n1");
+    const chosen = (image: string, pattern?: string) => chooseDisk(all, deviceFilter(pattern), image)?.device;
+    expect([chosen("md127"), chosen("dm-3")]).toEqual([undefined, undefined]);
+    expect([chosen("md127", "nvme0n1"), chosen("dm-3", "nvme0n1")]).toEqual(["nvme0n1", "nvme0n1"]);
   });
 
   it("is no disk on which other data is mounted, as long as another one is left", () => {
@@ -110,6 +127,7 @@ describe("an accepted sample", () => {
     const any = fc.oneof(fc.double(), fc.constantFrom(NaN, Infinity, -1, undefined));
     const names = [
       "awaitMs",
+      "iops",
       "utilisation",
       "writeBytesPerSecond",
       "dirtyBytes",
@@ -118,17 +136,21 @@ describe("an accepted sample", () => {
       "cores",
     ] as const;
     fc.assert(
-      fc.property(fc.array(any, { minLength: 7, maxLength: 7 }), fc.double(), (values, atMs) => {
+      fc.property(fc.array(any, { minLength: 8, maxLength: 8 }), fc.double(), (values, atMs) => {
         const given = Object.fromEntries(names.map((name, index) => [name, values[index]]));
         const { atMs: dated, ...kept } = plausible({ ...given, atMs }, 1_000);
         expect(dated > 1_000).toBe(false);
-        for (const value of Object.values(kept)) expect(value !== undefined && value >= 0 && value <= 1e15).toBe(true);
+        for (const value of Object.values(kept))
+          expect(typeof value === "number" && value >= 0 && value <= 1e15).toBe(true);
       }),
     );
   });
   it("otherwise keeps its figures unchanged", () => {
-    expect(plausible({ atMs: 5, awaitMs: 599_999, utilisation: 1 }, 9)).toEqual({
+    const device = { name: "sda", holdsImages: true };
+    expect(plausible({ atMs: 5, device, iops: 3_000, awaitMs: 599_999, utilisation: 1 }, 9)).toEqual({
       atMs: 5,
+      device,
+      iops: 3_000,
       awaitMs: 599_999,
       utilisation: 1,
     });

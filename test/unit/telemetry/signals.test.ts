@@ -51,6 +51,7 @@ describe("figures between two snapshots", () => {
     expect(sampleOf(now, before, everyDisk)).toMatchObject({
       atMs: 12_000,
       awaitMs: 200,
+      iops: 20,
       utilisation: 0.75,
       writeBytesPerSecond: 2e6,
       readBytesPerSecond: 1e6,
@@ -162,5 +163,39 @@ describe("the disk of a dump whose exporter leaves bind mounts out", () => {
     const seconds = (root: number, images: number) =>
       page({ nvme0n1: [root * 100, root * 9], [device]: [images * 1_000, images] }, mounts);
     expect(sampleOf(seconds(1, 1), seconds(0, 0), everyDisk).awaitMs).toBeCloseTo(2 / 3);
+  });
+});
+
+describe("without the images' disk, a disk of other data is left out", () => {
+  const page = (busy: Record<string, number>, mounts: Record<string, string>, atMs: number) =>
+    countersOf(
+      [
+        ...Object.entries(busy).flatMap(([device, value]) =>
+          [
+            ...["reads_completed", "writes_completed", "read_time_seconds", "write_time_seconds", "io_time_seconds"],
+            ...["read_bytes", "written_bytes"],
+          ].map((family) => ({ name: `node_disk_${family}_total`, labels: { device }, value })),
+        ),
+        ...Object.entries(mounts).map(([mountpoint, device]) => ({
+          name: "node_filesystem_size_bytes",
+          labels: { mountpoint, device },
+          value: 1,
+        })),
+      ],
+      atMs,
+    );
+  const device = (mounts: Record<string, string>) =>
+    sampleOf(page({ sda: 2, sdb: 9 }, mounts, 10_000), page({ sda: 0, sdb: 0 }, mounts, 0), everyDisk).device;
+
+  it.each([
+    ["mounted whole", { "/": "/dev/root", "/data": "/dev/sdb" }, "sda"],
+    ["mounted by a partition", { "/": "/dev/root", "/data": "/dev/sdb1" }, "sda"],
+    ["mounted for the kubelet alone", { "/": "/dev/root", "/var/lib/kubelet": "/dev/sdb1" }, "sda"],
+    ["but not for its boot partition", { "/": "/dev/root", "/boot/efi": "/dev/sdb15" }, "sdb"],
+    ["but not where none is left", { "/": "/dev/root", "/data": "/dev/sda2", "/more": "/dev/sdb1" }, "sdb"],
+  ])("%s", (_case, mounts, name) => expect(device(mounts)).toEqual({ name, holdsImages: false }));
+
+  it("and the sample says whether its disk is known to hold the images", () => {
+    expect(device({ "/": "/dev/sda1" })).toEqual({ name: "sda", holdsImages: true });
   });
 });

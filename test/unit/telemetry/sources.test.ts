@@ -28,7 +28,7 @@ describeSource({
   name: "node-exporter",
   answer: answerExporter,
   create: (port, sink, timeoutMs) => create(port, sink, { source: "node-exporter", port }, timeoutMs),
-  knows: ["awaitMs", "utilisation", "writeBytesPerSecond", "dirtyBytes", "ioPressure", "cores"],
+  knows: ["awaitMs", "iops", "device", "utilisation", "writeBytesPerSecond", "dirtyBytes", "ioPressure", "cores"],
 });
 
 describeSource({
@@ -36,7 +36,7 @@ describeSource({
   answer: answerPrometheus,
   create: (port, sink, timeoutMs) =>
     create(port, sink, { source: "prometheus", url: `http://127.0.0.1:${port}` }, timeoutMs),
-  knows: ["awaitMs", "utilisation", "writeBytesPerSecond", "dirtyBytes", "ioPressure", "cores"],
+  knows: ["awaitMs", "iops", "device", "utilisation", "writeBytesPerSecond", "dirtyBytes", "ioPressure", "cores"],
 });
 
 describeSource({
