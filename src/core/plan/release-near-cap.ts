@@ -8,7 +8,7 @@ import type { PodUID } from "../ids.ts";
 import { SECOND_MS } from "../measures.ts";
 import { isSchedulableNow } from "../placement/fit.ts";
 import { type KnownNode, knownNode } from "../placement/known-node.ts";
-import { capSchedule, easeMs } from "../rules/hold-cap.ts";
+import { capSchedule, easeMs, wentNearCap } from "../rules/hold-cap.ts";
 import { fencesWork } from "../rules/node-fence.ts";
 import { heldSinceMs, keptOutSinceMs } from "../state/held-since.ts";
 import { drainSeconds } from "../state/load.ts";
@@ -33,7 +33,7 @@ export function releaseNearCap(plan: PlanBuilder): void {
   }
   if (crowd.length === 0) return;
   crowd.sort((a, b) => a.capMs - b.capMs || (a.pod.uid < b.pod.uid ? -1 : 1));
-  const lastMs = lastReleaseMs(state.ledger.pods.values(), maxHoldMs - easingMs, nowMs);
+  const lastMs = lastReleaseMs(state.ledger.pods.values(), maxHoldMs, nowMs);
   const { dueMs, nextMs } = capSchedule(
     crowd.map(({ capMs }) => capMs),
     easingMs,
@@ -48,11 +48,12 @@ export function releaseNearCap(plan: PlanBuilder): void {
 }
 
 /** When the last pod went that was near its cap, whoever let it go, epoch ms. */
-function lastReleaseMs(pods: Iterable<PodFacts>, nearFromMs: number, nowMs: number): number {
+function lastReleaseMs(pods: Iterable<PodFacts>, maxHoldMs: number, nowMs: number): number {
   let lastMs = -Infinity;
-  for (const { release } of pods) {
+  for (const pod of pods) {
+    const atMs = pod.release?.atMs ?? Infinity;
     // A time that is still to come is a tenant's, or of a clock that is ahead.
-    if (release && release.heldMs >= nearFromMs && release.atMs <= nowMs) lastMs = Math.max(lastMs, release.atMs);
+    if (atMs <= nowMs && atMs > lastMs && wentNearCap(pod, maxHoldMs)) lastMs = atMs;
   }
   return lastMs;
 }
@@ -61,7 +62,7 @@ function* gatedPods(plan: PlanBuilder): Generator<NearCap> {
   for (const pod of plan.waiting.values()) yield { pod, capMs: heldSinceMs(pod) + plan.maxHoldMs };
 }
 
-/** Pods that a fence keeps out though its node has room for them; no slot is reserved for them. */
+/** Pods that a fence keeps out though its node has room for them, a slot that the scheduler could not use included. */
 function* keptOutPods(plan: PlanBuilder, nodes: FittingNodes): Generator<NearCap> {
   const { state, nowMs, maxHoldMs } = plan;
   if (!fencesWork(state.policy) || !plan.paced.some(({ facts }) => facts.fence)) return;
@@ -105,9 +106,11 @@ function letGo(plan: PlanBuilder, nodes: FittingNodes, { pod, capMs }: NearCap, 
     : `held for ${Math.floor(heldMs / SECOND_MS)} s of ${maxHoldMs / SECOND_MS} s, the most`;
   const fence = fencesWork(plan.state.policy) ? EVERY_FENCE : undefined;
   const past = { fence, note: { atMs: dueAtMs, heldMs } };
-  const node = pod.gatedByOthers ? undefined : nodes.leastLoaded(pod);
+  const hasSlot = hasReservation(plan.state, pod, nowMs);
+  const node = pod.gatedByOthers || hasSlot ? undefined : nodes.leastLoaded(pod);
   if (!node) {
-    if (pod.gated) plan.release(pod, reason, `${why}: kube-scheduler places it`, { ...past, overLimit: true });
+    const overLimit = !hasSlot;
+    if (pod.gated || hasSlot) plan.release(pod, reason, `${why}: kube-scheduler places it`, { ...past, overLimit });
     return;
   }
   const { slotsInUse, limit } = plan.load(node.facts);

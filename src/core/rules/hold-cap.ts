@@ -4,6 +4,8 @@
  * them went are all on the pods, so a new leader goes on where the old one was.
  */
 
+import type { PodFacts } from "../facts.ts";
+
 /** Length of the last part, ms, and the same as a share of the cap; the longer one counts, but at most half the cap. */
 const EASE_MS = 60_000;
 const EASE_SHARE = 0.2;
@@ -18,6 +20,15 @@ const CATCH_UP_MS = 1_000;
 /** How long before its cap a pod begins to count as one that is near it, ms. */
 export const easeMs = (maxHoldMs: number): number =>
   Math.min(Math.max(EASE_MS, EASE_SHARE * maxHoldMs), MOST_EASE_SHARE * maxHoldMs);
+
+/**
+ * Was the pod near its cap when it was let go? Then no limit keeps it back any more. Anyone may write annotations, so a
+ * pod is not believed to have been held for longer than it was there.
+ */
+export function wentNearCap({ release, createdAtMs }: Pick<PodFacts, "release" | "createdAtMs">, maxHoldMs: number) {
+  if (!release) return false;
+  return Math.min(release.heldMs, release.atMs - createdAtMs) >= maxHoldMs - easeMs(maxHoldMs);
+}
 
 export interface CapSchedule {
   /** For each of the first pods: when it was due. They go now. */

@@ -128,6 +128,14 @@ describe("a pod that a fence keeps out", () => {
     expect(released(young.plan(at(90)))).toEqual(["p"]);
   });
 
+  test("keeps a slot that the scheduler could not use, and gets no second one: another fence is in the way", () => {
+    const reservation = { node: nodeName("n1"), atMs: at(59) };
+    const refused = aPendingPod("p", { reservation, refused: true, fencesTolerated: ["n1"] });
+    const nodes = [aFencedNode("n1", { allocatable: {} }), aFencedNode("n2")];
+    const { releases } = pacerWith(nodes, [refused], capOf(60)).plan(at(60));
+    expect(releases).toMatchObject([{ node: undefined, fence: "*", overLimit: false }]);
+  });
+
   test("is left alone once it passes every fence, and while it is on its way to a node", () => {
     const passes = aPendingPod("p", { fencesTolerated: ["*"] });
     const onItsWay = aPendingPod("q", { reservation: { node: nodeName("n1"), atMs: at(59) } });
