@@ -10,7 +10,10 @@ import { recordOf, textOf, timeOf } from "../parse/kube-json.ts";
  */
 const DEAD_AFTER_MS = 30_000;
 
-/** False where nobody holds the Lease, or has renewed it lately. A Lease that may not be read counts as held. */
+/**
+ * False where the Lease has no holder, or one that has not renewed it lately. A Lease that may not be read counts as
+ * held.
+ */
 export async function isLeaderSeen(client: ApiClient, namespace: string, nowMs: number): Promise<boolean> {
   try {
     const lease = await client.get(`/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${LEADER_LEASE}`);
