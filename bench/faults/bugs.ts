@@ -52,14 +52,6 @@ function withoutUncordoning(body: unknown, kind: PatchKind): unknown {
   );
 }
 
-/** Pods at their cap are let go, but only to the scheduler, and fences hold them a second time. */
-function withoutPassingFences(body: unknown, kind: PatchKind): unknown {
-  if (kind !== "json") return body;
-  return (body as { path: string; value?: unknown }[]).filter(
-    ({ path, value }) => !path.startsWith("/spec/tolerations") || !JSON.stringify(value ?? "").includes("Exists"),
-  );
-}
-
 /** Deleted pods come back when a late answer names them. */
 function withoutTombstones(pacer: Pacer): Pacer {
   const gone = new Set<PodUID>();
@@ -191,7 +183,6 @@ export const bugs: readonly Bug[] = [
         }),
     }),
   },
-  { name: "hold pods a second time behind a fence", seams: () => ({ client: patching(withoutPassingFences) }) },
   { name: "leave the cordon behind", seams: () => ({ client: patching(withoutUncordoning) }) },
   {
     name: "never lift a fence",
