@@ -4,13 +4,14 @@ import { capsInForce } from "../../src/cli/release.ts";
 import type { AdmissionRequest, AdmissionResponse } from "../../src/api/admission-review.ts";
 import type { ApiClient } from "../../src/kube/client/api-client.ts";
 import { ApiError } from "../../src/kube/client/api-error.ts";
-import { planSweep, sweep } from "../../src/release/sweep.ts";
+import { sweepAhead } from "../../src/release/sweep-ahead.ts";
+import { isLeaderSeen } from "../../src/kube/leader/leader-seen.ts";
 import { LEASE_TIMES } from "../../src/kube/leader/lease.ts";
 import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
 import { seededRandom } from "../../src/simulate/model/random.ts";
 import { admitPolicy } from "../../src/webhooks/policy.ts";
 import { createFakeApiServer, type FakeApiServer } from "./api-server/api-server.ts";
-import { invariants, JANITOR_EVERY_MS } from "./invariants.ts";
+import { invariants, JANITOR_AHEAD_MS, JANITOR_EVERY_MS } from "./invariants.ts";
 import { ModelledCluster, TENANT } from "./modelled-cluster.ts";
 import { NAMESPACE, Replica, type Seams } from "./replica.ts";
 import { faultKinds, FAULTS_END_MS, REPLICAS, type Schedule, type Step } from "./schedule.ts";
@@ -236,8 +237,12 @@ export class Run {
     const client = this.#witness.client(JANITOR);
     try {
       const caps = await capsInForce(client, NAMESPACE);
-      const plan = await planSweep(client, { which: "expired" }, caps, this.#time.now());
-      await sweep(client, plan, this.#time.now());
+      const leaderless = !(await isLeaderSeen(client, NAMESPACE, this.#time.now()));
+      const clock = {
+        now: () => this.#time.now(),
+        wait: (ms: number) => new Promise<void>((resolve) => void this.#time.setTimer(resolve, ms)),
+      };
+      await sweepAhead(client, { which: "expired" }, caps, { aheadMs: JANITOR_AHEAD_MS, leaderless }, clock);
     } catch {
       // The next one tries again.
     }

@@ -16,6 +16,12 @@ export const HOLD_ANNOTATION = "paceline.dev/hold";
 export const RESERVATION_ANNOTATION = "paceline.dev/reservation";
 
 /**
+ * Pod annotation: when the pod was let go, and how long it had been kept back until then, as JSON
+ * `{"at","heldSeconds"}`; `at` is RFC 3339. A fence that keeps it out afterwards goes on with the same hold.
+ */
+export const RELEASE_ANNOTATION = "paceline.dev/release";
+
+/**
  * Node annotation: when the fence went up, RFC 3339, by the clock of the replica that put it up. A time after the
  * node's creation is not believed.
  */

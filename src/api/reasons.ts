@@ -23,6 +23,7 @@ export const releaseReasons = {
   SlotFree: "The node has a slot free; the slot is reserved for this pod.",
   NodeSettled: "A node that needs no pacing has room for the pod.",
   NoNodeFits: "No node that exists has room for the pod, so an autoscaler must be able to see it.",
+  NearHoldCap: "The pod was near maxHoldSeconds: those held so long go one by one, slots or not.",
   HoldCapReached: "The pod was held for maxHoldSeconds.",
   PacingOff: "Pacing is off, only observing, or this lever is disabled.",
   Exempt: "The pod is exempt from pacing.",

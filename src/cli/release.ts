@@ -5,6 +5,8 @@ import { DEFAULT_NAMESPACE, POLICY_CONFIG_MAP } from "../api/names.ts";
 import type { ApiClient } from "../kube/client/api-client.ts";
 import { removeWebhooks } from "../kube/write/remove-webhooks.ts";
 import { parsePolicyConfigMap } from "../policy/parse.ts";
+import { isLeaderSeen } from "../kube/leader/leader-seen.ts";
+import { sweepAhead } from "../release/sweep-ahead.ts";
 import { planSweep, sweep, type SweepPlan, type SweepResult, type SweepScope } from "../release/sweep.ts";
 import { UsageError } from "../api/usage-error.ts";
 import { type Caps, CAPS_WITHOUT_POLICY } from "../policy/caps.ts";
@@ -21,6 +23,7 @@ const MAX_ROUNDS = 10;
 interface ReleaseFlags extends ClusterFlags {
   readonly all?: true;
   readonly expired?: true;
+  readonly ahead?: number;
   readonly dryRun?: true;
   readonly namespace?: string;
   readonly node?: string;
@@ -41,6 +44,11 @@ export function releaseCommand(): Command {
       "--expired",
       "pods held for longer than the policy's maxHoldSeconds, fences up for longer than its maxSeconds",
     )
+    .option(
+      "--ahead <seconds>",
+      "with --expired: also what reaches its cap within this time, each when it does; ends after it (the janitor's flag)",
+      wholeSeconds,
+    )
     .option("--dry-run", "only print what would be released")
     .option("-n, --namespace <name>", "only pods of this namespace; fences stay")
     .option("--node <name>", "only this node's fence, and the pods that wait for this node")
@@ -57,8 +65,18 @@ export function releaseCommand(): Command {
     .action((flags: ReleaseFlags) => release(flags));
 }
 
-function scopeOf({ all, expired, namespace, node, uninstall, dryRun }: ReleaseFlags): SweepScope {
+/** A run of the janitor lasts minutes at most, s. */
+const LONGEST_AHEAD = 600;
+
+function wholeSeconds(text: string): number {
+  const seconds = Number(text);
+  if (Number.isInteger(seconds) && seconds >= 0 && seconds <= LONGEST_AHEAD) return seconds;
+  throw new UsageError(`--ahead takes whole seconds, ${LONGEST_AHEAD} at most`);
+}
+
+function scopeOf({ all, expired, ahead, namespace, node, uninstall, dryRun }: ReleaseFlags): SweepScope {
   if ((all === undefined) === (expired === undefined)) throw new UsageError("give either --all or --expired");
+  if (ahead !== undefined && !expired) throw new UsageError("--ahead goes with --expired only");
   if (uninstall && (!all || dryRun || namespace !== undefined || node !== undefined)) {
     throw new UsageError("--uninstall goes with --all only: it takes everything away");
   }
@@ -72,11 +90,20 @@ async function release(flags: ReleaseFlags): Promise<void> {
       report(flags, await uninstall(client, flags));
       return;
     }
-    const caps = scope.which === "all" ? CAPS_WITHOUT_POLICY : await capsInForce(client, flags.pacelineNamespace);
-    const plan = await planSweep(client, scope, caps, Date.now());
+    if (scope.which === "expired") return releaseExpired(client, scope, flags);
+    const plan = await planSweep(client, scope, CAPS_WITHOUT_POLICY, { nowMs: Date.now() });
     if (flags.dryRun) preview(flags, plan);
     else report(flags, await sweep(client, plan, Date.now()));
   });
+}
+
+async function releaseExpired(client: ApiClient, scope: SweepScope, flags: ReleaseFlags): Promise<void> {
+  const { ahead = 0, pacelineNamespace, dryRun } = flags;
+  const caps = await capsInForce(client, pacelineNamespace);
+  const leaderless = !(await isLeaderSeen(client, pacelineNamespace, Date.now()));
+  const aheadMs = ahead * 1_000;
+  if (dryRun) preview(flags, await planSweep(client, scope, caps, { nowMs: Date.now(), aheadMs, leaderless }));
+  else report(flags, await sweepAhead(client, scope, caps, { aheadMs, leaderless }, { now: Date.now, wait: delay }));
 }
 
 /** The policy's caps. If the policy cannot be read, the longest possible ones, so that no pod is released too early. */
@@ -97,7 +124,7 @@ async function uninstall(client: ApiClient, flags: ReleaseFlags): Promise<SweepR
   const results: SweepResult[] = [];
   await removeWebhooks(client, flags.webhookConfiguration);
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    const plan = await planSweep(client, { which: "all" }, CAPS_WITHOUT_POLICY, Date.now());
+    const plan = await planSweep(client, { which: "all" }, CAPS_WITHOUT_POLICY, { nowMs: Date.now() });
     if (round > 0 && plan.pods.length + plan.nodes.length === 0) break;
     results.push(...(await sweep(client, plan, Date.now())));
     await delay(SETTLE_MS);

@@ -132,6 +132,11 @@ export interface PodFacts {
   readonly hold:
     { readonly node: NodeName | undefined; readonly reason: HoldReason; readonly sinceMs: number } | undefined;
   readonly reservation: { readonly node: NodeName; readonly atMs: number } | undefined;
+  /**
+   * Paceline let it go then, epoch ms, and had kept it back for so long, ms. Undefined: it never did, or the pod is
+   * still gated.
+   */
+  readonly release: { readonly atMs: number; readonly heldMs: number } | undefined;
   /** Fences that it tolerates: node-specific values, or "*" for all (operator Exists). */
   readonly fencesTolerated: readonly string[];
   /** Succeeded or Failed. */

@@ -5,7 +5,7 @@ import { SECOND_MS } from "./measures.ts";
 import { type KnownNode, pacedNodes } from "./placement/known-node.ts";
 import { keptOut } from "./plan/hold-reasons.ts";
 import type { ClusterState } from "./state/cluster-state.ts";
-import { fencedSinceMs, heldSinceMs } from "./state/held-since.ts";
+import { heldSinceMs, keptOutSinceMs } from "./state/held-since.ts";
 import { openRollCall } from "./state/open-roll-call.ts";
 import { drainSeconds, drainTargetSeconds, type NodeLoad } from "./state/load.ts";
 import { paceOf } from "./state/pace.ts";
@@ -34,15 +34,14 @@ export function status(state: ClusterState, lastPlan: LastPlan | undefined, nowM
     settledNodes: known - paced.length,
     held: [
       ...heldPods(state, lastPlan, nowMs).map((one) => heldStatus(one, heldSinceMs(one.pod), nowMs)),
-      ...keptOut(state, nowMs).map((one) => heldStatus(one, keptOutSinceMs(state, one), nowMs)),
+      ...keptOut(state, nowMs).map((one) => heldStatus(one, fencedOutSinceMs(state, one, nowMs), nowMs)),
     ],
   };
 }
 
-/** A pod that waited before there was a fence was not held by Paceline then. */
-function keptOutSinceMs({ ledger }: ClusterState, { pod, hold }: Held): number {
+function fencedOutSinceMs({ ledger }: ClusterState, { pod, hold }: Held, nowMs: number): number {
   const facts = hold.node === undefined ? undefined : ledger.nodes.get(hold.node)?.facts;
-  return Math.max(pod.createdAtMs, facts ? fencedSinceMs(facts) : 0);
+  return facts ? keptOutSinceMs(pod, facts, nowMs) : pod.createdAtMs;
 }
 
 /**

@@ -23,13 +23,20 @@ export interface Hold {
 
 export type Verdict = Allow | Hold;
 
+/** In the place of a fence's value: the pod passes every fence, those of later nodes included. */
+export const EVERY_FENCE = "*";
+
 /** A held pod that is released now. */
 export interface Release {
   readonly pod: PodFacts;
   /** Node whose slot is reserved for it; undefined when it needs none. */
   readonly node: NodeName | undefined;
-  /** Value of the fence on that node that the pod must tolerate; undefined where there is no fence. */
+  /** Value of the fence that the pod must tolerate, or {@link EVERY_FENCE}; undefined: it needs no toleration. */
   readonly fence: string | undefined;
+  /** What the release leaves on the pod ({@link PodFacts.release}); undefined where no fence matters any more. */
+  readonly note?: PodFacts["release"];
+  /** It goes though no slot is free for it. */
+  readonly overLimit?: boolean;
   readonly reason: ReleaseReason;
   readonly message: string;
 }

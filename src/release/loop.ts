@@ -22,7 +22,7 @@ const LOOK_AGAIN = { firstMs: 100, longestMs: 1_000 };
 /** For metrics and logs. Called synchronously; must not throw. */
 export interface ReleaseHooks {
   onPlan?(plan: Plan, durationMs: number): void;
-  /** `heldMs`: how long the pod had been held; undefined for a pod that never had the gate. */
+  /** `heldMs`: how long the pod had been held, by gate or fence; undefined where that is not known. */
   onReleased?(release: Release, heldMs: number | undefined): void;
   onFence?(action: FenceAction): void;
   onWriteFailed?(kind: Work["kind"], error: unknown): void;
@@ -207,7 +207,7 @@ class Loop implements ReleaseLoop {
     const outcome = await apply.release(release, clock);
     this.#learnPod(pod, outcome);
     if (outcome.kind !== "changed") return outcome.kind;
-    const heldMs = pod.gated ? clock.now() - heldSinceMs(pod) : undefined;
+    const heldMs = pod.gated ? clock.now() - heldSinceMs(pod) : release.note?.heldMs;
     hooks?.onReleased?.(release, heldMs);
     this.#emit(pod, "Released", "Release", `${reason}: ${message}`);
     log.info({ pod: `${pod.namespace}/${pod.name}`, node, reason, heldMs }, "released");

@@ -11,7 +11,9 @@ import { listPages } from "../kube/client/list-pages.ts";
 import { createShapeInterner } from "../kube/parse/shape-interner.ts";
 import { liftFence, releasePod, type Write } from "../kube/write/writes.ts";
 import type { NodeFacts, PodFacts } from "../core/facts.ts";
-import { fencedSinceMs, heldSinceMs } from "../core/state/held-since.ts";
+import { placementUnfitReason } from "../core/placement/fit.ts";
+import { EVERY_FENCE } from "../core/verdict.ts";
+import { fencedSinceMs, heldSinceMs, keptOutSinceMs } from "../core/state/held-since.ts";
 import { isRollCallForgotten } from "../core/rules/roll-call.ts";
 import { SECOND_MS } from "../core/measures.ts";
 
@@ -28,6 +30,8 @@ export interface SweepScope {
 export interface SweepPlan {
   readonly pods: readonly PodFacts[];
   readonly nodes: readonly NodeFacts[];
+  /** Fenced nodes that may have kept pods out. */
+  readonly fenced: readonly NodeFacts[];
 }
 
 /** The result for one object: `released`, `gone`, `unchanged`, `conflict`, or `failed` with a message. */
@@ -42,19 +46,53 @@ export interface SweepResult {
 /** Writes at the same time. Assumed: a thousand pods in seconds, and no burden for an API server. */
 const PARALLEL = 16;
 
+/** When a sweep looks, and for what. */
+export interface SweepTime {
+  readonly nowMs: number;
+  /** Also what reaches its cap within this time, ms. */
+  readonly aheadMs?: number;
+  /** No leader is alive, so nothing else lets pods past the fences that have kept them out for the hold cap. */
+  readonly leaderless?: boolean;
+}
+
 /**
  * Reads every gated pod and every fenced node in the scope that is past its cap or in a forgotten roll call, or all of
- * them with `all`.
+ * them with `all`; where no leader is alive, also pods that fences have kept out for the cap.
  */
-export async function planSweep(client: ApiClient, scope: SweepScope, caps: Caps, nowMs: number): Promise<SweepPlan> {
+export async function planSweep(
+  client: ApiClient,
+  scope: SweepScope,
+  caps: Caps,
+  { nowMs, aheadMs = 0, leaderless = false }: SweepTime,
+): Promise<SweepPlan> {
   const interner = createShapeInterner();
-  const [pods, nodes] = await Promise.all([
-    listAll(client, podsPath(scope.namespace), { fieldSelector: "spec.nodeName=" }, isGated),
+  const looksAtFences = leaderless && scope.which === "expired" && scope.namespace === undefined;
+  const wanted = looksAtFences ? () => true : isGated;
+  const [rawPods, rawNodes] = await Promise.all([
+    listAll(client, podsPath(scope.namespace), { fieldSelector: "spec.nodeName=" }, wanted),
     scope.namespace === undefined ? listAll(client, "/api/v1/nodes", {}, () => true) : [],
   ]);
+  const nodes = rawNodes.map((raw) => nodeFacts(raw, interner));
+  const fenced = looksAtFences ? nodes.filter(({ fence }) => fence !== undefined) : [];
+  const untilMs = nowMs + aheadMs;
   return {
-    pods: pods.map((raw) => podFacts(raw, interner)).filter((pod) => coversPod(scope, caps, pod, nowMs)),
-    nodes: nodes.map((raw) => nodeFacts(raw, interner)).filter((node) => coversNode(scope, caps, node, nowMs)),
+    pods: rawPods
+      .map((raw) => podFacts(raw, interner))
+      .filter((pod) => coversPod(scope, caps, pod, untilMs) || isKeptOut(scope, caps, pod, fenced, untilMs)),
+    nodes: nodes.filter((node) => coversNode(scope, caps, node, untilMs) || isForgotten(scope, node, nowMs)),
+    fenced,
+  };
+}
+
+/** What of the plan is due at a moment, if its scope is what is past its cap. */
+export function dueOf(plan: SweepPlan, caps: Caps, nowMs: number): SweepPlan {
+  const scope: SweepScope = { which: "expired" };
+  return {
+    pods: plan.pods.filter((pod) =>
+      pod.gated ? coversPod(scope, caps, pod, nowMs) : isKeptOut(scope, caps, pod, plan.fenced, nowMs),
+    ),
+    nodes: plan.nodes.filter((node) => coversNode(scope, caps, node, nowMs) || isForgotten(scope, node, nowMs)),
+    fenced: plan.fenced,
   };
 }
 
@@ -70,11 +108,33 @@ function coversPod({ which, node }: SweepScope, { holdSeconds }: Caps, pod: PodF
   return which === "all" || nowMs >= heldSinceMs(pod) + holdSeconds * SECOND_MS;
 }
 
-function coversNode({ which, node }: SweepScope, { fenceSeconds }: Caps, facts: NodeFacts, nowMs: number) {
-  if (facts.fence === undefined || (node !== undefined && facts.name !== node)) return false;
-  const isPastCap = nowMs >= fencedSinceMs(facts) + fenceSeconds * SECOND_MS;
-  return which === "all" || isPastCap || isRollCallForgotten(facts, nowMs);
+/** Has a fence kept the pod out for the hold cap, on a node that would take it by labels and taints? */
+function isKeptOut(
+  scope: SweepScope,
+  { holdSeconds }: Caps,
+  pod: PodFacts,
+  fenced: readonly NodeFacts[],
+  nowMs: number,
+) {
+  if (pod.gated || !pod.unschedulable || pod.fencesTolerated.includes(EVERY_FENCE)) return false;
+  const byCapMs = nowMs - holdSeconds * SECOND_MS;
+  return fenced.some(
+    (node) =>
+      (scope.node === undefined || scope.node === node.name) &&
+      byCapMs >= keptOutSinceMs(pod, node, nowMs) &&
+      placementUnfitReason(pod, node, false) === undefined,
+  );
 }
+
+const isInScope = ({ node }: SweepScope, { fence, name }: NodeFacts) =>
+  fence !== undefined && (node === undefined || name === node);
+
+const coversNode = (scope: SweepScope, { fenceSeconds }: Caps, node: NodeFacts, nowMs: number) =>
+  isInScope(scope, node) && (scope.which === "all" || nowMs >= fencedSinceMs(node) + fenceSeconds * SECOND_MS);
+
+/** A roll call that is open now may be over in a moment, so no look ahead is of use. */
+const isForgotten = (scope: SweepScope, node: NodeFacts, nowMs: number) =>
+  isInScope(scope, node) && isRollCallForgotten(node, nowMs);
 
 /** Keeps only the wanted objects of a long list in memory. */
 async function listAll(
@@ -91,14 +151,25 @@ async function listAll(
 /**
  * Carries out the plan. Fences come first, so that pods find open nodes. Every write is conditional on the object being
  * the one that was seen, so a leader may do the same at the same time. Never rejects because of one object.
+ * @param fence that the pods tolerate from then on; EVERY_FENCE where fences stay, which would hold them a second time.
  */
-export async function sweep(client: ApiClient, { pods, nodes }: SweepPlan, nowMs: number): Promise<SweepResult[]> {
+export async function sweep(
+  client: ApiClient,
+  { pods, nodes }: Pick<SweepPlan, "pods" | "nodes">,
+  nowMs: number,
+  fence?: string,
+): Promise<SweepResult[]> {
   const lifted = await inParallel(nodes, (node) => liftOne(client, node));
-  return [...lifted, ...(await inParallel(pods, (pod) => releaseOne(client, pod, nowMs)))];
+  return [...lifted, ...(await inParallel(pods, (pod) => releaseOne(client, pod, fence, nowMs)))];
 }
 
-async function releaseOne(client: ApiClient, pod: PodFacts, nowMs: number): Promise<SweepResult> {
-  const release = { pod, node: undefined, fence: undefined, reason: "Requested", message: "paceline release" } as const;
+async function releaseOne(
+  client: ApiClient,
+  pod: PodFacts,
+  fence: string | undefined,
+  nowMs: number,
+): Promise<SweepResult> {
+  const release = { pod, node: undefined, fence, reason: "Requested", message: "paceline release" } as const;
   const { namespace, name } = pod;
   return {
     kind: "Pod",

@@ -1,8 +1,7 @@
 /** Every metric of Paceline, in its own registry; docs/metrics.md lists the same ones (a test keeps both equal). */
 import { LONGEST_HOLD_SECONDS } from "../policy/caps.ts";
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
-import type { ReleaseReason } from "../api/reasons.ts";
-import type { LimitMove, Verdict } from "../core/verdict.ts";
+import type { LimitMove, Release, Verdict } from "../core/verdict.ts";
 import { nodeGauges } from "./node-gauges.ts";
 
 /** Which lever a verdict belongs to. */
@@ -63,6 +62,11 @@ function verdictMetrics(registers: Registry[]) {
       name: "paceline_releases_total",
       help: "Held pods that this replica released, by reason.",
       labelNames: ["reason"] as const,
+      registers,
+    }),
+    releasesOverLimit: new Counter({
+      name: "paceline_releases_over_limit_total",
+      help: "Pods that this replica let go near their hold cap though no slot was free for them.",
       registers,
     }),
     holdSeconds: new Histogram({
@@ -208,11 +212,12 @@ export function countVerdict({ holds, allows, wouldHold }: Metrics, lever: Lever
 
 /** Counts one release. `heldMs` is undefined for a pod whose hold is unknown. */
 export function countRelease(
-  { releases, holdSeconds }: Metrics,
-  reason: ReleaseReason,
+  { releases, releasesOverLimit, holdSeconds }: Metrics,
+  { reason, overLimit }: Pick<Release, "reason" | "overLimit">,
   heldMs: number | undefined,
 ): void {
   releases.inc({ reason });
+  if (overLimit) releasesOverLimit.inc();
   if (heldMs !== undefined) holdSeconds.observe(heldMs / 1_000);
 }
 

@@ -218,7 +218,7 @@ function startTelemetry(
 
 const releaseHooks = ({ metrics }: Base): ReleaseHooks => ({
   onPlan: (_plan, durationMs) => metrics.planSeconds.observe(durationMs / 1_000),
-  onReleased: ({ reason }, heldMs) => countRelease(metrics, reason, heldMs),
+  onReleased: (release, heldMs) => countRelease(metrics, release, heldMs),
   onFence(action) {
     if (action.kind === "lift") metrics.fencesLifted.inc({ reason: action.reason });
     if (action.kind === "beginRollCall") metrics.rollCalls.inc();

@@ -95,8 +95,10 @@ describe("/metrics", () => {
 
   it("counts releases by reason and measures how long pods were held", async () => {
     const { app, metrics } = testApp();
-    countRelease(metrics, "SlotFree", 1_500);
+    countRelease(metrics, { reason: "SlotFree" }, 1_500);
+    countRelease(metrics, { reason: "NearHoldCap", overLimit: true }, undefined);
     const { body } = await app.inject("/metrics");
+    expect(body).toContain("paceline_releases_over_limit_total 1");
     expect(body).toContain('paceline_releases_total{reason="SlotFree"} 1');
     expect(body).toContain('paceline_hold_duration_seconds_bucket{le="1"} 0');
     expect(body).toContain('paceline_hold_duration_seconds_bucket{le="2"} 1');

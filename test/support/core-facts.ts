@@ -46,6 +46,7 @@ export function aPod(name: string, given: Partial<PodFacts> = {}): PodFacts {
     gatedByOthers: false,
     hold: undefined,
     reservation: undefined,
+    release: undefined,
     fencesTolerated: [],
     terminal: false,
     deleting: false,

@@ -1,15 +1,11 @@
 /**
- * The order of release. First a pod that Paceline has held for most of the hold cap, so that none is overtaken for
- * ever; then DaemonSet pods of the node; then higher priority; then, while kube-scheduler is behind, the oldest; then
- * the fewest bytes per pod that they let start, which brings small and shared images forward; then the oldest.
+ * The order of release. First a pod that is near its hold cap, so that none is overtaken for ever; then DaemonSet pods
+ * of the node; then higher priority; then, while kube-scheduler is behind, the oldest; then the fewest bytes per pod
+ * that they let start, which brings small and shared images forward; then the oldest.
  */
 import type { PodFacts } from "../facts.ts";
+import { easeMs } from "../rules/hold-cap.ts";
 import { heldSinceMs } from "../state/held-since.ts";
-
-/**
- * Share of maxHoldSeconds after which a pod is urgent. Assumed: late enough to leave the order alone in a common herd.
- */
-const URGENT_SHARE = 0.8;
 
 /** Compares as a tuple: the lower one goes first. */
 export type Rank = readonly [
@@ -35,7 +31,7 @@ export interface Standing {
 export function rank(pod: PodFacts, standing: Standing, maxHoldMs: number, nowMs: number): Rank {
   const sinceMs = heldSinceMs(pod);
   return [
-    nowMs >= sinceMs + URGENT_SHARE * maxHoldMs ? 0 : 1,
+    nowMs >= sinceMs + maxHoldMs - easeMs(maxHoldMs) ? 0 : 1,
     pod.shape.ownerKind === "DaemonSet" ? 0 : 1,
     -pod.shape.priority,
     standing.schedulerIsBehind ? pod.createdAtMs : 0,

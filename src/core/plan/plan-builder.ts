@@ -10,9 +10,13 @@ import { stillToCome } from "../placement/still-to-come.ts";
 import { exempt } from "../rules/exempt.ts";
 import { toleratesFence } from "../rules/node-fence.ts";
 import type { ClusterState } from "../state/cluster-state.ts";
+import { heldSinceMs, keptOutSinceMs } from "../state/held-since.ts";
 import type { NodeLoad } from "../state/load.ts";
 import { youngUntilMs } from "../state/pace.ts";
 import type { Release } from "../verdict.ts";
+
+/** What a pod near its hold cap is given more than others. */
+export type PastLimits = Partial<Pick<Release, "fence" | "note" | "overLimit">>;
 
 export class PlanBuilder {
   readonly state: ClusterState;
@@ -73,16 +77,20 @@ export class PlanBuilder {
   }
 
   /** Releases a pod without a slot. */
-  release(pod: PodFacts, reason: ReleaseReason, message: string): void {
+  release(pod: PodFacts, reason: ReleaseReason, message: string, past: PastLimits = {}): void {
     this.#leave(pod);
-    this.releases.push({ pod, node: undefined, fence: undefined, reason, message });
+    const note = { atMs: this.nowMs, heldMs: this.nowMs - heldSinceMs(pod) };
+    this.releases.push({ pod, node: undefined, fence: undefined, reason, message, note, ...past });
   }
 
   /** Releases a pod to a node, and reserves its slot there. */
-  releaseTo(pod: PodFacts, { name, fence }: NodeFacts, reason: ReleaseReason, message: string): void {
+  releaseTo(pod: PodFacts, node: NodeFacts, reason: ReleaseReason, message: string, past: PastLimits = {}): void {
     this.#leave(pod);
+    const { name, fence } = node;
     const needed = fence && !toleratesFence(pod, fence.value) ? fence.value : undefined;
-    this.releases.push({ pod, node: name, fence: needed, reason, message });
+    const sinceMs = pod.gated ? heldSinceMs(pod) : keptOutSinceMs(pod, node, this.nowMs);
+    const note = { atMs: this.nowMs, heldMs: Math.max(0, this.nowMs - sinceMs) };
+    this.releases.push({ pod, node: name, fence: needed, reason, message, note, ...past });
     this.#planned.set(name, [...this.plannedFor(name), pod]);
     this.#loads.delete(name);
     this.#releasedToNodes += 1;

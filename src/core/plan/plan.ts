@@ -9,11 +9,13 @@ import { assignSlots } from "./assign-slots.ts";
 import { beginRollCalls, planFences } from "./fences.ts";
 import { holdsOf } from "./hold-reasons.ts";
 import { PlanBuilder } from "./plan-builder.ts";
-import { claimRoom, releaseExemptAndExpired, releasePastFences } from "./release-without-slot.ts";
+import { releaseNearCap } from "./release-near-cap.ts";
+import { claimRoom, releaseExempt, releasePastFences } from "./release-without-slot.ts";
 
 export function makePlan(state: ClusterState, settled: SettledNodes, nowMs: number): Plan {
   const plan = new PlanBuilder(state, nowMs);
-  releaseExemptAndExpired(plan);
+  releaseExempt(plan);
+  releaseNearCap(plan);
   claimRoom(plan, settled);
   releasePastFences(plan);
   beginRollCalls(plan);

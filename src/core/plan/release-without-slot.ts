@@ -5,25 +5,20 @@ import { isSchedulableNow } from "../placement/fit.ts";
 import { type KnownNode, knownNode } from "../placement/known-node.ts";
 import type { SettledNodes } from "../placement/settled-nodes.ts";
 import { fencesWork, toleratesFence } from "../rules/node-fence.ts";
-import { SECOND_MS } from "../measures.ts";
-import { byAge, heldSinceMs } from "../state/held-since.ts";
+import { byAge } from "../state/held-since.ts";
 import { paceOf } from "../state/pace.ts";
 import { hasReservation } from "../state/reservations.ts";
-import type { ReleaseReason } from "../../api/reasons.ts";
 import { Claims, fitsNow } from "./claims.ts";
 import type { PlanBuilder } from "./plan-builder.ts";
 
-/** Releases gated pods that the policy no longer holds, or has held for the hold cap. The others wait. */
-export function releaseExemptAndExpired(plan: PlanBuilder): void {
-  const { state, nowMs } = plan;
-  const off = state.policy.mode !== "enforce" || !state.policy.gate.enabled;
-  for (const pod of state.ledger.gated.pods()) {
-    const capMs = heldSinceMs(pod) + plan.maxHoldMs;
+/** Releases gated pods that the policy does not hold any longer. The others wait. */
+export function releaseExempt(plan: PlanBuilder): void {
+  const { policy, ledger } = plan.state;
+  const off = policy.mode !== "enforce" || !policy.gate.enabled;
+  for (const pod of ledger.gated.pods()) {
     if (off) plan.release(pod, "PacingOff", "pacing is off, only observing, or the gate is disabled");
     else if (plan.isExempt(pod.shape)) plan.release(pod, "Exempt", "the policy exempts this pod");
-    else if (nowMs >= capMs) plan.release(pod, "HoldCapReached", `held for ${state.policy.maxHoldSeconds} s, the most`);
     else plan.waiting.set(pod.uid, pod);
-    plan.wake(capMs);
   }
 }
 
@@ -86,42 +81,20 @@ const byClaim = (a: PodFacts, b: PodFacts) =>
   b.shape.priority - a.shape.priority ||
   byAge(a, b);
 
-/** Fences let exempt pods pass (promise 4), and pods that they have kept out for the hold cap (promise 2). */
+/** Fences let exempt pods pass (promise 4). */
 export function releasePastFences(plan: PlanBuilder): void {
   const { ledger, policy } = plan.state;
   if (!fencesWork(policy)) return;
   const fenced = plan.paced.filter(({ facts }) => facts.fence);
   if (fenced.length === 0) return;
-  const overdue = fenced.filter((node) => plan.nowMs >= overdueFromMs(plan, node));
-  for (const node of fenced) plan.wake(overdueFromMs(plan, node));
-  for (const pod of ledger.pending.podsWhere((shape) => overdue.length > 0 || plan.isExempt(shape))) {
-    if (!pod.unschedulable || hasReservation(plan.state, pod, plan.nowMs)) continue;
-    if (plan.isExempt(pod.shape)) passFence(plan, pod, fenced, "Exempt", "exempt from pacing");
-    else passOverdue(plan, pod, overdue);
+  for (const pod of ledger.pending.podsWhere((shape) => plan.isExempt(shape))) {
+    if (pod.unschedulable && !hasReservation(plan.state, pod, plan.nowMs)) passFence(plan, pod, fenced);
   }
 }
 
-/**
- * From then on the fence may have kept pods out for the hold cap, epoch ms. It keeps none out before its node is Ready.
- */
-const overdueFromMs = (plan: PlanBuilder, { facts }: KnownNode) => (facts.readySinceMs ?? Infinity) + plan.maxHoldMs;
-
-function passOverdue(plan: PlanBuilder, pod: PodFacts, overdue: readonly KnownNode[]): void {
-  const capMs = pod.createdAtMs + plan.maxHoldMs;
-  plan.wake(capMs);
-  if (plan.nowMs < capMs) return;
-  passFence(plan, pod, overdue, "HoldCapReached", `kept out for ${plan.maxHoldMs / SECOND_MS} s, the most`);
-}
-
-function passFence(
-  plan: PlanBuilder,
-  pod: PodFacts,
-  fenced: readonly KnownNode[],
-  reason: ReleaseReason,
-  why: string,
-): void {
+function passFence(plan: PlanBuilder, pod: PodFacts, fenced: readonly KnownNode[]): void {
   const isKeptOut = ({ facts: { fence } }: KnownNode) => fence !== undefined && !toleratesFence(pod, fence.value);
   const node = fenced.find((one) => isKeptOut(one) && isSchedulableNow(pod, one.facts) && fitsNow(plan, pod, one));
   if (!node) return;
-  plan.releaseTo(pod, node.facts, reason, `${why}: passes the fence of node ${node.facts.name}`);
+  plan.releaseTo(pod, node.facts, "Exempt", `exempt from pacing: passes the fence of node ${node.facts.name}`);
 }

@@ -10,7 +10,9 @@ import type { ClusterState } from "../state/cluster-state.ts";
 import { costOf } from "../state/load.ts";
 import { paceOf } from "../state/pace.ts";
 import type { Hold, Offer, ReplicaState } from "../verdict.ts";
+import { SECOND_MS } from "../measures.ts";
 import { exempt } from "./exempt.ts";
+import { wentNearCap } from "./hold-cap.ts";
 import { checkStart } from "./start-checks.ts";
 
 /** Highest score of the extender protocol. */
@@ -72,15 +74,19 @@ function sortNodes(state: ClusterState, pod: PodFacts, names: readonly string[],
 
 /**
  * A pod with a reservation here only needs a slot that is free of pods in startup and offers; others count
- * reservations, too.
+ * reservations, too. One that was let go near its hold cap needs none.
  */
 function checkNode(state: ClusterState, pod: PodFacts, { facts }: KnownNode, nowMs: number): Candidate | Hold {
   const load = state.loadOf(facts, nowMs);
   const isReserved = load.reserved.some(({ uid }) => uid === pod.uid);
   const occupied = load.inStartup.length + load.offered.length;
   if (isReserved && occupied < load.limit.slots) return { node: facts.name, free: Infinity };
+  const free = load.limit.slots - load.slotsInUse;
+  if (wentNearCap(pod, state.policy.maxHoldSeconds * SECOND_MS)) {
+    return { node: facts.name, free: isReserved ? Infinity : free };
+  }
   const verdict = checkStart(load, costOf(pod, load, state.catalogue), nowMs);
-  return verdict.kind === "hold" ? verdict : { node: facts.name, free: load.limit.slots - load.slotsInUse };
+  return verdict.kind === "hold" ? verdict : { node: facts.name, free };
 }
 
 const withMostFree = (candidates: readonly Candidate[]) =>

@@ -13,6 +13,31 @@ export function heldSinceMs({ gated, hold, createdAtMs }: Pick<PodFacts, "gated"
 }
 
 /**
+ * Since when a pod without our gate is held back by the node's fence, epoch ms; Infinity while the node has never been
+ * Ready, because until then that keeps the pod out. A pod that was let go before goes on with the same hold: the time
+ * between, in which nothing of ours kept it, does not count.
+ */
+export function keptOutSinceMs(
+  { createdAtMs, release }: Pick<PodFacts, "createdAtMs" | "release">,
+  node: Pick<NodeFacts, "createdAtMs" | "readySinceMs" | "fence">,
+  nowMs: number,
+): number {
+  const fromMs = Math.max(createdAtMs, closedSinceMs(node));
+  if (!release || release.atMs > nowMs) return fromMs;
+  return Math.max(createdAtMs, Math.max(fromMs, release.atMs) - release.heldMs);
+}
+
+/** A node that is not Ready for a while kept pods out before, as its roll call shows: that needs a Ready node. */
+function closedSinceMs({
+  createdAtMs,
+  readySinceMs,
+  fence,
+}: Pick<NodeFacts, "createdAtMs" | "readySinceMs" | "fence">) {
+  const rollCallMs = fence?.rollCall?.sinceMs ?? Infinity;
+  return Math.min(readySinceMs ?? Infinity, rollCallMs >= createdAtMs ? rollCallMs : Infinity);
+}
+
+/**
  * Epoch ms. A fence comes with its node, so no time after the node's creation is believed. Such a time comes from a
  * clock that is ahead, or is forged, and would make the fence's cap come late. An earlier one only makes it come early.
  */

@@ -2,7 +2,8 @@
 import { FENCE_TAINT_KEY } from "../../api/names.ts";
 import type { KubeObject } from "../../kube/parse/kube-json.ts";
 import { recordOf, recordsOf, textOf, textsOf } from "../../kube/parse/kube-json.ts";
-import { ANY_FENCE, sortTolerations } from "../../kube/parse/tolerations.ts";
+import { EVERY_FENCE } from "../../core/verdict.ts";
+import { sortTolerations } from "../../kube/parse/tolerations.ts";
 import { durationMs } from "../duration.ts";
 import type { AutoscalerSeen, DaemonSetSeen, NodePoolSeen } from "../facts.ts";
 import { fullName, listOf, type Look, seen } from "./look.ts";
@@ -23,7 +24,7 @@ export function gatherDaemonSets(look: Look): Promise<DaemonSetSeen[]> {
     const { fencesTolerated } = sortTolerations(tolerations);
     return {
       name: fullName(raw),
-      toleratesFence: fencesTolerated.includes(ANY_FENCE),
+      toleratesFence: fencesTolerated.includes(EVERY_FENCE),
       hasTolerations: Array.isArray(tolerations),
     };
   });

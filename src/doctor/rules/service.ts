@@ -5,8 +5,8 @@ import { DEFAULT_NAMESPACE, POLICY_CONFIG_MAP } from "../../api/names.ts";
 import { type ClusterFacts, type OursSeen, policyOf } from "../facts.ts";
 import { type Finding, many, someOf } from "../finding-codes.ts";
 
-/** Tolerance past a cap: the janitor runs every two minutes by default, ms. */
-const GRACE_MS = 120_000;
+/** Tolerance past a cap: the janitor runs every minute by default, and takes a while to start, ms. */
+const GRACE_MS = 90_000;
 
 export function findServiceProblems(facts: ClusterFacts): Finding[] {
   const { ours } = facts;

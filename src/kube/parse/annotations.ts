@@ -8,6 +8,7 @@ import { recordOf, textOf, timeOf } from "./kube-json.ts";
 
 export type HoldNote = NonNullable<PodFacts["hold"]>;
 export type ReservationNote = NonNullable<PodFacts["reservation"]>;
+export type ReleaseNote = NonNullable<PodFacts["release"]>;
 
 /**
  * `{"node","reason","since"}`, the value of the hold annotation. `node` is left out if any of several nodes would do.
@@ -41,6 +42,20 @@ export function parseReservation(text: string | undefined): ReservationNote | un
   const atMs = timeOf(note["at"]);
   const node = textOf(note["node"]);
   return atMs === undefined || node === "" ? undefined : { node: nodeName(node), atMs };
+}
+
+/** `{"at","heldSeconds"}`, the value of the release annotation. */
+export function formatRelease({ atMs, heldMs }: ReleaseNote): string {
+  return JSON.stringify({ at: new Date(atMs).toISOString(), heldSeconds: Math.round(heldMs) / 1_000 });
+}
+
+/** Reads a release annotation; undefined if it is malformed. */
+export function parseRelease(text: string | undefined): ReleaseNote | undefined {
+  const note = parseJson(text);
+  const atMs = timeOf(note["at"]);
+  const held = note["heldSeconds"];
+  if (atMs === undefined || typeof held !== "number" || !(held >= 0)) return undefined;
+  return { atMs, heldMs: held * 1_000 };
 }
 
 function parseJson(text: string | undefined): Readonly<Record<string, unknown>> {

@@ -1,9 +1,15 @@
 /** Makes the core's facts from the API server's JSON, for lists, watches and admission. No function here throws. */
-import { FENCED_AT_ANNOTATION, GATE, HOLD_ANNOTATION, RESERVATION_ANNOTATION } from "../../api/names.ts";
+import {
+  FENCED_AT_ANNOTATION,
+  GATE,
+  HOLD_ANNOTATION,
+  RELEASE_ANNOTATION,
+  RESERVATION_ANNOTATION,
+} from "../../api/names.ts";
 import type { NodeFacts, PodFacts } from "../../core/facts.ts";
 import { imageName, nodeName, podUID } from "../../core/ids.ts";
 import type { ImageName } from "../../core/ids.ts";
-import { parseHold, parseReservation } from "./annotations.ts";
+import { parseHold, parseRelease, parseReservation } from "./annotations.ts";
 import { recordOf, recordsOf, textMapOf, textOf, textsOf, timeOf } from "./kube-json.ts";
 import type { KubeObject } from "./kube-json.ts";
 import { fenceTaint, rollCallOf } from "./roll-call.ts";
@@ -41,6 +47,7 @@ export function podFacts(raw: KubeObject, interner: ShapeInterner, defaults: Pod
     gatedByOthers: gates.some((gate) => gate !== GATE),
     hold: parseHold(annotations[HOLD_ANNOTATION]),
     reservation: parseReservation(annotations[RESERVATION_ANNOTATION]),
+    release: parseRelease(annotations[RELEASE_ANNOTATION]),
     fencesTolerated: fencesTolerated.length === 0 ? NO_FENCES : fencesTolerated,
     deleting: metadata["deletionTimestamp"] != null,
     ...podProgress(spec, recordOf(raw["status"]), metadata["generation"]),

@@ -1,15 +1,13 @@
 /** Reads tolerations and taints, with those for the fence separate from all others. */
 import { FENCE_TAINT_KEY } from "../../api/names.ts";
 import type { Taint, Toleration } from "../../core/facts.ts";
+import { EVERY_FENCE } from "../../core/verdict.ts";
 import { recordsOf, textOf } from "./kube-json.ts";
 import { isOurTaint } from "./roll-call.ts";
 
-/** Marks a pod that tolerates every fence. */
-export const ANY_FENCE = "*";
-
 export interface SortedTolerations {
   readonly tolerations: readonly Toleration[];
-  /** Values of the tolerated fences, or {@link ANY_FENCE}. */
+  /** Values of the tolerated fences, or {@link EVERY_FENCE}. */
   readonly fencesTolerated: readonly string[];
 }
 
@@ -24,7 +22,7 @@ export function sortTolerations(raw: unknown): SortedTolerations {
     if (fence !== undefined) fences.add(fence);
     if (toleration.key !== FENCE_TAINT_KEY) tolerations.push(toleration);
   }
-  return { tolerations, fencesTolerated: fences.has(ANY_FENCE) ? [ANY_FENCE] : [...fences] };
+  return { tolerations, fencesTolerated: fences.has(EVERY_FENCE) ? [EVERY_FENCE] : [...fences] };
 }
 
 function parseToleration(raw: Readonly<Record<string, unknown>>): Toleration | undefined {
@@ -36,7 +34,7 @@ function parseToleration(raw: Readonly<Record<string, unknown>>): Toleration | u
 
 function fenceTolerated({ key, operator, value, effect }: Toleration): string | undefined {
   if (effect !== "" && effect !== "NoSchedule") return undefined;
-  if (operator === "Exists") return key === FENCE_TAINT_KEY || key === "" ? ANY_FENCE : undefined;
+  if (operator === "Exists") return key === FENCE_TAINT_KEY || key === "" ? EVERY_FENCE : undefined;
   return key === FENCE_TAINT_KEY ? value : undefined;
 }
 

@@ -10,6 +10,7 @@ import {
   FENCED_AT_ANNOTATION,
   GATE,
   HOLD_ANNOTATION,
+  RELEASE_ANNOTATION,
   RESERVATION_ANNOTATION,
   ROLL_CALL_ANNOTATION,
   ROLL_CALL_TAINT,
@@ -18,8 +19,8 @@ import type { HoldReason } from "../../api/reasons.ts";
 import type { PodFacts } from "../../core/facts.ts";
 import type { NodeName } from "../../core/ids.ts";
 import { fencedSinceMs } from "../../core/state/held-since.ts";
-import type { FenceAction, Release } from "../../core/verdict.ts";
-import { formatHold, formatReservation, parseReservation } from "../parse/annotations.ts";
+import { EVERY_FENCE, type FenceAction, type Release } from "../../core/verdict.ts";
+import { formatHold, formatRelease, formatReservation, parseReservation } from "../parse/annotations.ts";
 import type { ApiClient } from "../client/api-client.ts";
 import { isConflict, isNotFound, isPatchMismatch } from "../client/api-error.ts";
 import { recordOf, recordsOf, textMapOf } from "../parse/kube-json.ts";
@@ -45,8 +46,8 @@ const ATTEMPTS = 3;
 
 /**
  * Releases a pod with one write. It removes the gate and the hold; if the release names a node or a fence, it also
- * reserves the slot (annotation) and adds the toleration for the fence. A pod that never had the gate (it waits for a
- * fenced node) gets only the toleration and the reservation.
+ * reserves the slot (annotation) and adds the toleration for the fence, or for every fence. A pod that never had the
+ * gate (it waits for a fenced node) gets only toleration and annotations.
  * @param clock dates the reservation when the request is sent: a slow attempt before it must not use up its time.
  */
 export async function releasePod(client: ApiClient, release: Release, clock: Pick<Clock, "now">): Promise<Write> {
@@ -64,20 +65,26 @@ export async function lookAtPod(client: ApiClient, pod: PodFacts): Promise<Write
 }
 
 /** One request, for a pod that has not changed since we saw it. */
-function ungateAsSeen(client: ApiClient, { pod, node }: Release, nowMs: number): Promise<Write> {
-  const reservation = node === undefined ? {} : { [RESERVATION_ANNOTATION]: formatReservation(node, nowMs) };
+function ungateAsSeen(client: ApiClient, release: Release, nowMs: number): Promise<Write> {
+  const { pod } = release;
   const body = {
-    metadata: { ...asSeen(pod), annotations: { [HOLD_ANNOTATION]: null, ...reservation } },
+    metadata: { ...asSeen(pod), annotations: { [HOLD_ANNOTATION]: null, ...releaseAnnotations(release, nowMs) } },
     spec: { schedulingGates: [{ $patch: "delete", name: GATE }] },
   };
   return attempt(() => client.patch(podPath(pod), body, "strategic", BY_US));
 }
 
+const releaseAnnotations = ({ node, note }: Release, nowMs: number) => ({
+  ...(node !== undefined && { [RESERVATION_ANNOTATION]: formatReservation(node, nowMs) }),
+  ...(note && { [RELEASE_ANNOTATION]: formatRelease(note) }),
+});
+
 /**
  * The operations that release the pod as it is now; none if nothing is left to do, or if it has got a slot since the
  * plan saw it: the next plan knows.
  */
-function releaseOperations(raw: KubeObject, { pod, node, fence }: Release, nowMs: number): readonly Operation[] {
+function releaseOperations(raw: KubeObject, release: Release, nowMs: number): readonly Operation[] {
+  const { pod, fence } = release;
   const given = parseReservation(raw.metadata?.annotations?.[RESERVATION_ANNOTATION]);
   if (given !== undefined && given.atMs !== pod.reservation?.atMs) return [];
   const spec = recordOf(raw["spec"]);
@@ -89,8 +96,7 @@ function releaseOperations(raw: KubeObject, { pod, node, fence }: Release, nowMs
   if (isPlaced || (!isGated && !lacksToleration)) return [];
 
   const { [HOLD_ANNOTATION]: _hold, ...others } = textMapOf(raw.metadata?.annotations);
-  const reservation = node === undefined ? {} : { [RESERVATION_ANNOTATION]: formatReservation(node, nowMs) };
-  const annotations = { ...others, ...reservation };
+  const annotations = { ...others, ...releaseAnnotations(release, nowMs) };
   return changesBetween(raw, {
     annotations,
     spec: {
@@ -107,6 +113,7 @@ const fenceTaint = (value: string, effect: "NoSchedule" | "PreferNoSchedule") =>
 });
 
 function fenceToleration(value: string) {
+  if (value === EVERY_FENCE) return { key: FENCE_TAINT_KEY, operator: "Exists" };
   return { key: FENCE_TAINT_KEY, operator: "Equal", value, effect: "NoSchedule" };
 }
 

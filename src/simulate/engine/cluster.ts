@@ -76,7 +76,7 @@ export class Cluster {
       times: this.times,
       nodes: this.nodes,
       rooms: this.rooms,
-      nodeOfFence: (value) => this.#fences.get(value),
+      fences: this.#fences,
       bind: (pod, node) => this.agenda.after(this.writeMs(), () => this.bind(pod, node)),
       markUnschedulable: (pod) => this.#markUnschedulable(pod),
     });

@@ -178,13 +178,14 @@ export class PacelineLever implements Lever {
     }
   }
 
-  #release({ pod: { uid }, node, fence }: Release, askedMs: number): "changed" | "unchanged" | "gone" {
+  #release({ pod: { uid }, node, fence, note }: Release, askedMs: number): "changed" | "unchanged" | "gone" {
     const { agenda, times, scheduler } = this.#cluster;
     const pod = this.#cluster.pod(uid);
     if (!pod) return "gone";
     if (pod.node) return "unchanged"; // placed already
     if (node !== undefined) pod.reservation = { node, atMs: askedMs };
     if (fence !== undefined) pod.addFence(fence);
+    pod.release = note;
     pod.letGoMs ??= agenda.nowMs;
     if (pod.gated) this.#cluster.ungated(pod);
     else agenda.after(times.watchMs, () => scheduler.podChanged(pod));

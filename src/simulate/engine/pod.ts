@@ -4,6 +4,7 @@ import type { PodProgress } from "../../kube/parse/pod-status.ts";
 import { imagesOf } from "../scenario/images-of.ts";
 import { statusOf } from "./pod-status.ts";
 import type { PodFacts, PodShape } from "../../core/facts.ts";
+import { EVERY_FENCE } from "../../core/verdict.ts";
 import { imageName, podUID, type PodUID } from "../../core/ids.ts";
 import { MIB } from "../../core/measures.ts";
 import type { ModelContainer, ModelPod, PodView } from "../model/types.ts";
@@ -47,7 +48,7 @@ export function planWorkload(spec: ScenarioWorkload, index: number, neverReady: 
 
 /** Before anything has happened. */
 const untouched: PodProgress = podProgress({}, {});
-export const ALL_FENCES: readonly string[] = ["*"];
+export const ALL_FENCES: readonly string[] = [EVERY_FENCE];
 export const NO_FENCES: readonly string[] = [];
 
 export class SimPod {
@@ -61,6 +62,7 @@ export class SimPod {
   gated = false;
   hold: PodFacts["hold"];
   reservation: PodFacts["reservation"];
+  release: PodFacts["release"];
   fences: readonly string[];
   node: SimNode | undefined;
   boundMs: number | undefined;
@@ -103,7 +105,8 @@ export class SimPod {
   }
 
   addFence(value: string): void {
-    if (!this.toleratesFence(value)) this.fences = [...this.fences, value];
+    if (value === EVERY_FENCE) this.fences = ALL_FENCES;
+    else if (!this.toleratesFence(value)) this.fences = [...this.fences, value];
   }
 
   /** Records a change of the API server's object. */
@@ -143,6 +146,7 @@ export class SimPod {
       gatedByOthers: false,
       hold: this.hold,
       reservation: this.reservation,
+      release: this.release,
       fencesTolerated: this.fences,
       terminal: false,
       deleting: false,

@@ -6,7 +6,7 @@
 import type { Agenda } from "./agenda.ts";
 import type { engineDefaults } from "./assumptions.ts";
 import type { SimNode } from "./node.ts";
-import type { SimPod } from "./pod.ts";
+import { ALL_FENCES, type SimPod } from "./pod.ts";
 import { PodHeap } from "./pod-heap.ts";
 import type { Rooms } from "./rooms.ts";
 
@@ -23,8 +23,8 @@ export interface SchedulerOptions {
   /** By index. */
   readonly nodes: readonly SimNode[];
   readonly rooms: Rooms;
-  /** Nodes by name. A fenced node is found only here. */
-  readonly nodeOfFence: (value: string) => SimNode | undefined;
+  /** Fenced nodes, by the value of their fence. They are found only here. */
+  readonly fences: ReadonlyMap<string, SimNode>;
   readonly bind: (pod: SimPod, node: SimNode) => void;
   /** The pod fits nowhere: sets its condition. */
   readonly markUnschedulable: (pod: SimPod) => void;
@@ -136,8 +136,9 @@ export class Scheduler {
       if (rooms.fits(pod, index)) pick.consider(index, rooms.score(pod, index));
     }
     this.#nextNode = open.length === 0 ? 0 : (this.#nextNode + looked) % open.length;
-    for (const value of pod.fences) {
-      const node = this.#options.nodeOfFence(value);
+    const { fences } = this.#options;
+    const passes = pod.fences === ALL_FENCES ? fences.values() : pod.fences.map((value) => fences.get(value));
+    for (const node of passes) {
       if (node?.fence && this.#fits(pod, node)) pick.consider(node.index, rooms.score(pod, node.index));
     }
     return nodes[pick.best];

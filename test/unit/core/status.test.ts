@@ -35,11 +35,11 @@ test("a pod that is let go is shown no longer, though the plan of before held it
   expect(pacer.status(START_MS).held).toEqual([]);
 });
 
-test("pods that nothing but a fence keeps out are shown as well, held since the fence was there", () => {
-  const fence = { value: "young", sinceMs: START_MS - 3_000 };
+test("pods that nothing but a fence keeps out are shown as well, held since the fenced node was Ready", () => {
+  const fence = { value: "young", sinceMs: START_MS - 60_000 };
   const pending = { createdAtMs: START_MS - 3_600_000, unschedulable: true, shape: aShape() };
   const pods = [bound(aPod("starting"), "young"), aPod("herd", pending)];
-  const { held } = pacerWith([aNode("young", { fence })], pods).status(START_MS);
+  const { held } = pacerWith([aNode("young", { fence, readySinceMs: START_MS - 3_000 })], pods).status(START_MS);
   expect(held).toMatchObject([{ name: "herd", node: "young", reason: "StartupSlotsFull", heldSeconds: 3 }]);
 });
 

@@ -25,7 +25,7 @@ const agent = aShape({ ownerKind: "DaemonSet" });
 const urgent = candidate({ createdAtMs: START_MS - 0.8 * CAP_MS });
 
 describe("the order of release", () => {
-  test("a pod is urgent once it has waited for four fifths of the cap, and not a moment before", () => {
+  test("a pod is urgent once it is near its cap, and not a moment before", () => {
     const waits = candidate();
     const other = candidate({ createdAtMs: START_MS + 1, shape: agent });
     expect(goesFirst(waits, other, START_MS + 0.8 * CAP_MS - 1)).toBe(false);

@@ -1,23 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { nodeName } from "../../../../src/core/ids.ts";
 import { SettledNodes } from "../../../../src/core/placement/settled-nodes.ts";
-import {
-  claimRoom,
-  releaseExemptAndExpired,
-  releasePastFences,
-} from "../../../../src/core/plan/release-without-slot.ts";
+import { claimRoom, releaseExempt, releasePastFences } from "../../../../src/core/plan/release-without-slot.ts";
 import type { ClusterState } from "../../../../src/core/state/cluster-state.ts";
-import {
-  aDaemonPod,
-  aGatedPod,
-  aNode,
-  anOldNode,
-  aPod,
-  aShape,
-  bound,
-  changed,
-  START_MS,
-} from "../../../support/core-facts.ts";
+import { aDaemonPod, aGatedPod, aNode, anOldNode, aPod, aShape, bound, START_MS } from "../../../support/core-facts.ts";
 import {
   aFencedNode,
   aJoiningNode,
@@ -25,7 +11,6 @@ import {
   many,
   pacerWith,
   planOf,
-  released,
   slots,
   stateWith,
 } from "../../../support/core-plan.ts";
@@ -34,7 +19,7 @@ import {
 function releases(state: ClusterState, nowMs = START_MS): Record<string, string> {
   const plan = planOf(state, nowMs);
   plan.waiting.clear();
-  releaseExemptAndExpired(plan);
+  releaseExempt(plan);
   claimRoom(plan, new SettledNodes());
   releasePastFences(plan);
   return Object.fromEntries(
@@ -97,13 +82,6 @@ describe("a pod that a fence keeps out", () => {
     expect(releases(state, START_MS + 15_000)).toEqual({ reserved: "Exempt to n1" });
   });
 
-  test("is not let past the cap before the node was Ready for so long: until then the node kept it out, not the fence", () => {
-    const readyLater = aFencedNode("n1", { readySinceMs: START_MS + 30_000 });
-    const state = stateWith([readyLater], [aPendingPod("p")], { maxHoldSeconds: 60 });
-    expect(releases(state, START_MS + 89_999)).toEqual({});
-    expect(releases(state, START_MS + 90_000)).toEqual({ p: "HoldCapReached to n1" });
-  });
-
   test("passes none where the policy puts up no fences", () => {
     const overrides = { fence: { enabled: false } };
     expect(releases(stateWith([aFencedNode("n1")], [aPendingPod("p", system)], overrides))).toEqual({});
@@ -161,29 +139,6 @@ describe("a gated pod is released at once", () => {
     expect(pacerWith([], pods, slots(1)).plan(START_MS + 2_000).releases).toHaveLength(2);
   });
 
-  test("when the hold cap is reached, whatever the slots; the plan wakes up for it", () => {
-    const pacer = pacerWith([aNode("n1")], [bound(aPod("busy"), "n1"), aDaemonPod("p", "n1")], {
-      ...slots(1),
-      maxHoldSeconds: 60,
-      startup: { deadlineSeconds: 3_600 },
-    });
-    expect(pacer.plan(START_MS).wakeAtMs).toBe(START_MS + 60_000);
-    expect(pacer.plan(START_MS + 59_999).releases).toHaveLength(0);
-    expect(pacer.plan(START_MS + 60_000).releases).toMatchObject([{ reason: "HoldCapReached" }]);
-  });
-
-  test("when the hold cap is reached, though its annotation says that it was held later: a gate comes with the pod", () => {
-    const forged = changed(aDaemonPod("p", "n1"), {
-      hold: { node: nodeName("n1"), reason: "AwaitingRelease", sinceMs: START_MS + 86_400_000 },
-    });
-    const pacer = pacerWith([aNode("n1")], [bound(aPod("busy"), "n1"), forged], {
-      ...slots(1),
-      maxHoldSeconds: 60,
-      startup: { deadlineSeconds: 3_600 },
-    });
-    expect(pacer.plan(START_MS + 60_000).releases).toMatchObject([{ reason: "HoldCapReached" }]);
-  });
-
   test.each([{ mode: "off" }, { mode: "observe" }, { gate: { enabled: false } }] as const)(
     "when the policy says %j",
     (off) => {
@@ -198,16 +153,6 @@ describe("a gated pod is released at once", () => {
 });
 
 describe("a fence lets pass without a slot", () => {
-  test("a pod that the fence has kept out for the hold cap passes, whatever the slots; who came later waits on", () => {
-    const late = aPendingPod("late", { createdAtMs: START_MS + 30_000 });
-    const pods = [bound(aPod("busy"), "n1"), aPendingPod("p"), late];
-    const pacer = pacerWith([aFencedNode("n1")], pods, { ...slots(1), maxHoldSeconds: 60 });
-    expect(pacer.plan(START_MS + 59_999)).toMatchObject({ releases: [], wakeAtMs: START_MS + 60_000 });
-    const atTheCap = pacer.plan(START_MS + 60_000).releases;
-    expect(atTheCap).toMatchObject([{ pod: { name: "p" }, reason: "HoldCapReached", fence: "n1" }]);
-    expect(released(pacer.plan(START_MS + 90_000))).toEqual(["p", "late"]);
-  });
-
   test("exempt pods that wait for room pass without a slot", () => {
     const system = aPendingPod("dns", { shape: aShape({ namespace: "kube-system" }) });
     const { releases } = pacerWith([aFencedNode("n1")], [bound(aPod("busy"), "n1"), system], slots(1)).plan(START_MS);

@@ -7,7 +7,11 @@ import { aNode, anOldNode, aPod, aShape, bound, START_MS, started } from "../../
 
 const healthy = { synced: true, leaderAlive: true };
 const policy = (initial: number) =>
-  defaultPolicy({ extender: { enabled: true }, nodeClasses: [{ name: "test", slots: { initial } }] });
+  defaultPolicy({
+    startup: { deadlineSeconds: 3_600 },
+    extender: { enabled: true },
+    nodeClasses: [{ name: "test", slots: { initial } }],
+  });
 
 function pacerWith(nodes: readonly NodeFacts[], pods: readonly PodFacts[], slots: number) {
   const pacer = createPacer(policy(slots));
@@ -45,6 +49,20 @@ describe("an offer of the extender takes a slot", () => {
     expect(accepted("c")).toBe(1);
     pacer.upsertPod(started(bound(aPod("c"), "n1")), START_MS);
     expect(accepted("d")).toBe(1);
+  });
+
+  test("a pod that was let go near its hold cap is refused nowhere, but goes where its slot is reserved (promise 2)", () => {
+    const nowMs = START_MS + 300_000;
+    const release = { atMs: nowMs, heldMs: 290_000 };
+    const reservation = { node: nodeName("n2"), atMs: nowMs };
+    const pods = [bound(aPod("busy"), "n1"), bound(aPod("busy-too"), "n2")];
+    const nodes = [aNode("n1"), aNode("n2")];
+    const ask = (pod: PodFacts) =>
+      pacerWith(nodes, [...pods, pod], 1).offer(pod, ["n1", "n2"], healthy, nowMs).accepted;
+    expect(ask(aPod("p", { release }))).toHaveLength(1);
+    expect(ask(aPod("p", { release, reservation }))).toEqual(["n2"]);
+    expect(ask(aPod("p", { release: { atMs: nowMs, heldMs: 10_000 } }))).toEqual([]);
+    expect(ask(aPod("p", { release, createdAtMs: nowMs - 1_000 }))).toEqual([]); // a tenant wrote it
   });
 
   test("an offer that is never resolved expires", () => {

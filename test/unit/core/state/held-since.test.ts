@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { byAge, heldSinceMs } from "../../../../src/core/state/held-since.ts";
+import { byAge, heldSinceMs, keptOutSinceMs } from "../../../../src/core/state/held-since.ts";
+import { aFencedNode, aJoiningNode } from "../../../support/core-plan.ts";
 import { aGatedPod, aPod, START_MS } from "../../../support/core-facts.ts";
 
 const held = (sinceMs: number) => ({ node: undefined, reason: "AwaitingRelease", sinceMs }) as const;
@@ -33,6 +34,38 @@ describe("a pod is held since", () => {
         expect(heldSinceMs(pod)).toBe(createdAtMs);
       }),
     );
+  });
+});
+
+describe("a pod is kept out by a fence since", () => {
+  const nowMs = START_MS + 600_000;
+  const readyMs = START_MS + 30_000;
+  const node = aFencedNode("n1", { readySinceMs: readyMs, fence: { value: "n1", sinceMs: START_MS } });
+
+  test("its node is Ready, or the pod is there, whichever is later", () => {
+    expect(keptOutSinceMs(aPod("p"), node, nowMs)).toBe(readyMs);
+    expect(keptOutSinceMs(aPod("p", { createdAtMs: readyMs + 1 }), node, nowMs)).toBe(readyMs + 1);
+    expect(keptOutSinceMs(aPod("p"), aJoiningNode("n1", { fence: { value: "n1", sinceMs: START_MS } }), nowMs)).toBe(
+      Infinity,
+    );
+  });
+
+  test("its node's roll call, where the node was not Ready for a while since", () => {
+    expect(keptOutSinceMs(aPod("p"), aFencedNode("n1", { readySinceMs: START_MS + 99_000 }), nowMs)).toBe(START_MS);
+  });
+
+  test("the beginning of its gate, where that held it before, less the time between", () => {
+    const release = { atMs: readyMs + 10_000, heldMs: 40_000 };
+    expect(keptOutSinceMs(aPod("p", { release }), node, nowMs)).toBe(START_MS);
+    const earlier = { atMs: START_MS + 10_000, heldMs: 10_000 };
+    expect(keptOutSinceMs(aPod("p", { release: earlier }), node, nowMs)).toBe(START_MS + 20_000);
+  });
+
+  test("no time before its creation, whatever it says of itself, and no release that is still to come", () => {
+    const forged = aPod("p", { release: { atMs: START_MS, heldMs: 1e9 } });
+    expect(keptOutSinceMs(forged, node, nowMs)).toBe(START_MS);
+    const future = aPod("p", { release: { atMs: nowMs + 1, heldMs: 0 } });
+    expect(keptOutSinceMs(future, node, nowMs)).toBe(readyMs);
   });
 });
 

@@ -1,8 +1,9 @@
 /** A release on the API server in memory of the fault harness. */
 import { expect, it } from "vitest";
-import { GATE } from "../../../../src/api/names.ts";
+import { FENCE_TAINT_KEY, GATE } from "../../../../src/api/names.ts";
 import { nodeName } from "../../../../src/core/ids.ts";
 import type { ApiClient } from "../../../../src/kube/client/api-client.ts";
+import { parseRelease } from "../../../../src/kube/parse/annotations.ts";
 import { podFacts } from "../../../../src/kube/parse/facts.ts";
 import { createShapeInterner } from "../../../../src/kube/parse/shape-interner.ts";
 import { releasePod } from "../../../../src/kube/write/writes.ts";
@@ -41,4 +42,45 @@ it("a pod that has got a slot since the plan saw it gets no second one, though t
   expect(second.kind).toBe("unchanged");
   if (!("object" in second)) throw new Error(second.kind);
   expect(podFacts(second.object, createShapeInterner()).reservation).toEqual({ node: "n1", atMs: 1_000 });
+});
+
+it("one write takes the gate off, lets the pod pass every fence, and notes how long it was held (promise 2)", async () => {
+  const { server } = newServer();
+  const client = server.client("writer");
+  const seen = podFacts(server.create(PODS, pod("a", [GATE])), createShapeInterner());
+  const note = { atMs: 300_250, heldMs: 300_125 };
+  const release = { pod: seen, node: undefined, fence: "*", reason: "HoldCapReached", message: "", note } as const;
+  const before = server.version;
+  const write = await releasePod(client, release, { now: () => 300_250 });
+  expect(server.version).toBe(before + 1);
+  if (!("object" in write)) throw new Error(write.kind);
+  expect((write.object["spec"] as { tolerations: object[] }).tolerations).toContainEqual({
+    key: FENCE_TAINT_KEY,
+    operator: "Exists",
+  });
+  const after = podFacts(write.object, createShapeInterner());
+  expect(after).toMatchObject({ gated: false, hold: undefined, reservation: undefined, fencesTolerated: ["*"] });
+  expect(after.release).toEqual(note);
+  expect((await releasePod(client, release, { now: () => 300_300 })).kind).toBe("unchanged");
+});
+
+it("a pod that only a fence keeps out gets the toleration of every fence beside that of one", async () => {
+  const { server } = newServer();
+  const client = server.client("writer");
+  const seen = podFacts(server.create(PODS, pod("a")), createShapeInterner());
+  const to = (fence: string) => ({ pod: seen, node: undefined, fence, reason: "HoldCapReached", message: "" }) as const;
+  await releasePod(client, to("n1"), { now: () => 1_000 });
+  const write = await releasePod(client, to("*"), { now: () => 2_000 });
+  if (!("object" in write)) throw new Error(write.kind);
+  expect(podFacts(write.object, createShapeInterner()).fencesTolerated).toEqual(["*"]);
+});
+
+it.each([
+  "",
+  "{}",
+  '{"at":"2026-01-01T00:00:00Z"}',
+  '{"at":"2026-01-01T00:00:00Z","heldSeconds":-1}',
+  '{"heldSeconds":1}',
+])("a release annotation that tenants wrote (%s) says nothing", (text) => {
+  expect(parseRelease(text)).toBeUndefined();
 });

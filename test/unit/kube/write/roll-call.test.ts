@@ -144,7 +144,7 @@ it("one that nobody ends is expired after seconds, whatever the caps are; a swee
   const createdMs = Date.parse(server.find(NODE)?.metadata?.creationTimestamp ?? "");
   await begin(createdMs);
   const planAt = (nowMs: number, which: "all" | "expired" = "expired") =>
-    planSweep(client, { which }, CAPS_WITHOUT_POLICY, nowMs);
+    planSweep(client, { which }, CAPS_WITHOUT_POLICY, { nowMs });
   expect((await planAt(createdMs + 5_000)).nodes).toEqual([]);
   expect((await planAt(createdMs + 5_000, "all")).nodes).toHaveLength(1);
   const plan = await planAt(createdMs + 30_000);

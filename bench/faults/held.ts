@@ -1,0 +1,54 @@
+/** Which pods Paceline keeps back at this moment, by gate or fence, and for how long it has done so in all. */
+import type { NodeFacts, PodFacts } from "../../src/core/facts.ts";
+import { placementUnfitReason } from "../../src/core/placement/fit.ts";
+import { toleratesFence } from "../../src/core/rules/node-fence.ts";
+import type { Witness } from "./witness.ts";
+
+export interface HeldPod {
+  readonly pod: PodFacts;
+  readonly ms: number;
+  /** The node whose fence keeps it out; undefined for a gated pod. */
+  readonly keptOutBy: string | undefined;
+}
+
+interface Tally {
+  readonly ms: number;
+  readonly seenMs: number;
+}
+
+/** As the last look has left them, by the pods' uids. A pod that was not held then counts from now on. */
+const tallies = new WeakMap<Witness, Map<string, Tally>>();
+
+export function heldNow(witness: Witness): HeldPod[] {
+  const { nowMs, pods, nodes } = witness;
+  const before = tallies.get(witness) ?? new Map<string, Tally>();
+  const now = new Map<string, Tally>();
+  const held: HeldPod[] = [];
+  const closed = nodes.filter(({ fence, readySinceMs }) => fence !== undefined && readySinceMs !== undefined);
+  for (const pod of pods) {
+    const known = before.get(pod.uid);
+    const keptOutBy = pod.gated ? undefined : closed.find((node) => keepsOut(pods, node, pod))?.name;
+    const isHeld = !pod.deleting && (pod.gated || keptOutBy !== undefined);
+    if (!isHeld) {
+      if (known) now.set(pod.uid, { ...known, seenMs: Infinity });
+      continue;
+    }
+    const ms = (known?.ms ?? 0) + Math.max(0, nowMs - (known?.seenMs ?? nowMs));
+    now.set(pod.uid, { ms, seenMs: nowMs });
+    held.push({ pod, ms, keptOutBy });
+  }
+  tallies.set(witness, now);
+  return held;
+}
+
+/** Would kube-scheduler bind the pod there, were it not for the fence? Reserved room counts as taken. */
+function keepsOut(pods: readonly PodFacts[], node: NodeFacts, pod: PodFacts): boolean {
+  if (pod.node !== undefined || !pod.unschedulable || pod.gatedByOthers || pod.reservation) return false;
+  if (toleratesFence(pod, node.fence?.value ?? "") || placementUnfitReason(pod, node, false)) return false;
+  const claims = pods.filter(
+    ({ uid, node: on, reservation, pinnedTo, terminal }) =>
+      uid !== pod.uid && !terminal && (on ?? reservation?.node ?? pinnedTo) === node.name,
+  );
+  const used = claims.reduce((sum, { shape }) => sum + (shape.requests["cpu"] ?? 0), 0);
+  return used + (pod.shape.requests["cpu"] ?? 0) <= (node.allocatable["cpu"] ?? 0);
+}

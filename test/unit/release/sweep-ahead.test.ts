@@ -1,0 +1,116 @@
+/** Promise 2 with every replica gone: what one run of the janitor lets go, and when. */
+import { describe, expect, it } from "vitest";
+import { FENCE_TAINT_KEY, GATE, LEADER_LEASE } from "../../../src/api/names.ts";
+import { isLeaderSeen } from "../../../src/kube/leader/leader-seen.ts";
+import { podFacts } from "../../../src/kube/parse/facts.ts";
+import { createShapeInterner } from "../../../src/kube/parse/shape-interner.ts";
+import { sweepAhead } from "../../../src/release/sweep-ahead.ts";
+import { newServer, NODES, pod, PODS } from "../faults/api-server/support.ts";
+
+const CAPS = { holdSeconds: 30, fenceSeconds: 600 };
+const AHEAD_MS = 40_000;
+
+/** An API server with these pods, and runs of the janitor on a clock that waits in no time. */
+function scene() {
+  const { server } = newServer();
+  const client = server.client("janitor");
+  const create = (name: string, gates: readonly string[] = [GATE]) => server.create(PODS, pod(name, gates));
+  const beganMs = Date.parse(create("first").metadata?.creationTimestamp ?? "");
+  let nowMs = beganMs;
+  const clock = {
+    now: () => nowMs,
+    wait: (ms: number) => {
+      nowMs += ms;
+      return Promise.resolve();
+    },
+  };
+  const facts = (name: string) => podFacts(server.find(`${PODS}/${name}`) ?? {}, createShapeInterner());
+  return {
+    ...{ server, client, create, beganMs, facts },
+    /** Begins a run so many seconds after the first pod was created. */
+    run: (seconds: number, leaderless = true) => {
+      nowMs = beganMs + seconds * 1_000;
+      return sweepAhead(client, { which: "expired" }, CAPS, { aheadMs: AHEAD_MS, leaderless }, clock);
+    },
+    ranForS: (since: number) => (nowMs - beganMs) / 1_000 - since,
+  };
+}
+
+describe("a run of the janitor", () => {
+  it("lets go what is past its cap at once, past every fence, and ends when nothing is left to wait for", async () => {
+    const { run, facts, ranForS } = scene();
+    expect(await run(31)).toMatchObject([{ name: "first", outcome: "released" }]);
+    expect(facts("first")).toMatchObject({ gated: false, fencesTolerated: ["*"] });
+    expect(ranForS(31)).toBe(0);
+  });
+
+  it("lets go at its cap what reaches it before the next run, and ends then", async () => {
+    const { run, ranForS } = scene();
+    expect(await run(10)).toMatchObject([{ name: "first", outcome: "released" }]);
+    expect(ranForS(10)).toBe(20);
+  });
+
+  it("leaves alone what has more time, and does not wait for it", async () => {
+    const { server, client, clock } = { ...scene(), clock: { now: () => 0, wait: () => Promise.resolve() } };
+    const nowMs = Date.parse(server.find(`${PODS}/first`)?.metadata?.creationTimestamp ?? "");
+    const times = { aheadMs: AHEAD_MS, leaderless: true };
+    const caps = { ...CAPS, holdSeconds: 50 };
+    expect(await sweepAhead(client, { which: "expired" }, caps, times, { ...clock, now: () => nowMs })).toEqual([]);
+  });
+
+  it("begun every minute, and 15 s late, lets nothing be held for more than a minute past its cap", async () => {
+    for (const offset of [0, 7, 14, 15, 16, 30, 45, 59]) {
+      const { run, facts, ranForS } = scene();
+      let at = offset;
+      while (facts("first").gated) {
+        await run(at);
+        at += 60 + (offset % 2) * 15;
+      }
+      expect(ranForS(0)).toBeLessThanOrEqual(CAPS.holdSeconds + 75);
+    }
+  });
+});
+
+describe("a pod that a fence keeps out", () => {
+  function fenced() {
+    const one = scene();
+    const { server, beganMs } = one;
+    const readySince = new Date(beganMs).toISOString();
+    const taints = [{ key: FENCE_TAINT_KEY, value: "n1", effect: "NoSchedule" }];
+    server.create(NODES, {
+      metadata: { name: "n1" },
+      spec: { taints },
+      status: { conditions: [{ type: "Ready", status: "True", lastTransitionTime: readySince }] },
+    });
+    server.patch(`${NODES}/n1`, { spec: { taints } }, "merge"); // Ready, so without the taint of a node that is not
+    one.create("pending", []);
+    const condition = { type: "PodScheduled", status: "False", reason: "Unschedulable" };
+    server.patch(`${PODS}/pending/status`, { status: { conditions: [condition] } }, "merge");
+    return one;
+  }
+
+  it("passes every fence at its cap where no leader lives", async () => {
+    const { run, facts } = fenced();
+    const results = await run(10);
+    expect(results.map(({ name }) => name).sort()).toEqual(["first", "pending"]);
+    expect(facts("pending").fencesTolerated).toEqual(["*"]);
+  });
+
+  it("is the leader's affair where one lives: it knows whether the node has room", async () => {
+    const { run, facts } = fenced();
+    await run(31, false);
+    expect(facts("pending").fencesTolerated).toEqual([]);
+  });
+});
+
+it("a leader is seen while its Lease says that it was renewed lately", async () => {
+  const { server, client, beganMs } = scene();
+  const namespace = "default";
+  expect(await isLeaderSeen(client, namespace, beganMs)).toBe(false);
+  server.create(`/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`, {
+    metadata: { name: LEADER_LEASE },
+    spec: { holderIdentity: "a", renewTime: new Date(beganMs).toISOString().replace("Z", "000Z") },
+  });
+  expect(await isLeaderSeen(client, namespace, beganMs + 29_000)).toBe(true);
+  expect(await isLeaderSeen(client, namespace, beganMs + 31_000)).toBe(false);
+});
