@@ -9,8 +9,13 @@ import { aDaemonPod, aGatedPod, aNode, aPod, bound, changed, START_MS } from "..
 import { aFencedNode, aPendingPod, many, pacerWith, released, slots } from "../../../support/core-plan.ts";
 
 const at = (seconds: number) => START_MS + seconds * 1_000;
-const capOf = (seconds: number) => ({ ...slots(1), maxHoldSeconds: seconds, startup: { deadlineSeconds: 3_600 } });
-const busy = bound(aPod("busy"), "n1");
+const capOf = (seconds: number) => ({
+  ...slots(1),
+  maxHoldSeconds: seconds,
+  startup: { until: "Ready" as const, deadlineSeconds: 3_600 },
+});
+/** It uses its slot until it is Ready, which it never is. */
+const busy = bound(aPod("busy", { containersStarted: true }), "n1");
 
 /** As the API server has the pod after the release. */
 const afterRelease = ({ pod, node, fence, note }: Release, nowMs: number): PodFacts =>
@@ -147,7 +152,7 @@ describe("a pod that a fence keeps out", () => {
 describe("a crowd of gated and fenced-out pods", () => {
   const crowd = (count: number) => many(count, (name) => (name.endsWith("1") ? aPendingPod(name) : aGatedPod(name)));
   const nodes = ["n1", "n2"].map((name) => aFencedNode(name));
-  const full = nodes.map(({ name }) => bound(aPod(`busy-${name}`), name));
+  const full = nodes.map(({ name }) => bound(aPod(`busy-${name}`, { containersStarted: true }), name));
 
   test("of 100 leaves evenly over the last 60 s of 300 s, spread over the nodes, and says how far over the limit", () => {
     const went = lead([...full, ...crowd(100)], nodes, 300);

@@ -55,7 +55,7 @@ describe("an offer of the extender takes a slot", () => {
     const nowMs = START_MS + 300_000;
     const release = { atMs: nowMs, heldMs: 290_000 };
     const reservation = { node: nodeName("n2"), atMs: nowMs };
-    const pods = [bound(aPod("busy"), "n1"), bound(aPod("busy-too"), "n2")];
+    const pods = [bound(aPod("busy"), "n1", nowMs), bound(aPod("busy-too"), "n2", nowMs)];
     const nodes = [aNode("n1"), aNode("n2")];
     const ask = (pod: PodFacts) =>
       pacerWith(nodes, [...pods, pod], 1).offer(pod, ["n1", "n2"], healthy, nowMs).accepted;

@@ -3,7 +3,6 @@ import { describe, expect, test } from "vitest";
 import type { NodeFacts, PodFacts, PodShape } from "../../../../src/core/facts.ts";
 import { type ImageName, imageName } from "../../../../src/core/ids.ts";
 import { MIB, SECOND_MS } from "../../../../src/core/measures.ts";
-import { imageNeeds } from "../../../../src/core/state/image-needs.ts";
 import { costOf } from "../../../../src/core/state/load.ts";
 import { aNode, aPod, aShape, bound, changed, START_MS, started } from "../../../support/core-facts.ts";
 import { many, pacerWith, shows, sizes, slots, stateWith, theNode } from "../../../support/core-plan.ts";

@@ -9,17 +9,16 @@ const CAP_S = 300;
 /** Until everything is written, s. */
 const SLACK_S = 2;
 
-/** Pods whose image comes at 1 MiB/s use the only slot of each node for longer than the cap. */
+/** Pods that are not Ready for longer than the cap use the only slot of each node. */
 const stuckBehind = (nodes: string, web: string) => `
 nodes: [${nodes}]
-registry: { mibPerSecond: 1 }
-images: [{ name: huge, mib: 4000 }, { name: web, mib: 1 }]
+images: [{ name: slow, mib: 1 }, { name: web, mib: 1 }]
 workloads:
-  - { name: huge, kind: DaemonSet, images: [huge], toleratesEverything: true, priority: 10 }
+  - { name: slow, kind: DaemonSet, images: [slow], toleratesEverything: true, priority: 10, readySeconds: 1000 }
   - ${web}
 policy:
   maxHoldSeconds: ${CAP_S}
-  startup: { deadlineSeconds: 3600 }
+  startup: { until: Ready, deadlineSeconds: 3600 }
   nodeClasses: [{ name: default, slots: { initial: 1, min: 1, max: 1 } }]
 `;
 
