@@ -16,6 +16,7 @@ export const IMAGE = "registry.example/app:1";
 export function fixedPolicy(slots: number, more: PolicyBody = {}): PolicyBody {
   return {
     youngForSeconds: 3600,
+    startup: { until: "Ready" }, // modelled pods that come up need no cores: otherwise they would give their slot back
     nodeClasses: [{ name: "fixed", slots: { initial: slots, min: slots, max: slots }, pullQPS: { qps: 0 } }],
     ...more,
   };
