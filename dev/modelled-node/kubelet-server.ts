@@ -11,6 +11,9 @@ import type { KubeletSpec, NodeCounters } from "../../src/simulate/model/types.t
 import { close, listen } from "./listening.ts";
 import { outsideAddress } from "./outside-address.ts";
 
+/** A node has waited a little since it booted; zero in all is what a kubelet on cgroup v1 serves. */
+const SINCE_BOOT_US = 1_000;
+
 export interface KubeletServerOptions {
   /** Settings that differ from the kubelet's defaults. */
   readonly kubelet: Partial<KubeletSpec> | undefined;
@@ -97,7 +100,7 @@ function summaryPage({ cgroupVersion, counters, nowMs }: KubeletServerOptions): 
     const { pressure } = counters();
     const share = (now: number, then: number) => {
       const percent = atMs > before.atMs ? Math.min(100, (100 * (now - then)) / (atMs - before.atMs)) : 0;
-      return { total: Math.round(now * 1_000), avg10: percent, avg60: percent, avg300: percent };
+      return { total: SINCE_BOOT_US + Math.round(now * 1_000), avg10: percent, avg60: percent, avg300: percent };
     };
     const psi = (some: keyof typeof pressure) =>
       cgroupVersion === 2 ? { psi: { some: share(pressure[some], before.pressure[some]) } } : {};

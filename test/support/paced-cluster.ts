@@ -23,6 +23,7 @@ export const PODS = `/api/v1/namespaces/${NAMESPACE}/pods`;
 export const limitOf = (slots: number, more: PolicyBody = {}): PolicyBody => ({
   nodeClasses: [{ name: "test", slots: { initial: slots, min: slots, max: slots } }],
   youngForSeconds: 3_600,
+  startup: { until: "Ready" }, // modelled pods that come up need no cores: otherwise they would give their slot back
   ...more,
 });
 
