@@ -24,7 +24,10 @@ export interface ClusterFeedOptions {
 }
 
 export interface ClusterFeed {
-  /** True once pods and nodes have been listed in full. */
+  /**
+   * True once pods and nodes have been listed in full, and DaemonSets have, or could not: a leader that learnt of them
+   * a moment later would begin a roll call, and take it back.
+   */
   readonly isSynced: boolean;
   readonly synced: Promise<void>;
   /** InternalIP of every node, for telemetry. */
@@ -68,7 +71,7 @@ export function startClusterFeed({ pacer, interner, onChange, ...options }: Clus
       onChange();
     },
   });
-  // Pacing does not wait for them: a cluster may not let us list them.
+  // A cluster may not let us list them; then pacing goes on without.
   const daemonSets = startReflector({
     ...options,
     path: "/apis/apps/v1/daemonsets",
@@ -88,7 +91,7 @@ export function startClusterFeed({ pacer, interner, onChange, ...options }: Clus
   });
   return {
     get isSynced() {
-      return nodes.isSynced && pods.isSynced;
+      return nodes.isSynced && pods.isSynced && (daemonSets.isSynced || daemonSets.counts.failures > 0);
     },
     synced: Promise.all([nodes.synced, pods.synced]).then(() => undefined),
     addresses,
