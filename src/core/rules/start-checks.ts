@@ -72,8 +72,12 @@ export function startupSlotsFull({ load, cost }: StartInput): Hold | undefined {
 export const mostSlots = ({ limit, nodeClass: { slots } }: NodeLoad) =>
   Math.max(limit.slots, Math.min(slots.sandboxes, slots.max));
 
-/** Sandboxes cost the disk little while nothing is written to it; the cores must have time for them. */
+/**
+ * Sandboxes cost the disk little while nothing is written to it; the cores must have time for them. Where starts have
+ * failed, the limit knows better.
+ */
 function needsSandboxOnly(load: NodeLoad, { newBytes }: Cost): boolean {
+  if (load.limit.cutAtMs !== -Infinity) return false;
   if (newBytes > 0 || load.fetching.size > 0 || coresOf(load.sample) !== "free") return false;
   return drainSeconds(load) < NEARLY_DRAINED_SHARE * drainTargetSeconds(load);
 }

@@ -124,6 +124,7 @@ function phases(
 ) {
   const around = {
     isDiskBusy: (sample?.utilisation ?? 0) >= BUSY,
+    areCoresBusy: hasBusyCores(sample),
     cores: until === "Ready" ? ("needed" as const) : coresOf(sample),
     writeMs: (image: ImageName) =>
       facts.images.has(image) || entry.startedImages.has(image)

@@ -29,8 +29,9 @@ const PULL_SLACK = 2;
 
 /** What the node says about how long unseen work may last. */
 export interface Surroundings {
-  /** The disk is busy, as far as a fresh sample shows: creation may take long. */
+  /** Disk or cores are busy, as far as a fresh sample shows: creation may take long. */
   readonly isDiskBusy: boolean;
+  readonly areCoresBusy: boolean;
   /** What a fresh sample shows of the cores; `needed`: the policy counts every pod until it is Ready. */
   readonly cores: "busy" | "free" | "unknown" | "needed";
   /** How long the disk needs for the image, by what was learnt, ms; 0 for one that is there. */
@@ -58,8 +59,8 @@ export function startPhase(pod: PodFacts, around: Surroundings, nowMs: number): 
 
 const answer = (phase: StartPhase): PhaseAnswer => ({ phase, untilMs: Infinity });
 
-function unseen(untilMs: number, { isDiskBusy, cores }: Surroundings, nowMs: number): PhaseAnswer {
-  if (isDiskBusy || cores === "busy") return answer("working"); // a new sample asks again
+function unseen(untilMs: number, { isDiskBusy, areCoresBusy }: Surroundings, nowMs: number): PhaseAnswer {
+  if (isDiskBusy || areCoresBusy) return answer("working"); // a new sample asks again
   return nowMs < untilMs ? { phase: "working", untilMs } : answer("waiting");
 }
 

@@ -34,6 +34,7 @@ describe("startup slots", () => {
     expect(full({ slotsInUse: 6, sample: free }, 1)).toBe(true);
     expect(full({ slotsInUse: 6, sample: { ...free, cpuPressure: 0.8 } })).toBe(true);
     expect(full({ slotsInUse: 6, sample: undefined })).toBe(true);
+    expect(full({ slotsInUse: 6, sample: free, limit: { cutAtMs: START_MS - 60_000 } })).toBe(true); // starts failed
     expect(full({ slotsInUse: 6, sample: { ...free, dirtyBytes: 8 * 125 * MIB, memoryBytes: 4096 * MIB } })).toBe(true);
     expect(full({ slotsInUse: 6, sample: free, fetching: new Set([imageName("a")]) })).toBe(true);
   });
