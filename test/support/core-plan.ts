@@ -90,6 +90,22 @@ export const aFencedNode = (name: string, more: Partial<NodeFacts> = {}) =>
     ...more,
   });
 
+/** node-lifecycle-controller adds it to a cordoned node. */
+export const CORDON_TAINT = { key: "node.kubernetes.io/unschedulable", value: "", effect: "NoSchedule" } as const;
+
+/** The young node n1, whose fence is up, and that has had no roll call. */
+export const aNewNode = (more: Partial<NodeFacts> = {}) =>
+  aNode("n1", { fence: { value: "n1", sinceMs: START_MS }, ...more });
+
+/** The fence of n1, with its roll call. */
+export const withRollCall = (state: "open" | "done", sinceMs = START_MS) => ({
+  fence: { value: "n1", sinceMs: START_MS, rollCall: { state, sinceMs } },
+});
+
+/** n1 while its roll call goes on. */
+export const inRollCall = (more: Partial<NodeFacts> = {}) =>
+  aFencedNode("n1", { unschedulable: true, taints: [CORDON_TAINT], ...withRollCall("open"), ...more });
+
 /** A pod without our gate that the scheduler has found no room for. */
 export const aPendingPod = (name: string, more: Partial<PodFacts> = {}) => aPod(name, { unschedulable: true, ...more });
 

@@ -42,15 +42,16 @@ function beginsRollCall(plan: PlanBuilder, node: KnownNode): boolean {
   const { policy } = plan.state;
   const { facts, entry } = node;
   if (!fencesWork(policy) || !mayCallRoll(policy, facts, plan.nowMs)) return false;
-  if (plan.state.daemonSets.areKnown && !lacksFencedOut(plan, node)) return false;
+  if (haveAllCome(plan, node)) return false;
   if (reservedFor(plan.state, entry, plan.nowMs).length > 0) return false; // it would keep them out, too
   return facts.fence?.value === fenceValue(facts.name) && isWorthKeeping(plan, node);
 }
 
-/** True if the node still lacks the pod of a DaemonSet that does not tolerate its fence. */
-function lacksFencedOut(plan: PlanBuilder, node: KnownNode): boolean {
+/** Does the node have a pod of every DaemonSet that does not tolerate its fence? No while these are not known. */
+function haveAllCome(plan: PlanBuilder, node: KnownNode): boolean {
   const value = fenceValue(node.facts.name);
-  return plan.missingDaemonSets(node).some((daemonSet) => !toleratesFence(daemonSet, value));
+  const { areKnown } = plan.state.daemonSets;
+  return areKnown && plan.missingDaemonSets(node).every((daemonSet) => toleratesFence(daemonSet, value));
 }
 
 export function planFences(plan: PlanBuilder): FenceAction[] {
@@ -84,10 +85,9 @@ function rollCallEnd(plan: PlanBuilder, known: KnownNode, rollCall: RollCall): F
  * gated may need the moment to be bound.
  */
 function isComplete(plan: PlanBuilder, node: KnownNode): boolean {
-  const { ledger, daemonSets } = plan.state;
   const { name } = node.facts;
-  if (!daemonSets.areKnown || lacksFencedOut(plan, node)) return false;
-  return [...ledger.pending.pinnedTo(name)].every((pod) => toleratesFence(pod, fenceValue(name)));
+  if (!haveAllCome(plan, node)) return false;
+  return [...plan.state.ledger.pending.pinnedTo(name)].every((pod) => toleratesFence(pod, fenceValue(name)));
 }
 
 /** When the newest DaemonSet pod of the node was created, epoch ms; -Infinity where it has none. */

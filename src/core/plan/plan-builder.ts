@@ -117,8 +117,7 @@ export class PlanBuilder {
     const { facts } = node;
     const known = this.#missingDaemonSets.get(facts.name);
     if (known) return known;
-    const isYoung = this.nowMs < youngUntilMs(this.state, facts);
-    const missing = isYoung ? missingDaemonSets(this.state, node) : [];
+    const missing = this.#isYoung(facts) ? missingDaemonSets(this.state, node) : [];
     this.#missingDaemonSets.set(facts.name, missing);
     return missing;
   }
@@ -131,9 +130,10 @@ export class PlanBuilder {
     const { name } = node.facts;
     let kept = this.#stillToCome.get(name);
     if (!kept) {
-      const isYoung = this.nowMs < youngUntilMs(this.state, node.facts);
       const missing = this.missingDaemonSets(node);
-      kept = isYoung ? stillToCome(this.state, node, this.waitingOnlyFor(name), missing, this.nowMs) : [];
+      kept = this.#isYoung(node.facts)
+        ? stillToCome(this.state, node, this.waitingOnlyFor(name), missing, this.nowMs)
+        : [];
       this.#stillToCome.set(name, kept);
     }
     return kept.filter(({ uid }) => uid === undefined || !this.#released.has(uid));
@@ -162,6 +162,10 @@ export class PlanBuilder {
     const load = this.state.loadOf(facts, this.nowMs, this.plannedFor(facts.name));
     if (load.offered.length > 0) this.#loads.set(facts.name, load); // the state remembers the others
     return load;
+  }
+
+  #isYoung(facts: NodeFacts): boolean {
+    return this.nowMs < youngUntilMs(this.state, facts);
   }
 
   #countReserved(): number {

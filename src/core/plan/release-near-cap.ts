@@ -47,7 +47,7 @@ export function releaseNearCap(plan: PlanBuilder): void {
   }
 }
 
-/** When the last pod went that was near its cap, whoever let it go, epoch ms. */
+/** When the last pod went that was near its cap, under this leader or another one, epoch ms. */
 function lastReleaseMs(pods: Iterable<PodFacts>, maxHoldMs: number, nowMs: number): number {
   let lastMs = -Infinity;
   for (const pod of pods) {

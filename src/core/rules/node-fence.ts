@@ -5,6 +5,7 @@ import { matchesSelector } from "../../policy/resolve.ts";
 import type { PacingPolicy } from "../../policy/schema.ts";
 import type { PodFacts } from "../facts.ts";
 import type { NodeName } from "../ids.ts";
+import { EVERY_FENCE } from "../verdict.ts";
 
 /** Longest legal value of a taint, in characters (label value syntax). */
 const MAX_VALUE_LENGTH = 63;
@@ -31,7 +32,7 @@ export function fenceValue(name: NodeName): string {
 
 /** A pod with a toleration for a node's fence may go there whenever the scheduler likes. */
 export const toleratesFence = ({ fencesTolerated }: Pick<PodFacts, "fencesTolerated">, value: string) =>
-  fencesTolerated.includes("*") || fencesTolerated.includes(value);
+  fencesTolerated.includes(EVERY_FENCE) || fencesTolerated.includes(value);
 
 /** Do fences keep pods out at all? */
 export const fencesWork = ({ mode, fence }: PacingPolicy): boolean => mode === "enforce" && fence.enabled;

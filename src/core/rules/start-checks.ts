@@ -61,10 +61,11 @@ export function checkStart(load: NodeLoad, cost: Cost, nowMs: number, onTheirWay
  */
 export function startupSlotsFull({ load, cost }: StartInput): Hold | undefined {
   const { inStartup, reserved, offered, limit, facts, slotsInUse } = load;
-  if (slotsInUse < (needsSandboxOnly(load, cost) ? mostSlots(load) : limit.slots)) return undefined;
+  const slots = needsSandboxOnly(load, cost) ? mostSlots(load) : limit.slots;
+  if (slotsInUse < slots) return undefined;
   const onTheirWay = reserved.length + offered.length;
   const parts = `${inStartup.length} in startup${onTheirWay > 0 ? `, ${onTheirWay} on their way` : ""}`;
-  const message = `all ${limit.slots} startup slots of node ${facts.name} are in use (${parts})`;
+  const message = `all ${slots} startup slots of node ${facts.name} are in use (${parts})`;
   return holdBack(load, "StartupSlotsFull", message);
 }
 

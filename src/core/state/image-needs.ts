@@ -46,10 +46,17 @@ export function imageNeeds(pod: PodFacts, host: ImageHost, catalogue: ImageCatal
   return { missing, pulls };
 }
 
-/** @param apart without the pod that asks, which has started here */
-function whereIs(image: ImageName, { entry, facts }: ImageHost, apart: boolean, catalogue: ImageCatalogue) {
-  if (facts.images.has(image) || (entry.startedImages.get(image) ?? 0) > (apart ? 1 : 0)) return "there";
-  return mayBeUnlisted(image, facts, catalogue) ? "unlisted" : "missing";
+/**
+ * True for an image that the node lists, or that a pod which has started here uses.
+ * @param apart without the pod that asks, which has started here
+ */
+export const isThere = (image: ImageName, { entry, facts }: ImageHost, apart = false): boolean =>
+  facts.images.has(image) || (entry.startedImages.get(image) ?? 0) > (apart ? 1 : 0);
+
+/** @param apart as of {@link isThere} */
+function whereIs(image: ImageName, host: ImageHost, apart: boolean, catalogue: ImageCatalogue) {
+  if (isThere(image, host, apart)) return "there";
+  return mayBeUnlisted(image, host.facts, catalogue) ? "unlisted" : "missing";
 }
 
 /** Smaller than all that the node lists, where its list is full. */

@@ -4,9 +4,9 @@
 import type { NodeClass } from "../../policy/schema.ts";
 import type { NodeFacts, NodeSample, PodFacts } from "../facts.ts";
 import type { ImageCatalogue } from "./image-catalogue.ts";
-import { imageNeeds } from "./image-needs.ts";
+import { imageNeeds, isThere } from "./image-needs.ts";
 import type { NodeEntry, StartedWhen } from "./ledger.ts";
-import { startPhase } from "./start-phase.ts";
+import { startPhase, type Surroundings } from "./start-phase.ts";
 import { SECOND_MS } from "../measures.ts";
 import { BUSY, hasBusyCores, type Limit } from "../rules/limit.ts";
 import type { DonePulls } from "../rules/pull-budget.ts";
@@ -122,14 +122,12 @@ function phases(
   { catalogue, until, nodeClass, limit, sample }: LoadInputs,
   nowMs: number,
 ) {
-  const around = {
-    isDiskBusy: (sample?.utilisation ?? 0) >= BUSY,
-    areCoresBusy: hasBusyCores(sample),
-    cores: until === "Ready" ? ("needed" as const) : coresOf(sample),
-    writeMs: (image: ImageName) =>
-      facts.images.has(image) || entry.startedImages.has(image)
-        ? 0
-        : SECOND_MS * writeSeconds({ limit, nodeClass }, catalogue.bytes(image)),
+  const cores = coresOf(sample);
+  const around: Surroundings = {
+    isBusy: cores === "busy" || (sample?.utilisation ?? 0) >= BUSY,
+    cores: until === "Ready" || cores === "busy" ? "needed" : cores,
+    writeMs: (image) =>
+      isThere(image, { entry, facts }) ? 0 : SECOND_MS * writeSeconds({ limit, nodeClass }, catalogue.bytes(image)),
   };
   const working: PodFacts[] = [];
   const running: PodFacts[] = [];

@@ -19,21 +19,23 @@ export interface PhaseAnswer {
 }
 
 /**
- * A start without visible progress counts as work for this long, ms. A real node showed none for up to 60 s while it
- * made sandboxes under load (shared/real-node.md); a volume that cannot be mounted shows the same for ever.
+ * A start without visible progress counts as work for this long, ms. A volume that cannot be mounted looks the same for
+ * ever. Assumed.
  */
 const UNSEEN_WORK_MS = 60 * SECOND_MS;
 
-/** The disk serves others meanwhile: a pull takes this many times what its bytes alone need. Assumed. */
+/**
+ * The disk serves others meanwhile: a pull takes this many times what its bytes alone need. Assumed, because a real
+ * node showed creations of 138 to 166 s under load (shared/real-node.md).
+ */
 const PULL_SLACK = 2;
 
 /** What the node says about how long unseen work may last. */
 export interface Surroundings {
   /** Disk or cores are busy, as far as a fresh sample shows: creation may take long. */
-  readonly isDiskBusy: boolean;
-  readonly areCoresBusy: boolean;
-  /** What a fresh sample shows of the cores; `needed`: the policy counts every pod until it is Ready. */
-  readonly cores: "busy" | "free" | "unknown" | "needed";
+  readonly isBusy: boolean;
+  /** May a pod that runs need them? While they are busy, and where the policy counts every pod until it is Ready. */
+  readonly cores: "needed" | "free" | "unknown";
   /** How long the disk needs for the image, by what was learnt, ms; 0 for one that is there. */
   readonly writeMs: (image: StartingContainer["image"]) => number;
 }
@@ -59,8 +61,8 @@ export function startPhase(pod: PodFacts, around: Surroundings, nowMs: number): 
 
 const answer = (phase: StartPhase): PhaseAnswer => ({ phase, untilMs: Infinity });
 
-function unseen(untilMs: number, { isDiskBusy, areCoresBusy }: Surroundings, nowMs: number): PhaseAnswer {
-  if (isDiskBusy || areCoresBusy) return answer("working"); // a new sample asks again
+function unseen(untilMs: number, { isBusy }: Surroundings, nowMs: number): PhaseAnswer {
+  if (isBusy) return answer("working"); // a new sample asks again
   return nowMs < untilMs ? { phase: "working", untilMs } : answer("waiting");
 }
 

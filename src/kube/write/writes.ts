@@ -166,7 +166,7 @@ export function liftFence(client: ApiClient, node: { readonly name: NodeName; re
 /**
  * Puts a cordon in the fence's place, with one write, so that ordinary pods are kept out at every moment. The taint
  * stays with an effect that keeps nothing out, and a second one tells Cluster Autoscaler that the node is still to come
- * ({@link ROLL_CALL_TAINT}). A node that somebody else has cordoned, or that has had its roll call, stays as it is.
+ * ({@link ROLL_CALL_TAINT}). A node with another cordon, or that has had its roll call, stays as it is.
  */
 export function beginRollCall(
   client: ApiClient,

@@ -13,24 +13,15 @@ import {
   START_MS,
 } from "../../../support/core-facts.ts";
 import {
-  aFencedNode,
+  aNewNode,
   aPendingPod,
+  inRollCall,
   many,
   pacerKnowing,
   pacerWith,
   released,
   slots,
 } from "../../../support/core-plan.ts";
-
-const CORDON_TAINT = { key: "node.kubernetes.io/unschedulable", value: "", effect: "NoSchedule" } as const;
-
-/** A young node whose fence is up, and that has had no roll call. */
-const aNewNode = (more: Partial<NodeFacts> = {}) => aNode("n1", { fence: { value: "n1", sinceMs: START_MS }, ...more });
-const inRollCall = () =>
-  aFencedNode("n1", {
-    ...{ unschedulable: true, taints: [CORDON_TAINT] },
-    fence: { value: "n1", sinceMs: START_MS, rollCall: { state: "open", sinceMs: START_MS } },
-  });
 
 const herd = many(9, (name) => aPendingPod(name));
 const fencedOut = aDaemonSet("agent");

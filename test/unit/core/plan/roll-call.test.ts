@@ -13,27 +13,20 @@ import {
 } from "../../../support/core-facts.ts";
 import {
   aFencedNode,
+  aNewNode,
   aPendingPod,
+  CORDON_TAINT,
+  inRollCall,
   many,
   NOT_READY,
   type Overrides,
   pacerWith,
   released,
   slots,
+  withRollCall,
 } from "../../../support/core-plan.ts";
 
 const ROLL_CALL_MS = 3_000;
-const CORDON_TAINT = { key: "node.kubernetes.io/unschedulable", value: "", effect: "NoSchedule" } as const;
-
-/** A young node whose fence is up, and that has had no roll call. */
-const aNewNode = (more: Partial<NodeFacts> = {}) => aNode("n1", { fence: { value: "n1", sinceMs: START_MS }, ...more });
-
-const fence = (state: "open" | "done", sinceMs = START_MS) => ({
-  fence: { value: "n1", sinceMs: START_MS, rollCall: { state, sinceMs } },
-});
-const inRollCall = (more: Partial<NodeFacts> = {}) =>
-  aFencedNode("n1", { unschedulable: true, taints: [CORDON_TAINT], ...fence("open"), ...more });
-
 const fencesAt = (node: NodeFacts, pods: readonly PodFacts[], nowMs = START_MS, overrides: Overrides = slots(4)) =>
   pacerWith([node], pods, overrides)
     .plan(nowMs)
@@ -65,7 +58,7 @@ describe("a roll call begins", () => {
   });
 
   test("once for each node", () => {
-    expect(fencesAt(aNewNode(fence("done")), herd)).toEqual([]);
+    expect(fencesAt(aNewNode(withRollCall("done")), herd)).toEqual([]);
   });
 
   test("never on a node that somebody else has cordoned", () => {
@@ -112,8 +105,8 @@ describe("an open roll call", () => {
   });
 
   test("ends at once if its beginning cannot be read, or is in the future: another clock wrote it", () => {
-    expect(fencesAt(inRollCall(fence("open", 0)), herd)).toEqual(["endRollCall"]);
-    expect(fencesAt(inRollCall(fence("open", START_MS + 3_600_000)), herd)).toEqual(["endRollCall"]);
+    expect(fencesAt(inRollCall(withRollCall("open", 0)), herd)).toEqual(["endRollCall"]);
+    expect(fencesAt(inRollCall(withRollCall("open", START_MS + 3_600_000)), herd)).toEqual(["endRollCall"]);
   });
 
   test("lets no pod of the herd go, and asks for no other node: the pods go on waiting for this one", () => {
@@ -157,20 +150,20 @@ describe("an open roll call", () => {
 
 describe("after a roll call", () => {
   test("pods go on waiting while the taint of the cordon is still there", () => {
-    const node = aFencedNode("n1", { taints: [CORDON_TAINT], ...fence("done") });
+    const node = aFencedNode("n1", { taints: [CORDON_TAINT], ...withRollCall("done") });
     const plan = pacerWith([node], [...herd, aGatedPod("gated")], slots(4)).plan(START_MS + 60_000);
     expect(plan).toMatchObject({ releases: [], fences: [], held: [{ pod: { name: "gated" } }] });
   });
 
   test("DaemonSet pods stand first", () => {
     const pods = [...herd, aDaemonPod("d", "n1"), aDaemonPod("e", "n1")];
-    const plan = pacerWith([aFencedNode("n1", fence("done"))], pods, slots(3)).plan(START_MS + 3_100);
+    const plan = pacerWith([aFencedNode("n1", withRollCall("done"))], pods, slots(3)).plan(START_MS + 3_100);
     expect(released(plan).slice(0, 2)).toEqual(["d", "e"]);
     expect(plan.releases).toHaveLength(3);
   });
 
   test("a cordon of somebody else keeps all waiting, as it always did", () => {
-    const node = aFencedNode("n1", { unschedulable: true, taints: [CORDON_TAINT], ...fence("done") });
+    const node = aFencedNode("n1", { unschedulable: true, taints: [CORDON_TAINT], ...withRollCall("done") });
     expect(fencesAt(node, herd, START_MS + 60_000)).toEqual([]);
   });
 });

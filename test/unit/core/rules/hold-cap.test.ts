@@ -21,8 +21,8 @@ interface Went {
 }
 
 /**
- * Pods with these caps wait, and the rule is asked at these times. It is given nothing but what is on pods: who waits,
- * and for what time the last one was let go.
+ * Pods with these caps wait, and the rule is asked at these times. It is given nothing but what is on pods: which
+ * ones wait, and for what time the last one was let go.
  */
 function played(caps: readonly number[], easingMs: number, askedMs: readonly number[]): Went[] {
   const waiting = [...caps].sort((a, b) => a - b);

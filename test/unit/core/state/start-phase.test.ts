@@ -5,7 +5,7 @@ import { imageName } from "../../../../src/core/ids.ts";
 import { startPhase, type Surroundings } from "../../../../src/core/state/start-phase.ts";
 import { aPod, bound, START_MS } from "../../../support/core-facts.ts";
 
-const quiet: Surroundings = { isDiskBusy: false, areCoresBusy: false, cores: "free", writeMs: () => 0 };
+const quiet: Surroundings = { isBusy: false, cores: "free", writeMs: () => 0 };
 const waiting: ContainerState = { kind: "waiting", reason: "ContainerCreating" };
 const running: ContainerState = { kind: "running", sinceMs: START_MS + 1_000 };
 const startedState: ContainerState = { kind: "started", sinceMs: START_MS + 1_000 };
@@ -32,9 +32,9 @@ describe("a start works", () => {
   });
 
   test("longer than that only while the node's own figures show that it is busy", () => {
-    expect(phaseOf(noSandbox, 200_000, { isDiskBusy: true })).toBe("working");
-    expect(phaseOf(noSandbox, 200_000, { areCoresBusy: true })).toBe("working");
-    expect(phaseOf(noSandbox, 200_000, { areCoresBusy: true, cores: "needed" })).toBe("working");
+    expect(phaseOf(noSandbox, 200_000, { isBusy: true })).toBe("working");
+    expect(phaseOf(noSandbox, 200_000, { isBusy: true, cores: "unknown" })).toBe("working");
+    expect(phaseOf(noSandbox, 200_000, { isBusy: true, cores: "needed" })).toBe("working");
     expect(phaseOf(noSandbox, 200_000, { cores: "unknown" })).toBe("waiting");
   });
 
@@ -86,7 +86,7 @@ describe("a pod whose containers run, and whose startup probe is pending", () =>
 
   test("needs no disk, and cores only while they are busy", () => {
     expect(phaseOf(startup, 5_000)).toBe("waiting");
-    expect(phaseOf(startup, 200_000, { cores: "busy" })).toBe("running");
+    expect(phaseOf(startup, 200_000, { isBusy: true, cores: "needed" })).toBe("running");
   });
 
   test("is counted for a minute where nothing is known of the cores: unknown is never idle", () => {
