@@ -28,9 +28,10 @@ import { startServiceProxy, type ServiceProxy } from "../support/service-proxy.t
 const SLOTS = 2;
 const HERD = 8;
 const ACCOUNT = "paceline-scheduler";
-/** Only the extender is on. */
+/** Only the extender is on. Slots are held until Ready, which is what the observer counts. */
 const POLICY = [
-  ...["gate.enabled=false", "fence.enabled=false", "nodeClasses[0].name=fixed", "nodeClasses[0].pullQPS.qps=0"],
+  ...["gate.enabled=false", "fence.enabled=false", "startup.until=Ready"],
+  ...["nodeClasses[0].name=fixed", "nodeClasses[0].pullQPS.qps=0"],
   ...["initial", "min", "max"].map((which) => `nodeClasses[0].slots.${which}=${SLOTS}`),
 ].map((value) => `policy.${value}`);
 

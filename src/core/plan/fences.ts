@@ -139,11 +139,13 @@ function readyLiftReason(plan: PlanBuilder, node: KnownNode, readySinceMs: numbe
   return { reason: isWorthKeeping(plan, node) ? undefined : "NothingPending", untilMs };
 }
 
-/** Keep the fence while a waiting pod fits, or while so many do not fit that lifting it would flood the scheduler. */
+/** Keep the fence while a pod would go there, or while so many do not fit that lifting it would flood the scheduler. */
 function isWorthKeeping(plan: PlanBuilder, node: KnownNode): boolean {
   const { ledger } = plan.state;
   const value = node.facts.fence?.value ?? "";
   for (const pod of plan.waiting.values()) if (wants(plan, pod, node)) return true;
+  for (const pod of plan.onTheirWayElsewhere(node))
+    if (!toleratesFence(pod, value) && wants(plan, pod, node)) return true;
   for (const pod of ledger.pending.pinnedTo(node.facts.name)) {
     if (isKeptOut(plan, pod, value) && wants(plan, pod, node)) return true;
   }

@@ -13,6 +13,7 @@ import type { ClusterState } from "../state/cluster-state.ts";
 import { heldSinceMs, keptOutSinceMs } from "../state/held-since.ts";
 import type { NodeLoad } from "../state/load.ts";
 import { youngUntilMs } from "../state/pace.ts";
+import { reservedFor } from "../state/reservations.ts";
 import type { Release } from "../verdict.ts";
 
 /** What a pod near its hold cap is given more than others. */
@@ -100,6 +101,19 @@ export class PlanBuilder {
   get onTheirWay(): number {
     this.#onTheirWayBefore ??= this.#countReserved();
     return this.#onTheirWayBefore + this.#releasedToNodes;
+  }
+
+  /**
+   * Pods that were released to other paced nodes and are not bound yet. Were this node open, kube-scheduler could take
+   * it instead of the one that has a slot for them.
+   */
+  *onTheirWayElsewhere(node: KnownNode): Generator<PodFacts> {
+    for (const { entry, facts } of this.paced) {
+      if (facts.name === node.facts.name) continue;
+      for (const pod of this.plannedFor(facts.name)) if (pod.pinnedTo === undefined) yield pod;
+      if (entry.reserved.size === 0) continue;
+      for (const pod of reservedFor(this.state, entry, this.nowMs)) if (pod.pinnedTo === undefined) yield pod;
+    }
   }
 
   /** True if this plan releases the pod. */

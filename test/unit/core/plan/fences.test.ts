@@ -66,6 +66,19 @@ describe("what becomes of a fence", () => {
     expect(actions(stateWith([aFencedNode("n1")], [starting]))).toEqual(["NothingPending"]);
   });
 
+  test("it stays until pods that were released to another node are bound there: they might come here instead", () => {
+    const nodes = [aFencedNode("n1"), aFencedNode("n2")];
+    const onItsWay = aPendingPod("p", {
+      fencesTolerated: ["n2"],
+      reservation: { node: nodeName("n2"), atMs: START_MS },
+    });
+    expect(actions(stateWith(nodes, [onItsWay]))).toEqual(["NothingPending"]); // n2's own: the pod needs no fence there
+    expect(actions(stateWith(nodes, [bound(onItsWay, "n2")]))).toEqual(["NothingPending", "NothingPending"]);
+    const plan = pacerWith(nodes, [aPendingPod("last")], slots(1), SETTLED_IN_MS).plan(SETTLED_IN_MS);
+    expect(released(plan)).toEqual(["last"]);
+    expect(plan.fences.map(({ node }) => node.name)).toEqual([plan.releases[0]?.node]);
+  });
+
   test("it stays for every kind of pod that waits for its node: gated, pending, or pinned to it", () => {
     const agent = { shape: aShape({ ownerKind: "DaemonSet" }), pinnedTo: nodeName("n1") };
     for (const pod of [aGatedPod("p"), aPendingPod("p"), aPendingPod("p", agent), aDaemonPod("p", "n1")]) {
