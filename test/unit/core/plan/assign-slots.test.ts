@@ -204,9 +204,9 @@ describe("of the pods that could go, the next one", () => {
   });
 
   test("pods with one new image start together: its bytes count once, and a slot each", () => {
-    const shape = aShape({ image: "app" }); // taken for 200 MiB × 4, 6.4 s of 125 MiB/s
+    const shape = aShape({ image: "app" }); // taken for 100 MiB × 4, 3.2 s of 125 MiB/s
     const herd = many(5, (name) => aGatedPod(name, { shape }));
-    const plan = pacerWith([aNode("n1")], herd, slots(4, { drainSeconds: 7 })).plan(START_MS);
+    const plan = pacerWith([aNode("n1")], herd, slots(4, { drainSeconds: 4 })).plan(START_MS);
     expect(released(plan)).toEqual(["p0", "p1", "p2", "p3"]);
     expect(plan.held.map(({ hold }) => hold.reason)).toEqual(["StartupSlotsFull"]);
   });
