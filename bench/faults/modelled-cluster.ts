@@ -72,7 +72,7 @@ export class ModelledCluster {
   readonly #startMs = new Map<string, number>();
   readonly #notBefore = new Map<string, { readonly atMs: number; readonly failures: number; readonly seen: string }>();
   #deleteWritten = { count: 0, afterMs: 0 };
-  #leaveWritten: Extract<Step, { kind: "leaveWritten" }> | undefined;
+  #leaveWritten: (Extract<Step, { kind: "leaveWritten" }> & { readonly untilMs: number }) | undefined;
   #serial = 0;
   #stopped = false;
 
@@ -120,7 +120,7 @@ export class ModelledCluster {
         this.#deleteWritten = { ...step };
         return true;
       case "leaveWritten":
-        this.#leaveWritten = step;
+        this.#leaveWritten = { ...step, untilMs: this.#time.now() + LEAVES_WITHIN_MS };
         return true;
       case "forge":
         this.#forge(step);
@@ -199,7 +199,7 @@ export class ModelledCluster {
 
   #wroteToNode(name: string): void {
     const step = this.#leaveWritten;
-    if (!step) return;
+    if (!step || this.#time.now() > step.untilMs) return;
     this.#leaveWritten = undefined;
     this.#time.setTimer(() => this.#leave(numberOfNode(name), step.backAfterMs), step.afterMs);
   }
@@ -390,6 +390,9 @@ export class ModelledCluster {
     this.#server.patch(`${podPath(pod)}/status`, { status: { conditions: [condition] } }, "merge");
   }
 }
+
+/** A fault that waits for a write to a node is over by then, so that the end of a run is free of faults, ms. */
+const LEAVES_WITHIN_MS = 30_000;
 
 const settledNames = new Set(Array.from({ length: SETTLED_NODES }, (_, node) => nameOfNode(node)));
 const cpuOf = (name: string) => (settledNames.has(name) ? CPU_OF_SETTLED : CPU_PER_NODE);

@@ -33,7 +33,7 @@ export type Step = { readonly atMs: number } & (
   | { readonly kind: "deletePods"; readonly which: "gated" | "pending" | "bound"; readonly count: number }
   /** The next pods that Paceline writes to are deleted, each so long after the write. */
   | { readonly kind: "deleteWritten"; readonly count: number; readonly afterMs: number }
-  /** The next node that Paceline writes to leaves, so long after the write. */
+  /** The next node that Paceline writes to within 30 s leaves, so long after the write. */
   | { readonly kind: "leaveWritten"; readonly afterMs: number; readonly backAfterMs: number }
   | {
       readonly kind: "forge";

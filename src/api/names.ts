@@ -9,6 +9,15 @@ export const GATE = "paceline.dev/startup";
  */
 export const FENCE_TAINT_KEY = "startup-taint.cluster-autoscaler.kubernetes.io/paceline";
 
+/**
+ * Key of the soft taint of a young node whose fence is down (steer): kube-scheduler prefers other nodes that have room.
+ * It is not the fence's key, which would make Cluster Autoscaler call the node unready.
+ */
+export const YOUNG_TAINT_KEY = "paceline.dev/young";
+
+/** Label of nodes that Karpenter made. */
+export const KARPENTER_NODEPOOL_LABEL = "karpenter.sh/nodepool";
+
 /** Pod annotation: why this pod is held, as JSON `{"node","reason","since"}`; `since` is RFC 3339. */
 export const HOLD_ANNOTATION = "paceline.dev/hold";
 

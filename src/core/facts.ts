@@ -139,6 +139,8 @@ export interface PodFacts {
   readonly release: { readonly atMs: number; readonly heldMs: number } | undefined;
   /** Fences that it tolerates: node-specific values, or "*" for all (operator Exists). */
   readonly fencesTolerated: readonly string[];
+  /** It has preferred node affinity, to which a release adds a term; undefined: none. */
+  readonly prefersNodes?: true | undefined;
   /** Succeeded or Failed. */
   readonly terminal: boolean;
   /** Has a deletionTimestamp. */
@@ -203,6 +205,8 @@ export interface NodeFacts {
   readonly fence:
     | { readonly value: string; readonly sinceMs: number | undefined; readonly rollCall?: RollCall | undefined }
     | undefined;
+  /** The soft taint is there that makes kube-scheduler prefer other nodes; undefined: it is not. */
+  readonly steered?: true | undefined;
   readonly allocatable: Resources;
   /** InternalIP, if it has one. */
   readonly address: string | undefined;

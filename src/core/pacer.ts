@@ -6,7 +6,8 @@ import type { PacingPolicy } from "../policy/schema.ts";
 import type { DaemonSetFacts, NodeFacts, NodeSample, PodFacts } from "./facts.ts";
 import type { NodeName, PodUID } from "./ids.ts";
 import { SECOND_MS } from "./measures.ts";
-import { knownNode, pacedNodes } from "./placement/known-node.ts";
+import { isPaced, knownNode } from "./placement/known-node.ts";
+import { OpenNodes } from "./placement/open-nodes.ts";
 import { SettledNodes } from "./placement/settled-nodes.ts";
 import { keptOut } from "./plan/hold-reasons.ts";
 import { makePlan } from "./plan/plan.ts";
@@ -38,8 +39,12 @@ export interface Pacer {
   /** All DaemonSets have been listed. Until then a node may lack pods of unknown ones. */
   daemonSetsListed(): void;
   observeSample(node: NodeName, sample: NodeSample, nowMs: number): void;
-  /** Pod admission: holds only a pod that fits nowhere but on young or hot nodes. Uses no slot. */
-  admit(pod: PodFacts, replica: ReplicaState, nowMs: number): Verdict;
+  /**
+   * Pod admission: holds a pod that fits nowhere but on young or hot nodes, or that brings images which no settled node
+   * can feed now or a young one might get. Uses no slot of these.
+   * @param dryRun nothing is counted as given.
+   */
+  admit(pod: PodFacts, replica: ReplicaState, nowMs: number, dryRun?: boolean): Verdict;
   /** Extender filter: which of these nodes may this pod go to now? An offer uses a slot. */
   offer(pod: PodFacts, nodes: readonly string[], replica: ReplicaState, nowMs: number): Offer;
   /** Extender prioritize: 0 (busy) to 10 (free) for each node, in the order asked. */
@@ -51,8 +56,8 @@ export interface Pacer {
   status(nowMs: number): ClusterStatus;
   /** What limits have moved since the last call, oldest first: for logs and metrics. */
   takeMoves(): readonly LimitMove[];
-  /** Names of the nodes whose disk is worth watching closely now: young or hot ones. */
-  pacedNodes(nowMs: number): readonly NodeName[];
+  /** Names of the nodes whose disk is worth watching closely now: young or hot ones, and those that fetch images. */
+  watchedNodes(nowMs: number): readonly NodeName[];
 }
 
 /** Moves beyond this many that are not taken are forgotten, oldest first. */
@@ -66,6 +71,7 @@ export function createPacer(policy: PacingPolicy): Pacer {
 class StatefulPacer implements Pacer {
   readonly #state: ClusterState;
   readonly #settled = new SettledNodes();
+  readonly #open = new OpenNodes();
   #lastPlan: LastPlan | undefined;
   readonly #moves: LimitMove[] = [];
 
@@ -83,7 +89,9 @@ class StatefulPacer implements Pacer {
   }
 
   upsertPod(pod: PodFacts, nowMs: number): void {
+    const wasBound = this.#state.ledger.pods.get(pod.uid)?.node !== undefined;
     const change = this.#state.ledger.upsertPod(pod);
+    if (pod.node !== undefined && !wasBound) this.#state.admitted.resolve(pod);
     if (pod.node !== undefined || pod.terminal || pod.deleting) this.#state.offers.resolve(pod.uid);
     if (change) this.#learn(change, nowMs);
     if (pod.node !== undefined) this.#noteUse(pod.node, nowMs);
@@ -131,8 +139,9 @@ class StatefulPacer implements Pacer {
     });
   }
 
-  admit(pod: PodFacts, replica: ReplicaState, nowMs: number): Verdict {
-    return admit(this.#state, this.#settled, pod, replica, nowMs);
+  admit(pod: PodFacts, replica: ReplicaState, nowMs: number, dryRun = false): Verdict {
+    const asked = { state: this.#state, settled: this.#settled, open: this.#open, dryRun };
+    return admit(asked, pod, replica, nowMs);
   }
 
   offer(pod: PodFacts, nodes: readonly string[], replica: ReplicaState, nowMs: number): Offer {
@@ -165,8 +174,16 @@ class StatefulPacer implements Pacer {
     return this.#moves.splice(0);
   }
 
-  pacedNodes(nowMs: number): readonly NodeName[] {
-    return pacedNodes(this.#state, nowMs).map(({ facts }) => facts.name);
+  watchedNodes(nowMs: number): readonly NodeName[] {
+    const state = this.#state;
+    const watched: NodeName[] = [];
+    for (const { name, facts, starting, reserved } of state.ledger.nodes.values()) {
+      if (!facts) continue;
+      const mayFetch = starting.size + reserved.size > 0;
+      if (isPaced(state, facts, nowMs) || (mayFetch && state.loadOf(facts, nowMs).fetching.size > 0))
+        watched.push(name);
+    }
+    return watched;
   }
 
   #learn(change: LedgerChange, nowMs: number): void {

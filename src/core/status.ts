@@ -90,6 +90,7 @@ function nodeStatus(cluster: ClusterState, { facts }: KnownNode, nowMs: number):
     iops: load.sample?.iops,
     awaitMs: load.sample?.awaitMs,
     utilisation: load.sample?.utilisation,
+    steered: facts.steered === true,
     fenced: facts.fence !== undefined,
     inRollCall: openRollCall(facts) !== undefined,
     sample: sampleAge(cluster, load, nowMs),

@@ -33,6 +33,8 @@ export interface Release {
   readonly node: NodeName | undefined;
   /** Value of the fence that the pod must tolerate, or {@link EVERY_FENCE}; undefined: it needs no toleration. */
   readonly fence: string | undefined;
+  /** The node has the soft taint of young nodes, which the pod must tolerate, or it goes elsewhere. */
+  readonly steered?: boolean;
   /** What the release leaves on the pod ({@link PodFacts.release}); undefined where no fence matters any more. */
   readonly note?: PodFacts["release"];
   /** It goes though no slot is free for it. */
@@ -50,7 +52,17 @@ export interface Held {
 /** What happens to a fence. */
 export type FenceAction =
   | { readonly kind: "adopt"; readonly node: NodeFacts; readonly value: string }
-  | { readonly kind: "lift"; readonly node: NodeFacts; readonly reason: LiftReason }
+  /** `steer`: value of the soft taint that takes the fence's place; undefined: none does. */
+  | {
+      readonly kind: "lift";
+      readonly node: NodeFacts;
+      readonly reason: LiftReason;
+      readonly steer?: string | undefined;
+    }
+  /** A young node without a fence gets the soft taint. */
+  | { readonly kind: "steer"; readonly node: NodeFacts; readonly value: string }
+  /** The soft taint goes: the node has settled. */
+  | { readonly kind: "unsteer"; readonly node: NodeFacts }
   /** A cordon takes the place of the fence, in one write, so that DaemonSet pods are created. */
   | { readonly kind: "beginRollCall"; readonly node: NodeFacts; readonly value: string }
   /** And the other way round. */
@@ -97,6 +109,8 @@ export interface NodeStatus {
   readonly awaitMs: number | undefined;
   readonly utilisation: number | undefined;
   readonly fenced: boolean;
+  /** The soft taint of young nodes is there. */
+  readonly steered: boolean;
   /** A cordon of ours stands in for the fence, so that DaemonSet pods are created. */
   readonly inRollCall: boolean;
   readonly sample: "fresh" | "stale" | "absent";

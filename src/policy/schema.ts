@@ -83,6 +83,15 @@ const Fence = section({
     ),
 });
 
+const Steer = section({
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Give young nodes whose fence is down a soft taint, so that kube-scheduler prefers settled nodes that have room.",
+    ),
+});
+
 const scoreWeight = (of: string) =>
   z
     .number()
@@ -162,6 +171,12 @@ export const PacingPolicy = section({
     .describe(
       "A node is young until it has been Ready this long; the herd of a new node is over by then (measured: 330 s at worst).",
     ),
+  settledNodes: z
+    .enum(["enforce", "observe"])
+    .default("enforce")
+    .describe(
+      "Whether pods that bring images also wait for settled nodes that have been given all they can feed; observe only reports it.",
+    ),
   maxHoldSeconds: z
     .int()
     .min(1)
@@ -174,6 +189,7 @@ export const PacingPolicy = section({
   ),
   gate: Gate.prefault({}).describe("Holds pods that are created for young or hot nodes."),
   fence: Fence.prefault({}).describe("Paces pods that were pending before the node existed."),
+  steer: Steer.prefault({}).describe("Turns pods that settled nodes have room for away from young nodes, softly."),
   extender: Extender.prefault({}).describe("Paces every pod of a kube-scheduler that is configured with it."),
   exempt: Exempt.prefault({}).describe("Pods that are never held."),
   telemetry: Telemetry.prefault({}).describe("Where the figures of a node's disk and CPU come from."),

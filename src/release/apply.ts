@@ -14,6 +14,8 @@ import {
   liftFence,
   lookAtPod,
   releasePod,
+  steerNode,
+  unsteerNode,
 } from "../kube/write/writes.ts";
 import type { HoldNow, Write } from "../kube/write/writes.ts";
 
@@ -42,7 +44,11 @@ function changeFence(client: ApiClient, action: FenceAction, nowMs: number): Pro
     case "endRollCall":
       return endRollCall(client, action);
     case "lift":
-      return liftFence(client, action.node);
+      return liftFence(client, action.node, action.steer);
+    case "steer":
+      return steerNode(client, action);
+    case "unsteer":
+      return unsteerNode(client, action.node);
   }
 }
 

@@ -9,7 +9,7 @@ import { nodeFacts, podFacts } from "../kube/parse/facts.ts";
 import { recordOf, recordsOf, type KubeObject } from "../kube/parse/kube-json.ts";
 import { listPages } from "../kube/client/list-pages.ts";
 import { createShapeInterner } from "../kube/parse/shape-interner.ts";
-import { liftFence, releasePod, type Write } from "../kube/write/writes.ts";
+import { clearNode, releasePod, type Write } from "../kube/write/writes.ts";
 import type { NodeFacts, PodFacts } from "../core/facts.ts";
 import { placementUnfitReason } from "../core/placement/fit.ts";
 import { EVERY_FENCE } from "../core/verdict.ts";
@@ -126,15 +126,18 @@ function isKeptOut(
   );
 }
 
-const isInScope = ({ node }: SweepScope, { fence, name }: NodeFacts) =>
-  fence !== undefined && (node === undefined || name === node);
+const isInScope = ({ node }: SweepScope, { name }: NodeFacts) => node === undefined || name === node;
 
-const coversNode = (scope: SweepScope, { fenceSeconds }: Caps, node: NodeFacts, nowMs: number) =>
-  isInScope(scope, node) && (scope.which === "all" || nowMs >= fencedSinceMs(node) + fenceSeconds * SECOND_MS);
+/** The soft taint keeps nothing out, so that it has no cap. */
+function coversNode(scope: SweepScope, { fenceSeconds }: Caps, node: NodeFacts, nowMs: number): boolean {
+  if (!isInScope(scope, node)) return false;
+  if (scope.which === "all") return node.fence !== undefined || node.steered === true;
+  return node.fence !== undefined && nowMs >= fencedSinceMs(node) + fenceSeconds * SECOND_MS;
+}
 
 /** A roll call that is open now may be over in a moment, so no look ahead is of use. */
 const isForgotten = (scope: SweepScope, node: NodeFacts, nowMs: number) =>
-  isInScope(scope, node) && isRollCallForgotten(node, nowMs);
+  node.fence !== undefined && isInScope(scope, node) && isRollCallForgotten(node, nowMs);
 
 /** Keeps only the wanted objects of a long list in memory. */
 async function listAll(
@@ -180,7 +183,7 @@ async function releaseOne(
 }
 
 async function liftOne(client: ApiClient, node: NodeFacts): Promise<SweepResult> {
-  return { kind: "Node", name: node.name, ...(await outcomeOf(() => liftFence(client, node))) };
+  return { kind: "Node", name: node.name, ...(await outcomeOf(() => clearNode(client, node))) };
 }
 
 async function outcomeOf(write: () => Promise<Write>): Promise<Pick<SweepResult, "outcome" | "message">> {

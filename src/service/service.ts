@@ -204,7 +204,7 @@ function startTelemetry(
     client,
     random,
     targets() {
-      const paced = new Set(pacer.pacedNodes(now()));
+      const paced = new Set(pacer.watchedNodes(now()));
       return [...addresses()].map(([name, address]) => ({ name, address, paced: paced.has(name) }));
     },
     onSample(node, sample) {

@@ -50,7 +50,7 @@ const isPodCreation = ({ operation, resource, subResource }: AdmissionRequest) =
   operation === "CREATE" && resource.group === "" && resource.resource === "pods" && (subResource ?? "") === "";
 
 /**
- * Makes the handler of `/mutate/pods`. It never throws. A dry run gets the same answer, because this writes nothing.
+ * Makes the handler of `/mutate/pods`. It never throws. A dry run gets the same answer, and counts for nothing.
  */
 export function podAdmission(options: PodAdmissionOptions): (request: AdmissionRequest) => AdmissionResponse {
   const { pacer, toPodFacts, formatHold, replica, now, report } = options;
@@ -59,7 +59,7 @@ export function podAdmission(options: PodAdmissionOptions): (request: AdmissionR
     try {
       const nowMs = now();
       const pod = toPodFacts(request.object, { namespace: request.namespace ?? "" });
-      const verdict = pacer.admit(pod, replica(), nowMs);
+      const verdict = pacer.admit(pod, replica(), nowMs, request.dryRun === true);
       const answer =
         verdict.kind === "hold"
           ? gatePatch(request, formatHold({ ...verdict, sinceMs: nowMs }))

@@ -167,8 +167,12 @@ export class MemoryCluster implements Apply {
 /** The answer of an overloaded API server. */
 export const busy = () => new ApiError(429, "TooManyRequests", "busy");
 
-function fenceAfter(action: FenceAction, nowMs: number): Pick<NodeFacts, "fence" | "unschedulable"> {
-  if (action.kind === "lift") return { fence: undefined, unschedulable: false };
+function fenceAfter(action: FenceAction, nowMs: number): Partial<NodeFacts> {
+  if (action.kind === "unsteer") return { steered: undefined };
+  if (action.kind === "steer") return { steered: true };
+  if (action.kind === "lift") {
+    return { fence: undefined, unschedulable: false, steered: action.steer === undefined ? undefined : true };
+  }
   const fence = { value: action.value, sinceMs: nowMs };
   const rollCall = { state: action.kind === "beginRollCall" ? "open" : "done", sinceMs: nowMs } as const;
   if (action.kind === "adopt") return { fence, unschedulable: action.node.unschedulable };

@@ -55,9 +55,9 @@ function isFull({ requests }: PodShape, { entry, facts }: KnownNode): boolean {
   return false;
 }
 
-/** True for young, hot and fenced nodes. */
+/** True for young, hot and fenced nodes, and for those that still have the soft taint of young ones. */
 export const isPaced = (state: ClusterState, facts: NodeFacts, nowMs: number) =>
-  facts.fence !== undefined || paceOf(state, facts, nowMs) !== "settled";
+  facts.fence !== undefined || facts.steered === true || paceOf(state, facts, nowMs) !== "settled";
 
 /** Young, hot and fenced nodes. */
 export function pacedNodes(state: ClusterState, nowMs: number): KnownNode[] {

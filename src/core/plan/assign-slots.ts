@@ -18,6 +18,7 @@ export function assignSlots(plan: PlanBuilder, settled: SettledNodes): void {
   const queues = new Queues(plan, settled);
   const nodes = new NodeQueue(plan);
   for (const node of plan.paced) if (!plan.beginsRollCall(node.facts.name)) addIfFree(plan, nodes, node);
+  for (const node of plan.settledTargets.values()) addIfFree(plan, nodes, node);
   for (let node = nodes.take(); node && !isSchedulerBusy(plan.onTheirWay); node = nodes.take()) {
     if (assignOne(plan, node, queues.schedulableTo(node))) addIfFree(plan, nodes, node);
   }

@@ -8,6 +8,7 @@ import type { NodeFacts, PodFacts, RollCall } from "../facts.ts";
 import { SECOND_MS } from "../measures.ts";
 import type { KnownNode } from "../placement/known-node.ts";
 import { fencesWork, fenceValue, toleratesFence } from "../rules/node-fence.ts";
+import { maySteer } from "../rules/steer.ts";
 import { mayCallRoll, rollCallEndsMs } from "../rules/roll-call.ts";
 import { fencedSinceMs } from "../state/held-since.ts";
 import { openRollCall } from "../state/open-roll-call.ts";
@@ -58,11 +59,24 @@ export function planFences(plan: PlanBuilder): FenceAction[] {
   return plan.paced.map((node) => fenceAction(plan, node)).filter((action) => action !== undefined);
 }
 
+/** The soft taint that the node is to have without a fence; undefined: none. */
+function steerValue({ state, nowMs }: PlanBuilder, facts: NodeFacts): string | undefined {
+  const isYoung = nowMs < youngUntilMs(state, facts);
+  return isYoung && maySteer(state.policy, facts) ? fenceValue(facts.name) : undefined;
+}
+
+function steerAction(plan: PlanBuilder, facts: NodeFacts): FenceAction | undefined {
+  plan.wake(youngUntilMs(plan.state, facts));
+  const value = steerValue(plan, facts);
+  if (value === undefined) return facts.steered ? { kind: "unsteer", node: facts } : undefined;
+  return facts.steered || facts.readySinceMs === undefined ? undefined : { kind: "steer", node: facts, value };
+}
+
 function fenceAction(plan: PlanBuilder, { entry, facts }: KnownNode): FenceAction | undefined {
-  if (!facts.fence) return undefined;
+  if (!facts.fence) return steerAction(plan, facts);
   const { reason, untilMs } = liftReason(plan, { entry, facts });
   plan.wake(untilMs);
-  if (reason) return { kind: "lift", node: facts, reason };
+  if (reason) return { kind: "lift", node: facts, reason, steer: steerValue(plan, facts) };
   const value = fenceValue(facts.name);
   const rollCall = openRollCall(facts);
   if (rollCall) return rollCallEnd(plan, { entry, facts }, rollCall);

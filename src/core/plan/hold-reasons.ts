@@ -15,9 +15,10 @@ import { PlanBuilder } from "./plan-builder.ts";
 /** Today's reason for every pod that stays gated. */
 export function holdsOf(plan: PlanBuilder): Held[] {
   const holds = new Map<PodShape, Hold>();
+  const nodes = [...plan.paced, ...plan.settledTargets.values()];
   return [...plan.waiting.values()].map((pod) => {
     const known = pod.pinnedTo === undefined ? holds.get(pod.shape) : undefined;
-    const hold = known ?? waitingHold(plan, pod, plan.paced);
+    const hold = known ?? waitingHold(plan, pod, nodes);
     if (pod.pinnedTo === undefined) holds.set(pod.shape, hold);
     return { pod, hold };
   });

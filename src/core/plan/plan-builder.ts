@@ -6,6 +6,7 @@ import { SECOND_MS } from "../measures.ts";
 import { type KnownNode, pacedNodes } from "../placement/known-node.ts";
 import { missingDaemonSets } from "../placement/missing-daemon-sets.ts";
 import type { Claimant } from "../placement/room.ts";
+import type { Given } from "../placement/settled-nodes.ts";
 import { stillToCome } from "../placement/still-to-come.ts";
 import { exempt } from "../rules/exempt.ts";
 import { toleratesFence } from "../rules/node-fence.ts";
@@ -27,9 +28,13 @@ export class PlanBuilder {
   readonly waiting = new Map<PodUID, PodFacts>();
   /** Young, hot and fenced nodes. */
   readonly paced: readonly KnownNode[];
+  /** Settled nodes that waiting pods bring images to: they are given slots like the paced ones. */
+  readonly settledTargets = new Map<NodeName, KnownNode>();
   readonly schedulerIsBehind: boolean;
   readonly #released = new Set<PodUID>();
   readonly #planned = new Map<NodeName, PodFacts[]>();
+  /** Pods that wait, or are released without a slot, and are to go to a settled node. */
+  readonly #settledClaims = new Map<NodeName, PodFacts[]>();
   /** Nodes whose roll call begins with this plan. */
   readonly #callsRoll = new Set<NodeName>();
   readonly #missingDaemonSets = new Map<NodeName, readonly DaemonSetFacts[]>();
@@ -91,7 +96,8 @@ export class PlanBuilder {
     const needed = fence && !toleratesFence(pod, fence.value) ? fence.value : undefined;
     const sinceMs = pod.gated ? heldSinceMs(pod) : keptOutSinceMs(pod, node, this.nowMs);
     const note = { atMs: this.nowMs, heldMs: Math.max(0, this.nowMs - sinceMs) };
-    this.releases.push({ pod, node: name, fence: needed, reason, message, note, ...past });
+    const steered = node.steered === true;
+    this.releases.push({ pod, node: name, fence: needed, ...(steered && { steered }), reason, message, note, ...past });
     this.#planned.set(name, [...this.plannedFor(name), pod]);
     this.#loads.delete(name);
     this.#releasedToNodes += 1;
@@ -125,6 +131,17 @@ export class PlanBuilder {
   plannedFor(node: NodeName): readonly PodFacts[] {
     return this.#planned.get(node) ?? [];
   }
+
+  /** Counts the pod on a settled node, so that others look further. */
+  claimSettled(pod: PodFacts, { facts: { name } }: KnownNode): void {
+    this.#settledClaims.set(name, [...(this.#settledClaims.get(name) ?? []), pod]);
+  }
+
+  /** What this plan gives away of settled nodes. */
+  readonly given: Given = {
+    claimants: (node) => this.#settledClaims.get(node) ?? [],
+    load: (facts) => this.state.loadOf(facts, this.nowMs, this.#settledClaims.get(facts.name)),
+  };
 
   /** DaemonSets whose pod a young node still lacks. */
   missingDaemonSets(node: KnownNode): readonly DaemonSetFacts[] {

@@ -28,10 +28,9 @@ export function releaseExempt(plan: PlanBuilder): void {
  */
 export function claimRoom(plan: PlanBuilder, settled: SettledNodes): void {
   const claims = new Claims(plan, plan.paced);
-  const settledClaims = new Map<NodeName, PodFacts[]>();
   for (const pod of [...plan.waiting.values()].sort(byClaim)) {
     if (pod.pinnedTo !== undefined) claimPinned(plan, claims, pod, pod.pinnedTo);
-    else claimAnywhere(plan, claims, settled, settledClaims, pod);
+    else claimAnywhere(plan, claims, settled, pod);
   }
 }
 
@@ -59,20 +58,21 @@ const NODE_MAY_FOLLOW_MS = 2_000;
 const isSettled = ({ state, nowMs }: PlanBuilder, { facts }: KnownNode) =>
   facts.fence === undefined && paceOf(state, facts, nowMs) === "settled";
 
-function claimAnywhere(
-  plan: PlanBuilder,
-  claims: Claims,
-  settled: SettledNodes,
-  settledClaims: Map<NodeName, PodFacts[]>,
-  pod: PodFacts,
-): void {
+/**
+ * A pod that brings nothing to a settled node goes there at once. One that brings images waits for a slot there, as on
+ * a young node.
+ */
+function claimAnywhere(plan: PlanBuilder, claims: Claims, settled: SettledNodes, pod: PodFacts): void {
   if (pod.gatedByOthers) return; // it cannot run now, wherever there is room
-  const node = settled.find(plan.state, pod, plan.nowMs, settledClaims);
-  if (node) {
-    const { name } = node.facts;
-    settledClaims.set(name, [...(settledClaims.get(name) ?? []), pod]);
-    plan.release(pod, "NodeSettled", `node ${name} has room and needs no pacing`);
-  } else if (!claims.claimFirst(pod)) plan.release(pod, "NoNodeFits", "no node that exists has room for this pod");
+  const room = settled.find(plan.state, pod, plan.nowMs, plan.given);
+  if (!room) {
+    if (!claims.claimFirst(pod)) plan.release(pod, "NoNodeFits", "no node that exists has room for this pod");
+    return;
+  }
+  const { name } = room.node.facts;
+  if (!room.saturated) plan.claimSettled(pod, room.node);
+  if (room.bringsImages && plan.state.policy.settledNodes === "enforce") plan.settledTargets.set(name, room.node);
+  else plan.release(pod, "NodeSettled", `node ${name} has room and needs no pacing`);
 }
 
 /** Pinned pods first, then by priority, then by age. */

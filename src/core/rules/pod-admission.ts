@@ -1,8 +1,13 @@
-/** Pod admission: holds a pod that can go only to young or hot nodes. It assigns no slot; only the leader does. */
+/**
+ * Pod admission: holds a pod that can go only to young or hot nodes, or that brings images and might go to a young one.
+ * It assigns no slot of these; only the leader does. Of settled nodes it gives room away itself, and counts what it has
+ * given.
+ */
 import type { AllowReason } from "../../api/reasons.ts";
 import type { PodFacts } from "../facts.ts";
 import type { NodeName } from "../ids.ts";
 import { fitsNode, fitsPacedNode, knownNode } from "../placement/known-node.ts";
+import type { OpenNodes } from "../placement/open-nodes.ts";
 import type { SettledNodes } from "../placement/settled-nodes.ts";
 import type { ClusterState } from "../state/cluster-state.ts";
 import { paceOf } from "../state/pace.ts";
@@ -11,20 +16,22 @@ import { exempt } from "./exempt.ts";
 
 const allow = (reason: AllowReason): Allow => ({ kind: "allow", reason });
 
+/** What admission looks at. */
+export interface Asked {
+  readonly state: ClusterState;
+  readonly settled: SettledNodes;
+  readonly open: OpenNodes;
+  /** Nothing comes of the answer, so nothing is counted as given. */
+  readonly dryRun?: boolean | undefined;
+}
+
 /** The webhook's verdict on a pod that is being created. */
-export function admit(
-  state: ClusterState,
-  settled: SettledNodes,
-  pod: PodFacts,
-  replica: ReplicaState,
-  nowMs: number,
-): Verdict {
+export function admit(asked: Asked, pod: PodFacts, replica: ReplicaState, nowMs: number): Verdict {
+  const { state } = asked;
   const reason = failsOpen(state, replica) ?? notOurs(state, pod);
   if (reason) return allow(reason);
   const verdict =
-    pod.pinnedTo === undefined
-      ? unpinnedVerdict(state, settled, pod, nowMs)
-      : pinnedVerdict(state, pod, pod.pinnedTo, nowMs);
+    pod.pinnedTo === undefined ? unpinnedVerdict(asked, pod, nowMs) : pinnedVerdict(state, pod, pod.pinnedTo, nowMs);
   if (verdict.kind === "hold" && state.policy.mode === "observe") return { ...allow("Observing"), would: verdict };
   return verdict;
 }
@@ -43,8 +50,17 @@ function notOurs({ policy }: ClusterState, pod: PodFacts): AllowReason | undefin
   return pod.shape.interPodRules && pod.pinnedTo === undefined ? "InterPodRules" : undefined;
 }
 
-function unpinnedVerdict(state: ClusterState, settled: SettledNodes, pod: PodFacts, nowMs: number): Verdict {
-  if (settled.find(state, pod, nowMs)) return allow("SettledNodeFits");
+function unpinnedVerdict({ state, settled, open, dryRun }: Asked, pod: PodFacts, nowMs: number): Verdict {
+  const room = settled.find(state, pod, nowMs);
+  if (room?.saturated) return awaiting(`no settled node can feed it now: ${room.saturated.message}`, undefined);
+  if (room) {
+    const young = room.bringsImages ? open.find(state, pod, nowMs) : undefined;
+    if (!young) {
+      if (room.bringsImages && !dryRun) state.admitted.add(pod, room.node.facts.name, nowMs);
+      return allow("SettledNodeFits");
+    }
+    return awaiting(`node ${young.facts.name} is young and stands open: the leader chooses`, undefined);
+  }
   if (!fitsPacedNode(state, pod, nowMs)) return allow("NoNodeFits");
   return awaiting("only young or hot nodes have room for this pod", undefined);
 }

@@ -6,6 +6,7 @@ import type { NodeName } from "../ids.ts";
 import { SECOND_MS } from "../measures.ts";
 import { initialLimit, type Limit } from "../rules/limit.ts";
 import type { DonePulls } from "../rules/pull-budget.ts";
+import { AdmissionClaims } from "./admission-claims.ts";
 import { DaemonSets } from "./daemon-sets.ts";
 import { ImageCatalogue } from "./image-catalogue.ts";
 import { Ledger } from "./ledger.ts";
@@ -25,6 +26,8 @@ export class ClusterState {
   readonly catalogue = new ImageCatalogue();
   readonly daemonSets = new DaemonSets();
   readonly offers = new Offers();
+  /** What admission of this replica has given away. */
+  readonly admitted = new AdmissionClaims();
   readonly #loads = new LoadCache(this.catalogue);
   readonly #samples = new Map<NodeName, NodeSample>();
   readonly #limits = new Map<NodeName, Limit>();
@@ -122,7 +125,9 @@ export class ClusterState {
    */
   loadOf(facts: NodeFacts, nowMs: number, planned: readonly PodFacts[] = NO_PODS): NodeLoad {
     const offers = this.offers.livePods(facts.name, this.offerMs, nowMs);
-    if (offers.length + planned.length > 0) return this.#sumUp(facts, nowMs, [...offers, ...planned]);
+    const admitted = this.admitted.livePods(facts.name, nowMs);
+    const given = offers.length + admitted.length + planned.length;
+    if (given > 0) return this.#sumUp(facts, nowMs, [...offers, ...admitted, ...planned]);
     const known = this.#loads.get(facts, nowMs);
     if (known) return known;
     const load = this.#sumUp(facts, nowMs, NO_PODS);

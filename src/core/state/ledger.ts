@@ -242,6 +242,7 @@ function sameRoom(a: NodeFacts, b: NodeFacts): boolean {
     a.unschedulable === b.unschedulable &&
     (a.readySinceMs === undefined) === (b.readySinceMs === undefined) &&
     a.fence?.value === b.fence?.value &&
+    a.steered === b.steered &&
     a.fence?.rollCall?.state === b.fence?.rollCall?.state &&
     JSON.stringify([a.labels, a.taints, a.allocatable]) === JSON.stringify([b.labels, b.taints, b.allocatable])
   );

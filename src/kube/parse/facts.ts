@@ -12,7 +12,7 @@ import type { ImageName } from "../../core/ids.ts";
 import { parseHold, parseRelease, parseReservation } from "./annotations.ts";
 import { recordOf, recordsOf, textMapOf, textOf, textsOf, timeOf } from "./kube-json.ts";
 import type { KubeObject } from "./kube-json.ts";
-import { fenceTaint, rollCallOf } from "./roll-call.ts";
+import { fenceTaint, isYoungTaint, rollCallOf } from "./roll-call.ts";
 import { podProgress } from "./pod-status.ts";
 import { shapePod } from "./pod-shape.ts";
 import { quantity, resources } from "./quantity.ts";
@@ -49,10 +49,15 @@ export function podFacts(raw: KubeObject, interner: ShapeInterner, defaults: Pod
     reservation: parseReservation(annotations[RESERVATION_ANNOTATION]),
     release: parseRelease(annotations[RELEASE_ANNOTATION]),
     fencesTolerated: fencesTolerated.length === 0 ? NO_FENCES : fencesTolerated,
+    ...(preferredTerms(spec).length > 0 && { prefersNodes: true }),
     deleting: metadata["deletionTimestamp"] != null,
     ...podProgress(spec, recordOf(raw["status"]), metadata["generation"]),
   };
 }
+
+/** The terms of a pod's preferred node affinity. */
+export const preferredTerms = (spec: Readonly<Record<string, unknown>>) =>
+  recordsOf(recordOf(recordOf(spec["affinity"])["nodeAffinity"])["preferredDuringSchedulingIgnoredDuringExecution"]);
 
 /** One shared list, because nearly every pod tolerates no fence. */
 const NO_FENCES: readonly string[] = [];
@@ -77,6 +82,7 @@ export function nodeFacts(raw: KubeObject, interner?: ShapeInterner): NodeFacts 
     unschedulable: spec["unschedulable"] === true,
     taints: otherTaints(spec["taints"]),
     fence: fenceOf(raw),
+    ...(recordsOf(spec["taints"]).some(isYoungTaint) && { steered: true }),
     allocatable: resources(status["allocatable"]),
     address: textOf(address?.["address"]) || undefined,
     images: nodeImages(status, interner),

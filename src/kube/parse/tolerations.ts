@@ -1,5 +1,5 @@
 /** Reads tolerations and taints, with those for the fence separate from all others. */
-import { FENCE_TAINT_KEY } from "../../api/names.ts";
+import { FENCE_TAINT_KEY, YOUNG_TAINT_KEY } from "../../api/names.ts";
 import type { Taint, Toleration } from "../../core/facts.ts";
 import { EVERY_FENCE } from "../../core/verdict.ts";
 import { recordsOf, textOf } from "./kube-json.ts";
@@ -20,7 +20,7 @@ export function sortTolerations(raw: unknown): SortedTolerations {
     if (toleration === undefined) continue;
     const fence = fenceTolerated(toleration);
     if (fence !== undefined) fences.add(fence);
-    if (toleration.key !== FENCE_TAINT_KEY) tolerations.push(toleration);
+    if (toleration.key !== FENCE_TAINT_KEY && toleration.key !== YOUNG_TAINT_KEY) tolerations.push(toleration);
   }
   return { tolerations, fencesTolerated: fences.has(EVERY_FENCE) ? [EVERY_FENCE] : [...fences] };
 }

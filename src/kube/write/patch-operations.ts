@@ -9,7 +9,7 @@ import type { KubeObject } from "../parse/kube-json.ts";
 /** The wanted parts; fields of `spec` that are not named stay unchanged. */
 export interface Wanted {
   readonly annotations: Readonly<Record<string, string>>;
-  readonly spec: Readonly<Record<string, readonly object[] | boolean>>;
+  readonly spec: Readonly<Record<string, object | boolean>>;
 }
 
 /**

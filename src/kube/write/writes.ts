@@ -14,19 +14,22 @@ import {
   RESERVATION_ANNOTATION,
   ROLL_CALL_ANNOTATION,
   ROLL_CALL_TAINT,
+  YOUNG_TAINT_KEY,
 } from "../../api/names.ts";
 import type { HoldReason } from "../../api/reasons.ts";
 import type { PodFacts } from "../../core/facts.ts";
 import type { NodeName } from "../../core/ids.ts";
+import { fenceValue } from "../../core/rules/node-fence.ts";
 import { fencedSinceMs } from "../../core/state/held-since.ts";
 import { EVERY_FENCE, type FenceAction, type Release } from "../../core/verdict.ts";
 import { formatHold, formatRelease, formatReservation, parseReservation } from "../parse/annotations.ts";
 import type { ApiClient } from "../client/api-client.ts";
 import { isConflict, isNotFound, isPatchMismatch } from "../client/api-error.ts";
+import { preferredTerms } from "../parse/facts.ts";
 import { recordOf, recordsOf, textMapOf } from "../parse/kube-json.ts";
 import type { KubeObject } from "../parse/kube-json.ts";
 import type { Clock } from "../clock.ts";
-import { isOurTaint, rollCallOf } from "../parse/roll-call.ts";
+import { isFenceTaint, isOurTaint, isYoungTaint, rollCallOf } from "../parse/roll-call.ts";
 import { changesBetween } from "./patch-operations.ts";
 
 /** The result of a write. `object` is the object as the API server has it now. */
@@ -51,7 +54,9 @@ const ATTEMPTS = 3;
  * @param clock dates the reservation when the request is sent: a slow attempt before it must not use up its time.
  */
 export async function releasePod(client: ApiClient, release: Release, clock: Pick<Clock, "now">): Promise<Write> {
-  if (release.pod.gated && release.fence === undefined) {
+  const { gated, prefersNodes } = release.pod;
+  const isSimple = release.fence === undefined && !release.steered && !(release.node && prefersNodes);
+  if (gated && isSimple) {
     const write = await ungateAsSeen(client, release, clock.now());
     if (write.kind !== "conflict") return write;
   }
@@ -69,7 +74,10 @@ function ungateAsSeen(client: ApiClient, release: Release, nowMs: number): Promi
   const { pod } = release;
   const body = {
     metadata: { ...asSeen(pod), annotations: { [HOLD_ANNOTATION]: null, ...releaseAnnotations(release, nowMs) } },
-    spec: { schedulingGates: [{ $patch: "delete", name: GATE }] },
+    spec: {
+      schedulingGates: [{ $patch: "delete", name: GATE }],
+      ...(release.node !== undefined && { affinity: { nodeAffinity: { [PREFERRED]: [preferenceFor(release.node)] } } }),
+    },
   };
   return attempt(() => client.patch(podPath(pod), body, "strategic", BY_US));
 }
@@ -101,10 +109,40 @@ function releaseOperations(raw: KubeObject, release: Release, nowMs: number): re
     annotations,
     spec: {
       schedulingGates: gates.filter((gate) => gate["name"] !== GATE),
-      tolerations: lacksToleration ? [...tolerations, fenceToleration(fence)] : tolerations,
+      tolerations: [
+        ...tolerations,
+        ...(lacksToleration ? [fenceToleration(fence)] : []),
+        ...(release.steered && release.node !== undefined ? [youngToleration(release.node)] : []),
+      ],
+      ...(isGated && preferred(spec, release)),
     },
   });
 }
+
+/** Only gated pods may get another affinity. */
+const preferred = (spec: Readonly<Record<string, unknown>>, { node }: Release) =>
+  node !== undefined && { affinity: affinityWith(spec, node) };
+
+const PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution";
+
+/**
+ * Makes kube-scheduler prefer the node that has the slot. Of plugin NodeAffinity this is worth 200 points, as much as
+ * spreading; no requirement, because the node may have filled up in between.
+ */
+const preferenceFor = (node: NodeName) => ({
+  weight: 100,
+  preference: { matchFields: [{ key: "metadata.name", operator: "In", values: [node] }] },
+});
+
+function affinityWith(spec: Readonly<Record<string, unknown>>, node: NodeName): object {
+  const affinity = recordOf(spec["affinity"]);
+  const terms = [...preferredTerms(spec), preferenceFor(node)];
+  return { ...affinity, nodeAffinity: { ...recordOf(affinity["nodeAffinity"]), [PREFERRED]: terms } };
+}
+
+const youngTaint = (value: string) => ({ key: YOUNG_TAINT_KEY, value, effect: "PreferNoSchedule" });
+
+const youngToleration = (node: NodeName) => ({ operator: "Equal", ...youngTaint(fenceValue(node)) });
 
 const fenceTaint = (value: string, effect: "NoSchedule" | "PreferNoSchedule") => ({
   key: FENCE_TAINT_KEY,
@@ -152,16 +190,59 @@ export function adoptFence(
   });
 }
 
+/** A node, to be written to. */
+interface NodeKey {
+  readonly name: NodeName;
+  readonly uid: string;
+}
+
 /**
  * Removes the fence and its time from a node. If its roll call is open, the cordon is ours and goes with the same
  * write.
+ * @param steer value of the soft taint that takes the fence's place, or undefined
  */
-export function liftFence(client: ApiClient, node: { readonly name: NodeName; readonly uid: string }): Promise<Write> {
+export function liftFence(client: ApiClient, node: NodeKey, steer?: string): Promise<Write> {
   return rewrite(client, nodePath(node.name), node.uid, (raw) => {
     const { [FENCED_AT_ANNOTATION]: _at, ...annotations } = textMapOf(raw.metadata?.annotations);
-    return changeFence(raw, annotations, { unschedulable: rollCallOf(raw)?.state === "open" ? false : undefined });
+    const fence = steer === undefined || taintsOf(raw).some(isYoungTaint) ? [] : [youngTaint(steer)];
+    const unschedulable = rollCallOf(raw)?.state === "open" ? false : undefined;
+    return changeFence(raw, annotations, { fence, unschedulable });
   });
 }
+
+/** {@link liftFence}, and takes the soft taint off, too: nothing of ours stays. */
+export function clearNode(client: ApiClient, node: NodeKey): Promise<Write> {
+  return rewrite(client, nodePath(node.name), node.uid, (raw) => {
+    const { [FENCED_AT_ANNOTATION]: _at, ...annotations } = textMapOf(raw.metadata?.annotations);
+    const taints = taintsOf(raw).filter((taint) => !isOurTaint(taint));
+    if (taints.length === taintsOf(raw).length) return [];
+    const cordon = rollCallOf(raw)?.state === "open" ? { unschedulable: false } : {};
+    return changesBetween(raw, { annotations, spec: { taints, ...cordon } });
+  });
+}
+
+/** Puts the soft taint of young nodes on a node that has no fence. */
+export function steerNode(client: ApiClient, { node, value }: Extract<FenceAction, { kind: "steer" }>): Promise<Write> {
+  return rewrite(client, nodePath(node.name), node.uid, (raw) => {
+    const taints = taintsOf(raw);
+    return taints.some(isOurTaint) ? [] : changeTaints(raw, [...taints, youngTaint(value)]);
+  });
+}
+
+/** Takes the soft taint off a node. */
+export function unsteerNode(client: ApiClient, node: NodeKey): Promise<Write> {
+  return rewrite(client, nodePath(node.name), node.uid, (raw) =>
+    changeTaints(
+      raw,
+      taintsOf(raw).filter((taint) => !isYoungTaint(taint)),
+    ),
+  );
+}
+
+const taintsOf = (raw: KubeObject) => recordsOf(recordOf(raw["spec"])["taints"]);
+
+const changeTaints = (raw: KubeObject, taints: readonly object[]) =>
+  changesBetween(raw, { annotations: textMapOf(raw.metadata?.annotations), spec: { taints } });
 
 /**
  * Puts a cordon in the fence's place, with one write, so that ordinary pods are kept out at every moment. The taint
@@ -211,8 +292,8 @@ function changeFence(
   annotations: Readonly<Record<string, string>>,
   { fence = [], unschedulable }: { readonly fence?: readonly object[]; readonly unschedulable?: boolean | undefined },
 ): readonly Operation[] {
-  const taints = recordsOf(recordOf(raw["spec"])["taints"]);
-  const others = taints.filter((taint) => !isOurTaint(taint));
+  const taints = taintsOf(raw);
+  const others = taints.filter((taint) => !isFenceTaint(taint));
   if (others.length === taints.length) return [];
   const cordon = unschedulable === undefined ? {} : { unschedulable };
   return changesBetween(raw, { annotations, spec: { taints: [...others, ...fence], ...cordon } });

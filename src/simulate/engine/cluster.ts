@@ -172,16 +172,23 @@ export class Cluster {
   }
 
   /** Lifts the node's fence. */
-  unfence(node: SimNode): void {
+  unfence(node: SimNode, steered = false): void {
     if (!node.fence) return;
     this.#fences.delete(node.fence.value);
     node.fence = undefined;
+    node.steered = steered;
     node.unschedulable = false;
     this.nodeChanged(node);
     this.agenda.after(this.times.watchMs, () => {
       if (node.ready) this.scheduler.opened(node);
       for (const workload of this.#workloads) this.#ensureDaemon(workload, node);
     });
+  }
+
+  /** Puts the soft taint of young nodes on the node, or takes it off. */
+  steer(node: SimNode, steered: boolean): void {
+    node.steered = steered;
+    this.nodeChanged(node);
   }
 
   /** A cordon takes the fence's place: the DaemonSet controller creates what does not tolerate the fence. */

@@ -32,6 +32,8 @@ export class SimNode {
   readonly podBytes: number;
   ready = false;
   fence: NodeFacts["fence"];
+  /** It has the soft taint of young nodes. */
+  steered = false;
   /** Cordoned. */
   unschedulable = false;
   /** Pods that are bound and not started; and the most at any time. */
@@ -105,6 +107,7 @@ export class SimNode {
       unschedulable: this.unschedulable,
       taints: this.ready ? [] : NOT_READY,
       fence: this.fence,
+      ...(this.steered && { steered: true }),
       allocatable: this.#allocatable,
       address: "127.0.0.1",
       images: this.#images,

@@ -93,7 +93,7 @@ export class PacelineLever implements Lever {
   /** Young and hot nodes in each round, the others once per rotation. */
   readonly sampled = (): readonly SimNode[] => {
     const { nodes, agenda } = this.#cluster;
-    const paced = this.pacer.pacedNodes(agenda.nowMs).flatMap((name) => this.#nodes.get(name) ?? []);
+    const paced = this.pacer.watchedNodes(agenda.nowMs).flatMap((name) => this.#nodes.get(name) ?? []);
     if (paced.length === nodes.length) return paced;
     const others = new Set(nodes);
     for (const node of paced) others.delete(node);
@@ -184,6 +184,7 @@ export class PacelineLever implements Lever {
     if (!pod) return "gone";
     if (pod.node) return "unchanged"; // placed already
     if (node !== undefined) pod.reservation = { node, atMs: askedMs };
+    if (pod.gated) pod.preferred = node; // other pods' affinity cannot change
     if (fence !== undefined) pod.addFence(fence);
     pod.release = note;
     pod.letGoMs ??= agenda.nowMs;
@@ -195,13 +196,15 @@ export class PacelineLever implements Lever {
   }
 
   /** Modelled nodes have no fence but ours, so there is none to adopt. */
-  #changeFence({ kind, node: { name } }: FenceAction): "changed" | "unchanged" | "gone" {
-    const node = this.#nodes.get(name);
+  #changeFence(action: FenceAction): "changed" | "unchanged" | "gone" {
+    const { kind } = action;
+    const node = this.#nodes.get(action.node.name);
     if (!node) return "gone";
     if (kind === "adopt") return "unchanged";
     if (kind === "beginRollCall") this.#cluster.beginRollCall(node);
     else if (kind === "endRollCall") this.#cluster.endRollCall(node);
-    else this.#cluster.unfence(node);
+    else if (kind === "lift") this.#cluster.unfence(node, action.steer !== undefined);
+    else this.#cluster.steer(node, kind === "steer");
     this.pacer.upsertNode(node.facts(), this.#cluster.agenda.nowMs);
     return "changed";
   }

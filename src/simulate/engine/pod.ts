@@ -5,7 +5,7 @@ import { imagesOf } from "../scenario/images-of.ts";
 import { statusOf } from "./pod-status.ts";
 import type { PodFacts, PodShape } from "../../core/facts.ts";
 import { EVERY_FENCE } from "../../core/verdict.ts";
-import { imageName, podUID, type PodUID } from "../../core/ids.ts";
+import { imageName, type NodeName, podUID, type PodUID } from "../../core/ids.ts";
 import { MIB } from "../../core/measures.ts";
 import type { ModelContainer, ModelPod, PodView } from "../model/types.ts";
 import type { ScenarioWorkload } from "../scenario/schema.ts";
@@ -64,6 +64,8 @@ export class SimPod {
   reservation: PodFacts["reservation"];
   release: PodFacts["release"];
   fences: readonly string[];
+  /** The node of its release: kube-scheduler prefers it (node affinity), and its soft taint counts for nothing. */
+  preferred: NodeName | undefined;
   node: SimNode | undefined;
   boundMs: number | undefined;
   unschedulable = false;

@@ -1,7 +1,8 @@
 /**
  * A model of kube-scheduler. It takes one pod at a time by priority and age, and binds in the background. A pod that
- * fits nowhere backs off until an event may have made room. Scores follow the defaults: least allocated, and replicas
- * spread over nodes. Not modelled: image locality, balanced allocation, preemption.
+ * fits nowhere backs off until an event may have made room. Scores follow the defaults: least allocated, replicas
+ * spread over nodes, soft taints, preferred node affinity. Not modelled: image locality, balanced allocation,
+ * preemption.
  */
 import type { Agenda } from "./agenda.ts";
 import type { engineDefaults } from "./assumptions.ts";
@@ -15,6 +16,10 @@ import type { Rooms } from "./rooms.ts";
  */
 const SCORE_ALL_UP_TO = 100;
 const SCORE_LEAST_PERCENT = 5;
+
+/** 100 points times the weights of the plugins TaintToleration (3) and NodeAffinity (2). Read: default_plugins.go. */
+const SOFT_TAINT_POINTS = 300;
+const PREFERRED_POINTS = 200;
 
 export interface SchedulerOptions {
   readonly agenda: Agenda;
@@ -119,7 +124,7 @@ export class Scheduler {
   chooseAmong(pod: SimPod, indexes: Iterable<number>): SimNode | undefined {
     const { nodes, random, rooms } = this.#options;
     const pick = new Pick(random);
-    for (const index of indexes) if (rooms.fits(pod, index)) pick.consider(index, rooms.score(pod, index));
+    for (const index of indexes) if (rooms.fits(pod, index)) pick.consider(index, this.#score(pod, index));
     return nodes[pick.best];
   }
 
@@ -133,15 +138,23 @@ export class Scheduler {
     let looked = 0;
     for (; looked < open.length && pick.found < enough; looked += 1) {
       const index = open[(this.#nextNode + looked) % open.length] ?? -1;
-      if (rooms.fits(pod, index)) pick.consider(index, rooms.score(pod, index));
+      if (rooms.fits(pod, index)) pick.consider(index, this.#score(pod, index));
     }
     this.#nextNode = open.length === 0 ? 0 : (this.#nextNode + looked) % open.length;
     const { fences } = this.#options;
     const passes = pod.fences === ALL_FENCES ? fences.values() : pod.fences.map((value) => fences.get(value));
     for (const node of passes) {
-      if (node?.fence && this.#fits(pod, node)) pick.consider(node.index, rooms.score(pod, node.index));
+      if (node?.fence && this.#fits(pod, node)) pick.consider(node.index, this.#score(pod, node.index));
     }
     return nodes[pick.best];
+  }
+
+  #score(pod: SimPod, index: number): number {
+    const { nodes, rooms } = this.#options;
+    const node = nodes[index];
+    const isPreferred = node !== undefined && node.name === pod.preferred;
+    const isSoft = node?.steered === true && !isPreferred && !pod.workload.spec.toleratesEverything;
+    return rooms.score(pod, index) + (isPreferred ? PREFERRED_POINTS : 0) - (isSoft ? SOFT_TAINT_POINTS : 0);
   }
 
   #fits(pod: SimPod, node: SimNode): boolean {

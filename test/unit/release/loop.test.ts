@@ -37,7 +37,7 @@ function scene(options: Omit<MemoryClusterOptions, "clock"> = {}) {
 
 /** A replica that leads, with a pacer of its own, fed by the cluster's watch. */
 function lead(cluster: MemoryCluster, clock: FakeClock, overrides: Overrides = slots(4), wall: Clock = clock): Leader {
-  const pacer = createPacer(defaultPolicy(overrides));
+  const pacer = createPacer(defaultPolicy({ steer: { enabled: false }, ...overrides })); // tests of it count all writes
   const events: EventToEmit[] = [];
   const loop = createReleaseLoop({
     pacer,

@@ -250,7 +250,7 @@ it("an old node with a hot disk is found in rotation, and watched from then on",
   const names = ["a", ...Array.from({ length: 39 }, (_, index) => `other-${index}`)].map(nodeName);
   for (const name of names) pacer.upsertNode(anOldNode(name), Date.now());
   const targets = () => {
-    const paced = new Set(pacer.pacedNodes(Date.now()));
+    const paced = new Set(pacer.watchedNodes(Date.now()));
     return names.map((name) => ({
       name,
       address: name === "a" ? "127.0.0.1" : "127.0.0.2",
@@ -261,7 +261,7 @@ it("an old node with a hot disk is found in rotation, and watched from then on",
   expect(targets().filter(({ paced }) => paced)).toEqual([]);
   // A quarter of them in each round.
   feed.use({ ...patient(settings({ source: "node-exporter", port, ...usual })), rotationSeconds: 1 } as Telemetry);
-  await soon(() => expect(pacer.pacedNodes(Date.now())).toEqual(["a"]));
+  await soon(() => expect(pacer.watchedNodes(Date.now())).toEqual(["a"]));
   const found = hotAsks;
   await soon(() => expect(hotAsks).toBeGreaterThanOrEqual(found + 4));
 });

@@ -224,6 +224,8 @@ class World {
 
 /** The node after the write of an action. */
 function fenceAfter(action: FenceAction, before: NonNullable<NodeFacts["fence"]>, nowMs: number) {
+  if (action.kind === "unsteer") return { steered: undefined };
+  if (action.kind === "steer") return { steered: true } as const;
   if (action.kind === "lift") return { fence: undefined, unschedulable: false };
   const fence = { ...before, value: action.value, sinceMs: action.node.createdAtMs };
   if (action.kind === "adopt") return { fence };

@@ -28,13 +28,51 @@ import {
   stateWith,
 } from "../../../support/core-plan.ts";
 
+describe("the soft taint of young nodes (steer)", () => {
+  const actions = (nodes: readonly NodeFacts[], overrides: Overrides = {}, nowMs = START_MS + 5_000) =>
+    planFences(planOf(stateWith(nodes, [], { youngForSeconds: 600, ...overrides }), nowMs));
+  const kinds = (...given: Parameters<typeof actions>) => actions(...given).map(({ kind }) => kind);
+
+  test("takes the fence's place in the same write, for as long as the node is young", () => {
+    expect(actions([aFencedNode("n1")])).toMatchObject([{ kind: "lift", reason: "NothingPending", steer: "n1" }]);
+    expect(kinds([aNode("n1", { steered: true })])).toEqual([]);
+    expect(kinds([aNode("n1", { steered: true })], {}, START_MS + 600_000)).toEqual(["unsteer"]);
+  });
+
+  test("is put on a young node that never had a fence, and on no settled one", () => {
+    expect(actions([aNode("n1"), anOldNode("old")])).toMatchObject([{ kind: "steer", value: "n1" }]);
+    expect(kinds([aJoiningNode("n1", { fence: undefined })])).toEqual([]); // it takes no pods yet
+  });
+
+  test("is never put on a node of Karpenter's, which may launch another for it; one that came with it keeps it", () => {
+    const labels = { "karpenter.sh/nodepool": "default" };
+    expect(kinds([aNode("n1", { labels })])).toEqual([]);
+    const [lift] = actions([aFencedNode("n1", { labels })]);
+    expect(lift).toMatchObject({ kind: "lift", steer: undefined });
+    expect(kinds([aNode("n1", { labels, steered: true })])).toEqual([]);
+  });
+
+  test("goes when pacing or the lever is off, or only observes", () => {
+    const node = aNode("n1", { steered: true });
+    for (const overrides of [{ mode: "off" }, { mode: "observe" }, { steer: { enabled: false } }] as const) {
+      expect(kinds([node], overrides)).toEqual(["unsteer"]);
+    }
+  });
+
+  test("wakes the leader when the node stops being young", () => {
+    const plan = pacerWith([aNode("n1", { steered: true })], [], { youngForSeconds: 60 }).plan(START_MS);
+    expect(plan.wakeAtMs).toBe(START_MS + 60_000);
+  });
+});
+
 describe("what becomes of a fence", () => {
   const SETTLED_IN_MS = START_MS + 5_000;
   const actions = (state: ClusterState, nowMs = SETTLED_IN_MS) =>
     planFences(planOf(state, nowMs)).map((action) => (action.kind === "lift" ? action.reason : action.kind));
 
   test("nodes without one are left alone", () => {
-    expect(actions(stateWith([aNode("n1"), anOldNode("old")]))).toEqual([]);
+    const steer = { enabled: false };
+    expect(actions(stateWith([aNode("n1"), anOldNode("old")], [], { steer }))).toEqual([]);
   });
 
   test("one that the policy's selector does not select is lifted", () => {

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { createPacer } from "../../../../src/core/pacer.ts";
-import { type ReplicaState } from "../../../../src/core/verdict.ts";
-import { nodeName } from "../../../../src/core/ids.ts";
+import { type Hold, type ReplicaState } from "../../../../src/core/verdict.ts";
+import { imageName, nodeName } from "../../../../src/core/ids.ts";
 import { defaultPolicy } from "../../../../src/policy/parse.ts";
 import type { NodeFacts, PodFacts } from "../../../../src/core/facts.ts";
+import { pacerWith, slots } from "../../../support/core-plan.ts";
 import { aGatedPod, aNode, anOldNode, aPod, aShape, bound, START_MS } from "../../../support/core-facts.ts";
 
 const healthy: ReplicaState = { synced: true, leaderAlive: true };
@@ -127,5 +128,47 @@ describe("admission fails open and spares what the cluster lives on", () => {
 
   test("a pod for a node that nobody has seen passes", () => {
     expect(verdictOn(pinned("n9"), [aNode("n1")])).toEqual({ kind: "allow", reason: "NodeUnknown" });
+  });
+});
+
+describe("room elsewhere: a pod that brings images", () => {
+  const shape = aShape({ image: "app", ownerName: "web" });
+  const images = new Map([[imageName("app"), 1]]);
+  const two = slots(2);
+
+  test("waits for the leader while a young node stands open, though a settled one has room", () => {
+    const verdict = verdictOn(aPod("p", { shape }), [anOldNode("old"), aNode("young")]);
+    expect(verdict).toMatchObject({ kind: "hold", reason: "AwaitingRelease", node: undefined });
+    expect((verdict as Hold).message).toContain("node young is young and stands open");
+  });
+
+  test("passes where the young node does not stand open to it: fenced, cordoned, full, or not for it", () => {
+    const fence = { value: "young", sinceMs: START_MS };
+    const others = [{ fence }, { unschedulable: true }, { allocatable: { cpu: 0, pods: 0 } }];
+    for (const more of others) {
+      expect(verdictOn(aPod("p", { shape }), [anOldNode("old"), aNode("young", more)]).kind).toBe("allow");
+    }
+  });
+
+  test("passes where a settled node has the images: the soft taint sends it there", () => {
+    expect(verdictOn(aPod("p", { shape }), [anOldNode("old", { images }), aNode("young")]).kind).toBe("allow");
+  });
+
+  test("is counted on settled nodes at once: more than they can feed are held, before any is seen", () => {
+    const pacer = pacerWith([anOldNode("old")], [], two);
+    const kinds = Array.from({ length: 4 }, () => pacer.admit(aPod("", { shape }), healthy, START_MS).kind);
+    expect(kinds).toEqual(["allow", "allow", "hold", "hold"]);
+  });
+
+  test("counts for nothing in a dry run", () => {
+    const pacer = pacerWith([anOldNode("old")], [], two);
+    for (let at = 0; at < 4; at += 1) {
+      expect(pacer.admit(aPod("", { shape }), healthy, START_MS, true).kind).toBe("allow");
+    }
+  });
+
+  test("passes saturated settled nodes where the policy only observes them", () => {
+    const pacer = pacerWith([anOldNode("old")], [], { ...two, settledNodes: "observe" });
+    for (let at = 0; at < 4; at += 1) expect(pacer.admit(aPod("", { shape }), healthy, START_MS).kind).toBe("allow");
   });
 });

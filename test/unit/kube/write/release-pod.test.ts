@@ -1,10 +1,12 @@
 /** A release on the API server in memory of the fault harness. */
-import { expect, it } from "vitest";
-import { FENCE_TAINT_KEY, GATE } from "../../../../src/api/names.ts";
+import { describe, expect, it } from "vitest";
+import { FENCE_TAINT_KEY, GATE, YOUNG_TAINT_KEY } from "../../../../src/api/names.ts";
 import { nodeName } from "../../../../src/core/ids.ts";
+import type { Release } from "../../../../src/core/verdict.ts";
 import type { ApiClient } from "../../../../src/kube/client/api-client.ts";
 import { parseRelease } from "../../../../src/kube/parse/annotations.ts";
-import { podFacts } from "../../../../src/kube/parse/facts.ts";
+import { podFacts, preferredTerms } from "../../../../src/kube/parse/facts.ts";
+import { type KubeObject, recordOf, recordsOf } from "../../../../src/kube/parse/kube-json.ts";
 import { createShapeInterner } from "../../../../src/kube/parse/shape-interner.ts";
 import { releasePod } from "../../../../src/kube/write/writes.ts";
 import { newServer, pod, PODS } from "../../faults/api-server/support.ts";
@@ -83,4 +85,44 @@ it.each([
   '{"heldSeconds":1}',
 ])("a release annotation that tenants wrote (%s) says nothing", (text) => {
   expect(parseRelease(text)).toBeUndefined();
+});
+
+describe("a release to a node that is not the only open one", () => {
+  const terms = (raw: KubeObject) => preferredTerms(recordOf(raw["spec"])).map(({ weight }) => weight);
+  const own = { weight: 7, preference: { matchExpressions: [{ key: "disk", operator: "Exists" }] } };
+  const affinity = { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [own] }, podAffinity: {} };
+
+  async function releasedWith(spec: object, more: Partial<Release> = {}, gates = [GATE]) {
+    const { server } = newServer();
+    const made = pod("a", gates) as KubeObject;
+    const seen = podFacts(
+      server.create(PODS, { ...made, spec: { ...recordOf(made["spec"]), ...spec } }),
+      createShapeInterner(),
+    );
+    const release = { pod: seen, node: nodeName("n1"), fence: undefined, reason: "SlotFree", message: "", ...more };
+    const write = await releasePod(server.client("writer"), release as Release, { now: () => 1_000 });
+    if (!("object" in write)) throw new Error(write.kind);
+    return write.object;
+  }
+
+  it("makes kube-scheduler prefer that node, beside what the pod prefers itself", async () => {
+    expect(terms(await releasedWith({}))).toEqual([100]);
+    const raw = await releasedWith({ affinity });
+    expect(terms(raw)).toEqual([7, 100]);
+    expect(recordOf(recordOf(raw["spec"])["affinity"])).toHaveProperty("podAffinity");
+  });
+
+  it("lets the pod disregard the soft taint of that node alone", async () => {
+    const raw = await releasedWith({}, { steered: true });
+    expect(recordsOf(recordOf(raw["spec"])["tolerations"])).toContainEqual({
+      key: YOUNG_TAINT_KEY,
+      operator: "Equal",
+      value: "n1",
+      effect: "PreferNoSchedule",
+    });
+  });
+
+  it("leaves the affinity of a pod without our gate as it is: the API server would refuse the change", async () => {
+    expect(terms(await releasedWith({ affinity }, { fence: "n1" }, []))).toEqual([7]);
+  });
 });

@@ -1,0 +1,74 @@
+/**
+ * Room that admission has given away on settled nodes: to pods that it allowed, and that are not seen bound yet. A pod
+ * under admission has no uid and mostly no name, so a claim goes by owner. kube-scheduler may bind the pod to another
+ * node, so a claim says how much is on its way rather than where to.
+ */
+import type { PodFacts } from "../facts.ts";
+import { type NodeName, type PodUID, podUID } from "../ids.ts";
+
+/** A claim ends after this long, ms: by then kube-scheduler has bound the pod, or finds no room for it. Assumed. */
+const CLAIM_MS = 2_000;
+
+interface Claim {
+  readonly pod: PodFacts;
+  readonly node: NodeName;
+  readonly atMs: number;
+}
+
+const NONE: readonly PodFacts[] = [];
+
+export class AdmissionClaims {
+  /** Oldest first. */
+  readonly #byOwner = new Map<string, Claim[]>();
+  readonly #byNode = new Map<NodeName, Set<Claim>>();
+  readonly #all = new Set<Claim>();
+  #made = 0;
+
+  add(pod: PodFacts, node: NodeName, nowMs: number): void {
+    this.#expire(nowMs);
+    const claim = { pod: { ...pod, uid: this.#nextUID() }, node, atMs: nowMs };
+    this.#all.add(claim);
+    const owner = ownerOf(pod);
+    this.#byOwner.set(owner, [...(this.#byOwner.get(owner) ?? []), claim]);
+    const there = this.#byNode.get(node) ?? new Set<Claim>();
+    this.#byNode.set(node, there.add(claim));
+  }
+
+  /** A pod was seen bound, and has not been before: the oldest claim of its owner is its own. */
+  resolve(pod: PodFacts): void {
+    const [first] = this.#byOwner.get(ownerOf(pod)) ?? [];
+    if (first) this.#forget(first);
+  }
+
+  /** Pods with a claim on the node. */
+  livePods(node: NodeName, nowMs: number): readonly PodFacts[] {
+    const there = this.#byNode.get(node);
+    if (there === undefined) return NONE; // most nodes, most of the time
+    return [...there].filter(({ atMs }) => nowMs < atMs + CLAIM_MS).map(({ pod }) => pod);
+  }
+
+  #nextUID(): PodUID {
+    this.#made += 1;
+    return podUID(`admitted-${this.#made}`);
+  }
+
+  #expire(nowMs: number): void {
+    for (const claim of this.#all) {
+      if (nowMs < claim.atMs + CLAIM_MS) return;
+      this.#forget(claim);
+    }
+  }
+
+  #forget(claim: Claim): void {
+    this.#all.delete(claim);
+    const owner = ownerOf(claim.pod);
+    const others = (this.#byOwner.get(owner) ?? []).filter((one) => one !== claim);
+    if (others.length > 0) this.#byOwner.set(owner, others);
+    else this.#byOwner.delete(owner);
+    const there = this.#byNode.get(claim.node);
+    there?.delete(claim);
+    if (there?.size === 0) this.#byNode.delete(claim.node);
+  }
+}
+
+const ownerOf = ({ namespace, shape: { ownerKind, ownerName } }: PodFacts) => `${namespace}/${ownerKind}/${ownerName}`;
