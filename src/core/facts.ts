@@ -167,6 +167,17 @@ export interface PodFacts {
   readonly refused: boolean;
 }
 
+/** Why a sandbox was not made: no address left, a rate limit, a deadline, or what pacing would not change. */
+export type SandboxCause = "NoAddress" | "RateLimited" | "TimedOut" | "Other";
+
+/** A kubelet's word that it could not make a pod's sandbox. */
+export interface SandboxFailure {
+  readonly pod: PodUID;
+  /** Of the kubelet that says so. */
+  readonly node: NodeName;
+  readonly cause: SandboxCause;
+}
+
 /** A DaemonSet, as decisions see it. */
 export interface DaemonSetFacts {
   readonly namespace: string;

@@ -3,14 +3,15 @@
  * ask a {@link Pacer}; none of them decides by itself. Pure: time is an argument, nothing is awaited.
  */
 import type { PacingPolicy } from "../policy/schema.ts";
-import type { DaemonSetFacts, NodeFacts, NodeSample, PodFacts } from "./facts.ts";
+import type { DaemonSetFacts, NodeFacts, NodeSample, PodFacts, SandboxFailure } from "./facts.ts";
 import type { NodeName, PodUID } from "./ids.ts";
 import { SECOND_MS } from "./measures.ts";
-import { isPaced, knownNode } from "./placement/known-node.ts";
+import { knownNode, watchedNodes } from "./placement/known-node.ts";
 import { OpenNodes } from "./placement/open-nodes.ts";
 import { SettledNodes } from "./placement/settled-nodes.ts";
 import { keptOut } from "./plan/hold-reasons.ts";
 import { makePlan } from "./plan/plan.ts";
+import { CUT_BY_SANDBOX, podWithoutSandbox } from "./rules/failed-sandbox.ts";
 import { afterFailure, afterSample, afterStart, boundLimit, type Limit, markUsed, type Start } from "./rules/limit.ts";
 import { offer, score } from "./rules/node-offer.ts";
 import { admit } from "./rules/pod-admission.ts";
@@ -20,7 +21,7 @@ import type { LedgerChange } from "./state/ledger.ts";
 import { imageNeeds } from "./state/image-needs.ts";
 import { writesInFlight } from "./state/load.ts";
 import { type LastPlan, status } from "./status.ts";
-import type { ClusterStatus, Held, LimitMove, Offer, Plan, ReplicaState, Verdict } from "./verdict.ts";
+import type { ClusterStatus, FailedStart, Held, LimitMove, Offer, Plan, ReplicaState, Verdict } from "./verdict.ts";
 
 export interface Pacer {
   setPolicy(policy: PacingPolicy): void;
@@ -39,6 +40,8 @@ export interface Pacer {
   /** All DaemonSets have been listed. Until then a node may lack pods of unknown ones. */
   daemonSetsListed(): void;
   observeSample(node: NodeName, sample: NodeSample, nowMs: number): void;
+  /** True if it counts: the ledger knows the pod as bound there, in startup and without a sandbox. */
+  observeSandboxFailure(failure: SandboxFailure, nowMs: number): boolean;
   /**
    * Pod admission: holds a pod that fits nowhere but on young or hot nodes, or that brings images which no settled node
    * can feed now or a young one might get. Uses no slot of these.
@@ -56,12 +59,14 @@ export interface Pacer {
   status(nowMs: number): ClusterStatus;
   /** What limits have moved since the last call, oldest first: for logs and metrics. */
   takeMoves(): readonly LimitMove[];
+  /** Starts that have failed since the last call, oldest first. */
+  takeFailedStarts(): readonly FailedStart[];
   /** Names of the nodes whose disk is worth watching closely now: young or hot ones, and those that fetch images. */
   watchedNodes(nowMs: number): readonly NodeName[];
 }
 
-/** Moves beyond this many that are not taken are forgotten, oldest first. */
-const MOST_MOVES = 1_000;
+/** Moves and failed starts beyond this many that are not taken are forgotten, oldest first. */
+const MOST_KEPT = 1_000;
 
 /** A decision core that has seen nothing yet. */
 export function createPacer(policy: PacingPolicy): Pacer {
@@ -74,6 +79,7 @@ class StatefulPacer implements Pacer {
   readonly #open = new OpenNodes();
   #lastPlan: LastPlan | undefined;
   readonly #moves: LimitMove[] = [];
+  readonly #failedStarts: FailedStart[] = [];
 
   constructor(policy: PacingPolicy) {
     this.#state = new ClusterState(policy);
@@ -139,6 +145,15 @@ class StatefulPacer implements Pacer {
     });
   }
 
+  observeSandboxFailure({ pod: uid, node, cause }: SandboxFailure, nowMs: number): boolean {
+    const pod = podWithoutSandbox(this.#state, { pod: uid, node }, nowMs);
+    if (!pod) return false;
+    this.#noteFailure(node, pod, `Sandbox${cause}`);
+    const words = CUT_BY_SANDBOX[cause]?.(pod.name);
+    if (words !== undefined) this.#cut(node, words, nowMs);
+    return true;
+  }
+
   admit(pod: PodFacts, replica: ReplicaState, nowMs: number, dryRun = false): Verdict {
     const asked = { state: this.#state, settled: this.#settled, open: this.#open, dryRun };
     return admit(asked, pod, replica, nowMs);
@@ -174,25 +189,33 @@ class StatefulPacer implements Pacer {
     return this.#moves.splice(0);
   }
 
+  takeFailedStarts(): readonly FailedStart[] {
+    return this.#failedStarts.splice(0);
+  }
+
   watchedNodes(nowMs: number): readonly NodeName[] {
-    const state = this.#state;
-    const watched: NodeName[] = [];
-    for (const { name, facts, starting, reserved } of state.ledger.nodes.values()) {
-      if (!facts) continue;
-      const mayFetch = starting.size + reserved.size > 0;
-      if (isPaced(state, facts, nowMs) || (mayFetch && state.loadOf(facts, nowMs).fetching.size > 0))
-        watched.push(name);
-    }
-    return watched;
+    return watchedNodes(this.#state, nowMs);
   }
 
   #learn(change: LedgerChange, nowMs: number): void {
     const { node, pod } = change;
-    this.#move(node, (limit, facts) => {
-      const nodeClass = this.#state.classOf(facts);
-      if (change.kind === "started") return afterStart(limit, nodeClass, this.#start(pod, facts, nowMs), nowMs);
-      return afterFailure(limit, nodeClass, `a container of ${pod.name} failed to start`, nowMs);
-    });
+    if (change.kind === "failed") {
+      this.#noteFailure(node, pod, "Container");
+      this.#cut(node, `a container of ${pod.name} failed to start`, nowMs);
+      return;
+    }
+    this.#move(node, (limit, facts) =>
+      afterStart(limit, this.#state.classOf(facts), this.#start(pod, facts, nowMs), nowMs),
+    );
+  }
+
+  #cut(node: NodeName, why: string, nowMs: number): void {
+    this.#move(node, (limit, facts) => afterFailure(limit, this.#state.classOf(facts), why, nowMs));
+  }
+
+  #noteFailure(node: NodeName, { namespace, name }: PodFacts, reason: FailedStart["reason"]): void {
+    this.#failedStarts.push({ node, pod: `${namespace}/${name}`, reason });
+    if (this.#failedStarts.length > MOST_KEPT) this.#failedStarts.shift();
   }
 
   /** What a start says. Notes its pulls. */
@@ -233,6 +256,6 @@ class StatefulPacer implements Pacer {
   #noteMove(node: NodeName, { slots: from }: Limit, { slots: to, move: why }: Limit): void {
     if (from === to) return;
     this.#moves.push({ node, from, to, why });
-    if (this.#moves.length > MOST_MOVES) this.#moves.shift();
+    if (this.#moves.length > MOST_KEPT) this.#moves.shift();
   }
 }

@@ -1,6 +1,6 @@
 /** The answers of the core. Every edge passes them on as they are; none keeps a verdict of its own. */
 import type { AllowReason, HoldReason, LiftReason, ReleaseReason } from "../api/reasons.ts";
-import type { NodeFacts, NodeSample, PodFacts } from "./facts.ts";
+import type { NodeFacts, NodeSample, PodFacts, SandboxCause } from "./facts.ts";
 import type { NodeName } from "./ids.ts";
 
 /** The pod may go on. */
@@ -123,6 +123,15 @@ export interface LimitMove {
   readonly to: number;
   /** In words. */
   readonly why: string;
+}
+
+/** A start that failed as far as status or Events tell. */
+export interface FailedStart {
+  readonly node: NodeName;
+  /** `namespace/name`. */
+  readonly pod: string;
+  /** A container, or the sandbox and why. */
+  readonly reason: "Container" | `Sandbox${SandboxCause}`;
 }
 
 /** The whole answer of `/status.json`. */

@@ -87,6 +87,12 @@ function verdictMetrics(registers: Registry[]) {
       labelNames: ["direction"] as const,
       registers,
     }),
+    failedStarts: new Counter({
+      name: "paceline_failed_starts_total",
+      help: "Starts that failed as status or Events tell, by reason: a container, or the sandbox and why.",
+      labelNames: ["reason"] as const,
+      registers,
+    }),
     redirected: new Counter({
       name: "paceline_redirected_pods_total",
       help: "Pods that were handed to the second scheduler by spec.schedulerName.",

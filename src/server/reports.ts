@@ -5,7 +5,7 @@ import type { PodAdmissionReport } from "../webhooks/pods.ts";
 import type { SchedulerNameReport } from "../webhooks/scheduler-name.ts";
 import type { PodFacts } from "../core/facts.ts";
 import type { FilterReport } from "../extender/filter.ts";
-import type { LimitMove } from "../core/verdict.ts";
+import type { FailedStart, LimitMove } from "../core/verdict.ts";
 import { countLimitMove, countVerdict, type Handler, type Metrics } from "./metrics.ts";
 
 /** How a log line names a pod; on CREATE it may have no name yet. */
@@ -83,6 +83,14 @@ export function reportLimitMoves(moves: readonly LimitMove[], metrics: Metrics, 
   for (const move of moves) {
     countLimitMove(metrics, move);
     log.info({ node: move.node, from: move.from, to: move.to }, `limit ${move.why}`);
+  }
+}
+
+/** Counts each start that failed. */
+export function reportFailedStarts(failed: readonly FailedStart[], { failedStarts }: Metrics, log: FastifyBaseLogger) {
+  for (const { node, pod, reason } of failed) {
+    failedStarts.inc({ reason });
+    log.debug({ node, pod, reason }, "a start failed");
   }
 }
 

@@ -1,4 +1,4 @@
-/** Follows the pods, nodes and DaemonSets of the cluster and reports every change to the pacer. */
+/** Follows the pods, nodes, DaemonSets and failed sandboxes of the cluster and reports every change to the pacer. */
 import { LIVE_PODS } from "../kube/client/live-pods.ts";
 import type { ApiClient } from "../kube/client/api-client.ts";
 import type { Clock } from "../kube/clock.ts";
@@ -11,6 +11,7 @@ import type { NodeFacts } from "../core/facts.ts";
 import type { Pacer } from "../core/pacer.ts";
 import { nodeName, podUID, type NodeName } from "../core/ids.ts";
 import { daemonSetKey } from "../core/state/daemon-sets.ts";
+import { startSandboxFeed } from "./sandbox-feed.ts";
 
 export interface ClusterFeedOptions {
   readonly client: ApiClient;
@@ -89,6 +90,7 @@ export function startClusterFeed({ pacer, interner, onChange, ...options }: Clus
     pacer.daemonSetsListed();
     onChange();
   });
+  const sandboxes = startSandboxFeed({ ...options, pacer, onChange });
   return {
     get isSynced() {
       return nodes.isSynced && pods.isSynced && (daemonSets.isSynced || daemonSets.counts.failures > 0);
@@ -97,7 +99,7 @@ export function startClusterFeed({ pacer, interner, onChange, ...options }: Clus
     addresses,
     lastContactsMs: () => ({ pods: pods.lastContactMs, nodes: nodes.lastContactMs }),
     async stop() {
-      await Promise.all([nodes.stop(), pods.stop(), daemonSets.stop()]);
+      await Promise.all([nodes.stop(), pods.stop(), daemonSets.stop(), sandboxes.stop()]);
     },
   };
 }

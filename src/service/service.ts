@@ -17,7 +17,7 @@ import type { PacingPolicy } from "../policy/schema.ts";
 import type { ReleaseHooks } from "../release/loop.ts";
 import { buildApp, closeApp, untilUnused } from "../server/app.ts";
 import { countRelease, createMetrics, type Metrics } from "../server/metrics.ts";
-import { reportLimitMoves } from "../server/reports.ts";
+import { reportFailedStarts, reportLimitMoves } from "../server/reports.ts";
 import type { ServiceState } from "../server/state.ts";
 import type { TlsFiles, TlsMaterial } from "../server/tls.ts";
 import type { ClusterFeed } from "./cluster-feed.ts";
@@ -167,7 +167,10 @@ async function startParts(base: Base): Promise<Parts> {
     steady: steadyClock,
     startPolicy: (onPolicy) => startPolicy(base, onPolicy),
     onPolicy: (inForce) => telemetry.use(inForce.telemetry),
-    onChange: () => reportLimitMoves(pacer.takeMoves(), metrics, log),
+    onChange() {
+      reportFailedStarts(pacer.takeFailedStarts(), metrics, log);
+      reportLimitMoves(pacer.takeMoves(), metrics, log);
+    },
     hooks: releaseHooks(base),
   }));
   return { ...pacing, telemetry, secondScheduler: followSecondScheduler(base) };

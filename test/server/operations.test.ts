@@ -7,7 +7,7 @@ import { allowReasons, holdReasons, liftReasons, releaseReasons } from "../../sr
 import { nodeName } from "../../src/core/ids.ts";
 import { countRelease } from "../../src/server/metrics.ts";
 import { testApp } from "../support/app.ts";
-import { reportLimitMoves } from "../../src/server/reports.ts";
+import { reportFailedStarts, reportLimitMoves } from "../../src/server/reports.ts";
 import { aNode, anOldNode, aPod, bound, changed, START_MS } from "../support/core-facts.ts";
 
 describe("/readyz", () => {
@@ -120,6 +120,21 @@ describe("/metrics", () => {
       nodes: [{ limit: 16, limitMove: "cut to 16: a container of a failed to start" }],
     });
     expect(pacer.takeMoves()).toEqual([]);
+  });
+
+  it("counts each start that failed, by reason", async () => {
+    const { app, metrics, pacer } = testApp({ nodes: [aNode("n1")] });
+    const pod = bound(aPod("a"), "n1");
+    pacer.upsertPod(pod, START_MS);
+    pacer.observeSandboxFailure({ pod: pod.uid, node: nodeName("n1"), cause: "NoAddress" }, START_MS);
+    pacer.upsertPod(changed(pod, { overloadFailures: 1 }), START_MS);
+    const lines: unknown[] = [];
+    const log = { debug: (fields: unknown) => lines.push(fields) } as unknown as FastifyBaseLogger;
+    reportFailedStarts(pacer.takeFailedStarts(), metrics, log);
+    const { body } = await app.inject("/metrics");
+    expect(body).toContain('paceline_failed_starts_total{reason="SandboxNoAddress"} 1');
+    expect(body).toContain('paceline_failed_starts_total{reason="Container"} 1');
+    expect(lines[0]).toEqual({ node: "n1", pod: "default/a", reason: "SandboxNoAddress" });
   });
 
   it("times every handler", async () => {

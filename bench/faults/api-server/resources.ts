@@ -38,6 +38,8 @@ export const NAMESPACES = resource("", "namespaces", "Namespace", {
 export const CONFIG_MAPS = resource("", "configmaps", "ConfigMap");
 export const SECRETS = resource("", "secrets", "Secret", { selectableFields: ["type"] });
 export const EVENTS = resource("events.k8s.io", "events", "Event", { selectableFields: EVENT_FIELDS });
+/** Kubelets write these. The real API server keeps both as one. */
+export const CORE_EVENTS = resource("", "events", "Event", { selectableFields: ["reason", "involvedObject.uid"] });
 export const LEASES = resource("coordination.k8s.io", "leases", "Lease", { unconditionalUpdate: false });
 export const DAEMON_SETS = resource("apps", "daemonsets", "DaemonSet", { hasStatus: true });
 export const ENDPOINT_SLICES = resource("discovery.k8s.io", "endpointslices", "EndpointSlice");
@@ -45,7 +47,8 @@ export const MUTATING_WEBHOOKS = webhooks("Mutating");
 export const VALIDATING_WEBHOOKS = webhooks("Validating");
 
 export const RESOURCES: readonly Resource[] = [
-  ...[PODS, NODES, NAMESPACES, CONFIG_MAPS, SECRETS, EVENTS, LEASES, DAEMON_SETS, ENDPOINT_SLICES],
+  ...[PODS, NODES, NAMESPACES, CONFIG_MAPS, SECRETS, EVENTS, CORE_EVENTS, LEASES, DAEMON_SETS],
+  ENDPOINT_SLICES,
   ...[MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS],
 ];
 

@@ -54,6 +54,10 @@ annotations:
 - {apiGroups: [""], resources: [nodes], verbs: [get, list, watch, patch]}
 # Knows which pods a new node still lacks. Without this right each new node gets a roll call, needed or not.
 - {apiGroups: [apps], resources: [daemonsets], verbs: [list, watch]}
+{{- if .Values.watchEvents }}
+# Learns of sandboxes that kubelets could not make. RBAC cannot narrow this to a reason.
+- {apiGroups: [""], resources: [events], verbs: [list, watch]}
+{{- end }}
 # Says why a pod waits.
 - {apiGroups: [events.k8s.io], resources: [events], verbs: [create]}
 {{- if eq .Values.certificates.mode "automatic" }}

@@ -69,6 +69,18 @@ export function pacedNodes(state: ClusterState, nowMs: number): KnownNode[] {
   return paced;
 }
 
+/** Names of the nodes whose disk is worth watching closely: paced ones, and settled ones that fetch images. */
+export function watchedNodes(state: ClusterState, nowMs: number): NodeName[] {
+  const watched: NodeName[] = [];
+  for (const { name, facts, starting, reserved } of state.ledger.nodes.values()) {
+    if (!facts) continue;
+    const mayFetch = starting.size + reserved.size > 0; // most nodes, most of the time, do not
+    const isWatched = isPaced(state, facts, nowMs) || (mayFetch && state.loadOf(facts, nowMs).fetching.size > 0);
+    if (isWatched) watched.push(name);
+  }
+  return watched;
+}
+
 /** Does the pod fit a young, hot or fenced node? */
 export const fitsPacedNode = (state: ClusterState, pod: PodFacts, nowMs: number): boolean =>
   firstNode(state, (node) => isPaced(state, node.facts, nowMs) && fitsNode(state, pod, node, [], nowMs)) !== undefined;

@@ -74,7 +74,7 @@ function whileRunning(sinceMs: number, { cores }: Surroundings, nowMs: number): 
 }
 
 /** A kubelet before 1.29 does not say so, but a container with any state beyond waiting has one. */
-const hasSandbox = ({ sandboxReady, containers }: PodStartup) =>
+export const hasSandbox = ({ sandboxReady, containers }: PodStartup) =>
   sandboxReady ?? containers.some(({ state }) => state.kind !== "waiting");
 
 /** The containers whose turn it is: the first init container or sidecar that holds up the others, or all app ones. */

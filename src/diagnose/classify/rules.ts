@@ -2,6 +2,7 @@
  * The one table of texts by which a failed start is told from others. The texts are those of containerd, CRI-O, docker,
  * the kubelet, network plugins and registries; the source (pod status, Event, log) makes no difference.
  */
+import { NO_ADDRESS, OUT_OF_TIME, PLUGINS_REQUEST, SANDBOX_NAME_TAKEN } from "../../kube/parse/failure-texts.ts";
 import type { Fingerprint } from "./fingerprints.ts";
 
 /** Which step of a start a text is about. */
@@ -14,32 +15,14 @@ export interface Rule {
   readonly text: RegExp;
 }
 
-/**
- * A call that ran out of time. RST_STREAM with CANCEL is how the kubelet's own deadline reaches the runtime's client.
- */
-const OUT_OF_TIME =
-  /context deadline exceeded|DeadlineExceeded|operation timeout|context cancell?ed|code = Canceled|RST_STREAM.{0,40}CANCEL/;
-
-/** Words of network plugins that have no address left: VPC CNI, Azure, Calico, Cilium, host-local, whereabouts, GKE. */
-const NO_ADDRESS =
-  /assign an IP address|no (?:more |free |available |unassigned )?IP(?:v[46])?s? (?:address(?:es)? )?(?:is |are )?(?:left|available)|no free IP|no available IP|no (?:available )?addresses available|No available addresses|IP pool exhausted|allocate (?:an )?(?:IP|address)|failed to allocate for range|InsufficientCidrBlocks|request(?:ed)? IPv[46] addresses|Assigned 0 out of|out of IP addresses|range is full|InsufficientFreeAddresses/i;
-
 const NETWORK =
   /(?:set ?up|configure) (?:pod )?network|plugin type=|network plugin|NetworkPlugin|CNI (?:network|plugin|config)|cni config|cilium-agent|failed \(add\)|networkPlugin/i;
-
-/** A plugin whose own request to an API server or a daemon failed, be it for time: the way there, not the disk. */
-const PLUGINS_REQUEST =
-  /error getting ClusterInformation|(?:plugin type=|failed \(add\)|network for sandbox|\bCNI\b)[^]{0,1000}\b(?:Get|Post|Put|Patch) \\*"https?:\/\//;
 
 /** First match wins: the surest texts come first. */
 export const rules: readonly Rule[] = [
   { fingerprint: "NamespacePathProc0", text: /\/proc\/0\/ns\// },
   { fingerprint: "ShimTaskContextCanceled", text: /shim task: context cancell?ed/ },
-  // containerd, CRI-O and docker; k8s_POD_ is the name that the latter two give a sandbox.
-  {
-    fingerprint: "SandboxDeadline",
-    text: /failed to reserve sandbox name|error reserving pod name|container name \\*"\/?k8s_POD_[^"]*\\*" is already in use/,
-  },
+  { fingerprint: "SandboxDeadline", text: SANDBOX_NAME_TAKEN },
   {
     fingerprint: "ReservedContainerName",
     text: /failed to reserve container name|error reserving ctr name|container name \\*"\/?k8s_[^"]*\\*" is already in use/,

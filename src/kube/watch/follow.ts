@@ -68,8 +68,9 @@ export async function followForever<Facts>(of: Following<Facts>): Promise<void> 
   while (!isStopped(of)) {
     const startedMs = of.options.clock.now();
     try {
-      if (of.position === undefined) await listAll(of);
+      if (of.position === undefined) await (of.options.fromNow ? findNow(of) : listAll(of));
       await watchOnce(of);
+      if (of.options.fromNow) of.position = undefined; // without an event for minutes it would expire
       succeeded(of, startedMs);
     } catch (error) {
       if (isStopped(of)) return;
@@ -148,6 +149,18 @@ async function listAll<Facts>(of: Following<Facts>): Promise<void> {
   of.expiredPages = 0;
   of.known = seen;
   for (const key of before) if (!seen.has(key)) remove(of, key);
+  listed(of, position);
+}
+
+/** Any one object's list tells the time; with the selectors the server would read all objects to find one. */
+async function findNow<Facts>(of: Following<Facts>): Promise<void> {
+  const { client, path, clock } = of.options;
+  const page = await client.list(path, { limit: 1 }, { signal: of.signal });
+  of.lastContactMs = clock.now();
+  listed(of, page.metadata?.resourceVersion ?? "");
+}
+
+function listed<Facts>(of: Following<Facts>, position: string): void {
   of.position = position;
   of.counts.lists++;
   if (of.isSynced) return;
@@ -195,7 +208,7 @@ function takeLine<Facts>(of: Following<Facts>, line: string): void {
     of.options.log.warn({ path: of.options.path, type: event.type }, "unknown type of watch event");
     return;
   }
-  if (event.kind === "upsert") of.known.add(upsert(of, event.object));
+  if (event.kind === "upsert") remember(of, upsert(of, event.object));
   if (event.kind === "delete") forget(of, keyOf(of, event.object));
   of.position = textOf(event.object.metadata?.resourceVersion) || of.position;
   of.failuresInRow = 0;
@@ -215,7 +228,12 @@ function upsert<Facts>(of: Following<Facts>, raw: KubeObject): string {
   return keyOf(of, raw);
 }
 
+function remember<Facts>(of: Following<Facts>, key: string): void {
+  if (!of.options.fromNow) of.known.add(key);
+}
+
 function forget<Facts>(of: Following<Facts>, key: string): void {
+  if (of.options.fromNow) return;
   of.known.delete(key);
   remove(of, key);
 }

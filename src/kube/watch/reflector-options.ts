@@ -10,6 +10,11 @@ export interface ReflectorOptions<Facts> {
   readonly path: string;
   /** Selectors, for lists and watches alike. */
   readonly query?: Query | undefined;
+  /**
+   * Lists nothing and remembers nothing: only what is written from now on is passed on, and no deletion. What is
+   * written between two watches is missed.
+   */
+  readonly fromNow?: boolean | undefined;
   /** Returns what to keep of an object; undefined to ignore the object. */
   readonly parse: (raw: KubeObject) => Facts | undefined;
   /** Identity of an object across its life; default: `metadata.uid`. */

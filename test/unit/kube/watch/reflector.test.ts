@@ -4,7 +4,7 @@ import { systemClock } from "../../../../src/kube/clock.ts";
 import { type Log, silentLog } from "../../../../src/kube/log.ts";
 import { startReflector } from "../../../../src/kube/watch/reflector.ts";
 import type { Reflector } from "../../../../src/kube/watch/reflector.ts";
-import type { ReflectorLimits } from "../../../../src/kube/watch/reflector-options.ts";
+import type { ReflectorLimits, ReflectorOptions } from "../../../../src/kube/watch/reflector-options.ts";
 import { json, refusal, startScriptedApi, stream } from "../../../support/scripted-api.ts";
 import type { Answer, ScriptedApi } from "../../../support/scripted-api.ts";
 
@@ -35,7 +35,7 @@ interface Scene extends AsyncDisposable {
 async function scene(
   lists: readonly Answer[],
   watches: readonly Answer[],
-  options: { limits?: Partial<ReflectorLimits>; onUpsert?: (uid: string) => void; log?: Log } = {},
+  options: Partial<Pick<ReflectorOptions<string>, "limits" | "onUpsert" | "log" | "query" | "fromNow">> = {},
 ): Promise<Scene> {
   const left = { lists: [...lists], watches: [...watches] };
   const take = (script: Answer[]) => (script.length > 1 ? script.shift() : script[0]) ?? refusal(500, "NoScript");
@@ -45,6 +45,8 @@ async function scene(
   const reflector = startReflector<string>({
     client,
     path: "/api/v1/things",
+    query: options.query,
+    fromNow: options.fromNow,
     parse: (raw) => raw.metadata?.uid,
     onUpsert: (uid) => {
       options.onUpsert?.(uid);
@@ -173,5 +175,27 @@ describe("the reflector", () => {
     answer();
     await new Promise((resolve) => setTimeout(resolve, 80)); // there is no event to wait for
     expect(at.seen).toEqual(["+a"]);
+  });
+});
+
+describe("a reflector that follows from now on", () => {
+  const query = { fieldSelector: "reason=Failed" };
+
+  it("asks for one object, whichever it is, to learn the time, and watches what comes with its selector", async () => {
+    const events = [event("ADDED", "b", 11), event("MODIFIED", "b", 12), event("DELETED", "a", 13)];
+    const lists = [page(10, ["a"], "more")];
+    await using at = await scene(lists, [stream(events, "silence")], { query, fromNow: true });
+    await expect.poll(() => at.seen).toEqual(["+b", "+b"]);
+    const asked = at.api.requests.map(({ query: asked }) => Object.fromEntries(asked));
+    expect(asked).toMatchObject([{ limit: "1" }, { watch: "true", resourceVersion: "10", ...query }]);
+    expect(asked[0]).toEqual({ limit: "1" });
+    expect([at.reflector.isSynced, at.reflector.size]).toEqual([true, 0]);
+  });
+
+  it("asks for the time again when a watch ends, because an old one expires; goes on from the last event after a reset", async () => {
+    const watches = [stream([event("ADDED", "a", 11)], "end"), stream([event("ADDED", "b", 21)], "reset"), silence];
+    await using at = await scene([page(10, []), page(20, [])], watches, { query, fromNow: true });
+    await expect.poll(() => versions(at.api)).toEqual(["10", "20", "21"]);
+    expect(at.seen).toEqual(["+a", "+b"]);
   });
 });
