@@ -45,8 +45,9 @@ export function startPhase(pod: PodFacts, around: Surroundings, nowMs: number): 
   const { startup } = pod;
   const boundMs = pod.scheduledAtMs ?? pod.createdAtMs;
   if (pod.containersStarted) return whileRunning(boundMs, around, nowMs);
-  if (!startup || !hasSandbox(startup)) return unseen(boundMs + UNSEEN_WORK_MS, around, nowMs);
+  if (!startup) return unseen(boundMs + UNSEEN_WORK_MS, around, nowMs);
   const turn = inTurn(startup.containers);
+  if (!hasSandbox(startup)) return unseen(boundMs + makingMs(turn, around), around, nowMs);
   if (turn.every(({ state }) => state.kind === "running" || state.kind === "started")) {
     // An init container that runs decides itself how long it takes.
     return turn.some(({ role }) => role === "app")
@@ -55,8 +56,13 @@ export function startPhase(pod: PodFacts, around: Surroundings, nowMs: number): 
   }
   const unmade = turn.filter(({ state }) => state.kind === "waiting");
   if (unmade.length === 0) return answer("waiting"); // ended, and to be run again after a back-off
-  const writeMs = unmade.reduce((sum, { image }) => sum + around.writeMs(image), 0);
-  return unseen(turnBeganMs(startup, boundMs) + UNSEEN_WORK_MS + PULL_SLACK * writeMs, around, nowMs);
+  return unseen(turnBeganMs(startup, boundMs) + makingMs(unmade, around), around, nowMs);
+}
+
+/** How long these containers may be made without a sign of it, ms. */
+function makingMs(containers: readonly StartingContainer[], { writeMs }: Surroundings): number {
+  const images = new Set(containers.map(({ image }) => image));
+  return [...images].reduce((sumMs, image) => sumMs + PULL_SLACK * writeMs(image), UNSEEN_WORK_MS);
 }
 
 const answer = (phase: StartPhase): PhaseAnswer => ({ phase, untilMs: Infinity });
@@ -73,7 +79,10 @@ function whileRunning(sinceMs: number, { cores }: Surroundings, nowMs: number): 
   return nowMs < untilMs ? { phase: "running", untilMs } : answer("waiting");
 }
 
-/** A kubelet before 1.29 does not say so, but a container with any state beyond waiting has one. */
+/**
+ * Kubelets 1.29 to 1.35 say so late: with the first status after the containers whose turn it was were handled, images
+ * and all. One before 1.29 does not say so, but a container with any state beyond waiting has one.
+ */
 const hasSandbox = ({ sandboxReady, containers }: PodStartup) =>
   sandboxReady ?? containers.some(({ state }) => state.kind !== "waiting");
 

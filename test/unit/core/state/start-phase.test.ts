@@ -45,6 +45,17 @@ describe("a start works", () => {
     expect([phaseOf(startup, 99_999, slow), phaseOf(startup, 100_000, slow)]).toEqual(["working", "waiting"]);
   });
 
+  test("as long before its sandbox shows: kubelets 1.29 to 1.35 tell of it only once the images are there", () => {
+    const slow = { writeMs: () => 20_000 };
+    for (const sandboxReady of [false, undefined]) {
+      const other = { ...one(waiting), image: imageName("other") };
+      const startup = { ...noSandbox, sandboxReady, containers: [one(waiting), one(waiting), other] };
+      expect([phaseOf(startup, 139_999, slow), phaseOf(startup, 140_000, slow)]).toEqual(["working", "waiting"]);
+    }
+    const behindInit = { ...noSandbox, containers: [one(waiting, "init"), one(waiting)] };
+    expect([phaseOf(behindInit, 99_999, slow), phaseOf(behindInit, 100_000, slow)]).toEqual(["working", "waiting"]);
+  });
+
   test("again when an init container has ended and the app's image comes", () => {
     const startup = withSandbox(one(over(), "init"), one(waiting));
     expect([phaseOf(startup, 90_000), phaseOf(startup, 149_999), phaseOf(startup, 150_000)]).toEqual([
