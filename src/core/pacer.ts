@@ -11,6 +11,7 @@ import { SettledNodes } from "./placement/settled-nodes.ts";
 import { keptOut } from "./plan/hold-reasons.ts";
 import { makePlan } from "./plan/plan.ts";
 import { afterFailure, afterSample, afterStart, boundLimit, type Limit, markUsed, type Start } from "./rules/limit.ts";
+import { hasOpened } from "./rules/kept-room.ts";
 import { offer, score } from "./rules/node-offer.ts";
 import { admit } from "./rules/pod-admission.ts";
 import { notePulls } from "./rules/pull-budget.ts";
@@ -98,8 +99,10 @@ class StatefulPacer implements Pacer {
     const state = this.#state;
     if (state.ledger.isGone(node)) return;
     const before = state.ledger.nodes.get(node.name)?.facts;
-    if (before && before.uid !== node.uid) this.deleteNode(node.name, nowMs); // another machine of that name
     if (before?.labels !== node.labels) state.forgetClass(node.name);
+    if (before && before.uid !== node.uid)
+      this.deleteNode(node.name, nowMs); // another machine of that name
+    else if (before && hasOpened(before, node)) state.opened.set(node.name, nowMs);
     state.ledger.upsertNode(node);
     state.catalogue.learn(node.images);
   }

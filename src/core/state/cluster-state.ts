@@ -31,6 +31,8 @@ export class ClusterState {
   readonly #classes = new Map<NodeName, NodeClass>();
   /** Image pulls of pods that have started lately. They are lost with the replica, which is worth seconds. */
   readonly #donePulls = new Map<NodeName, readonly DonePulls[]>();
+  /** When nodes that kept DaemonSet pods out were seen to open, epoch ms. Lost with the replica: worth seconds. */
+  readonly opened = new Map<NodeName, number>();
   #initialLimits = new WeakMap<NodeFacts, Limit>();
   #policy: PacingPolicy;
   #deadlines: Deadlines;
@@ -112,7 +114,7 @@ export class ClusterState {
   }
 
   forgetNode(node: NodeName): void {
-    for (const map of [this.#limits, this.#samples, this.#classes, this.#donePulls]) map.delete(node);
+    for (const map of [this.#limits, this.#samples, this.#classes, this.#donePulls, this.opened]) map.delete(node);
     this.#loads.forget(node);
   }
 
