@@ -8,9 +8,9 @@ import { SECOND_MS } from "../measures.ts";
 /**
  * `working`: the kubelet sets up its volumes and sandbox, pulls its images or creates its containers. `running`: all of
  * its containers run, a startup probe has yet to pass, and the cores are what it may need. `waiting`: it needs nothing
- * of the node now.
+ * of the node now. `initialising`: it waits, too, but not for long yet, and images come after the init container.
  */
-export type StartPhase = "working" | "running" | "waiting";
+export type StartPhase = "working" | "running" | "initialising" | "waiting";
 
 export interface PhaseAnswer {
   readonly phase: StartPhase;
@@ -38,6 +38,8 @@ export interface Surroundings {
   readonly cores: "needed" | "free" | "unknown";
   /** How long the disk needs for the image, by what was learnt, ms; 0 for one that is there. */
   readonly writeMs: (image: StartingContainer["image"]) => number;
+  /** For so long after an init container began to run, the images that come after it are told of, ms. */
+  readonly toldOfMs: number;
 }
 
 /** The phase of a pod that is bound and has not started. */
@@ -52,7 +54,7 @@ export function startPhase(pod: PodFacts, around: Surroundings, nowMs: number): 
     // An init container that runs decides itself how long it takes.
     return turn.some(({ role }) => role === "app")
       ? whileRunning(turnBeganMs(startup, boundMs), around, nowMs)
-      : answer("waiting");
+      : whileInitialising(turnBeganMs(startup, boundMs) + around.toldOfMs, nowMs);
   }
   const unmade = turn.filter(({ state }) => state.kind === "waiting");
   if (unmade.length === 0) return answer("waiting"); // ended, and to be run again after a back-off
@@ -71,6 +73,9 @@ function unseen(untilMs: number, { isBusy }: Surroundings, nowMs: number): Phase
   if (isBusy) return answer("working"); // a new sample asks again
   return nowMs < untilMs ? { phase: "working", untilMs } : answer("waiting");
 }
+
+const whileInitialising = (untilMs: number, nowMs: number): PhaseAnswer =>
+  nowMs < untilMs ? { phase: "initialising", untilMs } : answer("waiting");
 
 /** Cores of which nothing is known are taken for needed while most programs come up. */
 function whileRunning(sinceMs: number, { cores }: Surroundings, nowMs: number): PhaseAnswer {

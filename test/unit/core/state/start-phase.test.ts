@@ -5,7 +5,7 @@ import { imageName } from "../../../../src/core/ids.ts";
 import { startPhase, type Surroundings } from "../../../../src/core/state/start-phase.ts";
 import { aPod, bound, START_MS } from "../../../support/core-facts.ts";
 
-const quiet: Surroundings = { isBusy: false, cores: "free", writeMs: () => 0 };
+const quiet: Surroundings = { isBusy: false, cores: "free", writeMs: () => 0, toldOfMs: 30_000 };
 const waiting: ContainerState = { kind: "waiting", reason: "ContainerCreating" };
 const running: ContainerState = { kind: "running", sinceMs: START_MS + 1_000 };
 const startedState: ContainerState = { kind: "started", sinceMs: START_MS + 1_000 };
@@ -70,19 +70,20 @@ describe("a start works", () => {
   test("on a kubelet that does not tell of sandboxes, as one that has none until a container has a state", () => {
     const old = { ...withSandbox(one(waiting)), sandboxReady: undefined, sandboxSinceMs: undefined };
     expect([phaseOf(old, 59_999), phaseOf(old, 60_000)]).toEqual(["working", "waiting"]);
-    expect(phaseOf({ ...old, containers: [one(startedState, "init"), one(waiting)] }, 5_000)).toBe("waiting");
+    expect(phaseOf({ ...old, containers: [one(startedState, "init"), one(waiting)] }, 5_000)).toBe("initialising");
   });
 });
 
 describe("a start waits, and needs nothing of its node", () => {
-  test("while an init container runs, whatever comes after it", () => {
+  test("while an init container runs; for a while the images that come after it are told of", () => {
     for (const state of [running, startedState]) {
-      expect(phaseOf(withSandbox(one(state, "init"), one(waiting)), 5_000)).toBe("waiting");
+      const startup = withSandbox(one(state, "init"), one(waiting));
+      expect([phaseOf(startup, 30_999), phaseOf(startup, 31_000)]).toEqual(["initialising", "waiting"]);
     }
   });
 
   test("while a sidecar runs that has not passed its probe", () => {
-    expect(phaseOf(withSandbox(one(running, "sidecar"), one(waiting)), 5_000)).toBe("waiting");
+    expect(phaseOf(withSandbox(one(running, "sidecar"), one(waiting)), 5_000)).toBe("initialising");
     expect(phaseOf(withSandbox(one(startedState, "sidecar"), one(waiting)), 5_000)).toBe("working");
   });
 
