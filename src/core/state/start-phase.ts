@@ -50,15 +50,15 @@ export function startPhase(pod: PodFacts, around: Surroundings, nowMs: number): 
   if (!startup) return unseen(boundMs + UNSEEN_WORK_MS, around, nowMs);
   const turn = inTurn(startup.containers);
   if (!hasSandbox(startup)) return unseen(boundMs + makingMs(turn, around), around, nowMs);
-  if (turn.every(({ state }) => state.kind === "running" || state.kind === "started")) {
-    // An init container that runs decides itself how long it takes.
-    return turn.some(({ role }) => role === "app")
-      ? whileRunning(turnBeganMs(startup, boundMs), around, nowMs)
-      : whileInitialising(turnBeganMs(startup, boundMs) + around.toldOfMs, nowMs);
-  }
+  const beganMs = turnBeganMs(startup, boundMs);
   const unmade = turn.filter(({ state }) => state.kind === "waiting");
-  if (unmade.length === 0) return answer("waiting"); // ended, and to be run again after a back-off
-  return unseen(turnBeganMs(startup, boundMs) + makingMs(unmade, around), around, nowMs);
+  if (unmade.length > 0) return unseen(beganMs + makingMs(unmade, around), around, nowMs);
+  const alive = turn.find(({ state }) => state.kind !== "terminated");
+  if (!alive) return answer("waiting"); // ended, and to be run again after a back-off
+  // An init container that runs decides itself how long it takes.
+  return alive.role === "app"
+    ? whileRunning(beganMs, around, nowMs)
+    : whileInitialising(beganMs + around.toldOfMs, nowMs);
 }
 
 /** How long these containers may be made without a sign of it, ms. */

@@ -74,6 +74,21 @@ describe("a start works", () => {
   });
 });
 
+describe("a pod of which an app container has ended while others run", () => {
+  test("is what these are: it may need the cores while one has yet to pass its probe", () => {
+    const startup = withSandbox(one(over()), one(running));
+    expect(phaseOf(startup, 91_000, { cores: "needed" })).toBe("running");
+    expect([phaseOf(startup, 149_999, { cores: "unknown" }), phaseOf(startup, 91_000)]).toEqual(["running", "waiting"]);
+    expect(phaseOf(withSandbox(one(over()), one(startedState)), 91_000, { cores: "needed" })).toBe("running");
+  });
+
+  test("works while one is made, whether another one has failed or not; waits where all have ended", () => {
+    expect(phaseOf(withSandbox(one(over(1)), one(running)), 91_000, { cores: "needed" })).toBe("running");
+    expect(phaseOf(withSandbox(one(over()), one(waiting), one(running)), 91_000)).toBe("working");
+    expect(phaseOf(withSandbox(one(over()), one(over(1))), 91_000, { cores: "needed" })).toBe("waiting");
+  });
+});
+
 describe("a start waits, and needs nothing of its node", () => {
   test("while an init container runs; for a while the images that come after it are told of", () => {
     for (const state of [running, startedState]) {
