@@ -11,6 +11,7 @@ import { ImageCatalogue } from "./image-catalogue.ts";
 import { Ledger } from "./ledger.ts";
 import { type Deadlines, nodeLoad, type NodeLoad } from "./load.ts";
 import { LoadCache } from "./load-cache.ts";
+import { NearCapReleases } from "./near-cap-releases.ts";
 import { Offers } from "./offers.ts";
 import { SCHEDULER_BATCH } from "./scheduler-batch.ts";
 
@@ -25,6 +26,7 @@ export class ClusterState {
   readonly catalogue = new ImageCatalogue();
   readonly daemonSets = new DaemonSets();
   readonly offers = new Offers();
+  readonly nearCap = new NearCapReleases();
   readonly #loads = new LoadCache(this.catalogue);
   readonly #samples = new Map<NodeName, NodeSample>();
   readonly #limits = new Map<NodeName, Limit>();
