@@ -38,6 +38,8 @@ export interface Pacer {
   deleteDaemonSet(key: string): void;
   /** All DaemonSets have been listed. Until then a node may lack pods of unknown ones. */
   daemonSetsListed(): void;
+  /** They may not be listed any more: as before the first list. */
+  forgetDaemonSets(): void;
   observeSample(node: NodeName, sample: NodeSample, nowMs: number): void;
   /** Pod admission: holds only a pod that fits nowhere but on young or hot nodes. Uses no slot. */
   admit(pod: PodFacts, replica: ReplicaState, nowMs: number): Verdict;
@@ -122,6 +124,10 @@ class StatefulPacer implements Pacer {
 
   daemonSetsListed(): void {
     this.#state.daemonSets.listed();
+  }
+
+  forgetDaemonSets(): void {
+    this.#state.daemonSets.forget();
   }
 
   observeSample(node: NodeName, sample: NodeSample, nowMs: number): void {

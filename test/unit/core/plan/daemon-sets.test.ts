@@ -62,6 +62,16 @@ describe("a roll call is made", () => {
     expect(pacer.plan(START_MS + 100).fences).toEqual([]);
   });
 
+  test("as before their list, once the right to list them is gone: what was known grows old", () => {
+    const pacer = pacerKnowing([tolerant], [aNewNode()], herd, slots(4));
+    expect(pacer.plan(START_MS + 100).fences).toEqual([]);
+    const lost = pacerKnowing([tolerant, fencedOut], [aNewNode()], [aGatedPod("p")], slots(4));
+    lost.forgetDaemonSets();
+    expect(lost.plan(START_MS + 100).fences).toMatchObject([{ kind: "beginRollCall" }]);
+    lost.daemonSetsListed();
+    expect(lost.plan(START_MS + 100).releases).toMatchObject([{ node: "n1" }]); // they are forgotten
+  });
+
   test("for a DaemonSet that comes later, and not while pods are on their way to the node: it would keep them out", () => {
     const pacer = pacerKnowing([], [aNewNode()], herd, slots(4));
     const [first] = pacer.plan(START_MS).releases;
