@@ -61,7 +61,9 @@ export interface PodShape {
   readonly hostPorts: readonly HostPort[];
   /** Distinct images of containers and image volumes, without those whose imagePullPolicy is Never. */
   readonly images: readonly ImageName[];
-  /** Of these, the ones with imagePullPolicy Always, once for each container; undefined: none. */
+  /** Of these, the ones that come after the first init container or sidecar has started; undefined: none. */
+  readonly laterImages?: readonly ImageName[] | undefined;
+  /** Of all, the ones with imagePullPolicy Always, once for each container; undefined: none. */
   readonly pullsAlways?: readonly ImageName[] | undefined;
   /** Names of imagePullSecrets; undefined: none. */
   readonly pullSecrets?: readonly string[] | undefined;

@@ -8,6 +8,7 @@ import { missingDaemonSets } from "../placement/missing-daemon-sets.ts";
 import type { Claimant } from "../placement/room.ts";
 import { stillToCome } from "../placement/still-to-come.ts";
 import { exempt } from "../rules/exempt.ts";
+import { roomKeptUntilMs } from "../rules/kept-room.ts";
 import { toleratesFence } from "../rules/node-fence.ts";
 import type { ClusterState } from "../state/cluster-state.ts";
 import { heldSinceMs, keptOutSinceMs } from "../state/held-since.ts";
@@ -136,6 +137,16 @@ export class PlanBuilder {
     return missing;
   }
 
+  /** Those of them for which the node's room is still kept. */
+  #awaited(node: KnownNode): readonly DaemonSetFacts[] {
+    const openedMs = this.state.opened.get(node.facts.name);
+    return this.missingDaemonSets(node).filter((daemonSet) => {
+      const untilMs = roomKeptUntilMs(daemonSet, node.facts, openedMs);
+      this.wake(untilMs);
+      return this.nowMs < untilMs;
+    });
+  }
+
   /**
    * What a young node's room is kept free for beside {@link waitingOnlyFor}. Complete once those of them that find no
    * room there have left.
@@ -144,9 +155,8 @@ export class PlanBuilder {
     const { name } = node.facts;
     let kept = this.#stillToCome.get(name);
     if (!kept) {
-      const missing = this.missingDaemonSets(node);
       kept = this.#isYoung(node.facts)
-        ? stillToCome(this.state, node, this.waitingOnlyFor(name), missing, this.nowMs)
+        ? stillToCome(this.state, node, this.waitingOnlyFor(name), this.#awaited(node), this.nowMs)
         : [];
       this.#stillToCome.set(name, kept);
     }

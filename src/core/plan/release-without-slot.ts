@@ -72,7 +72,8 @@ function claimAnywhere(
     const { name } = node.facts;
     settledClaims.set(name, [...(settledClaims.get(name) ?? []), pod]);
     plan.release(pod, "NodeSettled", `node ${name} has room and needs no pacing`);
-  } else if (!claims.claimFirst(pod)) plan.release(pod, "NoNodeFits", "no node that exists has room for this pod");
+  } else if (!claims.claimFirst(pod) && !claims.claimKept(pod))
+    plan.release(pod, "NoNodeFits", "no node that exists has room for this pod");
 }
 
 /** Pinned pods first, then by priority, then by age. */
