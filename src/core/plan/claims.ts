@@ -5,7 +5,7 @@ import { placementUnfitReason, unfitReason } from "../placement/fit.ts";
 import { fitsNode, type KnownNode } from "../placement/known-node.ts";
 import { roomOf, type ShrinkingRoom, takeRoom } from "../placement/room.ts";
 import { youngUntilMs } from "../state/pace.ts";
-import { reservedFor } from "../state/reservations.ts";
+import { claimedFor } from "../state/reservations.ts";
 import type { PlanBuilder } from "./plan-builder.ts";
 
 export class Claims {
@@ -49,7 +49,7 @@ export class Claims {
     const known = this.#rooms.get(facts.name);
     if (known) return known;
     const { state, nowMs } = this.#plan;
-    const room = roomOf(entry, facts, reservedFor(state, entry, nowMs));
+    const room = roomOf(entry, facts, claimedFor(state, entry, nowMs));
     this.#rooms.set(facts.name, room);
     return room;
   }
