@@ -19,6 +19,8 @@ export class Refusals {
   readonly #state: ClusterState;
   readonly #nowMs: number;
   readonly #refused = new Map<PodShape, readonly PodFacts[]>();
+  /** Of these, the ones that count for others still: asked for each node and pod. */
+  readonly #standing = new Map<PodShape, readonly PodFacts[]>();
   readonly #onTheWay = new Map<PodShape, boolean>();
   readonly #everywhere = new Map<PodShape, PodFacts | undefined>();
 
@@ -29,11 +31,14 @@ export class Refusals {
 
   /** Until when pods of this shape are not let go to the node, epoch ms; undefined where they may go. */
   untilMs(shape: PodShape, node: NodeFacts): number | undefined {
-    let untilMs = this.#nowMs;
-    for (const pod of this.#of(shape)) {
-      if (isOpenTo(pod, node)) untilMs = Math.max(untilMs, (pod.reservation?.atMs ?? 0) + STANDS_MS);
+    if (!shape.interPodRules) return undefined;
+    let standing = this.#standing.get(shape);
+    if (!standing) {
+      standing = this.#of(shape).filter((pod) => stands(pod, this.#nowMs));
+      this.#standing.set(shape, standing);
     }
-    return untilMs > this.#nowMs ? untilMs : undefined;
+    const untilMs = Math.max(...standing.filter((pod) => isOpenTo(pod, node)).map(standsUntilMs));
+    return untilMs === -Infinity ? undefined : untilMs;
   }
 
   /** A pod of this shape that was let go to every paced node with room for it, and that none of them may take. */
@@ -74,6 +79,12 @@ export class Refusals {
     return pod.refused || !hasReservation(this.#state, pod, this.#nowMs);
   }
 }
+
+const standsUntilMs = ({ reservation }: PodFacts) => (reservation?.atMs ?? -Infinity) + STANDS_MS;
+
+/** A reservation that is dated further ahead than clocks explain is a tenant's. */
+const stands = (pod: PodFacts, nowMs: number) =>
+  standsUntilMs(pod) > nowMs && standsUntilMs(pod) <= nowMs + 2 * STANDS_MS;
 
 /** May the scheduler bind the pod there, as far as fences go? */
 const isOpenTo = (pod: PodFacts, { fence }: NodeFacts) => fence === undefined || toleratesFence(pod, fence.value);

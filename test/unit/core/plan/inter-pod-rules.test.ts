@@ -152,6 +152,11 @@ describe("a refusal by kube-scheduler", () => {
     );
   });
 
+  test("does not count where a tenant has dated the reservation into the future, so that it holds up no other", () => {
+    const forged = { ...refused("first", "n1"), ...at(["n1"], START_MS + 3_600_000) };
+    expect(released(pacerWith(fenced("n1"), [accepted, forged, ...gated(1)], slots(2)).plan(START_MS))).toEqual(["p0"]);
+  });
+
   test("keeps no fence up for pods that are like it", () => {
     const settledIn = { readySinceMs: START_MS - 60_000 };
     const pods = [accepted, refused("first", "n1"), aPendingPod("second", { shape })];
