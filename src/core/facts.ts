@@ -133,7 +133,9 @@ export interface PodFacts {
   readonly gatedByOthers: boolean;
   readonly hold:
     { readonly node: NodeName | undefined; readonly reason: HoldReason; readonly sinceMs: number } | undefined;
-  readonly reservation: { readonly node: NodeName; readonly atMs: number } | undefined;
+  /** Slots kept for it since then, epoch ms; on `others`, too, where only the scheduler can tell which one it takes. */
+  readonly reservation:
+    { readonly node: NodeName; readonly others?: readonly NodeName[] | undefined; readonly atMs: number } | undefined;
   /**
    * Paceline let it go then, epoch ms, and had kept it back for so long, ms. Undefined: it never did, or the pod is
    * still gated.

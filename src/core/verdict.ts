@@ -26,6 +26,13 @@ export type Verdict = Allow | Hold;
 /** In the place of a fence's value: the pod passes every fence, those of later nodes included. */
 export const EVERY_FENCE = "*";
 
+/** A node that a released pod may take instead of the first one; a slot is reserved there, too. */
+export interface Opening {
+  readonly node: NodeName;
+  /** As {@link Release.fence}. */
+  readonly fence: string | undefined;
+}
+
 /** A held pod that is released now. */
 export interface Release {
   readonly pod: PodFacts;
@@ -33,6 +40,8 @@ export interface Release {
   readonly node: NodeName | undefined;
   /** Value of the fence that the pod must tolerate, or {@link EVERY_FENCE}; undefined: it needs no toleration. */
   readonly fence: string | undefined;
+  /** Undefined where `node` is the only one. */
+  readonly others?: readonly Opening[];
   /** What the release leaves on the pod ({@link PodFacts.release}); undefined where no fence matters any more. */
   readonly note?: PodFacts["release"];
   /** It goes though no slot is free for it. */

@@ -5,7 +5,7 @@ import { placementUnfitReason, unfitReason } from "../placement/fit.ts";
 import { fitsNode, type KnownNode } from "../placement/known-node.ts";
 import { type Claimant, roomOf, type ShrinkingRoom, takeRoom } from "../placement/room.ts";
 import { youngUntilMs } from "../state/pace.ts";
-import { reservedFor } from "../state/reservations.ts";
+import { claimedFor } from "../state/reservations.ts";
 import type { PlanBuilder } from "./plan-builder.ts";
 
 /** What is left of one node. */
@@ -79,7 +79,7 @@ export class Claims {
     const known = this.#rooms.get(facts.name);
     if (known) return known;
     const { state, nowMs } = this.#plan;
-    const rooms = { whole: roomOf(entry, facts, reservedFor(state, entry, nowMs)) };
+    const rooms = { whole: roomOf(entry, facts, claimedFor(state, entry, nowMs)) };
     this.#rooms.set(facts.name, rooms);
     return rooms;
   }

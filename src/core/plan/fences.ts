@@ -155,12 +155,15 @@ function isWorthKeeping(plan: PlanBuilder, node: KnownNode): boolean {
   let inVain = 0;
   for (const [, alike] of ledger.pending.shapes()) {
     const pod = firstKeptOut(plan, alike.pods(), value);
-    if (!pod || !fitsOnceJoined(plan, pod, node.facts)) continue;
+    if (!pod || !mayWant(plan, pod, node.facts)) continue;
     inVain += alike.size;
     if (inVain > SCHEDULER_BATCH || fitsBeside(plan, pod, node, toCome)) return true;
   }
   return false;
 }
+
+const mayWant = (plan: PlanBuilder, pod: PodFacts, node: NodeFacts) =>
+  fitsOnceJoined(plan, pod, node) && !plan.isRefused(pod.shape, node);
 
 /** The first of equal pods that does not pass the fence by itself. It stands for all. */
 function firstKeptOut(plan: PlanBuilder, alike: Iterable<PodFacts>, value: string): PodFacts | undefined {

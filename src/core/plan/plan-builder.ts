@@ -14,11 +14,16 @@ import type { ClusterState } from "../state/cluster-state.ts";
 import { heldSinceMs, keptOutSinceMs } from "../state/held-since.ts";
 import type { NodeLoad } from "../state/load.ts";
 import { youngUntilMs } from "../state/pace.ts";
-import { reservedFor } from "../state/reservations.ts";
+import { claimedFor, reservedFor } from "../state/reservations.ts";
 import type { Release } from "../verdict.ts";
+import { Refusals } from "./refusals.ts";
 
 /** What a pod near its hold cap is given more than others. */
 export type PastLimits = Partial<Pick<Release, "fence" | "note" | "overLimit">>;
+
+/** Does the pod need a toleration for the node's fence? Then the fence's value. */
+const fenceInTheWay = (pod: PodFacts, { fence }: NodeFacts) =>
+  fence && !toleratesFence(pod, fence.value) ? fence.value : undefined;
 
 export class PlanBuilder {
   readonly state: ClusterState;
@@ -30,11 +35,14 @@ export class PlanBuilder {
   readonly paced: readonly KnownNode[];
   readonly schedulerIsBehind: boolean;
   readonly #released = new Set<PodUID>();
+  /** Shapes of pods that this plan releases to nodes. */
+  readonly #tried = new Set<PodShape>();
   readonly #planned = new Map<NodeName, PodFacts[]>();
   /** Nodes whose roll call begins with this plan. */
   readonly #callsRoll = new Set<NodeName>();
   readonly #missingDaemonSets = new Map<NodeName, readonly DaemonSetFacts[]>();
   readonly #stillToCome = new Map<NodeName, readonly Claimant[]>();
+  readonly #refusals: Refusals;
   #pinnedWaiting: ReadonlyMap<NodeName | undefined, readonly PodFacts[]> | undefined;
   /** Of nodes to which the extender offers pods, or this plan releases some. */
   readonly #loads = new Map<NodeName, NodeLoad>();
@@ -47,6 +55,7 @@ export class PlanBuilder {
     this.state = state;
     this.nowMs = nowMs;
     this.paced = pacedNodes(state, nowMs);
+    this.#refusals = new Refusals(state, nowMs);
     this.schedulerIsBehind = state.schedulerIsBehind(nowMs);
   }
 
@@ -61,6 +70,27 @@ export class PlanBuilder {
 
   get maxHoldMs(): number {
     return this.state.policy.maxHoldSeconds * SECOND_MS;
+  }
+
+  /** Has the scheduler just refused a pod of this shape on the node, where a slot was reserved for it? */
+  isRefused(shape: PodShape, node: NodeFacts): boolean {
+    const untilMs = this.#refusals.untilMs(shape, node);
+    this.wake(untilMs ?? Infinity);
+    return untilMs !== undefined;
+  }
+
+  /**
+   * Is the first pod of this shape on its way, and none bound yet? Whether its rules let it go anywhere shows in a
+   * moment, and if they do not, one pod has taken slots in vain, not as many as there are.
+   */
+  awaitsFirst(shape: PodShape): boolean {
+    if (!shape.interPodRules || this.state.ledger.boundAlike.has(shape)) return false;
+    return this.#tried.has(shape) || this.#refusals.anyOnTheWay(shape);
+  }
+
+  /** A pod of this shape that the scheduler has refused on every paced node with room for it. */
+  refusedEverywhere(shape: PodShape): PodFacts | undefined {
+    return this.#refusals.everywhere(shape, this.paced);
   }
 
   /** When the plan changes by the mere passing of time, epoch ms; undefined where only events change it. */
@@ -85,16 +115,26 @@ export class PlanBuilder {
     this.releases.push({ pod, node: undefined, fence: undefined, reason, message, note, ...past });
   }
 
-  /** Releases a pod to a node, and reserves its slot there. */
-  releaseTo(pod: PodFacts, node: NodeFacts, reason: ReleaseReason, message: string, past: PastLimits = {}): void {
+  /** Releases a pod to a node, and reserves its slot there. It may take one of `others` instead: as many slots more. */
+  releaseTo(
+    pod: PodFacts,
+    node: NodeFacts,
+    reason: ReleaseReason,
+    message: string,
+    { others = [], ...past }: PastLimits & { readonly others?: readonly NodeFacts[] } = {},
+  ): void {
     this.#leave(pod);
-    const { name, fence } = node;
-    const needed = fence && !toleratesFence(pod, fence.value) ? fence.value : undefined;
+    const openings = [node, ...others].map((one) => ({ node: one.name, fence: fenceInTheWay(pod, one) }));
+    const [{ node: name, fence } = { node: node.name, fence: undefined }, ...rest] = openings;
     const sinceMs = pod.gated ? heldSinceMs(pod) : keptOutSinceMs(pod, node, this.nowMs);
     const note = { atMs: this.nowMs, heldMs: Math.max(0, this.nowMs - sinceMs) };
-    this.releases.push({ pod, node: name, fence: needed, reason, message, note, ...past });
-    this.#planned.set(name, [...this.plannedFor(name), pod]);
-    this.#loads.delete(name);
+    const also = rest.length > 0 && { others: rest };
+    this.releases.push({ pod, node: name, fence, ...also, reason, message, note, ...past });
+    for (const opening of openings) {
+      this.#planned.set(opening.node, [...this.plannedFor(opening.node), pod]);
+      this.#loads.delete(opening.node);
+    }
+    this.#tried.add(pod.shape);
     this.#releasedToNodes += 1;
   }
 
@@ -194,7 +234,8 @@ export class PlanBuilder {
 
   #countReserved(): number {
     let count = 0;
-    for (const { entry, facts } of this.paced) if (entry.reserved.size > 0) count += this.load(facts).reserved.length;
+    for (const { entry } of this.paced)
+      if (entry.reserved.size > 0) count += claimedFor(this.state, entry, this.nowMs).length;
     return count;
   }
 

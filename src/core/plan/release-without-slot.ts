@@ -67,6 +67,15 @@ function claimAnywhere(
   pod: PodFacts,
 ): void {
   if (pod.gatedByOthers) return; // it cannot run now, wherever there is room
+  const refused = plan.refusedEverywhere(pod.shape);
+  if (refused) {
+    plan.release(
+      pod,
+      "NoNodeFits",
+      `kube-scheduler refuses pod ${refused.name}, which is like it, wherever there is room`,
+    );
+    return;
+  }
   const node = settled.find(plan.state, pod, plan.nowMs, settledClaims);
   if (node) {
     const { name } = node.facts;

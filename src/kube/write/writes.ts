@@ -45,13 +45,13 @@ const BY_US = { fieldManager: COMPONENT };
 const ATTEMPTS = 3;
 
 /**
- * Releases a pod with one write. It removes the gate and the hold; if the release names a node or a fence, it also
- * reserves the slot (annotation) and adds the toleration for the fence, or for every fence. A pod that never had the
+ * Releases a pod with one write. It removes the gate and the hold; if the release names nodes or fences, it also
+ * reserves the slots (annotation) and adds the tolerations for the fences, or for every fence. A pod that never had the
  * gate (it waits for a fenced node) gets only toleration and annotations.
  * @param clock dates the reservation when the request is sent: a slow attempt before it must not use up its time.
  */
 export async function releasePod(client: ApiClient, release: Release, clock: Pick<Clock, "now">): Promise<Write> {
-  if (release.pod.gated && release.fence === undefined) {
+  if (release.pod.gated && fencesOf(release).length === 0) {
     const write = await ungateAsSeen(client, release, clock.now());
     if (write.kind !== "conflict") return write;
   }
@@ -74,8 +74,18 @@ function ungateAsSeen(client: ApiClient, release: Release, nowMs: number): Promi
   return attempt(() => client.patch(podPath(pod), body, "strategic", BY_US));
 }
 
-const releaseAnnotations = ({ node, note }: Release, nowMs: number) => ({
-  ...(node !== undefined && { [RESERVATION_ANNOTATION]: formatReservation(node, nowMs) }),
+/** The fences that the pod must tolerate from now on. */
+const fencesOf = ({ fence, others = [] }: Release): readonly string[] =>
+  [fence, ...others.map((other) => other.fence)].filter((value) => value !== undefined);
+
+const releaseAnnotations = ({ node, others = [], note }: Release, nowMs: number) => ({
+  ...(node !== undefined && {
+    [RESERVATION_ANNOTATION]: formatReservation(
+      node,
+      nowMs,
+      others.map((other) => other.node),
+    ),
+  }),
   ...(note && { [RELEASE_ANNOTATION]: formatRelease(note) }),
 });
 
@@ -84,16 +94,16 @@ const releaseAnnotations = ({ node, note }: Release, nowMs: number) => ({
  * plan saw it: the next plan knows.
  */
 function releaseOperations(raw: KubeObject, release: Release, nowMs: number): readonly Operation[] {
-  const { pod, fence } = release;
+  const { pod } = release;
   const given = parseReservation(raw.metadata?.annotations?.[RESERVATION_ANNOTATION]);
   if (given !== undefined && given.atMs !== pod.reservation?.atMs) return [];
   const spec = recordOf(raw["spec"]);
   const gates = recordsOf(spec["schedulingGates"]);
   const tolerations = recordsOf(spec["tolerations"]);
   const isGated = gates.some((gate) => gate["name"] === GATE);
-  const lacksToleration = fence !== undefined && !tolerations.some((one) => toleratesFence(one, fence));
+  const lacking = fencesOf(release).filter((fence) => !tolerations.some((one) => toleratesFence(one, fence)));
   const isPlaced = typeof spec["nodeName"] === "string" && spec["nodeName"] !== "";
-  if (isPlaced || (!isGated && !lacksToleration)) return [];
+  if (isPlaced || (!isGated && lacking.length === 0)) return [];
 
   const { [HOLD_ANNOTATION]: _hold, ...others } = textMapOf(raw.metadata?.annotations);
   const annotations = { ...others, ...releaseAnnotations(release, nowMs) };
@@ -101,7 +111,7 @@ function releaseOperations(raw: KubeObject, release: Release, nowMs: number): re
     annotations,
     spec: {
       schedulingGates: gates.filter((gate) => gate["name"] !== GATE),
-      tolerations: lacksToleration ? [...tolerations, fenceToleration(fence)] : tolerations,
+      tolerations: [...tolerations, ...lacking.map(fenceToleration)],
     },
   });
 }
