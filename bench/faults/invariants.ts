@@ -36,6 +36,7 @@ const RECOVERED_MS = 45_000;
 
 /** `bindSeconds` and `deadlineSeconds` of the runs' policies, ms. */
 const BIND_MS = 15_000;
+const REFUSED_MS = 2_000;
 const DEADLINES = { deadlineMs: 60_000, reservationMs: BIND_MS };
 
 /**
@@ -137,7 +138,9 @@ export const aLimitIsALimit: Invariant = {
     const given = new Map<string, { readonly actor: string; readonly name: string }[]>();
     for (const pod of witness.pods) {
       const lever = slotInUse(witness, pod);
-      if (lever) given.set(lever.node, [...(given.get(lever.node) ?? []), { actor: lever.actor, name: pod.name }]);
+      const nodes = pod.node === undefined ? (lever?.nodes ?? []) : [pod.node];
+      if (!lever) continue;
+      for (const node of nodes) given.set(node, [...(given.get(node) ?? []), { actor: lever.actor, name: pod.name }]);
     }
     const leaders = (actors: readonly string[]) =>
       witness.nowMs < witness.stoodStillUntilMs + DEADLINES.deadlineMs + BIND_MS ? new Set(actors).size : 1;
@@ -160,11 +163,14 @@ function slotInUse(witness: Witness, pod: PodFacts) {
   if (!book || !lever || book.isExempt || book.forged || book.everStuck) return undefined;
   if (pod.terminal || pod.deleting || pod.containersStarted || pod.ready) return undefined;
   if (isReleasedByCap(witness, book, lever.atMs)) return undefined;
-  const reservationEndsMs = lever.atMs + BIND_MS - witness.mostOffMs - SECOND_MS;
+  const reservationEndsMs = lever.atMs + bindMs(pod) - witness.mostOffMs - SECOND_MS;
   if (pod.node === undefined) return nowMs < reservationEndsMs ? lever : undefined;
-  const cameInTime = pod.node === lever.node && (book.boundAtMs ?? nowMs) < reservationEndsMs;
+  const cameInTime = lever.nodes.includes(pod.node) && (book.boundAtMs ?? nowMs) < reservationEndsMs;
   return cameInTime && !isStuck(pod, DEADLINES, nowMs + witness.mostOffMs + SECOND_MS) ? lever : undefined;
 }
+
+/** How long a reservation lasts at least: the scheduler may have refused a pod with inter-pod rules. */
+const bindMs = ({ shape }: PodFacts) => (shape.interPodRules ? REFUSED_MS : BIND_MS);
 
 /** Promise 2 comes before promise 6: near its cap a pod goes, whether a slot is free or not. */
 function isReleasedByCap(witness: Witness, { createdAtMs }: PodBook, atMs: number): boolean {
@@ -186,11 +192,13 @@ function secondRelease(witness: Witness, { after, before, actor, atMs }: Change)
   const [last, earlier] = [book?.levers.at(-1), book?.levers.at(-2)];
   if (!book || !last || book.forged || last.atMs !== atMs || last.actor !== actor) return undefined;
   const pod = witness.podFactsOf(after);
-  if (pod.node !== undefined) return `${actor} gave pod ${pod.name} a slot of node ${last.node} after it was bound`;
-  if (!earlier || atMs >= earlier.datedMs + BIND_MS - witness.mostOffMs - SECOND_MS) return undefined;
-  const node = witness.nodes.find(({ name }) => name === earlier.node);
+  if (pod.node !== undefined)
+    return `${actor} gave pod ${pod.name} a slot of node ${last.nodes.join()} after it was bound`;
+  if (!earlier || atMs >= earlier.datedMs + bindMs(pod) - witness.mostOffMs - SECOND_MS) return undefined;
+  const node = witness.nodes.find(({ name }) => earlier.nodes.includes(name));
   if (!node || node.createdAtMs + SECOND_MS > earlier.atMs) return undefined; // its node is gone, or is another one now
-  return `${actor} gave pod ${pod.name} a slot of node ${last.node}; ${earlier.actor} had given it one of ${earlier.node}`;
+  const nodes = `${last.nodes.join()}; ${earlier.actor} had given it one of ${earlier.nodes.join()}`;
+  return `${actor} gave pod ${pod.name} a slot of node ${nodes}`;
 }
 
 export const exemptNeverHeld: Invariant = {

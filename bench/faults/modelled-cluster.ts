@@ -183,7 +183,10 @@ export class ModelledCluster {
 
   #createPod({ what, node, startMs }: Extract<Step, { kind: "pods" }>): void {
     const name = `${what}-${this.#serial++}`;
-    const pod = this.#server.create(`/api/v1/namespaces/${namespaceOf(what)}/pods`, podBody(name, what, node));
+    const pod = this.#server.create(
+      `/api/v1/namespaces/${namespaceOf(what)}/pods`,
+      podBody(name, what, node, this.#serial),
+    );
     this.#startMs.set(textOf(pod.metadata?.uid), startMs * (0.5 + this.#options.random()));
   }
 
@@ -408,9 +411,19 @@ const hasStarted = (pod: KubeObject) =>
 const hold = (sinceMs: number) => JSON.stringify({ reason: "AwaitingRelease", since: new Date(sinceMs).toISOString() });
 const reservation = (node: string, atMs: number) => JSON.stringify({ node, at: new Date(atMs).toISOString() });
 
+const APART = {
+  podAntiAffinity: {
+    requiredDuringSchedulingIgnoredDuringExecution: [
+      { topologyKey: "zone", labelSelector: { matchLabels: { a: "b" } } },
+    ],
+  },
+};
+
 const namespaceOf = (what: PodKind) => (what === "exempt" ? "kube-system" : TENANT);
 
-function podBody(name: string, what: PodKind, node: number): object {
+/** @param serial every third plain pod has a rule about other pods. Here the scheduler lets it go anywhere. */
+function podBody(name: string, what: PodKind, node: number, serial: number): object {
+  const hasRule = what === "plain" && serial % 3 === 0;
   const isDaemon = what === "daemon";
   const owner = isDaemon ? { kind: "DaemonSet", name: DAEMON_SET } : { kind: "ReplicaSet", name: "web" };
   const pinned = { key: "metadata.name", operator: "In", values: [nameOfNode(node)] };
@@ -423,7 +436,7 @@ function podBody(name: string, what: PodKind, node: number): object {
         { apiVersion: "apps/v1", uid: "00000000-0000-0000-0000-000000000000", controller: true, ...owner },
       ],
     },
-    spec: { ...podSpec(what), ...(isDaemon && { affinity: { nodeAffinity } }) },
+    spec: { ...podSpec(what), ...(isDaemon && { affinity: { nodeAffinity } }), ...(hasRule && { affinity: APART }) },
   };
 }
 

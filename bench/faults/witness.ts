@@ -6,6 +6,7 @@ import { FENCED_AT_ANNOTATION, GATE, LEADER_LEASE, RESERVATION_ANNOTATION } from
 import type { NodeFacts, PodFacts } from "../../src/core/facts.ts";
 import { exempt } from "../../src/core/rules/exempt.ts";
 import type { ApiClient } from "../../src/kube/client/api-client.ts";
+import { nodesOf } from "../../src/core/state/ledger.ts";
 import { parseReservation } from "../../src/kube/parse/annotations.ts";
 import { nodeFacts, podFacts } from "../../src/kube/parse/facts.ts";
 import { recordOf, recordsOf, textOf, timeOf, type KubeObject } from "../../src/kube/parse/kube-json.ts";
@@ -31,9 +32,9 @@ export interface Change {
   readonly holder: string;
 }
 
-/** The slot that a leader has reserved for a pod. */
+/** The slots that a leader has reserved for a pod, one on each of several nodes where it has the choice. */
 export interface Lever {
-  readonly node: string;
+  readonly nodes: readonly string[];
   readonly actor: string;
   readonly atMs: number;
   /** From when its reservation counts, by the leader's wall clock. */
@@ -226,7 +227,7 @@ export class Witness {
     if (reserved !== undefined && reserved !== before.metadata?.annotations?.[RESERVATION_ANNOTATION]) {
       const note = parseReservation(reserved);
       if (actor === "tenant") book.forged = true;
-      else if (note) book.levers.push({ node: note.node, actor, atMs, datedMs: note.atMs });
+      else if (note) book.levers.push({ nodes: nodesOf(note), actor, atMs, datedMs: note.atMs });
     }
     if (carriesGate(before) && !carriesGate(after)) book.ungatedBy.push({ actor, atMs });
   }

@@ -12,6 +12,8 @@ export const holdReasons = {
   PullQPSLimit: "Another image pull now would exceed the kubelet's registryPullQPS.",
   SchedulerBusy: "As many released pods as kube-scheduler binds within seconds are on their way to nodes already.",
   LowerPriority: "Other waiting pods come first in the order of release.",
+  InterPodRules:
+    "kube-scheduler has just refused a pod like it on the nodes with a free slot, by a rule about other pods.",
   OfferedOtherNode: "The pod was offered another node that has more room at this moment.",
 } as const;
 
@@ -56,7 +58,6 @@ export const allowReasons = {
   Exempt: "The pod is exempt: its namespace, priority or labels.",
   AlreadyBound: "The pod names its node already; the API server refuses gates on such pods.",
   AlreadyGated: "The pod carries the gate already.",
-  InterPodRules: "Required pod affinity or spreading decides where it fits, and only the scheduler can tell.",
   NoNodeFits: "No node that exists has room for it: an autoscaler must see it.",
   SettledNodeFits: "A node that needs no pacing has room for it.",
   NodeSettled: "The node is neither young nor hot.",

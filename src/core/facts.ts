@@ -61,7 +61,9 @@ export interface PodShape {
   readonly hostPorts: readonly HostPort[];
   /** Distinct images of containers and image volumes, without those whose imagePullPolicy is Never. */
   readonly images: readonly ImageName[];
-  /** Of these, the ones with imagePullPolicy Always, once for each container; undefined: none. */
+  /** Of these, the ones that come after the first init container or sidecar has started; undefined: none. */
+  readonly laterImages?: readonly ImageName[] | undefined;
+  /** Of all, the ones with imagePullPolicy Always, once for each container; undefined: none. */
   readonly pullsAlways?: readonly ImageName[] | undefined;
   /** Names of imagePullSecrets; undefined: none. */
   readonly pullSecrets?: readonly string[] | undefined;
@@ -131,7 +133,9 @@ export interface PodFacts {
   readonly gatedByOthers: boolean;
   readonly hold:
     { readonly node: NodeName | undefined; readonly reason: HoldReason; readonly sinceMs: number } | undefined;
-  readonly reservation: { readonly node: NodeName; readonly atMs: number } | undefined;
+  /** Slots kept for it since then, epoch ms; on `others`, too, where only the scheduler can tell which one it takes. */
+  readonly reservation:
+    { readonly node: NodeName; readonly others?: readonly NodeName[] | undefined; readonly atMs: number } | undefined;
   /**
    * Paceline let it go then, epoch ms, and had kept it back for so long, ms. Undefined: it never did, or the pod is
    * still gated.

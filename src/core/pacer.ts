@@ -13,6 +13,7 @@ import { keptOut } from "./plan/hold-reasons.ts";
 import { makePlan } from "./plan/plan.ts";
 import { CUT_BY_SANDBOX, podWithoutSandbox } from "./rules/failed-sandbox.ts";
 import { afterFailure, afterSample, afterStart, boundLimit, type Limit, markUsed, type Start } from "./rules/limit.ts";
+import { hasOpened } from "./rules/kept-room.ts";
 import { offer, score } from "./rules/node-offer.ts";
 import { admit } from "./rules/pod-admission.ts";
 import { notePulls } from "./rules/pull-budget.ts";
@@ -39,6 +40,8 @@ export interface Pacer {
   deleteDaemonSet(key: string): void;
   /** All DaemonSets have been listed. Until then a node may lack pods of unknown ones. */
   daemonSetsListed(): void;
+  /** They may not be listed any more: as before the first list. */
+  forgetDaemonSets(): void;
   observeSample(node: NodeName, sample: NodeSample, nowMs: number): void;
   /** True if it counts: the ledger knows the pod as bound there, in startup and without a sandbox. */
   observeSandboxFailure(failure: SandboxFailure, nowMs: number): boolean;
@@ -112,8 +115,10 @@ class StatefulPacer implements Pacer {
     const state = this.#state;
     if (state.ledger.isGone(node)) return;
     const before = state.ledger.nodes.get(node.name)?.facts;
-    if (before && before.uid !== node.uid) this.deleteNode(node.name, nowMs); // another machine of that name
     if (before?.labels !== node.labels) state.forgetClass(node.name);
+    if (before && before.uid !== node.uid)
+      this.deleteNode(node.name, nowMs); // another machine of that name
+    else if (before && hasOpened(before, node)) state.opened.set(node.name, nowMs);
     state.ledger.upsertNode(node);
     state.catalogue.learn(node.images);
   }
@@ -133,6 +138,10 @@ class StatefulPacer implements Pacer {
 
   daemonSetsListed(): void {
     this.#state.daemonSets.listed();
+  }
+
+  forgetDaemonSets(): void {
+    this.#state.daemonSets.forget();
   }
 
   observeSample(node: NodeName, sample: NodeSample, nowMs: number): void {

@@ -26,6 +26,15 @@ export type Verdict = Allow | Hold;
 /** In the place of a fence's value: the pod passes every fence, those of later nodes included. */
 export const EVERY_FENCE = "*";
 
+/** A node that a released pod may take instead of the first one; a slot is reserved there, too. */
+export interface Opening {
+  readonly node: NodeName;
+  /** As {@link Release.fence}. */
+  readonly fence: string | undefined;
+  /** As {@link Release.steered}. */
+  readonly steered?: boolean;
+}
+
 /** A held pod that is released now. */
 export interface Release {
   readonly pod: PodFacts;
@@ -35,6 +44,8 @@ export interface Release {
   readonly fence: string | undefined;
   /** The node has the soft taint of young nodes, which the pod must tolerate, or it goes elsewhere. */
   readonly steered?: boolean;
+  /** Undefined where `node` is the only one. */
+  readonly others?: readonly Opening[];
   /** What the release leaves on the pod ({@link PodFacts.release}); undefined where no fence matters any more. */
   readonly note?: PodFacts["release"];
   /** It goes though no slot is free for it. */

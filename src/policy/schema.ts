@@ -34,7 +34,7 @@ const Startup = section({
     .enum(["ContainersStarted", "Ready"])
     .default("ContainersStarted")
     .describe(
-      "When a pod has started: every container's `started` is true, or the pod is Ready. A pod that waits uses no slot. With Ready, a pod whose containers run uses one until it is Ready.",
+      "When a pod has started: every container's `started` is true, or the pod is Ready. A pod of which a container is still to be made uses a slot for 60 s and twice the time that its images take to write, longer while disk or cores are busy. With all containers running it uses one while the cores are busy, for 60 s where nothing is known of them, and with Ready until it is Ready. Otherwise it waits and uses none.",
     ),
   deadlineSeconds: z
     .int()
@@ -182,7 +182,9 @@ export const PacingPolicy = section({
     .min(1)
     .max(LONGEST_HOLD_SECONDS)
     .default(300)
-    .describe("No pod is held longer; the cap stays below the 600 s of a Deployment's progressDeadlineSeconds."),
+    .describe(
+      "No pod is held longer while a replica lives. With every replica gone, the janitor ends holds a minute and the start of its pod later at most: it runs each minute and goes on for 40 s. The cap stays below the 600 s of a Deployment's progressDeadlineSeconds.",
+    ),
   startup: Startup.prefault({}).describe("When a pod counts as started, and when as stuck."),
   nodeClasses: NodeClasses.default([]).describe(
     "What nodes can carry. The first class whose selector matches a node's labels counts; nodes that match none get the defaults (class `default`).",

@@ -5,10 +5,14 @@
 import type { ApiClient } from "../kube/client/api-client.ts";
 import { EVERY_FENCE } from "../core/verdict.ts";
 import type { Caps } from "../policy/caps.ts";
-import { dueOf, planSweep, sweep, type SweepPlan, type SweepResult, type SweepScope } from "./sweep.ts";
+import type { NodeFacts, PodFacts } from "../core/facts.ts";
+import { dueOf, planSweep, sweep, type SweepResult, type SweepScope } from "./sweep.ts";
 
 /** Looks for what has become due this often, ms. */
 const LOOK_EVERY_MS = 500;
+
+/** Tries a write again after this long, ms. Assumed: an API server that has no time now should get some. */
+const RETRY_MS = 2_000;
 
 export interface RunClock {
   now(): number;
@@ -21,7 +25,10 @@ export interface Ahead {
   readonly leaderless: boolean;
 }
 
-/** @returns the results of every object; a plan in which nothing is left to wait for ends the run. */
+/**
+ * A write that failed, or was in conflict with others, is tried again until the run ends.
+ * @returns the last result of every object; a plan in which nothing is left to wait for ends the run.
+ */
 export async function sweepAhead(
   client: ApiClient,
   scope: SweepScope,
@@ -30,19 +37,26 @@ export async function sweepAhead(
   clock: RunClock,
 ): Promise<SweepResult[]> {
   const beganMs = clock.now();
-  let left: SweepPlan = await planSweep(client, scope, caps, { nowMs: beganMs, aheadMs, leaderless });
-  const results: SweepResult[] = [];
+  const plan = await planSweep(client, scope, caps, { nowMs: beganMs, aheadMs, leaderless });
+  const results = new Map<PodFacts | NodeFacts, SweepResult>();
+  const triedMs = new Map<PodFacts | NodeFacts, number>();
   for (;;) {
     const nowMs = clock.now();
-    const due = dueOf(left, caps, nowMs);
-    results.push(...(await sweep(client, due, nowMs, EVERY_FENCE)));
-    left = { ...left, pods: without(left.pods, due.pods), nodes: without(left.nodes, due.nodes) };
-    if (left.pods.length + left.nodes.length === 0 || clock.now() >= beganMs + aheadMs) return results;
+    const due = dueOf(plan, caps, nowMs);
+    const isNext = (one: PodFacts | NodeFacts) =>
+      !isOver(results.get(one)) && nowMs >= (triedMs.get(one) ?? -Infinity) + RETRY_MS;
+    const next = { pods: due.pods.filter(isNext), nodes: due.nodes.filter(isNext) };
+    const swept = await sweep(client, next, nowMs, EVERY_FENCE);
+    for (const [at, one] of [...next.nodes, ...next.pods].entries()) {
+      triedMs.set(one, nowMs);
+      const result = swept[at];
+      if (result) results.set(one, result);
+    }
+    const isDone = [...plan.pods, ...plan.nodes].every((one) => isOver(results.get(one)));
+    if (isDone || clock.now() >= beganMs + aheadMs) return [...results.values()];
     await clock.wait(LOOK_EVERY_MS);
   }
 }
 
-function without<Item>(all: readonly Item[], some: readonly Item[]): Item[] {
-  const gone = new Set(some);
-  return all.filter((one) => !gone.has(one));
-}
+const isOver = (result: SweepResult | undefined) =>
+  result !== undefined && result.outcome !== "failed" && result.outcome !== "conflict";

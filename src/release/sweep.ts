@@ -153,7 +153,8 @@ async function listAll(
 
 /**
  * Carries out the plan. Fences come first, so that pods find open nodes. Every write is conditional on the object being
- * the one that was seen, so a leader may do the same at the same time. Never rejects because of one object.
+ * the one that was seen, so a leader may do the same at the same time. Never rejects because of one object. The results
+ * are in order: those of nodes, then those of pods.
  * @param fence that the pods tolerate from then on; EVERY_FENCE where fences stay, which would hold them a second time.
  */
 export async function sweep(

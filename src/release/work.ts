@@ -22,27 +22,38 @@ export const holdWork = (held: Held): Work => ({ kind: "hold", key: `pod ${held.
 export function startable(plan: Plan, inFlight: InFlight): readonly Work[] {
   const room = roomByNode(plan, inFlight);
   const adopting = new Set(plan.fences.filter(({ kind }) => kind === "adopt").map(({ node }) => node.name));
-  const releases = plan.releases.filter(({ pod, node }) => {
-    if (inFlight.has(`pod ${pod.uid}`)) return false;
-    if (node === undefined) return true;
+  const takes = (node: NodeName) => {
     if (adopting.has(node) || inFlight.has(`node ${node}`)) return false; // its fence changes: a roll call may begin
     const left = room.get(node) ?? 0;
     room.set(node, left - 1);
     return left > 0;
+  };
+  const releases = plan.releases.flatMap((release) => {
+    const { pod, node, others } = release;
+    if (inFlight.has(`pod ${pod.uid}`)) return [];
+    if (node === undefined) return [release];
+    if (!takes(node)) return [];
+    return [others ? { ...release, others: others.filter((other) => takes(other.node)) } : release];
   });
-  const awaited = new Set([...inFlight.values()].map((work) => work.kind === "release" && work.release.node));
+  const awaited = new Set(
+    [...inFlight.values()].flatMap((work) => (work.kind === "release" ? goals(work.release) : [])),
+  );
   const fences = plan.fences.filter(
     ({ kind, node }) => !inFlight.has(`node ${node.name}`) && !(kind === "beginRollCall" && awaited.has(node.name)),
   );
   return [...releases.map(releaseWork), ...fences.map(fenceWork)];
 }
 
+/** Every node to which a release lets its pod go. */
+const goals = ({ node, others = [] }: Release): readonly NodeName[] =>
+  node === undefined ? [] : [node, ...others.map((other) => other.node)];
+
 function roomByNode(plan: Plan, inFlight: InFlight): Map<NodeName, number> {
   const room = new Map<NodeName, number>();
-  const count = (node: NodeName | undefined, step: 1 | -1) => {
-    if (node !== undefined) room.set(node, (room.get(node) ?? 0) + step);
+  const count = (release: Release, step: 1 | -1) => {
+    for (const node of goals(release)) room.set(node, (room.get(node) ?? 0) + step);
   };
-  for (const release of plan.releases) count(release.node, 1);
-  for (const work of inFlight.values()) if (work.kind === "release") count(work.release.node, -1);
+  for (const release of plan.releases) count(release, 1);
+  for (const work of inFlight.values()) if (work.kind === "release") count(work.release, -1);
   return room;
 }

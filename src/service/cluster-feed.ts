@@ -85,10 +85,14 @@ export function startClusterFeed({ pacer, interner, onChange, ...options }: Clus
       pacer.deleteDaemonSet(key);
       onChange();
     },
-  });
-  void daemonSets.synced.then(() => {
-    pacer.daemonSetsListed();
-    onChange();
+    onListed() {
+      pacer.daemonSetsListed();
+      onChange();
+    },
+    onForbidden() {
+      pacer.forgetDaemonSets();
+      onChange();
+    },
   });
   const sandboxes = startSandboxFeed({ ...options, pacer, onChange });
   return {

@@ -19,6 +19,7 @@ import {
   smallPod,
   startErrors,
   startPacedCluster,
+  startReplicaWithWebhooks,
 } from "../support/paced-cluster.ts";
 
 const LIMIT = 3;
@@ -70,18 +71,6 @@ describe("60 pods pending, then two nodes join", () => {
     });
   });
 });
-
-async function startReplicaWithWebhooks(cluster: PacedCluster): Promise<Replica> {
-  const replica = await cluster.startReplica();
-  await cluster.installWebhooks(replica, ["gate", "fence"]);
-  await eventually("a leader leads", async () => {
-    const lease = await cluster.plane.client.get(
-      "/apis/coordination.k8s.io/v1/namespaces/paceline/leases/paceline-leader",
-    );
-    return recordOf(lease["spec"])["holderIdentity"] !== "";
-  });
-  return replica;
-}
 
 /** Longer than a busy machine needs from the node's creation until the leader is killed. */
 const CAP_MS = 20_000;

@@ -73,6 +73,19 @@ export async function startPacedCluster(policy: PolicyBody, options: ControlPlan
   };
 }
 
+/** A replica that leads, with the webhooks of gate and fence. */
+export async function startReplicaWithWebhooks(cluster: PacedCluster): Promise<Replica> {
+  const replica = await cluster.startReplica();
+  await cluster.installWebhooks(replica, ["gate", "fence"]);
+  await eventually("a leader leads", async () => {
+    const lease = await cluster.plane.client.get(
+      "/apis/coordination.k8s.io/v1/namespaces/paceline/leases/paceline-leader",
+    );
+    return recordOf(lease["spec"])["holderIdentity"] !== "";
+  });
+  return replica;
+}
+
 /** Small images. Each takes a gp3 disk a second at most. */
 const images = Array.from({ length: 100 }, (_, index) => ({ name: imageNamed(index), mib: 20, layers: 2 }));
 export function imageNamed(index: number): string {

@@ -31,6 +31,8 @@ export function aLoad(given: LoadGiven = {}): NodeLoad {
     donePulls: [],
     fetching: new Set(),
     bytesInFlight: 0,
+    later: new Set(),
+    laterBytes: 0,
     untilMs: Infinity,
     ...more,
     limit: { ...initialLimit(nodeClass, facts), slots: 6, ...limit },
@@ -47,7 +49,10 @@ export const slowClass: NodeClass = { ...defaultNodeClass, unpackRatio: 1 };
 /** Bytes for which the disk of {@link onSlowDisk} needs so many seconds. */
 export const secondsOf = (seconds: number) => seconds * SECOND_MS;
 
-export const aCost = (given: Partial<Cost> = {}): Cost => ({ newImages: [], newBytes: 0, pulls: 0, ...given });
+export const aCost = (given: Partial<Cost> = {}): Cost => ({
+  ...{ newImages: [], newBytes: 0, newLaterBytes: 0, pulls: 0 },
+  ...given,
+});
 
 /** What a test says of a start. */
 export interface StartGiven {

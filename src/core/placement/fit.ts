@@ -43,6 +43,10 @@ export const isJoiningTaint = ({ key }: Taint): boolean =>
   JOINING_ENDS.some((end) => key.endsWith(end)) ||
   JOINING_STARTS.some((start) => key.startsWith(start));
 
+/** Does such a taint keep pods away now? */
+export const hasJoiningTaint = ({ taints }: Pick<NodeFacts, "taints">): boolean =>
+  taints.some((taint) => taint.effect !== "PreferNoSchedule" && isJoiningTaint(taint));
+
 /**
  * The first reason for which `pod` does not fit `node`, or undefined when it fits.
  * @param joining the node is young: taints that it loses by itself do not count.

@@ -9,7 +9,7 @@ export interface Room {
 }
 
 /** What takes room: a pod, or a DaemonSet whose pod is still to come. */
-export type Claimant = Pick<PodFacts, "shape"> & { readonly uid?: PodFacts["uid"] };
+export type Claimant = Pick<PodFacts, "shape" | "fencesTolerated"> & { readonly uid?: PodFacts["uid"] };
 
 /** Room from which pods that claim a part of it are subtracted one by one. */
 export interface ShrinkingRoom extends Room {

@@ -10,6 +10,7 @@ import { youngUntilMs } from "../state/pace.ts";
 import type { Hold } from "../verdict.ts";
 import { fitsNow } from "./claims.ts";
 import { NodeQueue } from "./node-queue.ts";
+import { openingsFor } from "./openings.ts";
 import { compareRanks, type Rank, rank } from "./order.ts";
 import type { PlanBuilder } from "./plan-builder.ts";
 import { type Queue, Queues, wantedImages } from "./queues.ts";
@@ -20,7 +21,8 @@ export function assignSlots(plan: PlanBuilder, settled: SettledNodes): void {
   for (const node of plan.paced) if (!plan.beginsRollCall(node.facts.name)) addIfFree(plan, nodes, node);
   for (const node of plan.settledTargets.values()) addIfFree(plan, nodes, node);
   for (let node = nodes.take(); node && !isSchedulerBusy(plan.onTheirWay); node = nodes.take()) {
-    if (assignOne(plan, node, queues.schedulableTo(node))) addIfFree(plan, nodes, node);
+    const given = assignOne(plan, node, nodes, queues.schedulableTo(node));
+    for (const one of given) addIfFree(plan, nodes, one);
   }
 }
 
@@ -31,14 +33,25 @@ function addIfFree(plan: PlanBuilder, nodes: NodeQueue, node: KnownNode): void {
   if (load.slotsInUse < mostSlots(load)) nodes.add(node);
 }
 
-/** Releases the best candidate to the node, which has a free slot; false where there is none. */
-function assignOne(plan: PlanBuilder, node: KnownNode, queues: readonly Queue[]): boolean {
+/**
+ * Releases the best candidate to the node, which has a free slot. Returns the nodes that are to be looked at again:
+ * none where there is no candidate.
+ */
+function assignOne(
+  plan: PlanBuilder,
+  node: KnownNode,
+  nodes: NodeQueue,
+  queues: readonly Queue[],
+): readonly KnownNode[] {
   const load = plan.load(node.facts);
   const best = bestCandidate(plan, node, queues);
-  if (!best) return false;
+  if (!best) return [];
   const { facts } = node;
-  plan.releaseTo(best, facts, "SlotFree", `slot ${load.slotsInUse + 1} of ${load.limit.slots} of node ${facts.name}`);
-  return true;
+  const { open, taken } = openingsFor(plan, best, nodes);
+  const which = open.length > 0 ? `, or one of ${open.length} other nodes` : "";
+  const message = `slot ${load.slotsInUse + 1} of ${load.limit.slots} of node ${facts.name}${which}`;
+  plan.releaseTo(best, facts, "SlotFree", message, { others: open.map((one) => one.facts) });
+  return [node, ...taken];
 }
 
 /** The oldest pod of a queue, and what it would cost the node. */

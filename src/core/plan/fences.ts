@@ -7,6 +7,8 @@ import { matchesSelector } from "../../policy/resolve.ts";
 import type { NodeFacts, PodFacts, RollCall } from "../facts.ts";
 import { SECOND_MS } from "../measures.ts";
 import type { KnownNode } from "../placement/known-node.ts";
+import type { Claimant } from "../placement/room.ts";
+import { isFencedOut } from "../rules/kept-room.ts";
 import { fencesWork, fenceValue, toleratesFence } from "../rules/node-fence.ts";
 import { maySteer } from "../rules/steer.ts";
 import { mayCallRoll, rollCallEndsMs } from "../rules/roll-call.ts";
@@ -16,7 +18,7 @@ import { paceOf, youngUntilMs } from "../state/pace.ts";
 import { reservedFor } from "../state/reservations.ts";
 import { SCHEDULER_BATCH } from "../state/scheduler-batch.ts";
 import type { FenceAction } from "../verdict.ts";
-import { fitsNow, fitsOnceJoined } from "./claims.ts";
+import { fitsBeside, fitsOnceJoined } from "./claims.ts";
 import type { PlanBuilder } from "./plan-builder.ts";
 
 /**
@@ -157,21 +159,25 @@ function readyLiftReason(plan: PlanBuilder, node: KnownNode, readySinceMs: numbe
 function isWorthKeeping(plan: PlanBuilder, node: KnownNode): boolean {
   const { ledger } = plan.state;
   const value = node.facts.fence?.value ?? "";
-  for (const pod of plan.waiting.values()) if (wants(plan, pod, node)) return true;
-  for (const pod of plan.onTheirWayElsewhere(node))
-    if (!toleratesFence(pod, value) && wants(plan, pod, node)) return true;
+  const toCome = certainToCome(plan, node);
+  const wants = (pod: PodFacts) => fitsOnceJoined(plan, pod, node.facts) && fitsBeside(plan, pod, node, toCome);
+  for (const pod of plan.waiting.values()) if (wants(pod)) return true;
+  for (const pod of plan.onTheirWayElsewhere(node)) if (!toleratesFence(pod, value) && wants(pod)) return true;
   for (const pod of ledger.pending.pinnedTo(node.facts.name)) {
-    if (isKeptOut(plan, pod, value) && wants(plan, pod, node)) return true;
+    if (isKeptOut(plan, pod, value) && wants(pod)) return true;
   }
   let inVain = 0;
   for (const [, alike] of ledger.pending.shapes()) {
     const pod = firstKeptOut(plan, alike.pods(), value);
-    if (!pod || !fitsOnceJoined(plan, pod, node.facts)) continue;
+    if (!pod || !mayWant(plan, pod, node.facts)) continue;
     inVain += alike.size;
-    if (inVain > SCHEDULER_BATCH || fitsNow(plan, pod, node)) return true;
+    if (inVain > SCHEDULER_BATCH || fitsBeside(plan, pod, node, toCome)) return true;
   }
   return false;
 }
+
+const mayWant = (plan: PlanBuilder, pod: PodFacts, node: NodeFacts) =>
+  fitsOnceJoined(plan, pod, node) && !plan.isRefused(pod.shape, node);
 
 /** The first of equal pods that does not pass the fence by itself. It stands for all. */
 function firstKeptOut(plan: PlanBuilder, alike: Iterable<PodFacts>, value: string): PodFacts | undefined {
@@ -182,6 +188,12 @@ function firstKeptOut(plan: PlanBuilder, alike: Iterable<PodFacts>, value: strin
 const isKeptOut = (plan: PlanBuilder, pod: PodFacts, value: string) =>
   !plan.hasReleased(pod) && !toleratesFence(pod, value);
 
-function wants(plan: PlanBuilder, pod: PodFacts, node: KnownNode): boolean {
-  return fitsOnceJoined(plan, pod, node.facts) && fitsNow(plan, pod, node);
+/**
+ * Of what the node's room is kept for: pods that exist, and those that only this fence keeps from being created. Room
+ * that is kept for others is free in a moment, whether they come or not.
+ */
+function certainToCome(plan: PlanBuilder, node: KnownNode): readonly Claimant[] {
+  const { facts } = node;
+  const opens = mayCallRoll(plan.state.policy, facts, plan.nowMs);
+  return plan.stillToCome(node).filter((one) => one.uid !== undefined || (!opens && isFencedOut(one, facts)));
 }

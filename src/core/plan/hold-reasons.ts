@@ -32,12 +32,19 @@ function waitingHold(plan: PlanBuilder, pod: PodFacts, nodes: readonly KnownNode
   const node = pod.pinnedTo ?? (nodes.length === 1 ? shown?.facts.name : undefined);
   if (!shown) return { kind: "hold", reason: "AwaitingRelease", message: "waits for the leader to look at it", node };
   if (!isSchedulableNow(pod, shown.facts)) return { ...nodeJoining(shown.facts), node };
+  if (plan.isRefused(pod.shape, shown.facts)) return { ...refusedLike(shown.facts), node };
   const load = plan.load(shown.facts);
   const cost = costOf(pod, load, plan.state.catalogue);
   const verdict = checkStart(load, cost, plan.nowMs, plan.onTheirWay);
   if (verdict.kind === "hold") return { ...verdict, node };
   return { kind: "hold", reason: "LowerPriority", message: `other pods go to node ${shown.facts.name} first`, node };
 }
+
+const refusedLike = ({ name }: NodeFacts): Pick<Hold, "kind" | "reason" | "message"> => ({
+  kind: "hold",
+  reason: "InterPodRules",
+  message: `kube-scheduler refuses a pod like it on node ${name}: it waits for a slot of another node`,
+});
 
 function nodeJoining(node: NodeFacts): Pick<Hold, "kind" | "reason" | "message"> {
   const { name, taints } = node;

@@ -9,16 +9,28 @@ import type { Claimant } from "../placement/room.ts";
 import type { Given } from "../placement/settled-nodes.ts";
 import { stillToCome } from "../placement/still-to-come.ts";
 import { exempt } from "../rules/exempt.ts";
+import { roomKeptUntilMs } from "../rules/kept-room.ts";
 import { toleratesFence } from "../rules/node-fence.ts";
 import type { ClusterState } from "../state/cluster-state.ts";
 import { heldSinceMs, keptOutSinceMs } from "../state/held-since.ts";
 import type { NodeLoad } from "../state/load.ts";
 import { youngUntilMs } from "../state/pace.ts";
-import { reservedFor } from "../state/reservations.ts";
-import type { Release } from "../verdict.ts";
+import { claimedFor, reservedFor } from "../state/reservations.ts";
+import type { Opening, Release } from "../verdict.ts";
+import { Refusals } from "./refusals.ts";
 
 /** What a pod near its hold cap is given more than others. */
 export type PastLimits = Partial<Pick<Release, "fence" | "note" | "overLimit">>;
+
+/** Does the pod need a toleration for the node's fence? Then the fence's value. */
+const fenceInTheWay = (pod: PodFacts, { fence }: NodeFacts) =>
+  fence && !toleratesFence(pod, fence.value) ? fence.value : undefined;
+
+const openingOf = (pod: PodFacts, node: NodeFacts): Opening => ({
+  node: node.name,
+  fence: fenceInTheWay(pod, node),
+  ...(node.steered && { steered: true }),
+});
 
 export class PlanBuilder {
   readonly state: ClusterState;
@@ -32,6 +44,8 @@ export class PlanBuilder {
   readonly settledTargets = new Map<NodeName, KnownNode>();
   readonly schedulerIsBehind: boolean;
   readonly #released = new Set<PodUID>();
+  /** Shapes of pods that this plan releases to nodes. */
+  readonly #tried = new Set<PodShape>();
   readonly #planned = new Map<NodeName, PodFacts[]>();
   /** Pods that wait, or are released without a slot, and are to go to a settled node. */
   readonly #settledClaims = new Map<NodeName, PodFacts[]>();
@@ -39,6 +53,7 @@ export class PlanBuilder {
   readonly #callsRoll = new Set<NodeName>();
   readonly #missingDaemonSets = new Map<NodeName, readonly DaemonSetFacts[]>();
   readonly #stillToCome = new Map<NodeName, readonly Claimant[]>();
+  readonly #refusals: Refusals;
   #pinnedWaiting: ReadonlyMap<NodeName | undefined, readonly PodFacts[]> | undefined;
   /** Of nodes to which the extender offers pods, or this plan releases some. */
   readonly #loads = new Map<NodeName, NodeLoad>();
@@ -51,6 +66,7 @@ export class PlanBuilder {
     this.state = state;
     this.nowMs = nowMs;
     this.paced = pacedNodes(state, nowMs);
+    this.#refusals = new Refusals(state, nowMs);
     this.schedulerIsBehind = state.schedulerIsBehind(nowMs);
   }
 
@@ -65,6 +81,27 @@ export class PlanBuilder {
 
   get maxHoldMs(): number {
     return this.state.policy.maxHoldSeconds * SECOND_MS;
+  }
+
+  /** Has the scheduler just refused a pod of this shape on the node, where a slot was reserved for it? */
+  isRefused(shape: PodShape, node: NodeFacts): boolean {
+    const untilMs = this.#refusals.untilMs(shape, node);
+    this.wake(untilMs ?? Infinity);
+    return untilMs !== undefined;
+  }
+
+  /**
+   * Is the first pod of this shape on its way, and none bound yet? Whether its rules let it go anywhere shows in a
+   * moment, and if they do not, one pod has taken slots in vain, not as many as there are.
+   */
+  awaitsFirst(shape: PodShape): boolean {
+    if (!shape.interPodRules || this.state.ledger.boundAlike.has(shape)) return false;
+    return this.#tried.has(shape) || this.#refusals.anyOnTheWay(shape);
+  }
+
+  /** A pod of this shape that the scheduler has refused on every paced node with room for it. */
+  refusedEverywhere(shape: PodShape): PodFacts | undefined {
+    return this.#refusals.everywhere(shape, this.paced);
   }
 
   /** When the plan changes by the mere passing of time, epoch ms; undefined where only events change it. */
@@ -89,17 +126,26 @@ export class PlanBuilder {
     this.releases.push({ pod, node: undefined, fence: undefined, reason, message, note, ...past });
   }
 
-  /** Releases a pod to a node, and reserves its slot there. */
-  releaseTo(pod: PodFacts, node: NodeFacts, reason: ReleaseReason, message: string, past: PastLimits = {}): void {
+  /** Releases a pod to a node, and reserves its slot there. It may take one of `others` instead: as many slots more. */
+  releaseTo(
+    pod: PodFacts,
+    node: NodeFacts,
+    reason: ReleaseReason,
+    message: string,
+    { others = [], ...past }: PastLimits & { readonly others?: readonly NodeFacts[] } = {},
+  ): void {
     this.#leave(pod);
-    const { name, fence } = node;
-    const needed = fence && !toleratesFence(pod, fence.value) ? fence.value : undefined;
+    const openings = [node, ...others].map((one) => openingOf(pod, one));
+    const [first = openingOf(pod, node), ...rest] = openings;
     const sinceMs = pod.gated ? heldSinceMs(pod) : keptOutSinceMs(pod, node, this.nowMs);
     const note = { atMs: this.nowMs, heldMs: Math.max(0, this.nowMs - sinceMs) };
-    const steered = node.steered === true;
-    this.releases.push({ pod, node: name, fence: needed, ...(steered && { steered }), reason, message, note, ...past });
-    this.#planned.set(name, [...this.plannedFor(name), pod]);
-    this.#loads.delete(name);
+    const also = rest.length > 0 && { others: rest };
+    this.releases.push({ pod, ...first, ...also, reason, message, note, ...past });
+    for (const opening of openings) {
+      this.#planned.set(opening.node, [...this.plannedFor(opening.node), pod]);
+      this.#loads.delete(opening.node);
+    }
+    this.#tried.add(pod.shape);
     this.#releasedToNodes += 1;
   }
 
@@ -153,6 +199,16 @@ export class PlanBuilder {
     return missing;
   }
 
+  /** Those of them for which the node's room is still kept. */
+  #awaited(node: KnownNode): readonly DaemonSetFacts[] {
+    const openedMs = this.state.opened.get(node.facts.name);
+    return this.missingDaemonSets(node).filter((daemonSet) => {
+      const untilMs = roomKeptUntilMs(daemonSet, node.facts, openedMs);
+      this.wake(untilMs);
+      return this.nowMs < untilMs;
+    });
+  }
+
   /**
    * What a young node's room is kept free for beside {@link waitingOnlyFor}. Complete once those of them that find no
    * room there have left.
@@ -161,9 +217,8 @@ export class PlanBuilder {
     const { name } = node.facts;
     let kept = this.#stillToCome.get(name);
     if (!kept) {
-      const missing = this.missingDaemonSets(node);
       kept = this.#isYoung(node.facts)
-        ? stillToCome(this.state, node, this.waitingOnlyFor(name), missing, this.nowMs)
+        ? stillToCome(this.state, node, this.waitingOnlyFor(name), this.#awaited(node), this.nowMs)
         : [];
       this.#stillToCome.set(name, kept);
     }
@@ -201,7 +256,8 @@ export class PlanBuilder {
 
   #countReserved(): number {
     let count = 0;
-    for (const { entry, facts } of this.paced) if (entry.reserved.size > 0) count += this.load(facts).reserved.length;
+    for (const { entry } of this.paced)
+      if (entry.reserved.size > 0) count += claimedFor(this.state, entry, this.nowMs).length;
     return count;
   }
 

@@ -36,13 +36,24 @@ export class Queue {
     this.#unread = count;
   }
 
-  /** The oldest that this plan has not released, and that does not pass the node's fence by itself. */
-  headFor({ fence }: NodeFacts): PodFacts | undefined {
+  /**
+   * The oldest that this plan has not released, and that does not pass the node's fence by itself. None where another
+   * one like it shows first whether its rules let it go there.
+   */
+  headFor(node: NodeFacts): PodFacts | undefined {
+    const { fence } = node;
+    if (this.#waitsForItsLike(node)) return undefined;
     for (let at = this.#skipReleased(); ; at += 1) {
       const pod = this.#at(at);
       const passes = pod && fence && !pod.gated && toleratesFence(pod, fence.value);
       if (!pod || !(passes || this.#plan.hasReleased(pod))) return pod;
     }
+  }
+
+  /** Pinned pods each have a node of their own, so none of them tells anything about another. */
+  #waitsForItsLike(node: NodeFacts): boolean {
+    if (!this.shape.interPodRules || this.#at(0)?.pinnedTo !== undefined) return false;
+    return this.#plan.isRefused(this.shape, node) || this.#plan.awaitsFirst(this.shape);
   }
 
   /** How many are left, at most. */

@@ -10,6 +10,7 @@ import { isSchedulableNow } from "../placement/fit.ts";
 import { type KnownNode, knownNode } from "../placement/known-node.ts";
 import { capSchedule, easeMs, wentNearCap } from "../rules/hold-cap.ts";
 import { fencesWork } from "../rules/node-fence.ts";
+import type { ClusterState } from "../state/cluster-state.ts";
 import { heldSinceMs, keptOutSinceMs } from "../state/held-since.ts";
 import { drainSeconds } from "../state/load.ts";
 import { hasReservation } from "../state/reservations.ts";
@@ -24,6 +25,7 @@ interface NearCap {
 
 export function releaseNearCap(plan: PlanBuilder): void {
   const { state, nowMs, maxHoldMs } = plan;
+  state.nearCap.begin(nowMs);
   const easingMs = easeMs(maxHoldMs);
   const nodes = new FittingNodes(plan);
   const crowd: NearCap[] = [];
@@ -33,7 +35,7 @@ export function releaseNearCap(plan: PlanBuilder): void {
   }
   if (crowd.length === 0) return;
   crowd.sort((a, b) => a.capMs - b.capMs || (a.pod.uid < b.pod.uid ? -1 : 1));
-  const lastMs = lastReleaseMs(state.ledger.pods.values(), maxHoldMs, nowMs);
+  const lastMs = lastReleaseMs(state, maxHoldMs, nowMs);
   const { dueMs, nextMs } = capSchedule(
     crowd.map(({ capMs }) => capMs),
     easingMs,
@@ -43,18 +45,22 @@ export function releaseNearCap(plan: PlanBuilder): void {
   plan.wake(nextMs);
   for (const [at, dueAtMs] of dueMs.entries()) {
     const due = crowd[at];
-    if (due) letGo(plan, nodes, due, dueAtMs);
+    if (!due) continue;
+    letGo(plan, nodes, due, dueAtMs);
+    state.nearCap.planned(due.pod.uid, dueAtMs);
   }
 }
 
 /** When the last pod went that was near its cap, under this leader or another one, epoch ms. */
-function lastReleaseMs(pods: Iterable<PodFacts>, maxHoldMs: number, nowMs: number): number {
+function lastReleaseMs({ ledger, nearCap }: ClusterState, maxHoldMs: number, nowMs: number): number {
   let lastMs = -Infinity;
-  for (const pod of pods) {
-    const atMs = pod.release?.atMs ?? Infinity;
+  for (const pod of ledger.pods.values()) {
+    if (!pod.release) continue;
+    const atMs = nearCap.believed(pod) ?? Infinity;
     // A time that is still to come is a tenant's, or of a clock that is ahead.
     if (atMs <= nowMs && atMs > lastMs && wentNearCap(pod, maxHoldMs)) lastMs = atMs;
   }
+  nearCap.forgetBefore(lastMs);
   return lastMs;
 }
 

@@ -3,7 +3,7 @@ import type { PodFacts } from "../facts.ts";
 import type { NodeName } from "../ids.ts";
 import { isSchedulableNow } from "../placement/fit.ts";
 import { type KnownNode, knownNode } from "../placement/known-node.ts";
-import type { SettledNodes } from "../placement/settled-nodes.ts";
+import type { SettledNodes, SettledRoom } from "../placement/settled-nodes.ts";
 import { fencesWork, toleratesFence } from "../rules/node-fence.ts";
 import { byAge } from "../state/held-since.ts";
 import { paceOf } from "../state/pace.ts";
@@ -64,14 +64,23 @@ const isSettled = ({ state, nowMs }: PlanBuilder, { facts }: KnownNode) =>
  */
 function claimAnywhere(plan: PlanBuilder, claims: Claims, settled: SettledNodes, pod: PodFacts): void {
   if (pod.gatedByOthers) return; // it cannot run now, wherever there is room
-  const room = settled.find(plan.state, pod, plan.nowMs, plan.given);
-  if (!room) {
-    if (!claims.claimFirst(pod)) plan.release(pod, "NoNodeFits", "no node that exists has room for this pod");
+  const refused = plan.refusedEverywhere(pod.shape);
+  if (refused) {
+    const message = `kube-scheduler refuses pod ${refused.name}, which is like it, wherever there is room`;
+    plan.release(pod, "NoNodeFits", message);
     return;
   }
-  const { name } = room.node.facts;
-  if (!room.saturated) plan.claimSettled(pod, room.node);
-  if (room.bringsImages && plan.state.policy.settledNodes === "enforce") plan.settledTargets.set(name, room.node);
+  const room = settled.find(plan.state, pod, plan.nowMs, plan.given);
+  if (room) claimSettled(plan, pod, room);
+  else if (!claims.claimFirst(pod) && !claims.claimKept(pod)) {
+    plan.release(pod, "NoNodeFits", "no node that exists has room for this pod");
+  }
+}
+
+function claimSettled(plan: PlanBuilder, pod: PodFacts, { node, bringsImages, saturated }: SettledRoom): void {
+  const { name } = node.facts;
+  if (!saturated) plan.claimSettled(pod, node);
+  if (bringsImages && plan.state.policy.settledNodes === "enforce") plan.settledTargets.set(name, node);
   else plan.release(pod, "NodeSettled", `node ${name} has room and needs no pacing`);
 }
 

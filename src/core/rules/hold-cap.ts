@@ -1,7 +1,7 @@
 /**
  * The last part of the hold cap. What still waits then is let go evenly, slots or not, so that a crowd does not leave
- * all at once when its cap comes. The rule has no memory: how many wait, when their caps come, and when the last of
- * them went are all on the pods, so a new leader goes on where the old one was.
+ * all at once when its cap comes. How many wait, when their caps come, and when the last of them went are all on the
+ * pods, so a new leader goes on where the old one was.
  */
 
 import type { PodFacts } from "../facts.ts";

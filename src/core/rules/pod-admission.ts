@@ -46,8 +46,7 @@ function failsOpen({ policy }: ClusterState, { synced, leaderAlive }: ReplicaSta
 function notOurs({ policy }: ClusterState, pod: PodFacts): AllowReason | undefined {
   if (pod.node !== undefined) return "AlreadyBound";
   if (pod.gated) return "AlreadyGated";
-  if (exempt(pod.shape, policy)) return "Exempt";
-  return pod.shape.interPodRules && pod.pinnedTo === undefined ? "InterPodRules" : undefined;
+  return exempt(pod.shape, policy) ? "Exempt" : undefined;
 }
 
 function unpinnedVerdict({ state, settled, open, dryRun }: Asked, pod: PodFacts, nowMs: number): Verdict {

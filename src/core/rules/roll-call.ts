@@ -5,7 +5,7 @@
  */
 import type { PacingPolicy } from "../../policy/schema.ts";
 import type { NodeFacts, RollCall } from "../facts.ts";
-import { isJoiningTaint } from "../placement/fit.ts";
+import { hasJoiningTaint } from "../placement/fit.ts";
 import { openRollCall } from "../state/open-roll-call.ts";
 
 /**
@@ -43,11 +43,11 @@ const INITIALIZED = "karpenter.sh/initialized";
  * loses when it has joined keeps DaemonSet pods away, too, so it must be gone.
  */
 export function mayCallRoll(policy: PacingPolicy, node: NodeFacts, nowMs: number): boolean {
-  const { fence, labels, readySinceMs, taints, unschedulable } = node;
+  const { fence, labels, readySinceMs, unschedulable } = node;
   if (readySinceMs === undefined || nowMs >= readySinceMs + BEGINS_WITHIN_MS) return false;
   if (!policy.fence.rollCall || !fence || fence.value === "" || fence.rollCall || unschedulable) return false;
   if (NODE_POOL in labels && labels[INITIALIZED] !== "true") return false;
-  return !taints.some((taint) => taint.effect !== "PreferNoSchedule" && isJoiningTaint(taint));
+  return !hasJoiningTaint(node);
 }
 
 /**

@@ -4,7 +4,15 @@
  * whether the pod can go anywhere but to a paced node (pod-admission.ts), and leaves the rest to the leader.
  */
 import type { HoldReason } from "../../api/reasons.ts";
-import { coresOf, type Cost, drainSeconds, drainTargetSeconds, type NodeLoad, writeSeconds } from "../state/load.ts";
+import {
+  coresOf,
+  type Cost,
+  drainSeconds,
+  drainTargetSeconds,
+  type NodeLoad,
+  steadyDrainTargetSeconds,
+  writeSeconds,
+} from "../state/load.ts";
 import { SCHEDULER_BATCH } from "../state/scheduler-batch.ts";
 import type { Hold, Verdict } from "../verdict.ts";
 import { pullsLeft } from "./pull-budget.ts";
@@ -47,7 +55,7 @@ export const startChecks: readonly ListedCheck[] = [
 
 /** May a pod of this cost start on the node now? */
 export function checkStart(load: NodeLoad, cost: Cost, nowMs: number, onTheirWay = 0): Verdict {
-  const idle = load.slotsInUse === 0;
+  const idle = load.slotsInUse === 0 && !joinsLater(load, cost);
   for (const { check, whenIdle } of startChecks) {
     const hold = idle && !whenIdle ? undefined : check({ load, cost, nowMs, onTheirWay });
     if (hold) return hold;
@@ -92,14 +100,23 @@ export function schedulerBusy({ load, onTheirWay }: StartInput): Hold | undefine
   return holdBack(load, "SchedulerBusy", message);
 }
 
+/**
+ * A database may come up, and all pods whose init containers wait for it fetch their app's image at once. So for a pod
+ * that would be one of them, what the others will fetch is owed already. It keeps back no other pod.
+ */
+const joinsLater = ({ laterBytes }: NodeLoad, { newLaterBytes }: Cost) => newLaterBytes > 0 && laterBytes > 0;
+
 /** With the pod's new images, the disk would owe more than its drain target. */
-export function diskBacklog({ load, cost: { newBytes } }: StartInput): Hold | undefined {
+export function diskBacklog({ load, cost }: StartInput): Hold | undefined {
+  const { newBytes } = cost;
   if (newBytes === 0) return undefined;
-  const owed = drainSeconds(load);
+  const isLater = joinsLater(load, cost);
+  const owed = drainSeconds(load) + (isLater ? writeSeconds(load, load.laterBytes) : 0);
   const own = writeSeconds(load, newBytes);
-  const most = drainTargetSeconds(load);
+  const most = isLater ? steadyDrainTargetSeconds(load) : drainTargetSeconds(load);
   if (owed + own <= most || owed < most * NEARLY_DRAINED_SHARE) return undefined;
-  const figures = `${inSeconds(owed + own)} s with this pod's images, ${inSeconds(most)} s is the most`;
+  const images = `this pod's images${isLater ? " and those after init containers" : ""}`;
+  const figures = `${inSeconds(owed + own)} s with ${images}, ${inSeconds(most)} s is the most`;
   return holdBack(load, "DiskBacklog", `the disk of node ${load.facts.name} would need ${figures}`);
 }
 

@@ -12,6 +12,7 @@ import { ImageCatalogue } from "./image-catalogue.ts";
 import { Ledger } from "./ledger.ts";
 import { type Deadlines, nodeLoad, type NodeLoad } from "./load.ts";
 import { LoadCache } from "./load-cache.ts";
+import { NearCapReleases } from "./near-cap-releases.ts";
 import { Offers } from "./offers.ts";
 import { SCHEDULER_BATCH } from "./scheduler-batch.ts";
 
@@ -28,12 +29,15 @@ export class ClusterState {
   readonly offers = new Offers();
   /** What admission of this replica has given away. */
   readonly admitted = new AdmissionClaims();
+  readonly nearCap = new NearCapReleases();
   readonly #loads = new LoadCache(this.catalogue);
   readonly #samples = new Map<NodeName, NodeSample>();
   readonly #limits = new Map<NodeName, Limit>();
   readonly #classes = new Map<NodeName, NodeClass>();
   /** Image pulls of pods that have started lately. They are lost with the replica, which is worth seconds. */
   readonly #donePulls = new Map<NodeName, readonly DonePulls[]>();
+  /** When nodes that kept DaemonSet pods out were seen to open, epoch ms. Lost with the replica: worth seconds. */
+  readonly opened = new Map<NodeName, number>();
   #initialLimits = new WeakMap<NodeFacts, Limit>();
   #policy: PacingPolicy;
   #deadlines: Deadlines;
@@ -115,7 +119,7 @@ export class ClusterState {
   }
 
   forgetNode(node: NodeName): void {
-    for (const map of [this.#limits, this.#samples, this.#classes, this.#donePulls]) map.delete(node);
+    for (const map of [this.#limits, this.#samples, this.#classes, this.#donePulls, this.opened]) map.delete(node);
     this.#loads.forget(node);
   }
 

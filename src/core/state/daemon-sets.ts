@@ -20,6 +20,12 @@ export class DaemonSets {
     this.#areKnown = true;
   }
 
+  forget(): void {
+    this.#byKey.clear();
+    this.#areKnown = false;
+    this.#generation += 1;
+  }
+
   /**
    * True if that changes anything: most events tell of a status only. One that is being deleted gets no pods any more.
    */

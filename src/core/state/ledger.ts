@@ -13,6 +13,12 @@ import { UnboundPods } from "./unbound-pods.ts";
  */
 const TOMBSTONES = 10_000;
 
+/**
+ * Most nodes on which one pod reserves a slot. Each needs a toleration on the pod, and keeps its slot from others until
+ * the pod is bound. Assumed: more than there are zones, and more than one pod needs to find a host without its like.
+ */
+export const MOST_NODES = 16;
+
 /** What is recorded of one node. Exists as soon as a pod or the Node itself names it. */
 export interface NodeEntry {
   readonly name: NodeName;
@@ -51,6 +57,8 @@ export class Ledger {
   readonly gated = new UnboundPods();
   /** Unbound pods without any gate: the scheduler's queue. */
   readonly pending = new UnboundPods();
+  /** How many bound pods there are of each shape with inter-pod rules. */
+  readonly boundAlike = new Map<PodShape, number>();
   /** Grows whenever room may have appeared anywhere: a node came or changed, a pod went. */
   roomGeneration = 0;
   /** Uids of deleted pods, and of nodes that are deleted or replaced. */
@@ -147,9 +155,11 @@ export class Ledger {
   #recordUnbound(pod: PodFacts): void {
     this.#waitsIn(pod)?.add(pod);
     if (!pod.reservation || pod.gated || pod.terminal || pod.deleting) return;
-    const entry = this.entry(pod.reservation.node);
-    entry.reserved.set(pod.uid, pod);
-    entry.changes += 1;
+    for (const node of nodesOf(pod.reservation)) {
+      const entry = this.entry(node);
+      entry.reserved.set(pod.uid, pod);
+      entry.changes += 1;
+    }
   }
 
   #waitsIn(pod: PodFacts): UnboundPods | undefined {
@@ -163,6 +173,7 @@ export class Ledger {
     entry.changes += 1;
     addTo(entry.requested, pod.shape.requests, 1);
     count(entry.shapes, pod.shape, 1);
+    if (pod.shape.interPodRules) count(this.boundAlike, pod.shape, 1);
     if (pod.shape.hostPorts.length > 0) entry.portHolders.set(pod.uid, pod);
     if (this.started(pod)) for (const image of pod.shape.images) count(entry.startedImages, image, 1);
     else entry.starting.set(pod.uid, pod);
@@ -177,11 +188,13 @@ export class Ledger {
   #dropUnbound(pod: PodFacts, next: PodFacts | undefined): void {
     const room = this.#waitsIn(pod);
     if (!next || this.#waitsIn(next) !== room) room?.remove(pod);
-    const entry = pod.reservation && this.nodes.get(pod.reservation.node);
-    if (!entry) return;
-    entry.reserved.delete(pod.uid);
-    entry.changes += 1;
-    this.#forgetIfEmpty(entry);
+    for (const node of pod.reservation ? nodesOf(pod.reservation) : []) {
+      const entry = this.nodes.get(node);
+      if (!entry) continue;
+      entry.reserved.delete(pod.uid);
+      entry.changes += 1;
+      this.#forgetIfEmpty(entry);
+    }
   }
 
   #dropBound(pod: PodFacts, name: NodeName): void {
@@ -190,6 +203,7 @@ export class Ledger {
     entry.changes += 1;
     addTo(entry.requested, pod.shape.requests, -1);
     count(entry.shapes, pod.shape, -1);
+    if (pod.shape.interPodRules) count(this.boundAlike, pod.shape, -1);
     entry.portHolders.delete(pod.uid);
     if (!entry.starting.delete(pod.uid)) for (const image of pod.shape.images) count(entry.startedImages, image, -1);
     this.#forgetIfEmpty(entry);
@@ -214,6 +228,12 @@ function emptyEntry(name: NodeName): NodeEntry {
     changes: 0,
   };
 }
+
+/** Every node on which the reservation keeps a slot. */
+export const nodesOf = ({ node, others = [] }: NonNullable<PodFacts["reservation"]>): readonly NodeName[] => [
+  node,
+  ...others,
+];
 
 const occupies = (pod: PodFacts) => pod.node !== undefined && !pod.terminal;
 

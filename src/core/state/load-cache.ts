@@ -32,7 +32,7 @@ export class LoadCache {
     if (!known || known.load.facts !== facts || nowMs < known.fromMs || nowMs >= known.untilMs) return undefined;
     const { load, entryChanges, catalogueChanges } = known;
     if (entryChanges !== load.entry.changes) return undefined;
-    return load.pulls === 0 || catalogueChanges === this.#catalogue.changes ? load : undefined;
+    return load.pulls + load.later.size === 0 || catalogueChanges === this.#catalogue.changes ? load : undefined;
   }
 
   /**

@@ -5,6 +5,7 @@ import type { NodeClass } from "../../policy/schema.ts";
 import type { NodeFacts, NodeSample, PodFacts } from "../facts.ts";
 import type { ImageCatalogue } from "./image-catalogue.ts";
 import { imageNeeds, isThere } from "./image-needs.ts";
+import { bytesOf, fetchedBy, laterImages } from "./images-to-come.ts";
 import type { NodeEntry, StartedWhen } from "./ledger.ts";
 import { startPhase, type Surroundings } from "./start-phase.ts";
 import { SECOND_MS } from "../measures.ts";
@@ -22,6 +23,13 @@ export interface Deadlines {
   /** A reservation whose pod is not bound by then is returned. */
   readonly reservationMs: number;
 }
+
+/**
+ * Images that come after an init container are told of for this many times the drain target, which they may take at
+ * most: a crowd of such pods goes half as fast as the disk could take them. Measured (docs/adr/0010): with 1, more are
+ * fetched at once when the wait is over; with more, a pod for which others wait is kept out with them for longer.
+ */
+const TOLD_OF_TARGETS = 2;
 
 /** What a node carries now. */
 export interface NodeLoad {
@@ -50,6 +58,10 @@ export interface NodeLoad {
   readonly fetching: ReadonlySet<ImageName>;
   /** Bytes of `fetching`, as kubelets list sizes. */
   readonly bytesInFlight: number;
+  /** Images that come after init containers that have not run for long, beside `fetching`. Nothing fetches them yet. */
+  readonly later: ReadonlySet<ImageName>;
+  /** Bytes of `later`. */
+  readonly laterBytes: number;
   /** Until a start is given up or a reservation ends, epoch ms: the load changes then though nothing happens. */
   readonly untilMs: number;
 }
@@ -60,6 +72,8 @@ export interface Cost {
   readonly newImages: readonly ImageName[];
   /** Their bytes. */
   readonly newBytes: number;
+  /** Of them, those that come after an init container of its own, and of no other pod there. */
+  readonly newLaterBytes: number;
   /** Calls on the kubelet's pull budget. */
   readonly pulls: number;
 }
@@ -78,12 +92,13 @@ export function nodeLoad(entry: NodeEntry, facts: NodeFacts, given: LoadInputs, 
   const { deadlines, catalogue, nodeClass, limit, sample, donePulls } = given;
   const starting = [...entry.starting.values()].filter((pod) => !pod.terminal);
   const notStuck = starting.filter((pod) => !isStuck(pod, deadlines, nowMs));
-  const { working, running, untilMs: phaseUntilMs } = phases(notStuck, entry, facts, given, nowMs);
+  const { working, running, initialising, untilMs: phaseUntilMs } = phases(notStuck, entry, facts, given, nowMs);
   const inStartup = [...working, ...running];
   const reserved = [...entry.reserved.values()].filter((pod) => reservationCounts(pod, deadlines, nowMs));
   const known = new Set<PodUID>(reserved.map((pod) => pod.uid));
   const offered = given.offers.filter((pod) => !known.has(pod.uid));
-  const fetches = fetchedBy([working, reserved, offered], entry, facts, catalogue);
+  const fetches = fetchedBy([working, reserved, offered], { entry, facts }, catalogue);
+  const later = laterImages(initialising, { entry, facts }, catalogue, fetches.fetching);
   return {
     entry,
     facts,
@@ -98,7 +113,9 @@ export function nodeLoad(entry: NodeEntry, facts: NodeFacts, given: LoadInputs, 
     waiting: notStuck.length - inStartup.length,
     stuck: starting.length - notStuck.length,
     slotsInUse: inStartup.length + reserved.length + offered.length,
-    bytesInFlight: sum([...fetches.fetching].map((image) => catalogue.bytes(image))),
+    bytesInFlight: bytesOf(fetches.fetching, catalogue),
+    later,
+    laterBytes: bytesOf(later, catalogue),
     untilMs: Math.min(
       nextChangeMs(notStuck, reserved, deadlines),
       nextReservationMs(entry, deadlines, nowMs),
@@ -114,7 +131,7 @@ export function coresOf(sample: NodeSample | undefined): "busy" | "free" | "unkn
   return hasBusyCores(sample) ? "busy" : "free";
 }
 
-/** Which of the pods need the disk, and which the cores only; the others wait. */
+/** Which of the pods need the disk, which the cores only, and which will need the disk; the others wait. */
 function phases(
   starting: readonly PodFacts[],
   entry: NodeEntry,
@@ -128,17 +145,20 @@ function phases(
     cores: until === "Ready" || cores === "busy" ? "needed" : cores,
     writeMs: (image) =>
       isThere(image, { entry, facts }) ? 0 : SECOND_MS * writeSeconds({ limit, nodeClass }, catalogue.bytes(image)),
+    toldOfMs: SECOND_MS * TOLD_OF_TARGETS * steadyDrainTargetSeconds({ sample, facts, limit, nodeClass }),
   };
   const working: PodFacts[] = [];
   const running: PodFacts[] = [];
+  const initialising: PodFacts[] = [];
   let untilMs = Infinity;
   for (const pod of starting) {
     const now = startPhase(pod, around, nowMs);
     untilMs = Math.min(untilMs, now.untilMs);
     if (now.phase === "working") working.push(pod);
     else if (now.phase === "running") running.push(pod);
+    else if (now.phase === "initialising") initialising.push(pod);
   }
-  return { working, running, untilMs };
+  return { working, running, initialising, untilMs };
 }
 
 function nextChangeMs(inStartup: readonly PodFacts[], reserved: readonly PodFacts[], deadlines: Deadlines): number {
@@ -191,27 +211,12 @@ export function reservationCounts(pod: PodFacts, deadlines: Deadlines, nowMs: nu
   return nowMs < (reservationEndsMs(pod, deadlines) ?? -Infinity);
 }
 
-function fetchedBy(
-  groups: readonly (readonly PodFacts[])[],
-  entry: NodeEntry,
-  facts: NodeFacts,
-  catalogue: ImageCatalogue,
-) {
-  const fetching = new Set<ImageName>();
-  let pulls = 0;
-  for (const pod of groups.flat()) {
-    const needs = imageNeeds(pod, { entry, facts }, catalogue);
-    pulls += needs.pulls;
-    for (const image of needs.missing) fetching.add(image);
-  }
-  return { fetching, pulls };
-}
-
 /** What `pod` would add to the node now. */
 export function costOf(pod: PodFacts, load: NodeLoad, catalogue: ImageCatalogue): Cost {
   const { missing, pulls } = imageNeeds(pod, load, catalogue);
   const newImages = missing.filter((image) => !load.fetching.has(image));
-  return { newImages, newBytes: sum(newImages.map((image) => catalogue.bytes(image))), pulls };
+  const later = newImages.filter((image) => pod.shape.laterImages?.includes(image) && !load.later.has(image));
+  return { newImages, newBytes: bytesOf(newImages, catalogue), newLaterBytes: bytesOf(later, catalogue), pulls };
 }
 
 /** What the images in flight make the disk write, bytes: blobs and unpacked layers. */
@@ -244,10 +249,21 @@ const DIRTY_SHARE = 0.1;
  * is twice as much while the disk has time left: one large image at a time would leave it idle while that is downloaded
  * and unpacked (docs/real-node.md).
  */
-export function drainTargetSeconds({ sample, facts, limit, nodeClass }: NodeLoad): number {
-  const memoryBytes = sample?.memoryBytes ?? facts.allocatable["memory"] ?? Infinity;
-  const seconds = Math.min(nodeClass.drainSeconds, (DIRTY_SHARE * memoryBytes) / limit.bytesPerSecond);
+export function drainTargetSeconds(load: NodeLoad): number {
+  const { sample, limit } = load;
+  const seconds = steadyDrainTargetSeconds(load);
   return sample?.utilisation !== undefined && limit.utilisation < BUSY ? 2 * seconds : seconds;
+}
+
+/** The same, whatever time the disk has left now. */
+export function steadyDrainTargetSeconds({
+  sample,
+  facts,
+  limit,
+  nodeClass,
+}: Pick<NodeLoad, "sample" | "facts" | "limit" | "nodeClass">): number {
+  const memoryBytes = sample?.memoryBytes ?? facts.allocatable["memory"] ?? Infinity;
+  return Math.min(nodeClass.drainSeconds, (DIRTY_SHARE * memoryBytes) / limit.bytesPerSecond);
 }
 
 export const sum = (amounts: readonly number[]) => amounts.reduce((total, amount) => total + amount, 0);

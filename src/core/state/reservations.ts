@@ -1,7 +1,7 @@
 /** Slots that are reserved for pods whose binding is not seen yet. */
 import type { PodFacts } from "../facts.ts";
 import type { ClusterState } from "./cluster-state.ts";
-import type { NodeEntry } from "./ledger.ts";
+import { type NodeEntry, nodesOf } from "./ledger.ts";
 import { reservationCounts } from "./load.ts";
 
 /** Unbound pods with a reservation on the node that still counts. */
@@ -9,8 +9,13 @@ export function reservedFor({ deadlines }: ClusterState, { reserved }: NodeEntry
   return [...reserved.values()].filter((pod) => reservationCounts(pod, deadlines, nowMs));
 }
 
-/** Is the pod on its way to a node? A reservation on a node that is gone does not count. */
+/** {@link reservedFor}, each pod at one of its nodes only: it takes room once, wherever it goes. */
+export function claimedFor(state: ClusterState, entry: NodeEntry, nowMs: number): PodFacts[] {
+  return reservedFor(state, entry, nowMs).filter(({ reservation }) => reservation?.node === entry.name);
+}
+
+/** Is the pod on its way to a node? A reservation on nodes that are gone does not count. */
 export function hasReservation({ ledger, deadlines }: ClusterState, pod: PodFacts, nowMs: number): boolean {
-  const node = pod.reservation && ledger.nodes.get(pod.reservation.node);
-  return node?.facts !== undefined && reservationCounts(pod, deadlines, nowMs);
+  if (!pod.reservation || !reservationCounts(pod, deadlines, nowMs)) return false;
+  return nodesOf(pod.reservation).some((node) => ledger.nodes.get(node)?.facts !== undefined);
 }

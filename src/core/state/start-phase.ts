@@ -8,9 +8,9 @@ import { SECOND_MS } from "../measures.ts";
 /**
  * `working`: the kubelet sets up its volumes and sandbox, pulls its images or creates its containers. `running`: all of
  * its containers run, a startup probe has yet to pass, and the cores are what it may need. `waiting`: it needs nothing
- * of the node now.
+ * of the node now. `initialising`: it waits, too, but not for long yet, and images come after the init container.
  */
-export type StartPhase = "working" | "running" | "waiting";
+export type StartPhase = "working" | "running" | "initialising" | "waiting";
 
 export interface PhaseAnswer {
   readonly phase: StartPhase;
@@ -38,6 +38,8 @@ export interface Surroundings {
   readonly cores: "needed" | "free" | "unknown";
   /** How long the disk needs for the image, by what was learnt, ms; 0 for one that is there. */
   readonly writeMs: (image: StartingContainer["image"]) => number;
+  /** For so long after an init container began to run, the images that come after it are told of, ms. */
+  readonly toldOfMs: number;
 }
 
 /** The phase of a pod that is bound and has not started. */
@@ -45,18 +47,24 @@ export function startPhase(pod: PodFacts, around: Surroundings, nowMs: number): 
   const { startup } = pod;
   const boundMs = pod.scheduledAtMs ?? pod.createdAtMs;
   if (pod.containersStarted) return whileRunning(boundMs, around, nowMs);
-  if (!startup || !hasSandbox(startup)) return unseen(boundMs + UNSEEN_WORK_MS, around, nowMs);
+  if (!startup) return unseen(boundMs + UNSEEN_WORK_MS, around, nowMs);
   const turn = inTurn(startup.containers);
-  if (turn.every(({ state }) => state.kind === "running" || state.kind === "started")) {
-    // An init container that runs decides itself how long it takes.
-    return turn.some(({ role }) => role === "app")
-      ? whileRunning(turnBeganMs(startup, boundMs), around, nowMs)
-      : answer("waiting");
-  }
+  if (!hasSandbox(startup)) return unseen(boundMs + makingMs(turn, around), around, nowMs);
+  const beganMs = turnBeganMs(startup, boundMs);
   const unmade = turn.filter(({ state }) => state.kind === "waiting");
-  if (unmade.length === 0) return answer("waiting"); // ended, and to be run again after a back-off
-  const writeMs = unmade.reduce((sum, { image }) => sum + around.writeMs(image), 0);
-  return unseen(turnBeganMs(startup, boundMs) + UNSEEN_WORK_MS + PULL_SLACK * writeMs, around, nowMs);
+  if (unmade.length > 0) return unseen(beganMs + makingMs(unmade, around), around, nowMs);
+  const alive = turn.find(({ state }) => state.kind !== "terminated");
+  if (!alive) return answer("waiting"); // ended, and to be run again after a back-off
+  // An init container that runs decides itself how long it takes.
+  return alive.role === "app"
+    ? whileRunning(beganMs, around, nowMs)
+    : whileInitialising(beganMs + around.toldOfMs, nowMs);
+}
+
+/** How long these containers may be made without a sign of it, ms. */
+function makingMs(containers: readonly StartingContainer[], { writeMs }: Surroundings): number {
+  const images = new Set(containers.map(({ image }) => image));
+  return [...images].reduce((sumMs, image) => sumMs + PULL_SLACK * writeMs(image), UNSEEN_WORK_MS);
 }
 
 const answer = (phase: StartPhase): PhaseAnswer => ({ phase, untilMs: Infinity });
@@ -66,6 +74,9 @@ function unseen(untilMs: number, { isBusy }: Surroundings, nowMs: number): Phase
   return nowMs < untilMs ? { phase: "working", untilMs } : answer("waiting");
 }
 
+const whileInitialising = (untilMs: number, nowMs: number): PhaseAnswer =>
+  nowMs < untilMs ? { phase: "initialising", untilMs } : answer("waiting");
+
 /** Cores of which nothing is known are taken for needed while most programs come up. */
 function whileRunning(sinceMs: number, { cores }: Surroundings, nowMs: number): PhaseAnswer {
   if (cores !== "unknown") return answer(cores === "free" ? "waiting" : "running");
@@ -73,7 +84,10 @@ function whileRunning(sinceMs: number, { cores }: Surroundings, nowMs: number): 
   return nowMs < untilMs ? { phase: "running", untilMs } : answer("waiting");
 }
 
-/** A kubelet before 1.29 does not say so, but a container with any state beyond waiting has one. */
+/**
+ * Kubelets 1.29 to 1.35 say so late: with the first status after the containers whose turn it was were handled, images
+ * and all. One before 1.29 does not say so, but a container with any state beyond waiting has one.
+ */
 export const hasSandbox = ({ sandboxReady, containers }: PodStartup) =>
   sandboxReady ?? containers.some(({ state }) => state.kind !== "waiting");
 

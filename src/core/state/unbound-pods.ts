@@ -51,6 +51,11 @@ export class UnboundPods {
     return this.#pinned.get(node)?.pods() ?? [];
   }
 
+  /** Those of one shape that are pinned to no node. */
+  alike(shape: PodShape): Iterable<PodFacts> {
+    return this.#byShape.get(shape)?.pods() ?? [];
+  }
+
   /** Pods that are pinned to no node, by shape. */
   shapes(): Iterable<readonly [PodShape, PodGroup]> {
     return this.#byShape.entries();

@@ -4,7 +4,8 @@ import type { HoldReason } from "../../api/reasons.ts";
 import type { PodFacts } from "../../core/facts.ts";
 import { nodeName } from "../../core/ids.ts";
 import type { NodeName } from "../../core/ids.ts";
-import { recordOf, textOf, timeOf } from "./kube-json.ts";
+import { MOST_NODES } from "../../core/state/ledger.ts";
+import { recordOf, textOf, textsOf, timeOf } from "./kube-json.ts";
 
 export type HoldNote = NonNullable<PodFacts["hold"]>;
 export type ReservationNote = NonNullable<PodFacts["reservation"]>;
@@ -31,9 +32,9 @@ export function parseHold(text: string | undefined): HoldNote | undefined {
   };
 }
 
-/** `{"node","at"}`, the value of the reservation annotation. */
-export function formatReservation(node: NodeName, atMs: number): string {
-  return JSON.stringify({ node, at: new Date(atMs).toISOString() });
+/** `{"node","others","at"}`, the value of the reservation annotation. `others` is left out where there are none. */
+export function formatReservation(node: NodeName, atMs: number, others: readonly NodeName[] = []): string {
+  return JSON.stringify({ node, ...(others.length > 0 && { others }), at: new Date(atMs).toISOString() });
 }
 
 /** Reads a reservation annotation; undefined if it is malformed. */
@@ -41,7 +42,11 @@ export function parseReservation(text: string | undefined): ReservationNote | un
   const note = parseJson(text);
   const atMs = timeOf(note["at"]);
   const node = textOf(note["node"]);
-  return atMs === undefined || node === "" ? undefined : { node: nodeName(node), atMs };
+  if (atMs === undefined || node === "") return undefined;
+  const others = [...new Set(textsOf(note["others"]))].filter((other) => other !== node && other !== "");
+  // Anyone may write annotations: none takes more slots than a release does.
+  const counted = others.slice(0, MOST_NODES - 1).map(nodeName);
+  return { node: nodeName(node), ...(counted.length > 0 && { others: counted }), atMs };
 }
 
 /** `{"at","heldSeconds"}`, the value of the release annotation. */

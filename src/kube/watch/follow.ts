@@ -102,6 +102,7 @@ function failed<Facts>(of: Following<Facts>, error: unknown, startedMs: number):
   const { wasForbidden } = of;
   const isForbidden = error instanceof ApiError && error.status === 403;
   of.wasForbidden = isForbidden;
+  if (isForbidden && of.position === undefined && of.isSynced) forgetAll(of);
   if (isExpired(error)) {
     of.position = undefined;
     of.options.log.info({ path: of.options.path, err: error }, "the watch position expired; listing again");
@@ -112,6 +113,15 @@ function failed<Facts>(of: Following<Facts>, error: unknown, startedMs: number):
   // A right is missing until a person grants it, so the log has it once.
   const level = isForbidden && wasForbidden ? "debug" : "warn";
   of.options.log[level]({ path: of.options.path, err: error, failures: of.failuresInRow }, "list or watch failed");
+}
+
+/** The next list begins anew. */
+function forgetAll<Facts>(of: Following<Facts>): void {
+  const { onForbidden } = of.options;
+  if (!onForbidden) return;
+  of.known = new Set();
+  of.isSynced = false;
+  guarded(of, onForbidden);
 }
 
 /** True if the server answered with a refusal, except when it was only busy. */
@@ -166,6 +176,8 @@ function listed<Facts>(of: Following<Facts>, position: string): void {
   if (of.isSynced) return;
   of.isSynced = true;
   of.onSynced();
+  const { onListed } = of.options;
+  if (onListed) guarded(of, onListed);
 }
 
 async function fetchPage<Facts>(of: Following<Facts>, token: string | undefined): Promise<KubeList> {

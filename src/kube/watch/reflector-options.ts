@@ -21,6 +21,10 @@ export interface ReflectorOptions<Facts> {
   readonly keyOf?: ((raw: KubeObject) => string) | undefined;
   readonly onUpsert: (facts: Facts) => void;
   readonly onDelete: (key: string) => void;
+  /** All objects have been listed: for the first time, or since `onForbidden`. */
+  readonly onListed?: (() => void) | undefined;
+  /** The right to list is gone: what was passed on is to be forgotten. Without it, it stays as it was. */
+  readonly onForbidden?: (() => void) | undefined;
   readonly clock: Clock;
   /** 0 to 1, for jitter. */
   readonly random: () => number;

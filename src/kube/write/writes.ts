@@ -21,7 +21,7 @@ import type { PodFacts } from "../../core/facts.ts";
 import type { NodeName } from "../../core/ids.ts";
 import { fenceValue } from "../../core/rules/node-fence.ts";
 import { fencedSinceMs } from "../../core/state/held-since.ts";
-import { EVERY_FENCE, type FenceAction, type Release } from "../../core/verdict.ts";
+import { EVERY_FENCE, type FenceAction, type Opening, type Release } from "../../core/verdict.ts";
 import { formatHold, formatRelease, formatReservation, parseReservation } from "../parse/annotations.ts";
 import type { ApiClient } from "../client/api-client.ts";
 import { isConflict, isNotFound, isPatchMismatch } from "../client/api-error.ts";
@@ -48,15 +48,15 @@ const BY_US = { fieldManager: COMPONENT };
 const ATTEMPTS = 3;
 
 /**
- * Releases a pod with one write. It removes the gate and the hold; if the release names a node or a fence, it also
- * reserves the slot (annotation) and adds the toleration for the fence, or for every fence. A pod that never had the
+ * Releases a pod with one write. It removes the gate and the hold; if the release names nodes or fences, it also
+ * reserves the slots (annotation) and adds the tolerations for the fences, or for every fence. A pod that never had the
  * gate (it waits for a fenced node) gets only toleration and annotations.
  * @param clock dates the reservation when the request is sent: a slow attempt before it must not use up its time.
  */
 export async function releasePod(client: ApiClient, release: Release, clock: Pick<Clock, "now">): Promise<Write> {
   const { gated, prefersNodes } = release.pod;
-  const isSimple = release.fence === undefined && !release.steered && !(release.node && prefersNodes);
-  if (gated && isSimple) {
+  const isSimple = fencesOf(release).length === 0 && steeredOf(release).length === 0;
+  if (gated && isSimple && !(release.node && prefersNodes)) {
     const write = await ungateAsSeen(client, release, clock.now());
     if (write.kind !== "conflict") return write;
   }
@@ -76,14 +76,35 @@ function ungateAsSeen(client: ApiClient, release: Release, nowMs: number): Promi
     metadata: { ...asSeen(pod), annotations: { [HOLD_ANNOTATION]: null, ...releaseAnnotations(release, nowMs) } },
     spec: {
       schedulingGates: [{ $patch: "delete", name: GATE }],
-      ...(release.node !== undefined && { affinity: { nodeAffinity: { [PREFERRED]: [preferenceFor(release.node)] } } }),
+      ...(release.node !== undefined && { affinity: { nodeAffinity: { [PREFERRED]: preferencesFor(release) } } }),
     },
   };
   return attempt(() => client.patch(podPath(pod), body, "strategic", BY_US));
 }
 
-const releaseAnnotations = ({ node, note }: Release, nowMs: number) => ({
-  ...(node !== undefined && { [RESERVATION_ANNOTATION]: formatReservation(node, nowMs) }),
+/** The fences that the pod must tolerate from now on. */
+/** The nodes that the pod may take, as far as slots are reserved for it there. */
+function openingsOf({ node, fence, steered, others = [] }: Release): readonly Opening[] {
+  return node === undefined ? [] : [{ node, fence, ...(steered && { steered }) }, ...others];
+}
+
+/** Nodes whose soft taint the pod must tolerate. */
+const steeredOf = (release: Release): readonly NodeName[] =>
+  openingsOf(release)
+    .filter(({ steered }) => steered)
+    .map(({ node }) => node);
+
+const fencesOf = ({ fence, others = [] }: Release): readonly string[] =>
+  [fence, ...others.map((other) => other.fence)].filter((value) => value !== undefined);
+
+const releaseAnnotations = ({ node, others = [], note }: Release, nowMs: number) => ({
+  ...(node !== undefined && {
+    [RESERVATION_ANNOTATION]: formatReservation(
+      node,
+      nowMs,
+      others.map((other) => other.node),
+    ),
+  }),
   ...(note && { [RELEASE_ANNOTATION]: formatRelease(note) }),
 });
 
@@ -92,16 +113,16 @@ const releaseAnnotations = ({ node, note }: Release, nowMs: number) => ({
  * plan saw it: the next plan knows.
  */
 function releaseOperations(raw: KubeObject, release: Release, nowMs: number): readonly Operation[] {
-  const { pod, fence } = release;
+  const { pod } = release;
   const given = parseReservation(raw.metadata?.annotations?.[RESERVATION_ANNOTATION]);
   if (given !== undefined && given.atMs !== pod.reservation?.atMs) return [];
   const spec = recordOf(raw["spec"]);
   const gates = recordsOf(spec["schedulingGates"]);
   const tolerations = recordsOf(spec["tolerations"]);
   const isGated = gates.some((gate) => gate["name"] === GATE);
-  const lacksToleration = fence !== undefined && !tolerations.some((one) => toleratesFence(one, fence));
+  const lacking = fencesOf(release).filter((fence) => !tolerations.some((one) => toleratesFence(one, fence)));
   const isPlaced = typeof spec["nodeName"] === "string" && spec["nodeName"] !== "";
-  if (isPlaced || (!isGated && !lacksToleration)) return [];
+  if (isPlaced || (!isGated && lacking.length === 0)) return [];
 
   const { [HOLD_ANNOTATION]: _hold, ...others } = textMapOf(raw.metadata?.annotations);
   const annotations = { ...others, ...releaseAnnotations(release, nowMs) };
@@ -109,19 +130,15 @@ function releaseOperations(raw: KubeObject, release: Release, nowMs: number): re
     annotations,
     spec: {
       schedulingGates: gates.filter((gate) => gate["name"] !== GATE),
-      tolerations: [
-        ...tolerations,
-        ...(lacksToleration ? [fenceToleration(fence)] : []),
-        ...(release.steered && release.node !== undefined ? [youngToleration(release.node)] : []),
-      ],
+      tolerations: [...tolerations, ...lacking.map(fenceToleration), ...steeredOf(release).map(youngToleration)],
       ...(isGated && preferred(spec, release)),
     },
   });
 }
 
 /** Only gated pods may get another affinity. */
-const preferred = (spec: Readonly<Record<string, unknown>>, { node }: Release) =>
-  node !== undefined && { affinity: affinityWith(spec, node) };
+const preferred = (spec: Readonly<Record<string, unknown>>, release: Release) =>
+  release.node !== undefined && { affinity: affinityWith(spec, release) };
 
 const PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution";
 
@@ -129,14 +146,15 @@ const PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution";
  * Makes kube-scheduler prefer the node that has the slot. Of plugin NodeAffinity this is worth 200 points, as much as
  * spreading; no requirement, because the node may have filled up in between.
  */
-const preferenceFor = (node: NodeName) => ({
-  weight: 100,
-  preference: { matchFields: [{ key: "metadata.name", operator: "In", values: [node] }] },
-});
+const preferencesFor = (release: Release) =>
+  openingsOf(release).map(({ node }) => ({
+    weight: 100,
+    preference: { matchFields: [{ key: "metadata.name", operator: "In", values: [node] }] },
+  }));
 
-function affinityWith(spec: Readonly<Record<string, unknown>>, node: NodeName): object {
+function affinityWith(spec: Readonly<Record<string, unknown>>, release: Release): object {
   const affinity = recordOf(spec["affinity"]);
-  const terms = [...preferredTerms(spec), preferenceFor(node)];
+  const terms = [...preferredTerms(spec), ...preferencesFor(release)];
   return { ...affinity, nodeAffinity: { ...recordOf(affinity["nodeAffinity"]), [PREFERRED]: terms } };
 }
 

@@ -1,11 +1,11 @@
 /** A pod of the simulated cluster: its state in the API server, and its times for the report. */
+import { podImages } from "../../kube/parse/pod-images.ts";
 import { podProgress } from "../../kube/parse/pod-status.ts";
 import type { PodProgress } from "../../kube/parse/pod-status.ts";
-import { imagesOf } from "../scenario/images-of.ts";
 import { statusOf } from "./pod-status.ts";
 import type { PodFacts, PodShape } from "../../core/facts.ts";
 import { EVERY_FENCE } from "../../core/verdict.ts";
-import { imageName, type NodeName, podUID, type PodUID } from "../../core/ids.ts";
+import { type NodeName, podUID, type PodUID } from "../../core/ids.ts";
 import { MIB } from "../../core/measures.ts";
 import type { ModelContainer, ModelPod, PodView } from "../model/types.ts";
 import type { ScenarioWorkload } from "../scenario/schema.ts";
@@ -24,6 +24,8 @@ export interface WorkloadPlan {
 
 export function planWorkload(spec: ScenarioWorkload, index: number, neverReady: boolean): WorkloadPlan {
   const { name, cpuMillis, memoryMib } = spec;
+  const containers = spec.images.map((image, at) => ({ name: `c${at}`, image }));
+  const initContainers = spec.initContainers.map(({ image, ...init }, at) => ({ name: `init${at}`, image, init }));
   const shape: PodShape = {
     namespace: "default",
     labels: { app: name },
@@ -34,17 +36,17 @@ export function planWorkload(spec: ScenarioWorkload, index: number, neverReady: 
     tolerations: spec.toleratesEverything ? [{ key: "", operator: "Exists", value: "", effect: "" }] : [],
     requests: { pods: 1, ...(cpuMillis > 0 && { cpu: cpuMillis }), ...(memoryMib > 0 && { memory: memoryMib * MIB }) },
     hostPorts: [],
-    images: [...new Set(imagesOf(spec).map(imageName))],
+    ...podImages({ initContainers: initContainers.map(present), containers: containers.map(present) }),
     priority: spec.priority,
     priorityClassName: "",
     schedulerName: "default-scheduler",
     interPodRules: false,
     mirror: false,
   };
-  const containers = spec.images.map((image, at) => ({ name: `c${at}`, image }));
-  const initContainers = spec.initContainers.map(({ image, ...init }, at) => ({ name: `init${at}`, image, init }));
   return { index, spec, shape, containers, initContainers, neverReady };
 }
+
+const present = ({ image }: ModelContainer) => ({ image, imagePullPolicy: "IfNotPresent" });
 
 /** Before anything has happened. */
 const untouched: PodProgress = podProgress({}, {});

@@ -1,6 +1,8 @@
 /** Promise 2 with every replica gone: what one run of the janitor lets go, and when. */
 import { describe, expect, it } from "vitest";
 import { FENCE_TAINT_KEY, GATE, LEADER_LEASE } from "../../../src/api/names.ts";
+import type { ApiClient } from "../../../src/kube/client/api-client.ts";
+import { ApiError } from "../../../src/kube/client/api-error.ts";
 import { isLeaderSeen } from "../../../src/kube/leader/leader-seen.ts";
 import { podFacts } from "../../../src/kube/parse/facts.ts";
 import { createShapeInterner } from "../../../src/kube/parse/shape-interner.ts";
@@ -28,9 +30,9 @@ function scene() {
   return {
     ...{ server, client, create, beganMs, facts },
     /** Begins a run so many seconds after the first pod was created. */
-    run: (seconds: number, leaderless = true) => {
+    run: (seconds: number, leaderless = true, through: ApiClient = client) => {
       nowMs = beganMs + seconds * 1_000;
-      return sweepAhead(client, { which: "expired" }, CAPS, { aheadMs: AHEAD_MS, leaderless }, clock);
+      return sweepAhead(through, { which: "expired" }, CAPS, { aheadMs: AHEAD_MS, leaderless }, clock);
     },
     ranForS: (since: number) => (nowMs - beganMs) / 1_000 - since,
   };
@@ -48,6 +50,41 @@ describe("a run of the janitor", () => {
     const { run, ranForS } = scene();
     expect(await run(10)).toMatchObject([{ name: "first", outcome: "released" }]);
     expect(ranForS(10)).toBe(20);
+  });
+
+  it("tries again what failed, until the run ends, and tells the last result", async () => {
+    for (const failures of [3, 1_000]) {
+      const { client, run, ranForS, facts } = scene();
+      let tries = 0;
+      const patch: ApiClient["patch"] = (...given) => {
+        tries += 1;
+        return tries <= failures
+          ? Promise.reject(new ApiError(500, "InternalError", "no time"))
+          : client.patch(...given);
+      };
+      const results = await run(31, true, { ...client, patch });
+      expect(results).toMatchObject([{ name: "first", outcome: failures === 3 ? "released" : "failed" }]);
+      expect(facts("first").gated).toBe(failures !== 3);
+      expect(ranForS(31)).toBe(failures === 3 ? 6 : 40);
+      expect(tries).toBeLessThanOrEqual(21);
+    }
+  });
+
+  it("lets go what is in conflict in its next try, and tries no more what is gone", async () => {
+    const { server, client, run, ranForS } = scene();
+    let conflicts = 0;
+    const patch: ApiClient["patch"] = (...given) => {
+      conflicts += 1;
+      return conflicts <= 3 ? Promise.reject(new ApiError(409, "Conflict", "changed")) : client.patch(...given);
+    };
+    expect(await run(31, true, { ...client, patch })).toMatchObject([{ outcome: "released" }]);
+    expect(ranForS(31)).toBe(2);
+    const other = scene();
+    const gone: ApiClient["patch"] = () => Promise.reject(new ApiError(404, "NotFound", "gone"));
+    const get: ApiClient["get"] = () => Promise.reject(new ApiError(404, "NotFound", "gone"));
+    expect(await other.run(31, true, { ...other.client, patch: gone, get })).toMatchObject([{ outcome: "gone" }]);
+    expect(other.ranForS(31)).toBe(0);
+    expect(server.find(`${PODS}/first`)).toBeDefined();
   });
 
   it("leaves alone what has more time, and does not wait for it", async () => {

@@ -21,3 +21,24 @@ test("no roll call begins on a node while a release to it is on its way: the cor
   const plan = planOf({ fences: [begin("n1"), begin("n2")] });
   expect(started(plan, releaseWork(release("a", "n1")))).toEqual(["node n2"]);
 });
+
+test("a pod with a choice of nodes takes a slot on each, and none where pods that are on their way have taken it", () => {
+  const one = (name: string, ...others: readonly string[]): Release => ({
+    ...release(name, "n1"),
+    others: others.map((node) => ({ node: nodeName(node), fence: node })),
+  });
+  const begun = (plan: Plan, ...inFlight: readonly Work[]) =>
+    startable(plan, new Map(inFlight.map((work) => [work.key, work]))).map((work) =>
+      work.kind === "release" ? work.release.others?.map(({ node }) => node) : work.kind,
+    );
+  const plan = planOf({ releases: [one("a", "n2", "n3")] });
+  expect(begun(plan)).toEqual([["n2", "n3"]]);
+  expect(begun(plan, releaseWork(release("b", "n2")))).toEqual([["n3"]]);
+  expect(begun(plan, fenceWork(begin("n3")))).toEqual([["n2"]]);
+  expect(begun(plan, releaseWork(one("b")))).toEqual([]);
+});
+
+test("no roll call begins on a node that a pod may choose, either", () => {
+  const choice = { ...release("a", "n2"), others: [{ node: nodeName("n1"), fence: "n1" }] };
+  expect(started(planOf({ fences: [begin("n1"), begin("n3")] }), releaseWork(choice))).toEqual(["node n3"]);
+});

@@ -16,10 +16,13 @@ const agent = {
 const listOf = (...items: object[]) => json({ metadata: { resourceVersion: "1" }, items });
 
 /** A feed of an empty cluster; the pacer records what it hears of DaemonSets. */
-async function feedWith(daemonSets: Answer, events: readonly object[] = []) {
+async function feedWith(daemonSets: Answer, events: readonly object[] = [], later?: Answer) {
+  let lists = 0;
   const api = await startScriptedApi(({ path, query }) => {
-    if (query.has("watch")) return stream(path === DAEMON_SETS ? events : [], "silence");
-    return path === DAEMON_SETS ? daemonSets : listOf();
+    const isOurs = path === DAEMON_SETS;
+    if (query.has("watch")) return isOurs && later ? later : stream(isOurs ? events : [], "silence");
+    if (isOurs) lists += 1;
+    return isOurs ? (lists > 1 && later ? later : daemonSets) : listOf();
   });
   const client = createApiClient({ url: api.url });
   const heard: string[] = [];
@@ -34,6 +37,7 @@ async function feedWith(daemonSets: Answer, events: readonly object[] = []) {
     },
     deleteDaemonSet: (key) => heard.push(`-${key}`),
     daemonSetsListed: () => heard.push("listed"),
+    forgetDaemonSets: () => heard.push("forgotten"),
   });
   const feed = startClusterFeed({
     ...{ client, pacer, interner: createShapeInterner(), clock: systemClock, random: () => 0.5, log: silentLog },
@@ -62,6 +66,12 @@ describe("the feed of DaemonSets", () => {
     await using at = await feedWith(listOf(agent), [event, event]);
     await expect.poll(() => at.heard.slice(2)).toEqual(["=logs/agent", "=logs/agent"]);
     expect(at.changes()).toBe(2); // the DaemonSet, and that all are listed
+  });
+
+  test("forgets them when they may not be listed any more: an old list would be believed for ever", async () => {
+    await using at = await feedWith(listOf(agent), [], refusal(403, "Forbidden"));
+    await expect.poll(() => at.heard, { timeout: 10_000 }).toEqual(["+logs/agent", "listed", "forgotten"]);
+    expect(at.feed.isSynced).toBe(true);
   });
 
   test("is not waited for: where they may not be listed, pods and nodes are followed all the same", async () => {

@@ -13,10 +13,12 @@ import {
   START_MS,
 } from "../../../support/core-facts.ts";
 import {
+  aFencedNode,
   aNewNode,
   aPendingPod,
   inRollCall,
   many,
+  NOT_READY,
   pacerKnowing,
   pacerWith,
   released,
@@ -58,6 +60,16 @@ describe("a roll call is made", () => {
     expect(pacer.plan(START_MS + 100).fences).toMatchObject([{ kind: "beginRollCall" }]);
     pacer.daemonSetsListed();
     expect(pacer.plan(START_MS + 100).fences).toEqual([]);
+  });
+
+  test("as before their list, once the right to list them is gone: what was known grows old", () => {
+    const pacer = pacerKnowing([tolerant], [aNewNode()], herd, slots(4));
+    expect(pacer.plan(START_MS + 100).fences).toEqual([]);
+    const lost = pacerKnowing([tolerant, fencedOut], [aNewNode()], [aGatedPod("p")], slots(4));
+    lost.forgetDaemonSets();
+    expect(lost.plan(START_MS + 100).fences).toMatchObject([{ kind: "beginRollCall" }]);
+    lost.daemonSetsListed();
+    expect(lost.plan(START_MS + 100).releases).toMatchObject([{ node: "n1" }]); // they are forgotten
   });
 
   test("for a DaemonSet that comes later, and not while pods are on their way to the node: it would keep them out", () => {
@@ -110,7 +122,10 @@ describe("an open roll call", () => {
 describe("the room of DaemonSet pods that are still to come", () => {
   const room = (pods: number) => ({ allocatable: { cpu: 16_000, memory: 1e12, pods } });
   const gated = many(9, (name) => aGatedPod(name));
-  const toNode = (plan: ReturnType<typeof planWith>) => plan.releases.filter(({ node }) => node === "n1").length;
+  const toNodes = ({ releases }: ReturnType<typeof planWith>) => ({
+    releases: releases.filter(({ node }) => node !== undefined),
+  });
+  const toNode = (plan: ReturnType<typeof planWith>) => toNodes(plan).releases.length;
 
   test("stays free on a young node, also where they tolerate the fence", () => {
     expect(toNode(planWith([fencedOut, tolerant], aNode("n1", room(4)), gated))).toBe(2);
@@ -126,10 +141,20 @@ describe("the room of DaemonSet pods that are still to come", () => {
     }
   });
 
-  test("is hidden from no autoscaler: a pod that fits only there is released", () => {
-    const [pod] = gated;
-    const plan = planWith([fencedOut], aNode("n1", room(1)), pod && [pod]);
-    expect(plan.releases).toMatchObject([{ pod: { name: "p0" }, node: undefined, reason: "NoNodeFits" }]);
+  test("lets no pod go that would fit there: it waits for at most 30 s, as the DaemonSet's pod may never come", () => {
+    const pacer = pacerKnowing([fencedOut], [aNode("n1", room(1))], gated.slice(0, 2), slots(4));
+    const { releases, held, wakeAtMs } = pacer.plan(START_MS);
+    expect(releases).toMatchObject([{ pod: { name: "p1" }, node: undefined, reason: "NoNodeFits" }]);
+    expect(held).toMatchObject([{ pod: { name: "p0" } }]);
+    expect(wakeAtMs).toBe(START_MS + 30_000);
+    expect(released(toNodes(pacer.plan(START_MS + 30_000)))).toEqual(["p0"]);
+  });
+
+  test("is hidden from no autoscaler: once the DaemonSet's pod has it, a pod that fits only there is released", () => {
+    const pacer = pacerKnowing([fencedOut], [aNode("n1", room(1))], gated.slice(0, 1), slots(4));
+    expect(pacer.plan(START_MS).releases).toEqual([]);
+    pacer.upsertPod(bound(aDaemonPod("d", "n1"), "n1"), START_MS + 100);
+    expect(pacer.plan(START_MS + 100).releases).toMatchObject([{ node: undefined, reason: "NoNodeFits" }]);
   });
 
   test("holds for host ports, too", () => {
@@ -138,7 +163,7 @@ describe("the room of DaemonSet pods that are still to come", () => {
       shape: aShape({ ownerKind: "DaemonSet", ownerName: "exporter", hostPorts }),
     });
     const taker = aGatedPod("taker", { shape: aShape({ hostPorts }) });
-    expect(planWith([exporter], aNode("n1"), [taker]).releases).toMatchObject([{ reason: "NoNodeFits" }]);
+    expect(planWith([exporter], aNode("n1"), [taker])).toMatchObject({ releases: [], held: [{ pod: taker }] });
   });
 
   test("is free for the pod of another DaemonSet that is there already", () => {
@@ -153,12 +178,50 @@ describe("the room of DaemonSet pods that are still to come", () => {
     expect(toNode(planWith([huge, fencedOut], aNode("n1", room(4)), gated))).toBe(3);
   });
 
-  test("is kept only while the node is young", () => {
-    const policy = { ...slots(9), youngForSeconds: 60 };
-    const fence = { value: "n1", sinceMs: START_MS, rollCall: { state: "done", sinceMs: START_MS } } as const;
-    const pacer = pacerKnowing([fencedOut], [aNode("n1", { ...room(4), fence })], gated, policy);
-    expect(toNode(pacer.plan(START_MS + 59_999))).toBe(3);
-    expect(toNode(pacer.plan(START_MS + 60_000))).toBe(4);
+  test("is kept for 30 s after the roll call ended, and only while the node is young", () => {
+    const fence = { value: "n1", sinceMs: START_MS, rollCall: { state: "done", sinceMs: START_MS + 5_000 } } as const;
+    const goAt = (youngForSeconds: number, seconds: number) =>
+      toNode(
+        pacerKnowing([fencedOut], [aNode("n1", { ...room(4), fence })], gated, { ...slots(9), youngForSeconds }).plan(
+          START_MS + seconds * 1_000,
+        ),
+      );
+    expect([goAt(300, 37.9), goAt(300, 38)]).toEqual([3, 4]);
+    expect([goAt(20, 19.9), goAt(20, 20)]).toEqual([3, 4]);
+  });
+
+  test("is kept for as long as the node keeps the pod out, and for 30 s from when it opens", () => {
+    const policy = { ...slots(9), fence: { rollCall: false } };
+    const closed = [
+      { fence: { value: "n1", sinceMs: START_MS } },
+      { taints: [NOT_READY] },
+      { readySinceMs: undefined },
+    ];
+    for (const by of closed) {
+      const pacer = pacerKnowing([fencedOut], [aNode("n1", { ...room(1), ...by })], gated.slice(0, 1), policy);
+      expect(pacer.plan(START_MS + 100_000).releases).toEqual([]);
+      const readySinceMs = "readySinceMs" in by ? START_MS + 100_000 : START_MS;
+      pacer.upsertNode(aNode("n1", { ...room(1), readySinceMs }), START_MS + 100_000);
+      expect(pacer.plan(START_MS + 129_999).releases).toEqual([]);
+      expect(toNode(pacer.plan(START_MS + 130_000))).toBe(1);
+    }
+  });
+
+  test("lifts no fence: a herd that fits once the room is free is still to be paced", () => {
+    const large = aShape({ requests: { cpu: 16_000, pods: 1 } });
+    const waits = [aPendingPod("p", { shape: large })];
+    const tolerated = pacerKnowing([tolerant], [aFencedNode("n1")], waits, slots(4));
+    for (const seconds of [6, 20, 32]) expect(tolerated.plan(START_MS + seconds * 1_000)).toMatchObject({ fences: [] });
+    expect(toNode(tolerated.plan(START_MS + 33_000))).toBe(1);
+    const called = pacerKnowing([fencedOut], [aNewNode()], waits, slots(4));
+    expect(called.plan(START_MS + 100).fences).toMatchObject([{ kind: "beginRollCall" }]);
+  });
+
+  test("lifts the fence that keeps the DaemonSet's pod itself out, when nothing else may go there", () => {
+    const large = aShape({ requests: { cpu: 16_000, pods: 1 } });
+    const policy = { ...slots(4), fence: { rollCall: false } };
+    const pacer = pacerKnowing([fencedOut], [aNewNode()], [aGatedPod("p", { shape: large })], policy);
+    expect(pacer.plan(START_MS + 6_000)).toMatchObject({ fences: [{ kind: "lift" }], releases: [] });
   });
 
   test("is given back when the DaemonSet is deleted", () => {

@@ -174,6 +174,49 @@ describe("a crowd of gated and fenced-out pods", () => {
     expect(others).toEqual(one);
   });
 
+  describe("beside pods whose annotations lie about when they were let go", () => {
+    const old = (name: string, atMs: number) =>
+      aPod(name, { createdAtMs: at(-3_600), release: { atMs, heldMs: 3_600_000 } });
+    /** As {@link lead}, by one leader, with pods that are written anew before each plan. */
+    function leadBeside(count: number, forged: (nowMs: number) => readonly PodFacts[], seconds = 120) {
+      const pacer = pacerWith(nodes, [...full, ...crowd(count)], capOf(seconds));
+      const went: Went[] = [];
+      for (let nowMs = at(0); nowMs <= at(seconds + 1); nowMs += 100) {
+        for (const pod of forged(nowMs)) pacer.upsertPod(changed(pod, {}), nowMs);
+        for (const release of pacer.plan(nowMs).releases) {
+          went.push({ ...release, atMs: nowMs });
+          pacer.upsertPod(afterRelease(release, nowMs), nowMs);
+        }
+      }
+      return went;
+    }
+    const perSecond = (went: readonly Went[], seconds = 120) =>
+      Array.from({ length: seconds + 1 }, (_, second) => countIn(went, second, second + 1));
+
+    test("goes as it would without them: neither times to come nor times that move on with the clock count", () => {
+      const honest = perSecond(leadBeside(60, () => []));
+      const ahead = Array.from({ length: 130 }, (_, second) => old(`f${second}`, at(second)));
+      expect(perSecond(leadBeside(60, (nowMs) => (nowMs === at(0) ? ahead : [])))).toEqual(honest);
+      expect(perSecond(leadBeside(60, (nowMs) => [old("f", nowMs)]))).toEqual(honest);
+    });
+
+    test("leaves evenly, each within its cap, whatever they say and when", () => {
+      const lie = fc.record({ when: fc.nat(600), says: fc.integer({ min: -100, max: 700 }) });
+      fc.assert(
+        fc.property(fc.array(lie, { maxLength: 200 }), fc.integer({ min: 1, max: 30 }), (lies, count) => {
+          const told = Map.groupBy(lies, ({ when }) => at(when / 10));
+          const forged = (nowMs: number) =>
+            (told.get(nowMs) ?? []).map(({ says }, index) => old(`f${index}`, at(says / 10)));
+          const went = leadBeside(count, forged, 60);
+          expect(went).toHaveLength(count);
+          expect(Math.max(...went.map(({ atMs }) => atMs))).toBeLessThanOrEqual(at(60));
+          expect(Math.max(...perSecond(went, 60))).toBeLessThanOrEqual(2);
+        }),
+        { numRuns: 10 },
+      );
+    });
+  });
+
   test("of any ages: no hold outlasts the cap", () => {
     const pod = fc.record({ age: fc.nat(50), gated: fc.boolean() });
     fc.assert(

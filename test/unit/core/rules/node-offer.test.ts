@@ -87,6 +87,15 @@ describe("an offer of the extender takes a slot", () => {
     expect(pacer.offer(reserved, ["n1"], healthy, START_MS).accepted).toEqual(["n1"]);
   });
 
+  test("a reservation on several nodes is honoured on whichever of them the scheduler may take, on one at a time", () => {
+    const reservation = { node: nodeName("n1"), others: [nodeName("n2")], atMs: START_MS };
+    const reserved = aPod("reserved", { reservation });
+    const pacer = pacerWith([aNode("n1"), aNode("n2")], [reserved], 1);
+    expect(pacer.offer(aPod("other"), ["n1", "n2"], healthy, START_MS).accepted).toEqual([]);
+    expect(pacer.offer(reserved, ["n2"], healthy, START_MS).accepted).toEqual(["n2"]);
+    expect(pacer.offer(reserved, ["n1", "n2"], healthy, START_MS).accepted).toHaveLength(1);
+  });
+
   test("a reservation does not break the limit when the slot was taken meanwhile", () => {
     const reserved = aPod("reserved", { reservation: { node: nodeName("n1"), atMs: START_MS } });
     const pacer = pacerWith([aNode("n1")], [reserved, bound(aPod("sly"), "n1")], 1);

@@ -89,9 +89,10 @@ describe("admission never hides demand", () => {
     expect(verdictOn(aPod("p"), [tainted]).kind).toBe("allow");
   });
 
-  test("a pod under required pod affinity passes: only the scheduler can judge it", () => {
+  test("a pod with inter-pod rules is judged like others: it waits for young nodes, and passes where a settled one has room", () => {
     const pod = aPod("p", { shape: aShape({ interPodRules: true }) });
-    expect(verdictOn(pod, [aNode("n1")])).toEqual({ kind: "allow", reason: "InterPodRules" });
+    expect(verdictOn(pod, [aNode("n1")]).kind).toBe("hold");
+    expect(verdictOn(pod, [aNode("n1"), anOldNode("old")])).toEqual({ kind: "allow", reason: "SettledNodeFits" });
   });
 });
 

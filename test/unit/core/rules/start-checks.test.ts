@@ -96,6 +96,38 @@ describe("what the disk owes", () => {
     expect([owing(small, 5), owing(small, 5.1)]).toEqual([undefined, "DiskBacklog"]);
   });
 
+  describe("for images that come after init containers", () => {
+    const input = (later: number, own: number, more: LoadGiven = {}) =>
+      aStart({
+        load: onSlowDisk({ laterBytes: secondsOf(later), slotsInUse: 0, ...more }),
+        cost: { newBytes: secondsOf(own), newLaterBytes: secondsOf(own) },
+      });
+    const reason = (...given: Parameters<typeof input>) =>
+      checkStart(input(...given).load, input(...given).cost, 0).reason;
+
+    test("those of a crowd may take the drain time together, though none of its pods uses a slot", () => {
+      expect([reason(30, 10), reason(30, 10.1)]).toEqual(["SlotFree", "DiskBacklog"]);
+      expect([
+        reason(20, 10, { bytesInFlight: secondsOf(10) }),
+        reason(20, 10.1, { bytesInFlight: secondsOf(10) }),
+      ]).toEqual([...["SlotFree", "DiskBacklog"]]);
+      expect(diskBacklog(input(35, 10))?.message).toBe(
+        "the disk of node n1 would need 45 s with this pod's images and those after init containers, 40 s is the most",
+      );
+    });
+
+    test("the first always goes, and a disk that has time left now says nothing of then", () => {
+      expect(reason(0, 100)).toBe("SlotFree");
+      const idle = { sample: { atMs: START_MS, utilisation: 0 }, limit: { utilisation: 0 } };
+      expect([reason(30, 10, idle), reason(30, 10.1, idle)]).toEqual(["SlotFree", "DiskBacklog"]);
+    });
+
+    test("they keep back no pod that has none itself: others may wait for it", () => {
+      const load = onSlowDisk({ laterBytes: secondsOf(100) });
+      expect(diskBacklog(aStart({ load, cost: { newBytes: secondsOf(10) } }))).toBeUndefined();
+    });
+  });
+
   test("a pod without new bytes passes, whatever the disk owes", () => {
     expect(owing({ bytesInFlight: secondsOf(1_000) }, 0)).toBeUndefined();
   });

@@ -11,6 +11,7 @@ import {
   reservationCounts,
   reservationEndsMs,
   sum,
+  steadyDrainTargetSeconds,
   writeSeconds,
   writesInFlight,
 } from "../../../../src/core/state/load.ts";
@@ -102,6 +103,22 @@ describe("images in flight", () => {
     expect(loadOf(pods)).toMatchObject({ pulls: 0, bytesInFlight: 0 });
   });
 
+  test("are none that come after an init container which runs: these are told apart, for twice the drain target", () => {
+    const container = (image: string, role: "init" | "app", kind: "running" | "waiting") => ({
+      ...{ role, image: imageName(image) },
+      state: kind === "running" ? ({ kind, sinceMs: START_MS } as const) : ({ kind, reason: "" } as const),
+    });
+    const containers = [container("proxy", "init", "running"), container("app", "app", "waiting")];
+    const startup = { sandboxReady: true, sandboxSinceMs: START_MS, containers };
+    const pod = bound(aPod("p", { ...withImages("proxy", "app"), startup }), "n1");
+    const none = { bytesInFlight: 0, inStartup: [], waiting: 1 };
+    const untilMs = START_MS + 2_000 * steadyDrainTargetSeconds(loadOf([pod]));
+    expect(loadOf([pod], untilMs - 1)).toMatchObject({ ...none, laterBytes: 100 * MIB, untilMs });
+    expect(loadOf([pod], untilMs)).toMatchObject({ ...none, laterBytes: 0 });
+    expect(loadOf([pod], START_MS, [], aNode("n1", { images: IMAGES }))).toMatchObject({ ...none, laterBytes: 0 });
+    expect(loadOf([pod, bound(aPod("q", withImages("app")), "n1")])).toMatchObject({ laterBytes: 0 }); // on its way
+  });
+
   test("make the disk write more than their size, by the unpack ratio", () => {
     const nodeClass = { ...slowClass, unpackRatio: 4 };
     const load = aLoad({ nodeClass, bytesInFlight: 50, limit: { bytesPerSecond: 100 } });
@@ -120,18 +137,24 @@ describe("the cost of a pod", () => {
   test("is its images that are neither there nor on their way; every image that is not there is a pull", () => {
     expect(costOn([fetching], aPod("p", withImages("app", "other")))).toEqual({
       newImages: [imageName("other")],
-      newBytes: 40 * MIB,
+      ...{ newBytes: 40 * MIB, newLaterBytes: 0 },
       pulls: 2,
     });
   });
 
+  test("tells what comes after an init container of its own, and after none that others have on the node", () => {
+    const laterImages = [imageName("other"), imageName("app")];
+    const later = aPod("p", { shape: aShape({ images: laterImages, laterImages }) });
+    expect(costOn([fetching], later)).toMatchObject({ newBytes: 40 * MIB, newLaterBytes: 40 * MIB });
+  });
+
   test("is nothing but a pull where all that it misses is on its way", () => {
-    const cost = { newImages: [], newBytes: 0, pulls: 1 };
+    const cost = { newImages: [], newBytes: 0, newLaterBytes: 0, pulls: 1 };
     expect(costOn([fetching], aPod("p", withImages("app")))).toEqual(cost);
   });
 
   test("is nothing where its images are there", () => {
-    const cost = { newImages: [], newBytes: 0, pulls: 0 };
+    const cost = { newImages: [], newBytes: 0, newLaterBytes: 0, pulls: 0 };
     expect(costOn([started(fetching)], aPod("p", withImages("app")))).toEqual(cost);
     expect(costOn([fetching], aPod("bare"))).toEqual(cost);
   });

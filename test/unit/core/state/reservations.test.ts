@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { PodFacts } from "../../../../src/core/facts.ts";
 import { nodeName } from "../../../../src/core/ids.ts";
 import { reservationCounts } from "../../../../src/core/state/load.ts";
-import { hasReservation, reservedFor } from "../../../../src/core/state/reservations.ts";
+import { claimedFor, hasReservation, reservedFor } from "../../../../src/core/state/reservations.ts";
 import { aNode, aPod, bound, START_MS } from "../../../support/core-facts.ts";
 import { namesOf, stateWith, theNode } from "../../../support/core-plan.ts";
 
@@ -30,6 +30,21 @@ describe("a reservation", () => {
     expect(holders([bound(reserved("p"), "n1")])).toEqual([]);
     expect(holders([reserved("p", { deleting: true })])).toEqual([]);
     expect(holders([reserved("p", { terminal: true })])).toEqual([]);
+  });
+
+  test("on several nodes uses a slot of each, counts while one of them is there, and leaves none behind", () => {
+    const choice = reserved("p", { reservation: { ...reservation, others: [nodeName("n2"), nodeName("n3")] } });
+    const state = stateWith([aNode("n1"), aNode("n2")], [choice]);
+    const on = (name: string) => namesOf(reservedFor(state, state.ledger.entry(nodeName(name)), START_MS));
+    expect(["n1", "n2", "n3"].map(on)).toEqual([["p"], ["p"], ["p"]]);
+    const claims = ["n1", "n2"].map((name) => namesOf(claimedFor(state, theNode(state, name).entry, START_MS)));
+    expect(claims).toEqual([["p"], []]);
+    state.ledger.deleteNode(nodeName("n1"));
+    expect(hasReservation(state, choice, START_MS)).toBe(true);
+    state.ledger.deleteNode(nodeName("n2"));
+    expect(hasReservation(state, choice, START_MS)).toBe(false);
+    state.ledger.upsertPod(bound(choice, "n2"));
+    expect(["n1", "n2", "n3"].map(on)).toEqual([[], [], []]);
   });
 
   test("on a node that is gone, or was never known, does not count", () => {

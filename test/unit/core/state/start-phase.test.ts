@@ -5,7 +5,7 @@ import { imageName } from "../../../../src/core/ids.ts";
 import { startPhase, type Surroundings } from "../../../../src/core/state/start-phase.ts";
 import { aPod, bound, START_MS } from "../../../support/core-facts.ts";
 
-const quiet: Surroundings = { isBusy: false, cores: "free", writeMs: () => 0 };
+const quiet: Surroundings = { isBusy: false, cores: "free", writeMs: () => 0, toldOfMs: 30_000 };
 const waiting: ContainerState = { kind: "waiting", reason: "ContainerCreating" };
 const running: ContainerState = { kind: "running", sinceMs: START_MS + 1_000 };
 const startedState: ContainerState = { kind: "started", sinceMs: START_MS + 1_000 };
@@ -45,6 +45,17 @@ describe("a start works", () => {
     expect([phaseOf(startup, 99_999, slow), phaseOf(startup, 100_000, slow)]).toEqual(["working", "waiting"]);
   });
 
+  test("as long before its sandbox shows: kubelets 1.29 to 1.35 tell of it only once the images are there", () => {
+    const slow = { writeMs: () => 20_000 };
+    for (const sandboxReady of [false, undefined]) {
+      const other = { ...one(waiting), image: imageName("other") };
+      const startup = { ...noSandbox, sandboxReady, containers: [one(waiting), one(waiting), other] };
+      expect([phaseOf(startup, 139_999, slow), phaseOf(startup, 140_000, slow)]).toEqual(["working", "waiting"]);
+    }
+    const behindInit = { ...noSandbox, containers: [one(waiting, "init"), one(waiting)] };
+    expect([phaseOf(behindInit, 99_999, slow), phaseOf(behindInit, 100_000, slow)]).toEqual(["working", "waiting"]);
+  });
+
   test("again when an init container has ended and the app's image comes", () => {
     const startup = withSandbox(one(over(), "init"), one(waiting));
     expect([phaseOf(startup, 90_000), phaseOf(startup, 149_999), phaseOf(startup, 150_000)]).toEqual([
@@ -59,19 +70,35 @@ describe("a start works", () => {
   test("on a kubelet that does not tell of sandboxes, as one that has none until a container has a state", () => {
     const old = { ...withSandbox(one(waiting)), sandboxReady: undefined, sandboxSinceMs: undefined };
     expect([phaseOf(old, 59_999), phaseOf(old, 60_000)]).toEqual(["working", "waiting"]);
-    expect(phaseOf({ ...old, containers: [one(startedState, "init"), one(waiting)] }, 5_000)).toBe("waiting");
+    expect(phaseOf({ ...old, containers: [one(startedState, "init"), one(waiting)] }, 5_000)).toBe("initialising");
+  });
+});
+
+describe("a pod of which an app container has ended while others run", () => {
+  test("is what these are: it may need the cores while one has yet to pass its probe", () => {
+    const startup = withSandbox(one(over()), one(running));
+    expect(phaseOf(startup, 91_000, { cores: "needed" })).toBe("running");
+    expect([phaseOf(startup, 149_999, { cores: "unknown" }), phaseOf(startup, 91_000)]).toEqual(["running", "waiting"]);
+    expect(phaseOf(withSandbox(one(over()), one(startedState)), 91_000, { cores: "needed" })).toBe("running");
+  });
+
+  test("works while one is made, whether another one has failed or not; waits where all have ended", () => {
+    expect(phaseOf(withSandbox(one(over(1)), one(running)), 91_000, { cores: "needed" })).toBe("running");
+    expect(phaseOf(withSandbox(one(over()), one(waiting), one(running)), 91_000)).toBe("working");
+    expect(phaseOf(withSandbox(one(over()), one(over(1))), 91_000, { cores: "needed" })).toBe("waiting");
   });
 });
 
 describe("a start waits, and needs nothing of its node", () => {
-  test("while an init container runs, whatever comes after it", () => {
+  test("while an init container runs; for a while the images that come after it are told of", () => {
     for (const state of [running, startedState]) {
-      expect(phaseOf(withSandbox(one(state, "init"), one(waiting)), 5_000)).toBe("waiting");
+      const startup = withSandbox(one(state, "init"), one(waiting));
+      expect([phaseOf(startup, 30_999), phaseOf(startup, 31_000)]).toEqual(["initialising", "waiting"]);
     }
   });
 
   test("while a sidecar runs that has not passed its probe", () => {
-    expect(phaseOf(withSandbox(one(running, "sidecar"), one(waiting)), 5_000)).toBe("waiting");
+    expect(phaseOf(withSandbox(one(running, "sidecar"), one(waiting)), 5_000)).toBe("initialising");
     expect(phaseOf(withSandbox(one(startedState, "sidecar"), one(waiting)), 5_000)).toBe("working");
   });
 

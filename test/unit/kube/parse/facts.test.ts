@@ -130,6 +130,16 @@ describe("podFacts", () => {
     });
   });
 
+  it("reads a reservation on several nodes, however it was written, and no more of them than a release opens", () => {
+    const read = (others: unknown) => {
+      const annotation = JSON.stringify({ node: "n1", others, at: "2026-01-01T00:00:06Z" });
+      return facts(rawPod({ metadata: { annotations: { [RESERVATION_ANNOTATION]: annotation } } })).reservation?.others;
+    };
+    expect(read(["n2", "n1", "n3", "n2", "", 7])).toEqual(["n2", "n3"]);
+    for (const garbage of [[], "n2", 3, null, {}]) expect(read(garbage)).toBeUndefined();
+    expect(read(Array.from({ length: 500 }, (_, n) => `node-${n}`))).toHaveLength(15);
+  });
+
   it("keeps the start of a hold whose reason a later version wrote", () => {
     const annotations = { [HOLD_ANNOTATION]: '{"reason":"FromTheFuture","since":"2026-01-01T00:00:05Z"}' };
     expect(facts(rawPod({ metadata: { annotations } })).hold).toEqual({

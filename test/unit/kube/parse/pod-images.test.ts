@@ -16,7 +16,17 @@ describe("a pod's images", () => {
         { name: "scratch", emptyDir: {} },
       ],
     };
-    expect(podImages(spec)).toEqual({ images: ["init:1", "app:1", "model:1"].map(imageName) });
+    const laterImages = [imageName("app:1")];
+    expect(podImages(spec)).toEqual({ images: ["model:1", "init:1", "app:1"].map(imageName), laterImages });
+  });
+
+  it("come later where another container has to start before: not the first one's, nor those of volumes", () => {
+    const [first, second, app] = [{ image: "a:1" }, { image: "b:1" }, { image: "c:1" }];
+    const later = (initContainers: object[], containers: object[]) =>
+      podImages({ initContainers, containers, volumes: [{ image: { reference: "v:1" } }] }).laterImages;
+    expect(later([first, second], [app, first])).toEqual(["b:1", "c:1"].map(imageName));
+    expect(later([first], [first])).toBeUndefined();
+    expect(later([], [first, app])).toBeUndefined();
   });
 
   it.each([

@@ -35,7 +35,9 @@ interface Scene extends AsyncDisposable {
 async function scene(
   lists: readonly Answer[],
   watches: readonly Answer[],
-  options: Partial<Pick<ReflectorOptions<string>, "limits" | "onUpsert" | "log" | "query" | "fromNow">> = {},
+  options: Partial<
+    Pick<ReflectorOptions<string>, "limits" | "onUpsert" | "log" | "query" | "fromNow" | "onListed" | "onForbidden">
+  > = {},
 ): Promise<Scene> {
   const left = { lists: [...lists], watches: [...watches] };
   const take = (script: Answer[]) => (script.length > 1 ? script.shift() : script[0]) ?? refusal(500, "NoScript");
@@ -43,6 +45,7 @@ async function scene(
   const client = createApiClient({ url: api.url });
   const seen: string[] = [];
   const reflector = startReflector<string>({
+    ...options,
     client,
     path: "/api/v1/things",
     query: options.query,
@@ -112,6 +115,18 @@ describe("the reflector", () => {
     await using at = await scene(lists, [over, silence], { log });
     await expect.poll(() => at.seen).toEqual(["+a", "+x", "+b", "-a", "-x"]);
     expect(log.lines).toEqual(["list or watch failed", "list or watch failed"]);
+  });
+
+  it("forgets what it knew when the right to list is gone, where that is asked for, and begins anew when it is back", async () => {
+    const forbidden = refusal(403, "Forbidden");
+    const heard: string[] = [];
+    const hooks = { onListed: () => heard.push("listed"), onForbidden: () => heard.push("forbidden") };
+    const lists = [forbidden, page(10, ["a"]), forbidden, forbidden, page(20, ["a", "b"])];
+    const watches = [forbidden, forbidden, silence];
+    await using at = await scene(lists, watches, hooks);
+    await expect.poll(() => at.seen).toEqual(["+a", "+a", "+b"]);
+    expect(heard).toEqual(["listed", "forbidden", "listed"]);
+    expect(at.reflector.size).toBe(2);
   });
 
   it("waits as long as a busy server asks", async () => {

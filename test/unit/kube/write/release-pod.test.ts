@@ -126,3 +126,40 @@ describe("a release to a node that is not the only open one", () => {
     expect(terms(await releasedWith({ affinity }, { fence: "n1" }, []))).toEqual([7]);
   });
 });
+
+it("one write opens several nodes: their slots are in the annotation, their fences are tolerated", async () => {
+  const { server } = newServer();
+  const client = server.client("writer");
+  const seen = podFacts(server.create(PODS, pod("a", [GATE])), createShapeInterner());
+  const others = [
+    { node: nodeName("n2"), fence: "n2" },
+    { node: nodeName("hot"), fence: undefined },
+  ];
+  const release = { pod: seen, node: nodeName("n1"), fence: "n1", others, reason: "SlotFree", message: "" } as const;
+  const before = server.version;
+  const write = await releasePod(client, release, { now: () => 1_000 });
+  expect(server.version).toBe(before + 1);
+  if (!("object" in write)) throw new Error(write.kind);
+  const after = podFacts(write.object, createShapeInterner());
+  expect(after).toMatchObject({ gated: false, fencesTolerated: ["n1", "n2"] });
+  expect(after.reservation).toEqual({ node: "n1", others: ["n2", "hot"], atMs: 1_000 });
+  const again = await releasePod(client, { ...release, pod: after }, { now: () => 2_000 });
+  expect(again.kind).toBe("unchanged");
+});
+
+it("a gated pod is given the fences of others though the first node has none", async () => {
+  const { server } = newServer();
+  const seen = podFacts(server.create(PODS, pod("a", [GATE])), createShapeInterner());
+  const others = [{ node: nodeName("n2"), fence: "n2" }];
+  const release = {
+    pod: seen,
+    node: nodeName("hot"),
+    fence: undefined,
+    others,
+    reason: "SlotFree",
+    message: "",
+  } as const;
+  const write = await releasePod(server.client("writer"), release, { now: () => 1_000 });
+  if (!("object" in write)) throw new Error(write.kind);
+  expect(podFacts(write.object, createShapeInterner())).toMatchObject({ gated: false, fencesTolerated: ["n2"] });
+});

@@ -65,6 +65,40 @@ describe.each(rows)("24 pods behind %s", (_blockers, name, change, noneSeconds) 
   });
 });
 
+describe("a crowd whose init containers wait for a database, each with an app image of its own", () => {
+  const apps = Array.from({ length: 30 }, (_, at) => `app${at}`);
+  const crowd = (database: string) => {
+    const { run, policy } = parsed(
+      `nodes: [{ disk: { mibPerSecond: 125, iops: 3000 }, cpu: 4, memoryGib: 16, present: [waiter] }]\n` +
+        `images: [{ name: waiter, mib: 60 }, { name: sql, mib: 300 }, ${apps.map((name) => `{ name: ${name}, mib: 300 }`).join(", ")}]\nworkloads:\n` +
+        apps
+          .map((app) => `  - { name: ${app}, images: [${app}], initContainers: [{ image: waiter, waitsFor: db }] }\n`)
+          .join("") +
+        `  - { name: db, ${database} }\n` +
+        `policy: { nodeClasses: [{ name: default, slots: { initial: 6 } }] }`,
+    );
+    return { none: run({ kind: "none" }), paceline: run({ kind: "paceline", policy }) };
+  };
+  const boundBy = ({ workloads }: StrategyRun, seconds: number) =>
+    workloads.filter(({ firstBoundSeconds }) => (firstBoundSeconds ?? Infinity) <= seconds).length;
+
+  test("is let in no faster than the disk could take the images, and is Ready no later than all at once", () => {
+    const { none, paceline } = crowd("images: [waiter], createdSeconds: 60");
+    expect([boundBy(none, 59), boundBy(paceline, 59)]).toEqual([31, 19]);
+    expect(paceline.result.unreadyPods).toBe(0);
+    expect(paceline.result.peakInStartup).toBeLessThan(20); // 31 all at once
+    expect(paceline.result.startErrors).toBeLessThan(10); // 20: the kubelet's limit of pulls
+    expect(paceline.result.meanReadySeconds).toBeLessThan(0.85 * none.result.meanReadySeconds);
+    expect(paceline.result.makespanSeconds).toBeLessThan(1.03 * none.result.makespanSeconds);
+  });
+
+  test("does not keep the database out until the cap, though this comes last with such an image of its own", () => {
+    const { paceline } = crowd("images: [sql], createdSeconds: 20, initContainers: [{ image: waiter, runSeconds: 1 }]");
+    expect(paceline.workloads.at(-1)?.firstBoundSeconds).toBeLessThan(120);
+    expect(paceline.result.unreadyPods).toBe(0);
+  });
+});
+
 describe("pods that can never become Ready", () => {
   const image = "images: [{ name: a, mib: 100 }]\n";
   const [waits, secret] = ["initContainers: [{ image: a, waitsFor: b }]", "missingSecret: true"];

@@ -1,0 +1,15 @@
+/** What docs/policy.md says of slots and holds has no exception that only the code knows. */
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+
+const policy = readFileSync("docs/policy.md", "utf8").replaceAll(/\s+/g, " ");
+
+test("the hold cap names what ends holds where no replica lives", () => {
+  expect(policy).toMatch(/- `maxHoldSeconds`: [^`]*janitor [^`]*each minute and goes on for 40 s/);
+});
+
+test("startup.until names the times after which a pod gives its slot back", () => {
+  expect(policy).toMatch(
+    /- `startup.until`: [^`]*60 s and twice the time that its images take [^`]*60 s where nothing/,
+  );
+});
