@@ -2,7 +2,8 @@
 import { holdReasons } from "../api/reasons.ts";
 import type { PodFacts } from "./facts.ts";
 import { SECOND_MS } from "./measures.ts";
-import { type KnownNode, pacedNodes } from "./placement/known-node.ts";
+import { isPaced, type KnownNode, pacedNodes } from "./placement/known-node.ts";
+import { isSaturated } from "./placement/settled-nodes.ts";
 import { keptOut } from "./plan/hold-reasons.ts";
 import type { ClusterState } from "./state/cluster-state.ts";
 import { heldSinceMs, keptOutSinceMs } from "./state/held-since.ts";
@@ -25,13 +26,20 @@ export interface LastPlan {
 
 /** @param lastPlan of this replica; undefined where it has made none. */
 export function status(state: ClusterState, lastPlan: LastPlan | undefined, nowMs: number): ClusterStatus {
-  const paced = pacedNodes(state, nowMs);
-  let known = 0;
-  for (const entry of state.ledger.nodes.values()) if (entry.facts) known += 1;
+  const shown: NodeStatus[] = pacedNodes(state, nowMs).map((node) =>
+    nodeStatus(state, node, paceOf(state, node.facts, nowMs), nowMs),
+  );
+  let settledNodes = 0;
+  for (const entry of state.ledger.nodes.values()) {
+    const { facts } = entry;
+    if (!facts || isPaced(state, facts, nowMs)) continue;
+    if (isSaturated(state, { entry, facts }, nowMs)) shown.push(nodeStatus(state, { entry, facts }, "saturated", nowMs));
+    else settledNodes += 1;
+  }
   return {
     mode: state.policy.mode,
-    nodes: paced.map((node) => nodeStatus(state, node, nowMs)),
-    settledNodes: known - paced.length,
+    nodes: shown,
+    settledNodes,
     held: [
       ...heldPods(state, lastPlan, nowMs).map((one) => heldStatus(one, heldSinceMs(one.pod), nowMs)),
       ...keptOut(state, nowMs).map((one) => heldStatus(one, fencedOutSinceMs(state, one, nowMs), nowMs)),
@@ -70,11 +78,16 @@ function heldStatus({ pod, hold }: Held, sinceMs: number, nowMs: number): Cluste
   };
 }
 
-function nodeStatus(cluster: ClusterState, { facts }: KnownNode, nowMs: number): NodeStatus {
+function nodeStatus(
+  cluster: ClusterState,
+  { facts }: KnownNode,
+  paced: NodeStatus["state"],
+  nowMs: number,
+): NodeStatus {
   const load = cluster.loadOf(facts, nowMs);
   return {
     name: facts.name,
-    state: paceOf(cluster, facts, nowMs),
+    state: paced,
     nodeClass: load.nodeClass.name,
     inStartup: load.inStartup.length,
     reserved: load.reserved.length,

@@ -99,7 +99,8 @@ export interface Offer {
 /** What a node carries now, for the status page, the metrics and the messages. */
 export interface NodeStatus {
   readonly name: NodeName;
-  readonly state: "young" | "hot" | "settled";
+  /** `settled`: fenced though neither young nor hot. `saturated`: settled, and given all the slots that it has. */
+  readonly state: "young" | "hot" | "settled" | "saturated";
   readonly nodeClass: string;
   readonly inStartup: number;
   readonly reserved: number;
@@ -148,7 +149,7 @@ export interface FailedStart {
 /** The whole answer of `/status.json`. */
 export interface ClusterStatus {
   readonly mode: "enforce" | "observe" | "off";
-  /** Paced nodes only (young, hot, fenced, or with held pods). */
+  /** Paced nodes (young, hot or fenced), and saturated ones. */
   readonly nodes: readonly NodeStatus[];
   readonly settledNodes: number;
   /** Gated pods, and those that nothing but a fence keeps out (the first few hundred). */

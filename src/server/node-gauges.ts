@@ -56,7 +56,7 @@ export function nodeGauges(registers: Registry[]) {
   });
   const states = new Gauge({
     name: "paceline_nodes",
-    help: "Nodes by state; young and hot ones are paced.",
+    help: "Nodes by state; young and hot ones are paced, saturated ones for pods that bring images.",
     labelNames: ["state"] as const,
     registers,
   });

@@ -104,6 +104,13 @@ function roomOn(
   return { node, bringsImages: brings, saturated: verdict.kind === "hold" ? verdict : undefined };
 }
 
+/** Has the settled node been given all the startup room that it has? */
+export function isSaturated(state: ClusterState, { entry, facts }: KnownNode, nowMs: number): boolean {
+  if (entry.starting.size + entry.reserved.size === 0) return false; // most nodes, most of the time
+  const load = state.loadOf(facts, nowMs);
+  return load.slotsInUse >= load.limit.slots;
+}
+
 /** Does the pod use an image that the node does not have yet? One that is on its way is not there. */
 export const bringsImages = ({ catalogue }: ClusterState, pod: PodFacts, node: KnownNode): boolean =>
   imageNeeds(pod, node, catalogue).missing.length > 0;

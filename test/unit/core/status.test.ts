@@ -4,7 +4,17 @@ import { createPacer } from "../../../src/core/pacer.ts";
 import type { NodeFacts, PodFacts } from "../../../src/core/facts.ts";
 import { nodeName } from "../../../src/core/ids.ts";
 import { defaultPolicy } from "../../../src/policy/parse.ts";
-import { aDaemonPod, aGatedPod, aNode, aPod, aShape, bound, changed, START_MS } from "../../support/core-facts.ts";
+import {
+  aDaemonPod,
+  aGatedPod,
+  aNode,
+  anOldNode,
+  aPod,
+  aShape,
+  bound,
+  changed,
+  START_MS,
+} from "../../support/core-facts.ts";
 
 const policy = defaultPolicy({ nodeClasses: [{ name: "one", slots: { initial: 1, min: 1, max: 1 } }] });
 
@@ -48,4 +58,11 @@ test("a node shows its disk's figures, which disk it is and whether that is know
   const figures = { device: { name: "md127", holdsImages: true }, iops: 2_950, awaitMs: 8, utilisation: 0.5 };
   pacer.observeSample(nodeName("young"), { atMs: START_MS, ...figures }, START_MS);
   expect(pacer.status(START_MS).nodes).toMatchObject([{ name: "young", ...figures }]);
+});
+
+test("a settled node that has been given all its slots is shown as saturated, others are only counted", () => {
+  const pacer = pacerWith([anOldNode("full"), anOldNode("idle")], [bound(aPod("starting"), "full")]);
+  const { nodes, settledNodes } = pacer.status(START_MS);
+  expect(nodes).toMatchObject([{ name: "full", state: "saturated", inStartup: 1, limit: 1 }]);
+  expect(settledNodes).toBe(1);
 });

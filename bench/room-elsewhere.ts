@@ -1,0 +1,162 @@
+/**
+ * `npm run bench:room-elsewhere`: a herd that an ordinary cluster has room for, on the real control plane and modelled
+ * nodes, with and without Paceline (docs/adr/0012). One settled node has room for a part of the herd, and one young node
+ * stands open. Herds: many Deployments, one Deployment, and one with preferred anti-affinity by host. Exit 1 when a budget
+ * is missed, 2 for wrong flags.
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { startControlPlane } from "../dev/control-plane/control-plane.ts";
+import { observe, type Observer } from "../dev/demo/observer.ts";
+import { installAccess, installWebhooks } from "../dev/install.ts";
+import { startModelledNode } from "../dev/modelled-node/modelled-node.ts";
+import { modelAnnotations } from "../dev/modelled-node/pod-order.ts";
+import { startServiceProcess } from "../dev/service.ts";
+import { withProgress } from "../src/cli/progress.ts";
+import type { ApiClient } from "../src/kube/client/api-client.ts";
+import { GIB } from "../src/simulate/model/constants.ts";
+import { type Figure, printVerdict } from "./figures.ts";
+
+const NAMESPACE = "shop";
+const HERD = 60;
+const SETTLED_ROOM = 40;
+/** So short that a node settles within the run, and so long that a young one is young until the herd has started. */
+const YOUNG_SECONDS = 60;
+/** The young node's fence is down by then. */
+const OPEN_AFTER_SECONDS = 10;
+const herds = ["deployments", "single", "anti-affinity"] as const;
+type Herd = (typeof herds)[number];
+
+const { values } = parseArgs({ options: { herd: { type: "string" } } });
+const chosen = values.herd === undefined ? herds : herds.filter((name) => name === values.herd);
+if (chosen.length === 0) {
+  console.error(`bench: --herd "${values.herd}" is none of ${herds.join(", ")}`);
+  process.exit(2);
+}
+
+const imageOf = (index: number) => `registry.example/app-${index}:1`;
+/** Every third is large, in unpacked MiB. */
+const images = Array.from({ length: 30 }, (_, index) => ({
+  name: imageOf(index),
+  mib: index % 3 === 0 ? 280 : 70,
+  layers: 2,
+}));
+
+function deployment(name: string, image: number, replicas: number, affinity?: object): object {
+  const labels = { app: name };
+  const resources = { requests: { cpu: "50m", memory: "40Mi" } };
+  const annotations = { [modelAnnotations.startCpuSeconds]: "0.5", [modelAnnotations.readySeconds]: "0.5" };
+  const containers = [{ name: "main", image: imageOf(image), imagePullPolicy: "IfNotPresent", resources }];
+  const template = { metadata: { labels, annotations }, spec: { containers, ...(affinity && { affinity }) } };
+  return { kind: "Deployment", metadata: { name }, spec: { replicas, selector: { matchLabels: labels }, template } };
+}
+
+function antiAffinity(app: string): object {
+  const podAffinityTerm = { topologyKey: "kubernetes.io/hostname", labelSelector: { matchLabels: { app } } };
+  return { podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, podAffinityTerm }] } };
+}
+
+function deployments(herd: Herd): object[] {
+  if (herd === "single") return [deployment("web", 0, HERD)];
+  const apart = herd === "anti-affinity";
+  return images.map((_, index) => {
+    const name = `app-${index}`;
+    return deployment(name, index, HERD / images.length, apart ? antiAffinity(name) : undefined);
+  });
+}
+
+interface Run {
+  readonly failedStarts: number;
+  readonly allReadySeconds: number;
+  readonly meanSeconds: number;
+  readonly onYoung: number;
+}
+
+async function installPaceline(plane: Awaited<ReturnType<typeof startControlPlane>>): Promise<void> {
+  await installAccess(plane.client, { youngForSeconds: YOUNG_SECONDS });
+  const service = await startServiceProcess(plane);
+  await installWebhooks(plane.client, { url: service.url, caBundle: plane.caCert });
+}
+
+const node = (client: ApiClient, name: string, maxPods: number) =>
+  startModelledNode({
+    client,
+    name,
+    images,
+    cores: 4,
+    memoryBytes: 4 * GIB,
+    maxPods,
+    kubelet: { serializeImagePulls: false },
+  });
+
+async function run(herd: Herd, paced: boolean): Promise<Run> {
+  await using plane = await startControlPlane();
+  const { client } = plane;
+  if (paced) await installPaceline(plane);
+  await using settled = await node(client, "settled", SETTLED_ROOM);
+  await settled.ready;
+  if (paced) await delay(YOUNG_SECONDS * 1_000); // the passing of time itself: it settles
+  await using young = await node(client, "young", 110);
+  await young.ready;
+  await delay(OPEN_AFTER_SECONDS * 1_000); // nothing is pending meanwhile
+  await client.create("/api/v1/namespaces", { metadata: { name: NAMESPACE } });
+  const seen = observe(client, NAMESPACE);
+  try {
+    const beganMs = Date.now();
+    const path = `/apis/apps/v1/namespaces/${NAMESPACE}/deployments`;
+    await Promise.all(deployments(herd).map((body) => client.create(path, body)));
+    await seen.allReady(() => HERD, AbortSignal.timeout(240_000));
+    return summary(seen, beganMs);
+  } finally {
+    seen.stop();
+  }
+}
+
+function summary(seen: Observer, beganMs: number): Run {
+  const pods = [...seen.pods.values()];
+  const seconds = pods.map(({ readyAtMs = NaN }) => (readyAtMs - beganMs) / 1_000);
+  return {
+    failedStarts: Object.values(seen.failures()).reduce((sum, count) => sum + count, 0),
+    allReadySeconds: Math.max(...seconds),
+    meanSeconds: seconds.reduce((sum, one) => sum + one, 0) / pods.length,
+    onYoung: pods.filter((pod) => pod.node === "young").length,
+  };
+}
+
+function figures(herd: Herd, without: Run, paceline: Run): Figure[] {
+  const note = (one: "allReadySeconds" | "meanSeconds") =>
+    `${paceline[one].toFixed(1)} s and ${without[one].toFixed(1)} s`;
+  const ratio = (one: "allReadySeconds" | "meanSeconds") => paceline[one] / without[one];
+  const most = (value: number) => ({ kind: "at most", value }) as const;
+  return [
+    {
+      what: `${herd}: failed starts with Paceline`,
+      unit: "",
+      measured: paceline.failedStarts,
+      note: `${without.failedStarts} without; on the young node ${paceline.onYoung}, without ${without.onYoung}`,
+      budget: most(0),
+    },
+    {
+      what: `${herd}: all Ready ÷ without`,
+      unit: "",
+      measured: ratio("allReadySeconds"),
+      note: note("allReadySeconds"),
+      budget: most(1.05),
+    },
+    {
+      what: `${herd}: mean to Ready ÷ without`,
+      unit: "",
+      measured: ratio("meanSeconds"),
+      note: note("meanSeconds"),
+      budget: most(herd === "deployments" ? 0.85 : 1),
+    },
+  ];
+}
+
+const all: Figure[] = [];
+for (const herd of chosen) {
+  const without = await withProgress(`${herd}, without Paceline`, () => run(herd, false));
+  const paceline = await withProgress(`${herd}, with Paceline`, () => run(herd, true));
+  all.push(...figures(herd, without, paceline));
+}
+process.exitCode = printVerdict(all);
