@@ -1,8 +1,8 @@
 /**
  * `npm run bench:room-elsewhere`: a herd that an ordinary cluster has room for, on the real control plane and modelled
- * nodes, with and without Paceline (docs/adr/0012). One settled node has room for a part of the herd, and one young node
- * stands open. Herds: many Deployments, one Deployment, and one with preferred anti-affinity by host. Exit 1 when a budget
- * is missed, 2 for wrong flags.
+ * nodes, with and without Paceline (docs/adr/0012). One settled node has room for a part of the herd, and one young
+ * node stands open. Herds: many Deployments, one Deployment, and many with preferred anti-affinity by host. Exit 1 when
+ * a budget is missed, 2 for wrong flags.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
