@@ -33,7 +33,8 @@ export function status(state: ClusterState, lastPlan: LastPlan | undefined, nowM
   for (const entry of state.ledger.nodes.values()) {
     const { facts } = entry;
     if (!facts || isPaced(state, facts, nowMs)) continue;
-    if (isSaturated(state, { entry, facts }, nowMs)) shown.push(nodeStatus(state, { entry, facts }, "saturated", nowMs));
+    if (isSaturated(state, { entry, facts }, nowMs))
+      shown.push(nodeStatus(state, { entry, facts }, "saturated", nowMs));
     else settledNodes += 1;
   }
   return {
