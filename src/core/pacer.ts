@@ -100,7 +100,7 @@ class StatefulPacer implements Pacer {
     const before = state.ledger.nodes.get(node.name)?.facts;
     if (before && before.uid !== node.uid) this.deleteNode(node.name, nowMs); // another machine of that name
     if (before?.labels !== node.labels) state.forgetClass(node.name);
-    state.ledger.upsertNode(node);
+    state.ledger.upsertNode(node, nowMs);
     state.catalogue.learn(node.images);
   }
 

@@ -1,6 +1,6 @@
 /** The answers of the core. Every edge passes them on as they are; none keeps a verdict of its own. */
 import type { AllowReason, HoldReason, LiftReason, ReleaseReason } from "../api/reasons.ts";
-import type { NodeFacts, NodeSample, PodFacts } from "./facts.ts";
+import type { NodeFacts, NodeSample, OpenedNote, PodFacts } from "./facts.ts";
 import type { NodeName } from "./ids.ts";
 
 /** The pod may go on. */
@@ -47,14 +47,18 @@ export interface Held {
   readonly hold: Hold;
 }
 
-/** What happens to a fence. */
+/** What happens to a fence, or to what is noted on a node. */
 export type FenceAction =
   | { readonly kind: "adopt"; readonly node: NodeFacts; readonly value: string }
   | { readonly kind: "lift"; readonly node: NodeFacts; readonly reason: LiftReason }
+  /** On a node that is closed, so that it is up before the node opens. */
+  | { readonly kind: "raise"; readonly node: NodeFacts; readonly value: string }
   /** A cordon takes the place of the fence, in one write, so that DaemonSet pods are created. */
   | { readonly kind: "beginRollCall"; readonly node: NodeFacts; readonly value: string }
   /** And the other way round. */
-  | { readonly kind: "endRollCall"; readonly node: NodeFacts; readonly value: string };
+  | { readonly kind: "endRollCall"; readonly node: NodeFacts; readonly value: string }
+  /** When the node opened, for the next leader. */
+  | { readonly kind: "note"; readonly node: NodeFacts; readonly note: OpenedNote };
 
 /** What the leader has to do now. Applying it twice changes nothing. */
 export interface Plan {

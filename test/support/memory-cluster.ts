@@ -167,10 +167,11 @@ export class MemoryCluster implements Apply {
 /** The answer of an overloaded API server. */
 export const busy = () => new ApiError(429, "TooManyRequests", "busy");
 
-function fenceAfter(action: FenceAction, nowMs: number): Pick<NodeFacts, "fence" | "unschedulable"> {
+function fenceAfter(action: FenceAction, nowMs: number): Partial<NodeFacts> {
+  if (action.kind === "note") return { openedNote: action.note };
   if (action.kind === "lift") return { fence: undefined, unschedulable: false };
   const fence = { value: action.value, sinceMs: nowMs };
   const rollCall = { state: action.kind === "beginRollCall" ? "open" : "done", sinceMs: nowMs } as const;
-  if (action.kind === "adopt") return { fence, unschedulable: action.node.unschedulable };
+  if (action.kind === "adopt" || action.kind === "raise") return { fence, unschedulable: action.node.unschedulable };
   return { fence: { ...fence, rollCall }, unschedulable: rollCall.state === "open" };
 }

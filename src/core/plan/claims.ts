@@ -4,7 +4,7 @@ import type { NodeName } from "../ids.ts";
 import { placementUnfitReason, unfitReason } from "../placement/fit.ts";
 import { fitsNode, type KnownNode } from "../placement/known-node.ts";
 import { roomOf, type ShrinkingRoom, takeRoom } from "../placement/room.ts";
-import { youngUntilMs } from "../state/pace.ts";
+import { joinsUntilMs } from "../state/pace.ts";
 import { reservedFor } from "../state/reservations.ts";
 import type { PlanBuilder } from "./plan-builder.ts";
 
@@ -26,7 +26,7 @@ export class Claims {
     const { state, nowMs } = this.#plan;
     const room = this.#room(node);
     if (pod.pinnedTo === undefined) this.#keepFree(node, room);
-    const joining = nowMs < youngUntilMs(state, node.facts);
+    const joining = nowMs < joinsUntilMs(state, node.facts);
     if (unfitReason(pod, node.facts, room, joining) !== undefined) return false;
     takeRoom(room, pod);
     return true;
@@ -77,4 +77,4 @@ export function fitsNow(plan: PlanBuilder, pod: PodFacts, node: KnownNode): bool
 
 /** Whether a pod fits a node by labels and taints, once the node has joined. */
 export const fitsOnceJoined = (plan: PlanBuilder, pod: PodFacts, facts: NodeFacts) =>
-  placementUnfitReason(pod, facts, plan.nowMs < youngUntilMs(plan.state, facts)) === undefined;
+  placementUnfitReason(pod, facts, plan.nowMs < joinsUntilMs(plan.state, facts)) === undefined;

@@ -106,7 +106,7 @@ function releaseOperations(raw: KubeObject, release: Release, nowMs: number): re
   });
 }
 
-const fenceTaint = (value: string, effect: "NoSchedule" | "PreferNoSchedule") => ({
+export const fenceTaint = (value: string, effect: "NoSchedule" | "PreferNoSchedule") => ({
   key: FENCE_TAINT_KEY,
   value,
   effect,
@@ -143,7 +143,7 @@ export function adoptFence(
   client: ApiClient,
   { node, value }: Extract<FenceAction, { kind: "adopt" }>,
 ): Promise<Write> {
-  return rewrite(client, nodePath(node.name), node.uid, (raw) => {
+  return rewriteNode(client, node, (raw) => {
     const annotations = {
       ...textMapOf(raw.metadata?.annotations),
       [FENCED_AT_ANNOTATION]: new Date(fencedSinceMs(node)).toISOString(),
@@ -157,7 +157,7 @@ export function adoptFence(
  * write.
  */
 export function liftFence(client: ApiClient, node: { readonly name: NodeName; readonly uid: string }): Promise<Write> {
-  return rewrite(client, nodePath(node.name), node.uid, (raw) => {
+  return rewriteNode(client, node, (raw) => {
     const { [FENCED_AT_ANNOTATION]: _at, ...annotations } = textMapOf(raw.metadata?.annotations);
     return changeFence(raw, annotations, { unschedulable: rollCallOf(raw)?.state === "open" ? false : undefined });
   });
@@ -173,7 +173,7 @@ export function beginRollCall(
   { node, value }: Extract<FenceAction, { kind: "beginRollCall" }>,
   nowMs: number,
 ): Promise<Write> {
-  return rewrite(client, nodePath(node.name), node.uid, (raw) => {
+  return rewriteNode(client, node, (raw) => {
     const spec = recordOf(raw["spec"]);
     const isUp = recordsOf(spec["taints"]).some(
       ({ key, effect }) => key === FENCE_TAINT_KEY && effect === "NoSchedule",
@@ -195,7 +195,7 @@ export function endRollCall(
   client: ApiClient,
   { node, value }: Extract<FenceAction, { kind: "endRollCall" }>,
 ): Promise<Write> {
-  return rewrite(client, nodePath(node.name), node.uid, (raw) => {
+  return rewriteNode(client, node, (raw) => {
     if (rollCallOf(raw)?.state !== "open") return [];
     const fence = [fenceTaint(value, "NoSchedule")];
     return changeFence(raw, textMapOf(raw.metadata?.annotations), { fence, unschedulable: false });
@@ -217,6 +217,13 @@ function changeFence(
   const cordon = unschedulable === undefined ? {} : { unschedulable };
   return changesBetween(raw, { annotations, spec: { taints: [...others, ...fence], ...cordon } });
 }
+
+/** {@link rewrite} of a node. */
+export const rewriteNode = (
+  client: ApiClient,
+  { name, uid }: { readonly name: NodeName; readonly uid: string },
+  operationsFor: (raw: KubeObject) => readonly Operation[],
+): Promise<Write> => rewrite(client, `/api/v1/nodes/${name}`, uid, operationsFor);
 
 /**
  * Reads the object and writes the operations for it, on the condition that the object has not changed in between. Tries
@@ -265,8 +272,4 @@ function asSeen(pod: PodFacts): { uid: string; resourceVersion: string } {
 
 function podPath({ namespace, name }: PodFacts): string {
   return `/api/v1/namespaces/${namespace}/pods/${name}`;
-}
-
-function nodePath(name: NodeName): string {
-  return `/api/v1/nodes/${name}`;
 }

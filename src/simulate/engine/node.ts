@@ -32,6 +32,7 @@ export class SimNode {
   readonly podBytes: number;
   ready = false;
   fence: NodeFacts["fence"];
+  openedNote: NodeFacts["openedNote"];
   /** Cordoned. */
   unschedulable = false;
   /** Pods that are bound and not started; and the most at any time. */
@@ -105,6 +106,7 @@ export class SimNode {
       unschedulable: this.unschedulable,
       taints: this.ready ? [] : NOT_READY,
       fence: this.fence,
+      openedNote: this.openedNote,
       allocatable: this.#allocatable,
       address: "127.0.0.1",
       images: this.#images,

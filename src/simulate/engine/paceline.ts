@@ -195,12 +195,18 @@ export class PacelineLever implements Lever {
   }
 
   /** Modelled nodes have no fence but ours, so there is none to adopt. */
-  #changeFence({ kind, node: { name } }: FenceAction): "changed" | "unchanged" | "gone" {
+  #changeFence(action: FenceAction): "changed" | "unchanged" | "gone" {
+    const {
+      kind,
+      node: { name },
+    } = action;
     const node = this.#nodes.get(name);
     if (!node) return "gone";
     if (kind === "adopt") return "unchanged";
     if (kind === "beginRollCall") this.#cluster.beginRollCall(node);
     else if (kind === "endRollCall") this.#cluster.endRollCall(node);
+    else if (action.kind === "raise") this.#cluster.raiseFence(node, action.value);
+    else if (action.kind === "note") this.#cluster.noteOpening(node, action.note);
     else this.#cluster.unfence(node);
     this.pacer.upsertNode(node.facts(), this.#cluster.agenda.nowMs);
     return "changed";
@@ -218,7 +224,7 @@ function restOfCluster(images: NodeFacts["images"]): NodeFacts {
     createdAtMs: -Infinity,
     readySinceMs: -Infinity,
     notReadySinceMs: undefined,
-    unschedulable: true,
+    unschedulable: false,
     taints: [],
     fence: undefined,
     allocatable: {},
