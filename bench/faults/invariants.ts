@@ -88,14 +88,23 @@ export const noHoldPastItsCap: Invariant = {
   },
 };
 
+/** When nodes were Ready for the first time, by uid. */
+const openings = new WeakMap<Witness, Map<string, number>>();
+
 export const noFencePastItsCap: Invariant = {
   name: "noFencePastItsCap",
-  sentence: "A fence is lifted after fence.maxSeconds at the latest, whatever the clocks of replicas say (promise 2).",
+  sentence:
+    "A fence is lifted at the latest when its node has been open for fence.maxSeconds, whatever the clocks of replicas " +
+    "say and however often the node is not Ready (promise 2).",
   check(witness) {
+    const opened = openings.get(witness) ?? new Map<string, number>();
+    openings.set(witness, opened);
     const mostMs = longest(witness, "fenceMaxSeconds") + allowedPastCapMs(witness);
     for (const node of witness.nodes) {
-      const fencedMs = witness.nowMs - node.createdAtMs;
-      if (node.fence && fencedMs > mostMs) return `node ${node.name} is fenced for ${seconds(fencedMs)}`;
+      const { readySinceMs, uid } = node;
+      if (readySinceMs !== undefined && !opened.has(uid)) opened.set(uid, readySinceMs);
+      const fencedMs = witness.nowMs - (opened.get(uid) ?? witness.nowMs);
+      if (node.fence && fencedMs > mostMs) return `node ${node.name} is open, and fenced, for ${seconds(fencedMs)}`;
     }
     return undefined;
   },

@@ -202,7 +202,7 @@ function mirrored(pacer: Pacer, ledger: Ledger): Pacer {
   };
   pacer.upsertNode = (node, nowMs) => {
     upsertNode(node, nowMs); // it may delete a node of that name first
-    ledger.upsertNode(node);
+    ledger.upsertNode(node, nowMs);
   };
   pacer.deleteNode = (name, nowMs) => {
     ledger.deleteNode(name);

@@ -43,6 +43,12 @@ export const FENCED_AT_ANNOTATION = "paceline.dev/fenced-at";
 export const ROLL_CALL_ANNOTATION = "paceline.dev/roll-call";
 
 /**
+ * Node annotation: what of the node's openings the API server does not remember, as JSON `{"at","boot"}`: when it last
+ * became able to take pods (RFC 3339), and its `bootID` then. Without `at` it was closed when the leader wrote this.
+ */
+export const OPENED_ANNOTATION = "paceline.dev/opened";
+
+/**
  * A node has this taint, too, while its roll call is open. Cluster Autoscaler looks for startup taints only on nodes
  * that are not cordoned. This key makes a node not Ready for it, cordoned or not and whatever the effect, so the node
  * goes on counting as one that is still to come. No pod is kept out by it.

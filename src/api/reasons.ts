@@ -39,8 +39,9 @@ export type ReleaseReason = keyof typeof releaseReasons;
 export const liftReasons = {
   NothingPending: "Nothing that fits the node waits for a slot any more.",
   NodeSettled: "The node is not young any more.",
-  FenceCapReached: "The fence was up for fence.maxSeconds.",
+  FenceCapReached: "The node has been open for fence.maxSeconds.",
   NodeNotReady: "The node has not become Ready for minutes: the fence may keep out what it needs for that.",
+  DaemonSetKeptOut: "The node is closed, and the fence may keep the pod of a DaemonSet out of it.",
   NotSelected: "fence.nodeSelector does not select the node.",
   PacingOff: "Pacing is off, only observing, or the fence is disabled.",
   Requested: "An operator asked for it (paceline release).",

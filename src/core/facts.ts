@@ -202,6 +202,24 @@ export interface RollCall {
   readonly sinceMs: number;
 }
 
+/** The leader's note on a node's openings, as it is written on the node. */
+export interface OpenedNote {
+  /** When it last opened, epoch ms; undefined: it was closed. */
+  readonly atMs: number | undefined;
+  /** Its bootID then; "" where that was not known. */
+  readonly bootID: string;
+}
+
+/** What is known of a node's openings (state/opening.ts). */
+export interface Opening {
+  /** When it last became able to take pods, epoch ms; undefined: it is not yet, or is closed again. */
+  readonly openedMs: number | undefined;
+  /** Its bootID when it was last seen. */
+  readonly bootID: string;
+  /** Names of the extended resources that it has had. */
+  readonly resources: readonly string[];
+}
+
 /** A node, as decisions see it. */
 export interface NodeFacts {
   readonly name: NodeName;
@@ -214,7 +232,13 @@ export interface NodeFacts {
   /** Since when condition Ready is not True; undefined while it is, or where the node has no such condition yet. */
   readonly notReadySinceMs: number | undefined;
   readonly unschedulable: boolean;
-  /** Without the fence. */
+  /** `status.nodeInfo.bootID`; another one after each boot. Undefined where it is not known. */
+  readonly bootID?: string | undefined;
+  /** {@link OPENED_ANNOTATION}. */
+  readonly openedNote?: OpenedNote | undefined;
+  /** Of the node as the ledger has seen it so far. Undefined: the ledger has not recorded these facts. */
+  readonly opening?: Opening | undefined;
+  /** Without those of Paceline. */
   readonly taints: readonly Taint[];
   /** The fence, if it is up. `rollCall` is undefined until its node had one. */
   readonly fence:

@@ -119,7 +119,7 @@ class StatefulPacer implements Pacer {
     if (before && before.uid !== node.uid)
       this.deleteNode(node.name, nowMs); // another machine of that name
     else if (before && hasOpened(before, node)) state.opened.set(node.name, nowMs);
-    state.ledger.upsertNode(node);
+    state.ledger.upsertNode(node, nowMs);
     state.catalogue.learn(node.images);
   }
 

@@ -1,6 +1,6 @@
 /** The answers of the core. Every edge passes them on as they are; none keeps a verdict of its own. */
 import type { AllowReason, HoldReason, LiftReason, ReleaseReason } from "../api/reasons.ts";
-import type { NodeFacts, NodeSample, PodFacts, SandboxCause } from "./facts.ts";
+import type { NodeFacts, NodeSample, OpenedNote, PodFacts, SandboxCause } from "./facts.ts";
 import type { NodeName } from "./ids.ts";
 
 /** The pod may go on. */
@@ -60,7 +60,7 @@ export interface Held {
   readonly hold: Hold;
 }
 
-/** What happens to a fence. */
+/** What happens to a fence, or to what is noted on a node. */
 export type FenceAction =
   | { readonly kind: "adopt"; readonly node: NodeFacts; readonly value: string }
   /** `steer`: value of the soft taint that takes the fence's place; undefined: none does. */
@@ -74,10 +74,14 @@ export type FenceAction =
   | { readonly kind: "steer"; readonly node: NodeFacts; readonly value: string }
   /** The soft taint goes: the node has settled. */
   | { readonly kind: "unsteer"; readonly node: NodeFacts }
+  /** On a node that is closed, so that it is up before the node opens. */
+  | { readonly kind: "raise"; readonly node: NodeFacts; readonly value: string }
   /** A cordon takes the place of the fence, in one write, so that DaemonSet pods are created. */
   | { readonly kind: "beginRollCall"; readonly node: NodeFacts; readonly value: string }
   /** And the other way round. */
-  | { readonly kind: "endRollCall"; readonly node: NodeFacts; readonly value: string };
+  | { readonly kind: "endRollCall"; readonly node: NodeFacts; readonly value: string }
+  /** When the node opened, for the next leader. */
+  | { readonly kind: "note"; readonly node: NodeFacts; readonly note: OpenedNote };
 
 /** What the leader has to do now. Applying it twice changes nothing. */
 export interface Plan {

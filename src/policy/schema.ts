@@ -72,7 +72,9 @@ const Fence = section({
     .min(1)
     .max(3600)
     .default(DEFAULT_FENCE_SECONDS)
-    .describe("A fence is lifted after this long at the latest; the default is the default of youngForSeconds."),
+    .describe(
+      "A fence is lifted at the latest when its node has been open this long; the default is the default of youngForSeconds.",
+    ),
   bindSeconds: z
     .int()
     .min(1)
@@ -169,7 +171,7 @@ export const PacingPolicy = section({
     .max(86_400)
     .default(DEFAULT_YOUNG_SECONDS)
     .describe(
-      "A node is young until it has been Ready this long; the herd of a new node is over by then (measured: 330 s at worst).",
+      "A node is young until it has been open this long (ADR 11); the herd of a new node is over by then (measured: 330 s at worst).",
     ),
   settledNodes: z
     .enum(["enforce", "observe"])

@@ -6,6 +6,7 @@ import type { Clock } from "../kube/clock.ts";
 import { nodeFacts, podFacts } from "../kube/parse/facts.ts";
 import type { KubeObject } from "../kube/parse/kube-json.ts";
 import type { ShapeInterner } from "../kube/parse/shape-interner.ts";
+import { noteOpening, raiseFence } from "../kube/write/late-openings.ts";
 import {
   adoptFence,
   annotateHold,
@@ -39,6 +40,8 @@ function changeFence(client: ApiClient, action: FenceAction, nowMs: number): Pro
   switch (action.kind) {
     case "adopt":
       return adoptFence(client, action);
+    case "raise":
+      return raiseFence(client, action, nowMs);
     case "beginRollCall":
       return beginRollCall(client, action, nowMs);
     case "endRollCall":
@@ -49,6 +52,8 @@ function changeFence(client: ApiClient, action: FenceAction, nowMs: number): Pro
       return steerNode(client, action);
     case "unsteer":
       return unsteerNode(client, action.node);
+    case "note":
+      return noteOpening(client, action);
   }
 }
 

@@ -13,7 +13,8 @@ import { clearNode, releasePod, type Write } from "../kube/write/writes.ts";
 import type { NodeFacts, PodFacts } from "../core/facts.ts";
 import { placementUnfitReason } from "../core/placement/fit.ts";
 import { EVERY_FENCE } from "../core/verdict.ts";
-import { fencedSinceMs, heldSinceMs, keptOutSinceMs } from "../core/state/held-since.ts";
+import { heldSinceMs, keptOutSinceMs, raisedMs } from "../core/state/held-since.ts";
+import { openedMs, openingOf } from "../core/state/opening.ts";
 import { isRollCallForgotten } from "../core/rules/roll-call.ts";
 import { SECOND_MS } from "../core/measures.ts";
 
@@ -32,6 +33,8 @@ export interface SweepPlan {
   readonly nodes: readonly NodeFacts[];
   /** Fenced nodes that may have kept pods out. */
   readonly fenced: readonly NodeFacts[];
+  /** As in {@link SweepTime}. */
+  readonly leaderless: boolean;
 }
 
 /** The result for one object: `released`, `gone`, `unchanged`, `conflict`, or `failed` with a message. */
@@ -72,27 +75,36 @@ export async function planSweep(
     listAll(client, podsPath(scope.namespace), { fieldSelector: "spec.nodeName=" }, wanted),
     scope.namespace === undefined ? listAll(client, "/api/v1/nodes", {}, () => true) : [],
   ]);
-  const nodes = rawNodes.map((raw) => nodeFacts(raw, interner));
+  const nodes = rawNodes.map((raw) => withOpening(nodeFacts(raw, interner), nowMs));
   const fenced = looksAtFences ? nodes.filter(({ fence }) => fence !== undefined) : [];
   const untilMs = nowMs + aheadMs;
   return {
     pods: rawPods
       .map((raw) => podFacts(raw, interner))
       .filter((pod) => coversPod(scope, caps, pod, untilMs) || isKeptOut(scope, caps, pod, fenced, untilMs)),
-    nodes: nodes.filter((node) => coversNode(scope, caps, node, untilMs) || isForgotten(scope, node, nowMs)),
+    nodes: nodes.filter(
+      (node) => coversNode(scope, caps, node, untilMs, leaderless) || isForgotten(scope, node, nowMs),
+    ),
     fenced,
+    leaderless,
   };
 }
+
+const withOpening = (node: NodeFacts, nowMs: number): NodeFacts => ({ ...node, opening: openingOf(node, nowMs) });
 
 /** What of the plan is due at a moment, if its scope is what is past its cap. */
 export function dueOf(plan: SweepPlan, caps: Caps, nowMs: number): SweepPlan {
   const scope: SweepScope = { which: "expired" };
+  const { leaderless } = plan;
   return {
     pods: plan.pods.filter((pod) =>
       pod.gated ? coversPod(scope, caps, pod, nowMs) : isKeptOut(scope, caps, pod, plan.fenced, nowMs),
     ),
-    nodes: plan.nodes.filter((node) => coversNode(scope, caps, node, nowMs) || isForgotten(scope, node, nowMs)),
+    nodes: plan.nodes.filter(
+      (node) => coversNode(scope, caps, node, nowMs, leaderless) || isForgotten(scope, node, nowMs),
+    ),
     fenced: plan.fenced,
+    leaderless,
   };
 }
 
@@ -129,10 +141,22 @@ function isKeptOut(
 const isInScope = ({ node }: SweepScope, { name }: NodeFacts) => node === undefined || name === node;
 
 /** The soft taint keeps nothing out, so that it has no cap. */
-function coversNode(scope: SweepScope, { fenceSeconds }: Caps, node: NodeFacts, nowMs: number): boolean {
+function coversNode(
+  scope: SweepScope,
+  { fenceSeconds }: Caps,
+  node: NodeFacts,
+  nowMs: number,
+  leaderless: boolean,
+): boolean {
   if (!isInScope(scope, node)) return false;
   if (scope.which === "all") return node.fence !== undefined || node.steered === true;
-  return node.fence !== undefined && nowMs >= fencedSinceMs(node) + fenceSeconds * SECOND_MS;
+  return node.fence !== undefined && nowMs >= capFromMs(node, nowMs, leaderless) + fenceSeconds * SECOND_MS;
+}
+
+/** The cap counts from the node's opening. Of a fence that is up before that only a leader can tell. */
+function capFromMs(node: NodeFacts, nowMs: number, leaderless: boolean): number {
+  const raised = leaderless ? raisedMs(node, nowMs) : Infinity;
+  return openedMs(node) ?? raised;
 }
 
 /** A roll call that is open now may be over in a moment, so no look ahead is of use. */

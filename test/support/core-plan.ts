@@ -48,7 +48,7 @@ export function stateWith(
 ): ClusterState {
   const state = new ClusterState(defaultPolicy(overrides));
   for (const node of nodes) {
-    state.ledger.upsertNode(node);
+    state.ledger.upsertNode(node, START_MS);
     state.catalogue.learn(node.images);
   }
   for (const pod of pods) state.ledger.upsertPod(pod);

@@ -168,6 +168,7 @@ export class MemoryCluster implements Apply {
 export const busy = () => new ApiError(429, "TooManyRequests", "busy");
 
 function fenceAfter(action: FenceAction, nowMs: number): Partial<NodeFacts> {
+  if (action.kind === "note") return { openedNote: action.note };
   if (action.kind === "unsteer") return { steered: undefined };
   if (action.kind === "steer") return { steered: true };
   if (action.kind === "lift") {
@@ -175,6 +176,6 @@ function fenceAfter(action: FenceAction, nowMs: number): Partial<NodeFacts> {
   }
   const fence = { value: action.value, sinceMs: nowMs };
   const rollCall = { state: action.kind === "beginRollCall" ? "open" : "done", sinceMs: nowMs } as const;
-  if (action.kind === "adopt") return { fence, unschedulable: action.node.unschedulable };
+  if (action.kind === "adopt" || action.kind === "raise") return { fence, unschedulable: action.node.unschedulable };
   return { fence: { ...fence, rollCall }, unschedulable: rollCall.state === "open" };
 }

@@ -3,7 +3,7 @@ import type { NodeFacts, PodFacts, PodShape } from "../facts.ts";
 import type { NodeName } from "../ids.ts";
 import type { ClusterState } from "../state/cluster-state.ts";
 import type { NodeEntry } from "../state/ledger.ts";
-import { paceOf, youngUntilMs } from "../state/pace.ts";
+import { joinsUntilMs, paceOf } from "../state/pace.ts";
 import { reservedFor } from "../state/reservations.ts";
 import { placementUnfitReason, unfitReason } from "./fit.ts";
 import { type Claimant, roomOf } from "./room.ts";
@@ -38,7 +38,7 @@ export function fitsNode(
   nowMs: number,
 ): boolean {
   const { entry, facts } = node;
-  const joining = nowMs < youngUntilMs(state, facts);
+  const joining = nowMs < joinsUntilMs(state, facts);
   // Thousands of nodes are asked one after another. This rules out most of them without summing anything up.
   if (isFull(pod.shape, node) || placementUnfitReason(pod, facts, joining)) return false;
   const all: Claimant[] = [...reservedFor(state, entry, nowMs), ...claimants];

@@ -4,7 +4,7 @@ import type { NodeName } from "../ids.ts";
 import { placementUnfitReason, unfitReason } from "../placement/fit.ts";
 import { fitsNode, type KnownNode } from "../placement/known-node.ts";
 import { type Claimant, roomOf, type ShrinkingRoom, takeRoom } from "../placement/room.ts";
-import { youngUntilMs } from "../state/pace.ts";
+import { joinsUntilMs } from "../state/pace.ts";
 import { claimedFor } from "../state/reservations.ts";
 import type { PlanBuilder } from "./plan-builder.ts";
 
@@ -72,7 +72,7 @@ export class Claims {
 
   #fits(pod: PodFacts, { facts }: KnownNode, room: ShrinkingRoom): boolean {
     const { state, nowMs } = this.#plan;
-    return unfitReason(pod, facts, room, nowMs < youngUntilMs(state, facts)) === undefined;
+    return unfitReason(pod, facts, room, nowMs < joinsUntilMs(state, facts)) === undefined;
   }
 
   #roomsOf({ entry, facts }: KnownNode): Rooms {
@@ -119,4 +119,4 @@ export function fitsBeside(
 
 /** Whether a pod fits a node by labels and taints, once the node has joined. */
 export const fitsOnceJoined = (plan: PlanBuilder, pod: PodFacts, facts: NodeFacts) =>
-  placementUnfitReason(pod, facts, plan.nowMs < youngUntilMs(plan.state, facts)) === undefined;
+  placementUnfitReason(pod, facts, plan.nowMs < joinsUntilMs(plan.state, facts)) === undefined;

@@ -1,6 +1,6 @@
 /**
- * Which fences change: adopted where something else put them up, replaced by a cordon for a roll call, lifted when they
- * have done their work or had their time.
+ * Which fences change: raised on cordoned nodes, adopted where something else put them up, replaced by a cordon for a
+ * roll call, lifted when they have done their work or had their time.
  */
 import type { LiftReason } from "../../api/reasons.ts";
 import { matchesSelector } from "../../policy/resolve.ts";
@@ -12,26 +12,22 @@ import { isFencedOut } from "../rules/kept-room.ts";
 import { fencesWork, fenceValue, toleratesFence } from "../rules/node-fence.ts";
 import { maySteer } from "../rules/steer.ts";
 import { mayCallRoll, rollCallEndsMs } from "../rules/roll-call.ts";
-import { fencedSinceMs } from "../state/held-since.ts";
 import { openRollCall } from "../state/open-roll-call.ts";
+import { openedMs } from "../state/opening.ts";
 import { paceOf, youngUntilMs } from "../state/pace.ts";
 import { reservedFor } from "../state/reservations.ts";
 import { SCHEDULER_BATCH } from "../state/scheduler-batch.ts";
 import type { FenceAction } from "../verdict.ts";
 import { fitsBeside, fitsOnceJoined } from "./claims.ts";
+import { withoutAwaited } from "./awaited-resources.ts";
+import { closedLiftReason, raiseAction } from "./closed-nodes.ts";
 import type { PlanBuilder } from "./plan-builder.ts";
 
 /**
- * A Ready node keeps its fence at least this long though no pod seems to wait for it: its DaemonSet pods and the
- * scheduler's verdicts on pending pods arrive in these seconds. Assumed, ms.
+ * A node that has opened keeps its fence at least this long though no pod seems to wait for it: its DaemonSet pods and
+ * the scheduler's verdicts on pending pods arrive in these seconds. Assumed, ms.
  */
 const SETTLE_IN_MS = 5_000;
-
-/**
- * A node that is not Ready after this long gets no help from a fence: perhaps a network agent that does not tolerate it
- * is what is missing. Nodes become Ready within a minute or two of registering. Assumed, ms.
- */
-const JOIN_PATIENCE_MS = 180_000;
 
 /**
  * Before any pod is released to a fenced node that a herd waits for, its DaemonSet pods are created by a roll call, so
@@ -71,11 +67,12 @@ function steerAction(plan: PlanBuilder, facts: NodeFacts): FenceAction | undefin
   plan.wake(youngUntilMs(plan.state, facts));
   const value = steerValue(plan, facts);
   if (value === undefined) return facts.steered ? { kind: "unsteer", node: facts } : undefined;
-  return facts.steered || facts.readySinceMs === undefined ? undefined : { kind: "steer", node: facts, value };
+  const takesPods = openedMs(facts) !== undefined && facts.readySinceMs !== undefined;
+  return facts.steered || !takesPods ? undefined : { kind: "steer", node: facts, value };
 }
 
 function fenceAction(plan: PlanBuilder, { entry, facts }: KnownNode): FenceAction | undefined {
-  if (!facts.fence) return steerAction(plan, facts);
+  if (!facts.fence) return raiseAction(plan, { entry, facts }) ?? steerAction(plan, facts);
   const { reason, untilMs } = liftReason(plan, { entry, facts });
   plan.wake(untilMs);
   if (reason) return { kind: "lift", node: facts, reason, steer: steerValue(plan, facts) };
@@ -128,28 +125,22 @@ function liftReason(plan: PlanBuilder, node: KnownNode): LiftAnswer {
   const { policy } = state;
   if (!fencesWork(policy)) return always("PacingOff");
   if (!matchesSelector(policy.fence.nodeSelector, facts.labels)) return always("NotSelected");
-  const capMs = fencedSinceMs(facts) + policy.fence.maxSeconds * SECOND_MS;
-  const settlesMs = youngUntilMs(state, facts);
-  const untilMs = plan.soonest(capMs, settlesMs);
+  if (paceOf(state, facts, nowMs) !== "young") return always("NodeSettled");
+  const openMs = openedMs(facts);
+  if (openMs === undefined) return closedLiftReason(plan, node);
+  const capMs = openMs + policy.fence.maxSeconds * SECOND_MS;
+  const untilMs = plan.soonest(capMs, youngUntilMs(state, facts));
   if (nowMs >= capMs) return { reason: "FenceCapReached", untilMs };
-  if (paceOf(state, facts, nowMs) !== "young") return { reason: "NodeSettled", untilMs };
-  const { readySinceMs } = facts;
-  const { reason, untilMs: nextMs } =
-    readySinceMs === undefined ? joiningLiftReason(plan, facts) : readyLiftReason(plan, node, readySinceMs);
+  const isReady = facts.readySinceMs !== undefined;
+  const { reason, untilMs: nextMs } = isReady ? openLiftReason(plan, node, openMs) : closedLiftReason(plan, node);
   return { reason, untilMs: Math.min(untilMs, nextMs) };
 }
 
 const always = (reason: LiftReason | undefined): LiftAnswer => ({ reason, untilMs: Infinity });
 
-function joiningLiftReason(plan: PlanBuilder, { notReadySinceMs, createdAtMs }: NodeFacts): LiftAnswer {
-  const patientUntilMs = (notReadySinceMs ?? createdAtMs) + JOIN_PATIENCE_MS;
-  const reason = plan.nowMs >= patientUntilMs ? "NodeNotReady" : undefined;
-  return { reason, untilMs: plan.soonest(patientUntilMs) };
-}
-
-function readyLiftReason(plan: PlanBuilder, node: KnownNode, readySinceMs: number): LiftAnswer {
-  if (node.facts.unschedulable) return always(undefined); // which pods would fit shows when the node opens
-  const settledInMs = readySinceMs + SETTLE_IN_MS;
+function openLiftReason(plan: PlanBuilder, node: KnownNode, openMs: number): LiftAnswer {
+  if (node.facts.unschedulable) return always(undefined); // which pods would fit shows when the roll call ends
+  const settledInMs = openMs + SETTLE_IN_MS;
   const untilMs = plan.soonest(settledInMs);
   if (plan.nowMs < settledInMs) return { reason: undefined, untilMs };
   return { reason: isWorthKeeping(plan, node) ? undefined : "NothingPending", untilMs };
@@ -171,7 +162,7 @@ function isWorthKeeping(plan: PlanBuilder, node: KnownNode): boolean {
     const pod = firstKeptOut(plan, alike.pods(), value);
     if (!pod || !mayWant(plan, pod, node.facts)) continue;
     inVain += alike.size;
-    if (inVain > SCHEDULER_BATCH || fitsBeside(plan, pod, node, toCome)) return true;
+    if (inVain > SCHEDULER_BATCH || fitsSoon(plan, pod, node, toCome)) return true;
   }
   return false;
 }
@@ -196,4 +187,11 @@ function certainToCome(plan: PlanBuilder, node: KnownNode): readonly Claimant[] 
   const { facts } = node;
   const opens = mayCallRoll(plan.state.policy, facts, plan.nowMs);
   return plan.stillToCome(node).filter((one) => one.uid !== undefined || (!opens && isFencedOut(one, facts)));
+}
+
+/** Beside what is to come; also once a driver has reported what the pod asks for. */
+function fitsSoon(plan: PlanBuilder, pod: PodFacts, node: KnownNode, toCome: readonly Claimant[]): boolean {
+  if (fitsBeside(plan, pod, node, toCome)) return true;
+  const rest = withoutAwaited(plan, pod, node.facts);
+  return rest !== undefined && fitsBeside(plan, rest, node, toCome);
 }

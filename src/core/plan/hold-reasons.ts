@@ -1,6 +1,7 @@
 /** Why pods that wait do so today: those that stay gated, and those that only a fence keeps out. */
 import type { NodeFacts, PodFacts, PodShape } from "../facts.ts";
-import { isJoiningTaint, isSchedulableNow } from "../placement/fit.ts";
+import { isSchedulableNow } from "../placement/fit.ts";
+import { isJoiningTaint } from "../state/joining-taints.ts";
 import type { KnownNode } from "../placement/known-node.ts";
 import { fencesWork, toleratesFence } from "../rules/node-fence.ts";
 import { checkStart } from "../rules/start-checks.ts";

@@ -8,6 +8,7 @@ import type { Plan } from "../verdict.ts";
 import { assignSlots } from "./assign-slots.ts";
 import { beginRollCalls, planFences } from "./fences.ts";
 import { holdsOf } from "./hold-reasons.ts";
+import { planOpeningNotes } from "./opening-notes.ts";
 import { PlanBuilder } from "./plan-builder.ts";
 import { releaseNearCap } from "./release-near-cap.ts";
 import { claimRoom, releaseExempt, releasePastFences } from "./release-without-slot.ts";
@@ -21,6 +22,7 @@ export function makePlan(state: ClusterState, settled: SettledNodes, nowMs: numb
   beginRollCalls(plan);
   assignSlots(plan, settled);
   const fences = planFences(plan);
+  fences.push(...planOpeningNotes(plan, new Set(fences.map(({ node }) => node.name))));
   const held = holdsOf(plan);
   return { releases: plan.releases, fences, held, wakeAtMs: plan.wakeAtMs };
 }

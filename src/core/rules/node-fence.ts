@@ -3,7 +3,7 @@
  */
 import { matchesSelector } from "../../policy/resolve.ts";
 import type { PacingPolicy } from "../../policy/schema.ts";
-import type { PodFacts } from "../facts.ts";
+import type { NodeFacts, PodFacts } from "../facts.ts";
 import type { NodeName } from "../ids.ts";
 import { EVERY_FENCE } from "../verdict.ts";
 
@@ -36,6 +36,10 @@ export const toleratesFence = ({ fencesTolerated }: Pick<PodFacts, "fencesTolera
 
 /** Do fences keep pods out at all? */
 export const fencesWork = ({ mode, fence }: PacingPolicy): boolean => mode === "enforce" && fence.enabled;
+
+/** Karpenter has done with the node's start. It would take a fence that goes up afterwards for a lasting taint. */
+export const isInitialized = ({ labels }: Pick<NodeFacts, "labels">): boolean =>
+  labels["karpenter.sh/initialized"] === "true";
 
 /** What is to happen to a node that is being created; `observe`: it would get a fence, were the mode enforce. */
 export type FenceVerdict = "fence" | "observe" | "none";

@@ -6,6 +6,8 @@
 import type { PacingPolicy } from "../../policy/schema.ts";
 import type { NodeFacts, RollCall } from "../facts.ts";
 import { hasJoiningTaint } from "../placement/fit.ts";
+import { isInitialized } from "./node-fence.ts";
+import { openedMs } from "../state/opening.ts";
 import { openRollCall } from "../state/open-roll-call.ts";
 
 /**
@@ -27,14 +29,13 @@ const QUIET_MS = 1_000;
 const FORGOTTEN_AFTER = 7;
 
 /**
- * A roll call begins within this time after its node became Ready, ms, or never: pods wait for its beginning, and the
+ * A roll call begins within this time after its node opened, ms, or never: pods wait for its beginning, and the
  * write may be refused. Assumed: several attempts to write, and the start of a network agent.
  */
 const BEGINS_WITHIN_MS = 30_000;
 
-/** Karpenter's labels of a node. */
+/** Karpenter's label of its nodes. */
 const NODE_POOL = "karpenter.sh/nodepool";
-const INITIALIZED = "karpenter.sh/initialized";
 
 /**
  * May a roll call begin? Once per node, and only where the cordon would be ours: a node that is cordoned already stays
@@ -44,9 +45,9 @@ const INITIALIZED = "karpenter.sh/initialized";
  */
 export function mayCallRoll(policy: PacingPolicy, node: NodeFacts, nowMs: number): boolean {
   const { fence, labels, readySinceMs, unschedulable } = node;
-  if (readySinceMs === undefined || nowMs >= readySinceMs + BEGINS_WITHIN_MS) return false;
+  if (readySinceMs === undefined || nowMs >= (openedMs(node) ?? readySinceMs) + BEGINS_WITHIN_MS) return false;
   if (!policy.fence.rollCall || !fence || fence.value === "" || fence.rollCall || unschedulable) return false;
-  if (NODE_POOL in labels && labels[INITIALIZED] !== "true") return false;
+  if (NODE_POOL in labels && !isInitialized(node)) return false;
   return !hasJoiningTaint(node);
 }
 

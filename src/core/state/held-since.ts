@@ -3,6 +3,7 @@
  * and metrics.
  */
 import type { NodeFacts, PodFacts } from "../facts.ts";
+import { openedMs } from "./opening.ts";
 
 /**
  * Epoch ms. A gate comes with the pod, so a gated pod is held since its creation. Otherwise the annotation tells, but
@@ -13,29 +14,26 @@ export function heldSinceMs({ gated, hold, createdAtMs }: Pick<PodFacts, "gated"
 }
 
 /**
- * Since when a pod without our gate is held back by the node's fence, epoch ms; Infinity while the node has never been
- * Ready, because until then that keeps the pod out. A pod that was let go before goes on with the same hold: the time
- * between, in which nothing of ours kept it, does not count.
+ * Since when a pod without our gate is held back by the node's fence, epoch ms; Infinity while the node is closed,
+ * because then that keeps the pod out. A pod that was let go before goes on with the same hold: the time between, in
+ * which nothing of ours kept it, does not count.
  */
 export function keptOutSinceMs(
   { createdAtMs, release }: Pick<PodFacts, "createdAtMs" | "release">,
-  node: Pick<NodeFacts, "createdAtMs" | "readySinceMs" | "fence">,
+  node: Pick<NodeFacts, "readySinceMs" | "opening">,
   nowMs: number,
 ): number {
-  const fromMs = Math.max(createdAtMs, closedSinceMs(node));
+  const fromMs = Math.max(createdAtMs, openedMs(node) ?? Infinity);
   if (!release || release.atMs > nowMs) return fromMs;
   return Math.max(createdAtMs, Math.max(fromMs, release.atMs) - release.heldMs);
 }
 
-/** A node that is not Ready for a while kept pods out before, as its roll call shows: that needs a Ready node. */
-function closedSinceMs({
-  createdAtMs,
-  readySinceMs,
-  fence,
-}: Pick<NodeFacts, "createdAtMs" | "readySinceMs" | "fence">) {
-  const rollCallMs = fence?.rollCall?.sinceMs ?? Infinity;
-  return Math.min(readySinceMs ?? Infinity, rollCallMs >= createdAtMs ? rollCallMs : Infinity);
-}
+/**
+ * When the fence of a node that is closed went up, epoch ms. Such a fence may be younger than its node; no time in the
+ * future is believed.
+ */
+export const raisedMs = ({ fence, createdAtMs }: Pick<NodeFacts, "fence" | "createdAtMs">, nowMs: number): number =>
+  fence?.sinceMs !== undefined && fence.sinceMs <= nowMs ? fence.sinceMs : createdAtMs;
 
 /**
  * Epoch ms. A fence comes with its node, so no time after the node's creation is believed. Such a time comes from a

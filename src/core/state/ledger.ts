@@ -5,6 +5,7 @@
 import { LRUCache } from "lru-cache";
 import type { NodeFacts, PodFacts, PodShape, Resources } from "../facts.ts";
 import type { ImageName, NodeName, PodUID } from "../ids.ts";
+import { neededNote, nextOpening, openingOf } from "./opening.ts";
 import { UnboundPods } from "./unbound-pods.ts";
 
 /**
@@ -59,6 +60,8 @@ export class Ledger {
   readonly pending = new UnboundPods();
   /** How many bound pods there are of each shape with inter-pod rules. */
   readonly boundAlike = new Map<PodShape, number>();
+  /** Nodes of which a new leader could not tell when they opened. */
+  readonly unnoted = new Set<NodeName>();
   /** Grows whenever room may have appeared anywhere: a node came or changed, a pod went. */
   roomGeneration = 0;
   /** Uids of deleted pods, and of nodes that are deleted or replaced. */
@@ -110,13 +113,17 @@ export class Ledger {
     return this.#gone.has(uid);
   }
 
-  upsertNode(facts: NodeFacts): void {
+  upsertNode(facts: NodeFacts, nowMs: number): void {
     if (this.isGone(facts)) return;
     const entry = this.entry(facts.name);
     const before = entry.facts;
     if (before?.uid === facts.uid && !isNewer(facts.resourceVersion, before.resourceVersion)) return;
     if (before && before.uid !== facts.uid) this.#gone.set(before.uid, true);
-    entry.facts = facts;
+    const known = before?.uid === facts.uid ? before : undefined;
+    const opening = known ? nextOpening(known, facts, nowMs) : openingOf(facts, nowMs);
+    entry.facts = { ...facts, opening };
+    if (neededNote(entry.facts, nowMs)) this.unnoted.add(facts.name);
+    else this.unnoted.delete(facts.name);
     if (!before || !sameRoom(before, facts)) this.roomGeneration += 1;
   }
 
@@ -125,6 +132,7 @@ export class Ledger {
     if (!entry) return;
     if (entry.facts) this.#gone.set(entry.facts.uid, true);
     entry.facts = undefined;
+    this.unnoted.delete(name);
     this.#forgetIfEmpty(entry);
   }
 

@@ -1,7 +1,9 @@
-/** Writes and reads Paceline's annotations on pods. Other clients may have edited them, so reading is lenient. */
+/**
+ * Writes and reads Paceline's annotations on pods and nodes. Other clients may have edited them, so reading is lenient.
+ */
 import { holdReasons } from "../../api/reasons.ts";
 import type { HoldReason } from "../../api/reasons.ts";
-import type { PodFacts } from "../../core/facts.ts";
+import type { OpenedNote, PodFacts } from "../../core/facts.ts";
 import { nodeName } from "../../core/ids.ts";
 import type { NodeName } from "../../core/ids.ts";
 import { MOST_NODES } from "../../core/state/ledger.ts";
@@ -61,6 +63,19 @@ export function parseRelease(text: string | undefined): ReleaseNote | undefined 
   const held = note["heldSeconds"];
   if (atMs === undefined || typeof held !== "number" || !(held >= 0)) return undefined;
   return { atMs, heldMs: held * 1_000 };
+}
+
+/** `{"at","boot"}`, the value of the annotation on a node's openings; `at` is left out while the node is closed. */
+export function formatOpened({ atMs, bootID }: OpenedNote): string {
+  return JSON.stringify({ at: atMs === undefined ? undefined : new Date(atMs).toISOString(), boot: bootID });
+}
+
+/** Reads a note on a node's openings; undefined if it is malformed. */
+export function parseOpened(text: string | undefined): OpenedNote | undefined {
+  const { at, boot } = parseJson(text);
+  const atMs = timeOf(at);
+  if (typeof boot !== "string" || (at !== undefined && atMs === undefined)) return undefined;
+  return { atMs, bootID: boot };
 }
 
 function parseJson(text: string | undefined): Readonly<Record<string, unknown>> {

@@ -3,13 +3,14 @@ import {
   FENCED_AT_ANNOTATION,
   GATE,
   HOLD_ANNOTATION,
+  OPENED_ANNOTATION,
   RELEASE_ANNOTATION,
   RESERVATION_ANNOTATION,
 } from "../../api/names.ts";
 import type { NodeFacts, PodFacts } from "../../core/facts.ts";
 import { imageName, nodeName, podUID } from "../../core/ids.ts";
 import type { ImageName } from "../../core/ids.ts";
-import { parseHold, parseRelease, parseReservation } from "./annotations.ts";
+import { parseHold, parseOpened, parseRelease, parseReservation } from "./annotations.ts";
 import { recordOf, recordsOf, textMapOf, textOf, textsOf, timeOf } from "./kube-json.ts";
 import type { KubeObject } from "./kube-json.ts";
 import { fenceTaint, isYoungTaint, rollCallOf } from "./roll-call.ts";
@@ -70,6 +71,8 @@ export function nodeFacts(raw: KubeObject, interner?: ShapeInterner): NodeFacts 
   const ready = recordsOf(status["conditions"]).find((one) => one["type"] === "Ready");
   const isReady = ready?.["status"] === "True";
   const transitionMs = timeOf(ready?.["lastTransitionTime"]);
+  const bootID = textOf(recordOf(status["nodeInfo"])["bootID"]);
+  const openedNote = parseOpened(textMapOf(metadata["annotations"])[OPENED_ANNOTATION]);
   const address = recordsOf(status["addresses"]).find((one) => one["type"] === "InternalIP");
   return {
     name: nodeName(textOf(metadata["name"])),
@@ -80,6 +83,8 @@ export function nodeFacts(raw: KubeObject, interner?: ShapeInterner): NodeFacts 
     readySinceMs: isReady ? transitionMs : undefined,
     notReadySinceMs: isReady ? undefined : transitionMs,
     unschedulable: spec["unschedulable"] === true,
+    ...(bootID !== "" && { bootID }),
+    ...(openedNote && { openedNote }),
     taints: otherTaints(spec["taints"]),
     fence: fenceOf(raw),
     ...(recordsOf(spec["taints"]).some(isYoungTaint) && { steered: true }),

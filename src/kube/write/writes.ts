@@ -162,7 +162,7 @@ const youngTaint = (value: string) => ({ key: YOUNG_TAINT_KEY, value, effect: "P
 
 const youngToleration = (node: NodeName) => ({ operator: "Equal", ...youngTaint(fenceValue(node)) });
 
-const fenceTaint = (value: string, effect: "NoSchedule" | "PreferNoSchedule") => ({
+export const fenceTaint = (value: string, effect: "NoSchedule" | "PreferNoSchedule") => ({
   key: FENCE_TAINT_KEY,
   value,
   effect,
@@ -199,7 +199,7 @@ export function adoptFence(
   client: ApiClient,
   { node, value }: Extract<FenceAction, { kind: "adopt" }>,
 ): Promise<Write> {
-  return rewrite(client, nodePath(node.name), node.uid, (raw) => {
+  return rewriteNode(client, node, (raw) => {
     const annotations = {
       ...textMapOf(raw.metadata?.annotations),
       [FENCED_AT_ANNOTATION]: new Date(fencedSinceMs(node)).toISOString(),
@@ -220,7 +220,7 @@ interface NodeKey {
  * @param steer value of the soft taint that takes the fence's place, or undefined
  */
 export function liftFence(client: ApiClient, node: NodeKey, steer?: string): Promise<Write> {
-  return rewrite(client, nodePath(node.name), node.uid, (raw) => {
+  return rewriteNode(client, node, (raw) => {
     const { [FENCED_AT_ANNOTATION]: _at, ...annotations } = textMapOf(raw.metadata?.annotations);
     const fence = steer === undefined || taintsOf(raw).some(isYoungTaint) ? [] : [youngTaint(steer)];
     const unschedulable = rollCallOf(raw)?.state === "open" ? false : undefined;
@@ -230,7 +230,7 @@ export function liftFence(client: ApiClient, node: NodeKey, steer?: string): Pro
 
 /** {@link liftFence}, and takes the soft taint off, too: nothing of ours stays. */
 export function clearNode(client: ApiClient, node: NodeKey): Promise<Write> {
-  return rewrite(client, nodePath(node.name), node.uid, (raw) => {
+  return rewriteNode(client, node, (raw) => {
     const { [FENCED_AT_ANNOTATION]: _at, ...annotations } = textMapOf(raw.metadata?.annotations);
     const taints = taintsOf(raw).filter((taint) => !isOurTaint(taint));
     if (taints.length === taintsOf(raw).length) return [];
@@ -241,7 +241,7 @@ export function clearNode(client: ApiClient, node: NodeKey): Promise<Write> {
 
 /** Puts the soft taint of young nodes on a node that has no fence. */
 export function steerNode(client: ApiClient, { node, value }: Extract<FenceAction, { kind: "steer" }>): Promise<Write> {
-  return rewrite(client, nodePath(node.name), node.uid, (raw) => {
+  return rewriteNode(client, node, (raw) => {
     const taints = taintsOf(raw);
     return taints.some(isOurTaint) ? [] : changeTaints(raw, [...taints, youngTaint(value)]);
   });
@@ -249,7 +249,7 @@ export function steerNode(client: ApiClient, { node, value }: Extract<FenceActio
 
 /** Takes the soft taint off a node. */
 export function unsteerNode(client: ApiClient, node: NodeKey): Promise<Write> {
-  return rewrite(client, nodePath(node.name), node.uid, (raw) =>
+  return rewriteNode(client, node, (raw) =>
     changeTaints(
       raw,
       taintsOf(raw).filter((taint) => !isYoungTaint(taint)),
@@ -272,7 +272,7 @@ export function beginRollCall(
   { node, value }: Extract<FenceAction, { kind: "beginRollCall" }>,
   nowMs: number,
 ): Promise<Write> {
-  return rewrite(client, nodePath(node.name), node.uid, (raw) => {
+  return rewriteNode(client, node, (raw) => {
     const spec = recordOf(raw["spec"]);
     const isUp = recordsOf(spec["taints"]).some(
       ({ key, effect }) => key === FENCE_TAINT_KEY && effect === "NoSchedule",
@@ -294,7 +294,7 @@ export function endRollCall(
   client: ApiClient,
   { node, value }: Extract<FenceAction, { kind: "endRollCall" }>,
 ): Promise<Write> {
-  return rewrite(client, nodePath(node.name), node.uid, (raw) => {
+  return rewriteNode(client, node, (raw) => {
     if (rollCallOf(raw)?.state !== "open") return [];
     const fence = [fenceTaint(value, "NoSchedule")];
     return changeFence(raw, textMapOf(raw.metadata?.annotations), { fence, unschedulable: false });
@@ -316,6 +316,13 @@ function changeFence(
   const cordon = unschedulable === undefined ? {} : { unschedulable };
   return changesBetween(raw, { annotations, spec: { taints: [...others, ...fence], ...cordon } });
 }
+
+/** {@link rewrite} of a node. */
+export const rewriteNode = (
+  client: ApiClient,
+  { name, uid }: { readonly name: NodeName; readonly uid: string },
+  operationsFor: (raw: KubeObject) => readonly Operation[],
+): Promise<Write> => rewrite(client, `/api/v1/nodes/${name}`, uid, operationsFor);
 
 /**
  * Reads the object and writes the operations for it, on the condition that the object has not changed in between. Tries
@@ -364,8 +371,4 @@ function asSeen(pod: PodFacts): { uid: string; resourceVersion: string } {
 
 function podPath({ namespace, name }: PodFacts): string {
   return `/api/v1/namespaces/${namespace}/pods/${name}`;
-}
-
-function nodePath(name: NodeName): string {
-  return `/api/v1/nodes/${name}`;
 }

@@ -2,6 +2,7 @@
  * The simulated cluster: an API server with watches that lag a little, kubelets around the modelled nodes, the
  * controllers that create pods, and a scheduler. A strategy ({@link Lever}) acts in the place of Paceline.
  */
+import type { OpenedNote } from "../../core/facts.ts";
 import { openRollCall } from "../../core/state/open-roll-call.ts";
 import { seededRandom } from "../model/random.ts";
 import type { PodView } from "../model/types.ts";
@@ -169,6 +170,20 @@ export class Cluster {
   nodeChanged(node: SimNode): void {
     node.touch();
     this.#lever.nodeChanged(node);
+  }
+
+  /** Puts the fence up on a cordoned node. */
+  raiseFence(node: SimNode, value: string): void {
+    if (node.fence || !node.unschedulable) return;
+    node.fence = { value, sinceMs: this.agenda.nowMs };
+    this.#fences.set(value, node);
+    this.nodeChanged(node);
+  }
+
+  /** The leader's note on the node. */
+  noteOpening(node: SimNode, note: OpenedNote): void {
+    node.openedNote = note;
+    this.nodeChanged(node);
   }
 
   /** Lifts the node's fence. */

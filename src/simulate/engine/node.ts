@@ -34,6 +34,7 @@ export class SimNode {
   fence: NodeFacts["fence"];
   /** It has the soft taint of young nodes. */
   steered = false;
+  openedNote: NodeFacts["openedNote"];
   /** Cordoned. */
   unschedulable = false;
   /** Pods that are bound and not started; and the most at any time. */
@@ -108,6 +109,7 @@ export class SimNode {
       taints: this.ready ? [] : NOT_READY,
       fence: this.fence,
       ...(this.steered && { steered: true }),
+      openedNote: this.openedNote,
       allocatable: this.#allocatable,
       address: "127.0.0.1",
       images: this.#images,

@@ -204,6 +204,8 @@ export class PacelineLever implements Lever {
     if (kind === "beginRollCall") this.#cluster.beginRollCall(node);
     else if (kind === "endRollCall") this.#cluster.endRollCall(node);
     else if (kind === "lift") this.#cluster.unfence(node, action.steer !== undefined);
+    else if (kind === "raise") this.#cluster.raiseFence(node, action.value);
+    else if (kind === "note") this.#cluster.noteOpening(node, action.note);
     else this.#cluster.steer(node, kind === "steer");
     this.pacer.upsertNode(node.facts(), this.#cluster.agenda.nowMs);
     return "changed";
@@ -221,7 +223,7 @@ function restOfCluster(images: NodeFacts["images"]): NodeFacts {
     createdAtMs: -Infinity,
     readySinceMs: -Infinity,
     notReadySinceMs: undefined,
-    unschedulable: true,
+    unschedulable: false,
     taints: [],
     fence: undefined,
     allocatable: {},

@@ -18,11 +18,13 @@ describe("defaults", () => {
       kind: "PacingPolicy",
       mode: "enforce",
       youngForSeconds: 600,
+      settledNodes: "enforce",
       maxHoldSeconds: 300,
       startup: { until: "ContainersStarted", deadlineSeconds: 300 },
       nodeClasses: [],
       gate: { enabled: true },
       fence: { enabled: true, rollCall: true, maxSeconds: 600, bindSeconds: 15 },
+      steer: { enabled: true },
       extender: { enabled: false, startupWeight: 1, awaitWeight: 1, offerSeconds: 15 },
       exempt: {
         namespaces: ["kube-system", "kube-node-lease", "kube-public"],

@@ -12,7 +12,6 @@ import type {
 } from "../../../../src/core/facts.ts";
 import { nodeName } from "../../../../src/core/ids.ts";
 import {
-  isJoiningTaint,
   isSchedulableNow,
   lackingResource,
   placementUnfitReason,
@@ -20,6 +19,7 @@ import {
 } from "../../../../src/core/placement/fit.ts";
 import type { Room } from "../../../../src/core/placement/room.ts";
 import { aNode, aPod, aShape } from "../../../support/core-facts.ts";
+import { isJoiningTaint } from "../../../../src/core/state/joining-taints.ts";
 import { NOT_READY } from "../../../support/core-plan.ts";
 
 const EMPTY: Room = { free: { cpu: 1_000, memory: 1e12, pods: 10 }, hostPorts: [] };

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { DaemonSetFacts, NodeFacts, PodFacts } from "../../../../src/core/facts.ts";
 import { missingDaemonSets } from "../../../../src/core/placement/missing-daemon-sets.ts";
-import { aDaemonPod, aDaemonSet, aNode, aPod, aShape, bound, changed } from "../../../support/core-facts.ts";
+import { aDaemonPod, aDaemonSet, aNode, aPod, aShape, bound, changed, START_MS } from "../../../support/core-facts.ts";
 import { NOT_READY, stateWith, theNode } from "../../../support/core-plan.ts";
 
 const daemonShape = (more: Parameters<typeof aShape>[0] = {}) =>
@@ -71,7 +71,7 @@ describe("a node lacks a DaemonSet's pod", () => {
     expect(missing()).toEqual(["agent"]);
     state.daemonSets.upsert(aDaemonSet("agent", { shape: daemonShape({ nodeSelector: { pool: "gpu" } }) }));
     expect(missing()).toEqual([]);
-    state.ledger.upsertNode(changed(theNode(state, "n1").facts, { labels: { pool: "gpu" } }));
+    state.ledger.upsertNode(changed(theNode(state, "n1").facts, { labels: { pool: "gpu" } }), START_MS);
     expect(missing()).toEqual(["agent"]);
   });
 
@@ -112,7 +112,7 @@ describe("a node lacks a DaemonSet's pod", () => {
             there.delete(which);
           } else if (what === "labels") {
             label = pool;
-            state.ledger.upsertNode(changed(theNode(state, "n1").facts, { labels: { pool } }));
+            state.ledger.upsertNode(changed(theNode(state, "n1").facts, { labels: { pool } }), START_MS);
           }
           const expected = [...pools].filter(([name, wanted]) => wanted === label && !there.has(name));
           expect(missing().sort()).toEqual(expected.map(([name]) => name).sort());

@@ -4,6 +4,7 @@ import type { PodFacts } from "../../../../src/core/facts.ts";
 import { nodeName } from "../../../../src/core/ids.ts";
 import { type Given, SettledNodes, type SettledRoom } from "../../../../src/core/placement/settled-nodes.ts";
 import type { ClusterState } from "../../../../src/core/state/cluster-state.ts";
+import { paceOf } from "../../../../src/core/state/pace.ts";
 import { aNode, anOldNode, aPod, aShape, bound, changed, START_MS } from "../../../support/core-facts.ts";
 import { MIB } from "../../../../src/core/measures.ts";
 import { many, slots, stateWith, theNode } from "../../../support/core-plan.ts";
@@ -54,7 +55,7 @@ describe("room on a settled node", () => {
     const state = stateWith([anOldNode("a", roomFor(1))], [bound(aPod("there"), "a")]);
     const settled = new SettledNodes();
     expect(settled.find(state, pod, START_MS)).toBeUndefined();
-    state.ledger.upsertNode(anOldNode("b"));
+    state.ledger.upsertNode(anOldNode("b"), START_MS);
     expect(nameOf(settled.find(state, pod, START_MS))).toBe("b");
     state.ledger.deleteNode(nodeName("b"));
     state.ledger.deletePod(aPod("there").uid);
@@ -138,12 +139,13 @@ test("whatever is bound, deleted or cordoned, it finds a node with room exactly 
         const facts = changed(nodes.get(node) ?? anOldNode(node), { unschedulable: what === "cordon" });
         if (what === "bind") state.ledger.upsertPod(bound(aPod(`p${at}`, { shape }), node));
         else if (what === "delete") state.ledger.deletePod(first ?? pod.uid);
-        else state.ledger.upsertNode(facts);
+        else state.ledger.upsertNode(facts, START_MS);
         const claims = new Map(claimed.map((name) => [name, [aPod("claims", { shape })]]));
         const open = [...nodes.keys()].filter((name) => {
           const { entry, facts: now } = theNode(state, name);
           const taken = entry.bound.size + (claims.has(name) ? 1 : 0);
-          return !now.unschedulable && taken < (now.allocatable["pods"] ?? 0);
+          const isSettled = paceOf(state, now, START_MS) === "settled"; // once uncordoned it is young
+          return isSettled && taken < (now.allocatable["pods"] ?? 0);
         });
         const found = nameOf(settled.find(state, aPod("asks", { shape }), START_MS, given(state, claims)));
         if (open.length === 0) expect(found).toBeUndefined();

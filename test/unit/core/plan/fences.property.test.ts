@@ -145,8 +145,8 @@ class World {
     const adopting = new Set(fences.flatMap((action) => (action.kind === "adopt" ? [action.node.name] : [])));
     for (const action of fences) {
       const truth = this.nodes.get(action.node.name);
-      if (!truth?.fence) continue;
-      this.writeNode(changed(truth, fenceAfter(action, truth.fence, this.nowMs)));
+      if (!truth || (action.kind !== "note" && action.kind !== "raise" && !truth.fence)) continue;
+      this.writeNode(changed(truth, fenceAfter(action, truth, this.nowMs)));
     }
     for (const [at, release] of releases.entries()) {
       if (at >= diesAfter) {
@@ -223,12 +223,13 @@ class World {
 }
 
 /** The node after the write of an action. */
-function fenceAfter(action: FenceAction, before: NonNullable<NodeFacts["fence"]>, nowMs: number) {
+function fenceAfter(action: FenceAction, { fence: before }: NodeFacts, nowMs: number) {
+  if (action.kind === "note") return { openedNote: action.note };
   if (action.kind === "unsteer") return { steered: undefined };
   if (action.kind === "steer") return { steered: true } as const;
   if (action.kind === "lift") return { fence: undefined, unschedulable: false };
-  const fence = { ...before, value: action.value, sinceMs: action.node.createdAtMs };
-  if (action.kind === "adopt") return { fence };
+  const fence = { value: action.value, sinceMs: action.node.createdAtMs, rollCall: before?.rollCall };
+  if (action.kind === "adopt" || action.kind === "raise") return { fence };
   const isOpen = action.kind === "beginRollCall";
   const rollCall = { state: isOpen ? "open" : "done", sinceMs: nowMs } as const;
   return { fence: { ...fence, rollCall }, unschedulable: isOpen };

@@ -30,7 +30,8 @@ const ROLL_CALL_MS = 3_000;
 const fencesAt = (node: NodeFacts, pods: readonly PodFacts[], nowMs = START_MS, overrides: Overrides = slots(4)) =>
   pacerWith([node], pods, overrides)
     .plan(nowMs)
-    .fences.map((action) => (action.kind === "lift" ? action.reason : action.kind));
+    .fences.filter(({ kind }) => kind !== "note")
+    .map((action) => (action.kind === "lift" ? action.reason : action.kind));
 
 const herd = many(9, (name) => aPendingPod(name));
 

@@ -50,8 +50,11 @@ describe("a pod is kept out by a fence since", () => {
     );
   });
 
-  test("its node's roll call, where the node was not Ready for a while since", () => {
-    expect(keptOutSinceMs(aPod("p"), aFencedNode("n1", { readySinceMs: START_MS + 99_000 }), nowMs)).toBe(START_MS);
+  test("its node opened, where that differs from its Ready; no time counts while it is closed", () => {
+    const opened = (openedMs: number | undefined) => ({ ...node, opening: { openedMs, bootID: "", resources: [] } });
+    expect(keptOutSinceMs(aPod("p"), opened(START_MS + 1), nowMs)).toBe(START_MS + 1);
+    expect(keptOutSinceMs(aPod("p"), opened(readyMs + 1), nowMs)).toBe(readyMs + 1);
+    expect(keptOutSinceMs(aPod("p"), opened(undefined), nowMs)).toBe(Infinity);
   });
 
   test("the beginning of its gate, where that held it before, less the time between", () => {

@@ -37,7 +37,7 @@ class Cluster {
   nowMs = START_MS;
 
   constructor() {
-    for (const name of NODES) this.state.ledger.upsertNode(aNode(name));
+    for (const name of NODES) this.state.ledger.upsertNode(aNode(name), START_MS);
   }
 
   take(step: ValueOf<typeof podStep> | ValueOf<typeof otherStep>): void {
@@ -83,11 +83,11 @@ class Cluster {
       case "replace":
         state.ledger.deleteNode(step.node);
         state.forgetNode(step.node);
-        state.ledger.upsertNode(aNode(step.node, { uid: `${facts.uid} again` }));
+        state.ledger.upsertNode(aNode(step.node, { uid: `${facts.uid} again` }), START_MS);
         return;
       case "pull": {
         const images = new Map([...facts.images, [imageName(step.image), step.mib * MIB]]);
-        state.ledger.upsertNode(changed(facts, { images }));
+        state.ledger.upsertNode(changed(facts, { images }), START_MS);
         state.catalogue.learn(images);
         return;
       }
