@@ -78,7 +78,9 @@ export function nextOpening(before: NodeFacts, node: NodeFacts, nowMs: number): 
 function nextOpenedMs(known: Opening, before: NodeFacts, node: NodeFacts, nowMs: number): number | undefined {
   const { readySinceMs } = node;
   if (isClosed(node)) return undefined;
-  const openedMs = known.openedMs === undefined ? undefined : Math.min(known.openedMs, nowMs + CLOCK_SKEW_MS);
+  // By a clock that has been set back since it may be in the future; then only what the API server has counts.
+  const isAhead = known.openedMs !== undefined && known.openedMs > nowMs + CLOCK_SKEW_MS;
+  const openedMs = isAhead ? firstSeenMs(node, nowMs) : known.openedMs;
   if (readySinceMs === undefined) return openedMs;
   const becameReady = readySinceMs !== before.readySinceMs;
   if (openedMs === undefined || isOtherBoot(known.bootID, node)) return becameReady ? readySinceMs : nowMs;

@@ -151,6 +151,11 @@ describe("a new leader that has seen nothing comes to the same, by the note that
   });
 });
 
+test("an opening that a clock dated which was ahead does not last for as long as it was ahead", () => {
+  const ahead = { ...old(), opening: { openedMs: LATER_MS + 3_600_000, bootID: "a", resources: [] } };
+  expect(nextOpening(ahead, old(), LATER_MS).openedMs).toBe(DAY_BEFORE_MS);
+});
+
 describe("a note that somebody forged", () => {
   const opened = (atMs: number | undefined, bootID = "a") => openedMs(old({ openedNote: { atMs, bootID } }));
 
