@@ -4,14 +4,14 @@ import { type ControlPlane, startControlPlane } from "../control-plane/control-p
 import { installAccess, installWebhooks, type PolicyBody, type WebhookLever } from "../install.ts";
 import { extenderOf, startServiceProcess } from "../service.ts";
 import { type Tell, withProgress } from "../../src/cli/progress.ts";
-import type { ModelledNode } from "../modelled-node/modelled-node.ts";
+import type { ModelledNode, ModelledNodes } from "../modelled-node/modelled-node.ts";
 import { startModelledNodes } from "../modelled-node/modelled-node.ts";
 import { gp3 } from "../../src/simulate/model/constants.ts";
 import { NodeModel } from "../../src/simulate/model/node-model.ts";
 import { seededRandom } from "../../src/simulate/model/random.ts";
 import { observe, type Observer, type PodRecord } from "./observer.ts";
 import type { HerdResult } from "./table.ts";
-import * as workload from "./workload.ts";
+import { type Herd, type HerdName, herdOf, KUBELET, NAMESPACE, NODE, NODES, START } from "./workload.ts";
 
 /** Which levers pace; `undefined` for a run without Paceline. */
 export interface Levers {
@@ -38,19 +38,23 @@ export interface HerdRun {
  * @param title of the run, before the name of each step
  * @throws when it is not done in {@link GIVE_UP_MS}, with how far it came.
  */
-export async function runHerd(title: string, levers: Levers | undefined): Promise<HerdRun> {
+export async function runHerd(title: string, name: HerdName, levers: Levers | undefined): Promise<HerdRun> {
+  const herd = herdOf(name);
   const step = <T>(name: string, work: (tell: Tell) => Promise<T>) => withProgress(`${title}: ${name}`, work);
   await using cp = await step("starting a control plane", () =>
     startControlPlane({ scheduler: levers?.extender ? false : {} }),
   );
+  await using settled = await joinSettled(cp, herd);
   if (levers) await step("starting Paceline", () => startPacing(cp, levers));
-  const observer = observe(cp.client, workload.NAMESPACE);
+  const observer = observe(cp.client, NAMESPACE);
   try {
-    await step(`creating ${workload.WAITING_PODS} pods that wait for a node`, async (tell) => {
-      await workload.createWaiting(cp.client);
-      await untilWaiting(observer, tell);
+    await step(`creating ${herd.waitingPods} pods before the nodes join`, async (tell) => {
+      await herd.createDaemonSets(cp.client);
+      await untilSeen(herd.settledDaemonPods, observer, tell);
+      await herd.createWaiting(cp.client);
+      await untilSeen(herd.settledDaemonPods + herd.waitingPods, observer, tell);
     });
-    return await step("starting pods", (tell) => stampede(cp, observer, tell));
+    return await step("starting pods", (tell) => stampede({ cp, herd, settled }, observer, tell));
   } finally {
     observer.stop();
   }
@@ -73,37 +77,57 @@ const policyFor = ({ gate, fence, extender }: Levers): PolicyBody => ({
   extender: { enabled: extender },
 });
 
-/** The scheduler has looked at every pending pod: they are the herd that waits for a node. */
-async function untilWaiting(observer: Observer, tell: Tell): Promise<void> {
-  const tried = () => [...observer.pods.values()].filter((pod) => pod.tried).length;
-  for (let count = tried(); count < workload.WAITING_PODS; count = tried()) {
-    tell(`the scheduler has looked at ${count} of them`);
+/** Nodes that have been there for long, before anything else is. */
+async function joinSettled({ client }: ControlPlane, { images, settled }: Herd): Promise<ModelledNodes | undefined> {
+  const { count, ...rest } = settled;
+  if (count === 0) return undefined;
+  const shape = { client, images, kubelet: KUBELET, ...NODE, ...rest };
+  const fleet = await startModelledNodes(
+    Array.from({ length: count }, (_, index) => ({ name: `settled-${index + 1}`, seed: NODES + index, ...shape })),
+  );
+  await fleet.ready;
+  return fleet;
+}
+
+/** So many pods are bound or held, or the scheduler has found no room for them: the herd that waits for a node. */
+async function untilSeen(pods: number, observer: Observer, tell: Tell): Promise<void> {
+  const isSeen = (pod: PodRecord) => pod.tried || pod.gated || pod.node !== undefined;
+  const seen = () => [...observer.pods.values()].filter(isSeen).length;
+  for (let count = seen(); count < pods; count = seen()) {
+    tell(`${count} of them are bound, held or refused`);
     await delay(50);
   }
 }
 
-async function stampede(cp: ControlPlane, observer: Observer, tell: Tell): Promise<HerdRun> {
-  const names = Array.from({ length: workload.NODES }, (_, index) => `young-${index + 1}`);
-  const shape = { images: workload.images, kubelet: workload.KUBELET, ...workload.NODE };
+interface Scene {
+  readonly cp: ControlPlane;
+  readonly herd: Herd;
+  readonly settled: ModelledNodes | undefined;
+}
+
+async function stampede({ cp, herd, settled }: Scene, observer: Observer, tell: Tell): Promise<HerdRun> {
+  const names = Array.from({ length: NODES }, (_, index) => `young-${index + 1}`);
+  const shape = { images: herd.images, kubelet: KUBELET, ...NODE };
   const fleet = await startModelledNodes(
     names.map((name, index) => ({ client: cp.client, name, seed: index, joinSeconds: JOIN_SECONDS, ...shape })),
   );
-  tell(`${workload.NODES} young nodes join`);
+  tell(`${NODES} young nodes join`);
   await fleet.ready;
   const readyMs = Date.now();
   const ending = new AbortController();
-  const sampler = sampleAwait(fleet.nodes, ending.signal, () => tell(progressLine(observer)));
+  const nodes = [...fleet.nodes, ...(settled?.nodes ?? [])];
+  const sampler = sampleAwait(nodes, ending.signal, () => tell(progressLine(herd, observer)));
   try {
-    const late = delay(SCALE_UP_AFTER_MS, undefined, { signal: ending.signal }).then(() => workload.scaleUp(cp.client));
+    const late = delay(SCALE_UP_AFTER_MS, undefined, { signal: ending.signal }).then(() => herd.scaleUp(cp.client));
     const done = observer
-      .allReady(() => workload.ALL_PODS, AbortSignal.timeout(GIVE_UP_MS))
+      .allReady(() => herd.allPods, AbortSignal.timeout(GIVE_UP_MS))
       .catch(() => {
-        throw new Error(`the herd was not done after ${GIVE_UP_MS / 1000} s: ${progressLine(observer)}`);
+        throw new Error(`the herd was not done after ${GIVE_UP_MS / 1000} s: ${progressLine(herd, observer)}`);
       });
     await Promise.all([late, done]);
     const makespanMs = Date.now() - readyMs;
     ending.abort();
-    return summary(observer, fleet.nodes, { readyMs, makespanMs, peakAwaitMs: await sampler });
+    return summary(observer, nodes, { readyMs, makespanMs, peakAwaitMs: await sampler });
   } finally {
     ending.abort();
     await fleet.stop();
@@ -128,12 +152,12 @@ async function sampleAwait(nodes: readonly ModelledNode[], signal: AbortSignal, 
   return peak;
 }
 
-function progressLine(observer: Observer): string {
+function progressLine({ allPods }: Herd, observer: Observer): string {
   const pods = [...observer.pods.values()];
   const ready = pods.filter((pod) => pod.ready).length;
   const starting = pods.filter((pod) => pod.node !== undefined && pod.startedAtMs === undefined).length;
   const failed = Object.values(observer.failures()).reduce((sum, count) => sum + count, 0);
-  return `${ready} of ${workload.ALL_PODS} pods Ready, ${starting} in startup, ${failed} failed starts`;
+  return `${ready} of ${allPods} pods Ready, ${starting} in startup, ${failed} failed starts`;
 }
 
 interface Times {
@@ -157,6 +181,7 @@ function summary(observer: Observer, nodes: readonly ModelledNode[], times: Time
     ratioToBound: makespanSeconds / boundSeconds,
     meanReadySeconds: pods.reduce((sum, pod) => sum + seconds(pod, pod.readyAtMs), 0) / pods.length,
     peakInStartup: observer.peakInStartup(),
+    peakInStartupSettled: observer.peakInStartup((node) => node.startsWith("settled-")),
     peakAwaitMs: times.peakAwaitMs,
     longestHoldSeconds: Math.max(...pods.map((pod) => seconds(pod, pod.boundAtMs))),
   };
@@ -166,9 +191,9 @@ function summary(observer: Observer, nodes: readonly ModelledNode[], times: Time
 /** How long the last pod's own start takes on an idle node that has its image. */
 function ownStartSeconds(): number {
   const image = "present";
-  const model = new NodeModel({ startMs: 0, random: seededRandom(1), disk: gp3, present: [image], ...workload.NODE });
-  const pod = { uid: "own", namespace: workload.NAMESPACE, name: "own", containers: [{ name: "main", image }] };
-  model.addPod({ ...pod, ...workload.START }, 0);
+  const model = new NodeModel({ startMs: 0, random: seededRandom(1), disk: gp3, present: [image], ...NODE });
+  const pod = { uid: "own", namespace: NAMESPACE, name: "own", containers: [{ name: "main", image }] };
+  model.addPod({ ...pod, ...START }, 0);
   for (let atMs = model.nextEventMs(); atMs !== undefined; atMs = model.nextEventMs()) {
     const isReady = model.advanceTo(atMs).some((event) => event.kind === "status" && event.status.ready);
     if (isReady) return atMs / 1000;

@@ -3,10 +3,13 @@ import { parseArgs } from "node:util";
 import { findBinaries } from "../control-plane/binaries.ts";
 import { type Levers, runHerd } from "./herd.ts";
 import { type DemoResult, shortcomings, table } from "./table.ts";
+import { type HerdName, HERDS } from "./workload.ts";
 
-const USAGE = `npm run demo [-- --lever gate,extender | --lever gate,fence] [--json]
+const USAGE = `npm run demo [-- --herd ordinary|bare] [--lever gate,extender | --lever gate,fence] [--json]
 
 Runs the herd of awslabs/amazon-eks-ami#1651 on a real control plane with modelled nodes: without Paceline, then with it.
+--herd ordinary (the default) has settled nodes with some room, startup probes, init containers and spreading beside it;
+--herd bare is the herd alone, for which no other node has room.
 Exit 0: pacing helped. Exit 1: it did not; the reasons are on stderr. Exit 2: wrong usage.`;
 
 class UsageError extends Error {}
@@ -18,35 +21,42 @@ function readLevers(text: string): Levers {
   return { gate: names.includes("gate"), extender: names.includes("extender"), fence: names.includes("fence") };
 }
 
+function readHerd(text: string): HerdName {
+  const name = HERDS.find((one) => one === text);
+  if (name === undefined) throw new UsageError(`--herd: "${text}" is none of ${HERDS.join(", ")}`);
+  return name;
+}
+
 function readArguments() {
   try {
     const { values } = parseArgs({
       options: {
         lever: { type: "string", default: "gate,fence" },
+        herd: { type: "string", default: "ordinary" },
         json: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
       },
     });
-    return { ...values, levers: readLevers(values.lever) };
+    return { ...values, levers: readLevers(values.lever), herd: readHerd(values.herd) };
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
 }
 
-async function demo(levers: Levers): Promise<DemoResult> {
+async function demo(herd: HerdName, levers: Levers): Promise<DemoResult> {
   await findBinaries(); // builds them the first time, and says so
-  const unpaced = await runHerd("without Paceline", undefined);
-  const paced = await runHerd("with Paceline", levers);
-  return { unpaced: unpaced.result, paced: paced.result, diskBoundSeconds: paced.boundSeconds };
+  const unpaced = await runHerd("without Paceline", herd, undefined);
+  const paced = await runHerd("with Paceline", herd, levers);
+  return { herd, unpaced: unpaced.result, paced: paced.result, diskBoundSeconds: paced.boundSeconds };
 }
 
 async function main(): Promise<number> {
-  const { levers, json, help } = readArguments();
+  const { levers, herd, json, help } = readArguments();
   if (help) {
     console.log(USAGE);
     return 0;
   }
-  const result = await demo(levers);
+  const result = await demo(herd, levers);
   console.log(json ? JSON.stringify(result) : table(result));
   const missed = shortcomings(result);
   for (const message of missed) console.error(`demo: ${message}`);

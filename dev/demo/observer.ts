@@ -18,6 +18,8 @@ export interface PodRecord {
   startedAtMs: number | undefined;
   readyAtMs: number | undefined;
   ready: boolean;
+  /** True if it was once created or held with a scheduling gate. */
+  gated: boolean;
   /** True if the scheduler once found no node for it. */
   tried: boolean;
   restarts: number;
@@ -27,8 +29,8 @@ export interface Observer {
   readonly pods: ReadonlyMap<string, PodRecord>;
   /** Failed starts, each counted once, by fingerprint. */
   failures(): Readonly<Partial<Record<FailureKind, number>>>;
-  /** The most pods that were bound to one node and not started at one moment. */
-  peakInStartup(): number;
+  /** The most pods that were bound to one of these nodes and not started at one moment; of all nodes by default. */
+  peakInStartup(isCounted?: (node: string) => boolean): number;
   /** Resolves when `expected` pods exist and all are Ready; rejects when the signal aborts. */
   allReady(expected: () => number, signal: AbortSignal): Promise<void>;
   stop(): void;
@@ -58,7 +60,8 @@ export function observe(client: ApiClient, namespace: string): Observer {
   return {
     pods,
     failures: () => tally(failures, counts),
-    peakInStartup: () => Math.max(0, ...peaks.values()),
+    peakInStartup: (isCounted = () => true) =>
+      Math.max(0, ...[...peaks].filter(([node]) => isCounted(node)).map(([, peak]) => peak)),
     allReady: (expected, signal) => allReady(pods, listeners, expected, signal),
     stop: () => reflectors.forEach((reflector) => void reflector.stop()),
   };
@@ -81,6 +84,7 @@ function updated(pods: Map<string, PodRecord>, raw: KubeObject, nowMs: number): 
   record.boundAtMs ??= record.node === undefined ? undefined : nowMs;
   record.startedAtMs ??= started ? nowMs : undefined;
   record.ready = isReady(raw);
+  record.gated ||= recordsOf(recordOf(raw["spec"])["schedulingGates"]).length > 0;
   record.tried ||= isUnschedulable(raw);
   record.readyAtMs ??= record.ready ? nowMs : undefined;
   record.restarts = statuses.reduce((sum, status) => sum + Number(status["restartCount"] ?? 0), 0);
@@ -98,6 +102,7 @@ function newRecord(raw: KubeObject, nowMs: number): PodRecord {
     startedAtMs: undefined,
     readyAtMs: undefined,
     ready: false,
+    gated: false,
     tried: false,
     restarts: 0,
   };

@@ -1,5 +1,6 @@
 /** The demo's result, as a table for people and as JSON for machines. */
 import type { FailureKind } from "./failures.ts";
+import type { HerdName } from "./workload.ts";
 
 /** The result of one run of the herd. */
 export interface HerdResult {
@@ -15,6 +16,8 @@ export interface HerdResult {
   readonly meanReadySeconds: number;
   /** The most pods bound to one node and not started at one moment. */
   readonly peakInStartup: number;
+  /** The same of the nodes that were there before the young ones; 0 where there are none. */
+  readonly peakInStartupSettled: number;
   /** Highest await of a node's disk over two seconds, by node_exporter. */
   readonly peakAwaitMs: number;
   /** Longest time that a pod waited for its node while there were nodes. */
@@ -22,6 +25,7 @@ export interface HerdResult {
 }
 
 export interface DemoResult {
+  readonly herd: HerdName;
   readonly unpaced: HerdResult;
   readonly paced: HerdResult;
   /** Time of the disk that has most to write in the paced run, plus the last pod's own start. */
@@ -42,6 +46,7 @@ const rows: readonly (readonly [string, (result: HerdResult) => string])[] = [
   ["  ÷ what the disks alone need", ({ ratioToBound }) => ratioToBound.toFixed(2)],
   ["mean seconds to Ready", ({ meanReadySeconds }) => meanReadySeconds.toFixed(1)],
   ["peak pods in startup on a node", ({ peakInStartup }) => String(peakInStartup)],
+  ["  of them on a settled node", ({ peakInStartupSettled }) => String(peakInStartupSettled)],
   ["peak disk await, ms", ({ peakAwaitMs }) => peakAwaitMs.toFixed(0)],
   ["longest hold, s", ({ longestHoldSeconds }) => longestHoldSeconds.toFixed(1)],
 ];
@@ -60,13 +65,18 @@ export function table({ unpaced, paced, diskBoundSeconds }: DemoResult): string 
 }
 
 /** What pacing did not achieve, one line each. Empty: the demo succeeds. */
-export function shortcomings({ unpaced, paced }: DemoResult): string[] {
+export function shortcomings({ herd, unpaced, paced }: DemoResult): string[] {
+  const isBare = herd === "bare";
   const checks: [boolean, string][] = [
     [unpaced.startErrors > 0, "the herd did no harm without Paceline, so this run proves nothing"],
     [paced.startErrors === 0, `${paced.startErrors} starts failed with Paceline`],
     [paced.makespanSeconds <= unpaced.makespanSeconds, "with Paceline it took longer until all pods were Ready"],
-    [paced.meanReadySeconds <= 0.85 * unpaced.meanReadySeconds, "the mean time to Ready is above 0.85 × unpaced"],
-    [paced.ratioToBound <= 1.25, "the makespan is above 1.25 × what the disks alone need"],
+    [paced.meanReadySeconds <= unpaced.meanReadySeconds, "with Paceline the mean time to Ready was longer"],
+    [
+      !isBare || paced.meanReadySeconds <= 0.85 * unpaced.meanReadySeconds,
+      "the mean time to Ready is above 0.85 × unpaced",
+    ],
+    [!isBare || paced.ratioToBound <= 1.25, "the makespan is above 1.25 × what the disks alone need"],
   ];
   return checks.filter(([kept]) => !kept).map(([, message]) => message);
 }

@@ -47,6 +47,8 @@ export interface ModelledNodeOptions {
   readonly taints?: readonly RawTaint[] | undefined;
   /** From registration to Ready, in seconds of the model; default 0. */
   readonly joinSeconds?: number | undefined;
+  /** It says that it has been Ready for this long already, in seconds; default 0. */
+  readonly readyForSeconds?: number | undefined;
   /** Default: gp3, 125 MiB/s and 3,000 IOPS. */
   readonly disk?: DiskSpec | undefined;
   /** Default 4. */
@@ -217,7 +219,7 @@ async function enrol(options: ModelledNodeOptions, parts: Parts, servers: Server
   const cancelJoin = time.setTimer(
     () => {
       runner.join();
-      registration.becomeReady(() => joined.resolve(undefined));
+      registration.becomeReady(() => joined.resolve(undefined), (options.readyForSeconds ?? 0) * SECOND_MS);
     },
     time.nowMs() + (options.joinSeconds ?? 0) * SECOND_MS,
   );

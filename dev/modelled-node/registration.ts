@@ -23,8 +23,8 @@ export interface RegistrationOptions {
 }
 
 export interface Registration {
-  /** Reports Ready from now on; `written` is called when the API server has it. */
-  becomeReady(written: () => void): void;
+  /** Reports Ready from now on, as if since `agoMs` ago; `written` is called when the API server has it. */
+  becomeReady(written: () => void, agoMs?: number): void;
   /** The images changed: they are reported with the next status. */
   imagesChanged(): void;
   /** Ends the renewals. */
@@ -82,9 +82,9 @@ function keep(options: RegistrationOptions, uid: string): Registration {
   writer.put("lease", renew);
   writeStatus();
   return {
-    becomeReady(written) {
+    becomeReady(written, agoMs = 0) {
       ready = true;
-      transitionMs = clock.now();
+      transitionMs = clock.now() - agoMs;
       writeStatus(written);
     },
     imagesChanged() {

@@ -10,6 +10,7 @@ const herd = (given: Partial<HerdResult> = {}): HerdResult => ({
   ratioToBound: 1.05,
   meanReadySeconds: 25,
   peakInStartup: 8,
+  peakInStartupSettled: 3,
   peakAwaitMs: 40,
   longestHoldSeconds: 40,
   ...given,
@@ -21,6 +22,7 @@ const unpaced = herd({
   meanReadySeconds: 50,
 });
 const result = (paced: Partial<HerdResult> = {}, without = unpaced): DemoResult => ({
+  herd: "bare",
   unpaced: without,
   paced: herd(paced),
   diskBoundSeconds: 57,
@@ -38,6 +40,13 @@ describe("the demo's verdict", () => {
     ["the disks were idle", { ratioToBound: 1.26 }, /1\.25/],
   ])("names what is wrong where %s with Paceline", (_case, paced, message) => {
     expect(shortcomings(result(paced))).toEqual([expect.stringMatching(message)]);
+  });
+
+  it("asks of the ordinary cluster that nothing fails and nothing takes longer, not how busy its disks are", () => {
+    const ordinary = (paced: Partial<HerdResult>) => shortcomings({ ...result(paced), herd: "ordinary" });
+    expect(ordinary({ ratioToBound: 2, meanReadySeconds: 50 })).toEqual([]);
+    expect(ordinary({ meanReadySeconds: 50.1 })).toEqual([expect.stringMatching(/mean time to Ready was longer/)]);
+    expect(ordinary({ startErrors: 1 })).toEqual([expect.stringMatching(/1 starts failed/)]);
   });
 
   it("proves nothing if the herd does no harm", () => {
