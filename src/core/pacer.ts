@@ -98,9 +98,10 @@ class StatefulPacer implements Pacer {
   }
 
   upsertPod(pod: PodFacts, nowMs: number): void {
-    const wasBound = this.#state.ledger.pods.get(pod.uid)?.node !== undefined;
+    const before = this.#state.ledger.pods.get(pod.uid);
     const change = this.#state.ledger.upsertPod(pod);
-    if (pod.node !== undefined && !wasBound) this.#state.admitted.resolve(pod);
+    if (pod.node !== undefined && before?.node === undefined) this.#state.admitted.resolve(pod);
+    else if (!before && !pod.gated) this.#state.admitted.see(pod);
     if (pod.node !== undefined || pod.terminal || pod.deleting) this.#state.offers.resolve(pod.uid);
     if (change) this.#learn(change, nowMs);
     if (pod.node !== undefined) this.#noteUse(pod.node, nowMs);

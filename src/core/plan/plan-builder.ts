@@ -6,7 +6,7 @@ import { SECOND_MS } from "../measures.ts";
 import { type KnownNode, pacedNodes } from "../placement/known-node.ts";
 import { missingDaemonSets } from "../placement/missing-daemon-sets.ts";
 import type { Claimant } from "../placement/room.ts";
-import type { Given } from "../placement/settled-nodes.ts";
+import type { Given, SettledRoom } from "../placement/settled-nodes.ts";
 import { stillToCome } from "../placement/still-to-come.ts";
 import { exempt } from "../rules/exempt.ts";
 import { roomKeptUntilMs } from "../rules/kept-room.ts";
@@ -25,6 +25,16 @@ export type PastLimits = Partial<Pick<Release, "fence" | "note" | "overLimit">>;
 /** Does the pod need a toleration for the node's fence? Then the fence's value. */
 const fenceInTheWay = (pod: PodFacts, { fence }: NodeFacts) =>
   fence && !toleratesFence(pod, fence.value) ? fence.value : undefined;
+
+/** What a plan gives away of one settled node. */
+interface SettledClaims {
+  readonly pods: PodFacts[];
+  /** Of these, the ones that are to start there: they bring images, and the node can feed them. */
+  readonly starting: PodFacts[];
+  load: NodeLoad | undefined;
+}
+
+const NO_PODS: readonly PodFacts[] = [];
 
 const openingOf = (pod: PodFacts, node: NodeFacts): Opening => ({
   node: node.name,
@@ -48,7 +58,7 @@ export class PlanBuilder {
   readonly #tried = new Set<PodShape>();
   readonly #planned = new Map<NodeName, PodFacts[]>();
   /** Pods that wait, or are released without a slot, and are to go to a settled node. */
-  readonly #settledClaims = new Map<NodeName, PodFacts[]>();
+  readonly #settledClaims = new Map<NodeName, SettledClaims>();
   /** Nodes whose roll call begins with this plan. */
   readonly #callsRoll = new Set<NodeName>();
   readonly #missingDaemonSets = new Map<NodeName, readonly DaemonSetFacts[]>();
@@ -179,14 +189,24 @@ export class PlanBuilder {
   }
 
   /** Counts the pod on a settled node, so that others look further. */
-  claimSettled(pod: PodFacts, { facts: { name } }: KnownNode): void {
-    this.#settledClaims.set(name, [...(this.#settledClaims.get(name) ?? []), pod]);
+  claimSettled(pod: PodFacts, { node, bringsImages, saturated }: SettledRoom): void {
+    const { name } = node.facts;
+    const claims = this.#settledClaims.get(name) ?? { pods: [], starting: [], load: undefined };
+    this.#settledClaims.set(name, claims);
+    claims.pods.push(pod);
+    if (!bringsImages || saturated) return;
+    claims.starting.push(pod);
+    claims.load = undefined;
   }
 
   /** What this plan gives away of settled nodes. */
   readonly given: Given = {
-    claimants: (node) => this.#settledClaims.get(node) ?? [],
-    load: (facts) => this.state.loadOf(facts, this.nowMs, this.#settledClaims.get(facts.name)),
+    claimants: (node) => this.#settledClaims.get(node)?.pods ?? NO_PODS,
+    load: (facts) => {
+      const claims = this.#settledClaims.get(facts.name);
+      if (!claims) return this.state.loadOf(facts, this.nowMs);
+      return (claims.load ??= this.state.loadOf(facts, this.nowMs, claims.starting));
+    },
   };
 
   /** DaemonSets whose pod a young node still lacks. */

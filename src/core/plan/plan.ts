@@ -17,7 +17,7 @@ export function makePlan(state: ClusterState, settled: SettledNodes, nowMs: numb
   const plan = new PlanBuilder(state, nowMs);
   releaseExempt(plan);
   releaseNearCap(plan);
-  claimRoom(plan, settled);
+  claimRoom(plan);
   releasePastFences(plan);
   beginRollCalls(plan);
   assignSlots(plan, settled);

@@ -3,7 +3,7 @@ import type { PodFacts } from "../facts.ts";
 import type { NodeName } from "../ids.ts";
 import { isSchedulableNow } from "../placement/fit.ts";
 import { type KnownNode, knownNode } from "../placement/known-node.ts";
-import type { SettledNodes, SettledRoom } from "../placement/settled-nodes.ts";
+import { type SettledRoom, SettledSearch } from "../placement/settled-nodes.ts";
 import { fencesWork, toleratesFence } from "../rules/node-fence.ts";
 import { byAge } from "../state/held-since.ts";
 import { paceOf } from "../state/pace.ts";
@@ -26,7 +26,8 @@ export function releaseExempt(plan: PlanBuilder): void {
  * Promise 3, never hide demand: every waiting pod lays claim to room on a node that exists. A pod that finds none is
  * released, so that autoscalers see it. A pod that finds room on a settled node is released to the scheduler.
  */
-export function claimRoom(plan: PlanBuilder, settled: SettledNodes): void {
+export function claimRoom(plan: PlanBuilder): void {
+  const settled = new SettledSearch(plan.state, plan.given, plan.nowMs);
   const claims = new Claims(plan, plan.paced);
   for (const pod of [...plan.waiting.values()].sort(byClaim)) {
     if (pod.pinnedTo !== undefined) claimPinned(plan, claims, pod, pod.pinnedTo);
@@ -62,7 +63,7 @@ const isSettled = ({ state, nowMs }: PlanBuilder, { facts }: KnownNode) =>
  * A pod that brings nothing to a settled node goes there at once. One that brings images waits for a slot there, as on
  * a young node.
  */
-function claimAnywhere(plan: PlanBuilder, claims: Claims, settled: SettledNodes, pod: PodFacts): void {
+function claimAnywhere(plan: PlanBuilder, claims: Claims, settled: SettledSearch, pod: PodFacts): void {
   if (pod.gatedByOthers) return; // it cannot run now, wherever there is room
   const refused = plan.refusedEverywhere(pod.shape);
   if (refused) {
@@ -70,18 +71,18 @@ function claimAnywhere(plan: PlanBuilder, claims: Claims, settled: SettledNodes,
     plan.release(pod, "NoNodeFits", message);
     return;
   }
-  const room = settled.find(plan.state, pod, plan.nowMs, plan.given);
+  const room = settled.find(pod);
   if (room) claimSettled(plan, pod, room);
   else if (!claims.claimFirst(pod) && !claims.claimKept(pod)) {
     plan.release(pod, "NoNodeFits", "no node that exists has room for this pod");
   }
 }
 
-function claimSettled(plan: PlanBuilder, pod: PodFacts, { node, bringsImages, saturated }: SettledRoom): void {
-  const { name } = node.facts;
-  if (!saturated) plan.claimSettled(pod, node);
-  if (bringsImages && plan.state.policy.settledNodes === "enforce") plan.settledTargets.set(name, node);
-  else plan.release(pod, "NodeSettled", `node ${name} has room and needs no pacing`);
+function claimSettled(plan: PlanBuilder, pod: PodFacts, room: SettledRoom): void {
+  const { facts } = room.node;
+  plan.claimSettled(pod, room);
+  if (room.bringsImages && plan.state.policy.settledNodes === "enforce") plan.settledTargets.set(facts.name, room.node);
+  else plan.releaseTo(pod, facts, "NodeSettled", `node ${facts.name} has room and needs no pacing`);
 }
 
 /** Pinned pods first, then by priority, then by age. */

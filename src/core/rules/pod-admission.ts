@@ -8,7 +8,7 @@ import type { PodFacts } from "../facts.ts";
 import type { NodeName } from "../ids.ts";
 import { fitsNode, fitsPacedNode, knownNode } from "../placement/known-node.ts";
 import type { OpenNodes } from "../placement/open-nodes.ts";
-import type { SettledNodes } from "../placement/settled-nodes.ts";
+import type { Given, SettledNodes } from "../placement/settled-nodes.ts";
 import type { ClusterState } from "../state/cluster-state.ts";
 import { paceOf } from "../state/pace.ts";
 import type { Allow, Hold, ReplicaState, Verdict } from "../verdict.ts";
@@ -50,19 +50,26 @@ function notOurs({ policy }: ClusterState, pod: PodFacts): AllowReason | undefin
 }
 
 function unpinnedVerdict({ state, settled, open, dryRun }: Asked, pod: PodFacts, nowMs: number): Verdict {
-  const room = settled.find(state, pod, nowMs);
+  const young = open.find(state, pod, nowMs);
+  if (young) return awaiting(`node ${young.facts.name} is young and stands open: the leader chooses`, undefined);
+  const room = settled.find(state, pod, nowMs, admitted(state, nowMs));
   if (room?.saturated) return awaiting(`no settled node can feed it now: ${room.saturated.message}`, undefined);
   if (room) {
-    const young = room.bringsImages ? open.find(state, pod, nowMs) : undefined;
-    if (!young) {
-      if (room.bringsImages && !dryRun) state.admitted.add(pod, room.node.facts.name, nowMs);
-      return allow("SettledNodeFits");
-    }
-    return awaiting(`node ${young.facts.name} is young and stands open: the leader chooses`, undefined);
+    if (!dryRun) state.admitted.add(pod, room.node.facts.name, nowMs);
+    return allow("SettledNodeFits");
   }
   if (!fitsPacedNode(state, pod, nowMs)) return allow("NoNodeFits");
   return awaiting("only young or hot nodes have room for this pod", undefined);
 }
+
+/**
+ * What admission has given away, and nothing shows yet, counts for admission alone: creations that are refused after
+ * this webhook must not use up room that the leader gives.
+ */
+const admitted = (state: ClusterState, nowMs: number): Given => ({
+  claimants: (node) => state.admitted.livePods(node, nowMs),
+  load: (facts) => state.loadOf(facts, nowMs, state.admitted.unseenPods(facts.name, nowMs)),
+});
 
 function pinnedVerdict(state: ClusterState, pod: PodFacts, name: NodeName, nowMs: number): Verdict {
   const node = knownNode(state, name);

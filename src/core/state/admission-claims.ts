@@ -11,6 +11,8 @@ const CLAIM_MS = 2_000;
 
 interface Claim {
   readonly pod: PodFacts;
+  /** The pod that was created: creation may also be refused after admission. */
+  seen: PodUID | undefined;
   readonly node: NodeName;
   readonly atMs: number;
 }
@@ -26,7 +28,7 @@ export class AdmissionClaims {
 
   add(pod: PodFacts, node: NodeName, nowMs: number): void {
     this.#expire(nowMs);
-    const claim = { pod: { ...pod, uid: this.#nextUID() }, node, atMs: nowMs };
+    const claim = { pod: { ...pod, uid: this.#nextUID() }, seen: undefined, node, atMs: nowMs };
     this.#all.add(claim);
     const owner = ownerOf(pod);
     this.#byOwner.set(owner, [...(this.#byOwner.get(owner) ?? []), claim]);
@@ -34,17 +36,42 @@ export class AdmissionClaims {
     this.#byNode.set(node, there.add(claim));
   }
 
-  /** A pod was seen bound, and has not been before: the oldest claim of its owner is its own. */
+  /** A pod was seen for the first time, and is not bound yet: the oldest claim of its owner is its own. */
+  see(pod: PodFacts): void {
+    const first = this.#ofOwner(pod).find(({ seen }) => seen === undefined);
+    if (first) first.seen = pod.uid;
+  }
+
+  /** A pod was seen bound, and has not been before. */
   resolve(pod: PodFacts): void {
-    const [first] = this.#byOwner.get(ownerOf(pod)) ?? [];
-    if (first) this.#forget(first);
+    const claims = this.#ofOwner(pod);
+    const own = claims.find(({ seen }) => seen === pod.uid) ?? claims.find(({ seen }) => seen === undefined);
+    if (own) this.#forget(own);
   }
 
   /** Pods with a claim on the node. */
   livePods(node: NodeName, nowMs: number): readonly PodFacts[] {
+    return this.#live(node, nowMs, () => true);
+  }
+
+  /** Of these, pods that were really created. */
+  seenPods(node: NodeName, nowMs: number): readonly PodFacts[] {
+    return this.#live(node, nowMs, ({ seen }) => seen !== undefined);
+  }
+
+  /** Pods that nothing shows yet. */
+  unseenPods(node: NodeName, nowMs: number): readonly PodFacts[] {
+    return this.#live(node, nowMs, ({ seen }) => seen === undefined);
+  }
+
+  #ofOwner(pod: PodFacts): readonly Claim[] {
+    return this.#byOwner.get(ownerOf(pod)) ?? [];
+  }
+
+  #live(node: NodeName, nowMs: number, isWanted: (claim: Claim) => boolean): readonly PodFacts[] {
     const there = this.#byNode.get(node);
     if (there === undefined) return NONE; // most nodes, most of the time
-    return [...there].filter(({ atMs }) => nowMs < atMs + CLAIM_MS).map(({ pod }) => pod);
+    return [...there].filter((claim) => nowMs < claim.atMs + CLAIM_MS && isWanted(claim)).map(({ pod }) => pod);
   }
 
   #nextUID(): PodUID {

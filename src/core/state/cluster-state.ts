@@ -129,9 +129,9 @@ export class ClusterState {
    */
   loadOf(facts: NodeFacts, nowMs: number, planned: readonly PodFacts[] = NO_PODS): NodeLoad {
     const offers = this.offers.livePods(facts.name, this.offerMs, nowMs);
-    const admitted = this.admitted.livePods(facts.name, nowMs);
-    const given = offers.length + admitted.length + planned.length;
-    if (given > 0) return this.#sumUp(facts, nowMs, [...offers, ...admitted, ...planned]);
+    const created = this.admitted.seenPods(facts.name, nowMs);
+    const given = offers.length + created.length + planned.length;
+    if (given > 0) return this.#sumUp(facts, nowMs, [...offers, ...created, ...planned]);
     const known = this.#loads.get(facts, nowMs);
     if (known) return known;
     const load = this.#sumUp(facts, nowMs, NO_PODS);

@@ -56,7 +56,7 @@ const ATTEMPTS = 3;
 export async function releasePod(client: ApiClient, release: Release, clock: Pick<Clock, "now">): Promise<Write> {
   const { gated, prefersNodes } = release.pod;
   const isSimple = fencesOf(release).length === 0 && steeredOf(release).length === 0;
-  if (gated && isSimple && !(release.node && prefersNodes)) {
+  if (gated && isSimple && !(release.node !== undefined && prefersNodes)) {
     const write = await ungateAsSeen(client, release, clock.now());
     if (write.kind !== "conflict") return write;
   }
@@ -76,7 +76,9 @@ function ungateAsSeen(client: ApiClient, release: Release, nowMs: number): Promi
     metadata: { ...asSeen(pod), annotations: { [HOLD_ANNOTATION]: null, ...releaseAnnotations(release, nowMs) } },
     spec: {
       schedulingGates: [{ $patch: "delete", name: GATE }],
-      ...(release.node !== undefined && { affinity: { nodeAffinity: { [PREFERRED]: preferencesFor(release) } } }),
+      ...(release.node !== undefined && {
+        affinity: { nodeAffinity: { [PREFERRED]: preferencesFor(release) } },
+      }),
     },
   };
   return attempt(() => client.patch(podPath(pod), body, "strategic", BY_US));

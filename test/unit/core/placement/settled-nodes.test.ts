@@ -10,7 +10,7 @@ import { MIB } from "../../../../src/core/measures.ts";
 import { many, slots, stateWith, theNode } from "../../../support/core-plan.ts";
 
 const roomFor = (pods: number) => ({ allocatable: { cpu: 16_000, memory: 1e12, pods } });
-const shape = aShape();
+const shape = aShape({ image: "any" });
 const pod = aPod("p", { shape });
 const nameOf = (room: SettledRoom | undefined) => room?.node.facts.name;
 
@@ -28,13 +28,14 @@ describe("room on a settled node", () => {
     expect(new SettledNodes().find(stateWith(nodes.slice(0, 3)), pod, START_MS)).toBeUndefined();
   });
 
-  test("is looked for again where it was last, until that is full or gone", () => {
+  test("is looked for on from where it was last, so that pods are spread", () => {
     const state = stateWith([anOldNode("a", roomFor(1)), anOldNode("b")]);
     const settled = new SettledNodes();
     const first = bound(aPod("first", { shape }), "a");
     state.ledger.upsertPod(first);
     expect(nameOf(settled.find(state, pod, START_MS))).toBe("b");
-    state.ledger.deletePod(first.uid); // there is room on the first again, and the last one still has some
+    state.ledger.deletePod(first.uid);
+    expect(nameOf(settled.find(state, pod, START_MS))).toBe("a");
     expect(nameOf(settled.find(state, pod, START_MS))).toBe("b");
     state.ledger.deleteNode(nodeName("b"));
     expect(nameOf(settled.find(state, pod, START_MS))).toBe("a");
@@ -48,7 +49,7 @@ describe("room on a settled node", () => {
     expect(nameOf(settled.find(state, pod, START_MS, given(state, claims)))).toBe("b");
     claims.set("b", [aPod("claims too", { shape })]);
     expect(settled.find(state, pod, START_MS, given(state, claims))).toBeUndefined();
-    expect(nameOf(settled.find(state, pod, START_MS))).toBe("a"); // claims of one plan are forgotten with it
+    expect(nameOf(settled.find(state, pod, START_MS + 1))).toBe("a"); // claims are the caller's
   });
 
   test("that appears by an event is seen at once", () => {
@@ -118,8 +119,13 @@ describe("startup room on settled nodes", () => {
     const state = stateWith([anOldNode("a")], [], two);
     for (const name of ["x", "y"]) state.admitted.add(aPod(name, { shape }), nodeName("a"), START_MS);
     const settled = new SettledNodes();
-    expect(settled.find(state, pod, START_MS)?.saturated).toBeDefined();
-    expect(settled.find(state, pod, START_MS + 2_000)?.saturated).toBeUndefined();
+    const find = (nowMs: number) =>
+      settled.find(state, pod, nowMs, {
+        claimants: (name) => state.admitted.livePods(name, nowMs),
+        load: (facts) => state.loadOf(facts, nowMs, state.admitted.livePods(facts.name, nowMs)),
+      });
+    expect(find(START_MS)?.saturated).toBeDefined();
+    expect(find(START_MS + 2_000)?.saturated).toBeUndefined();
   });
 });
 
@@ -147,7 +153,7 @@ test("whatever is bound, deleted or cordoned, it finds a node with room exactly 
           const isSettled = paceOf(state, now, START_MS) === "settled"; // once uncordoned it is young
           return isSettled && taken < (now.allocatable["pods"] ?? 0);
         });
-        const found = nameOf(settled.find(state, aPod("asks", { shape }), START_MS, given(state, claims)));
+        const found = nameOf(settled.find(state, aPod("asks", { shape }), START_MS + at, given(state, claims)));
         if (open.length === 0) expect(found).toBeUndefined();
         else expect(open).toContain(found);
       }

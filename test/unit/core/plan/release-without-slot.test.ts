@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { nodeName } from "../../../../src/core/ids.ts";
-import { SettledNodes } from "../../../../src/core/placement/settled-nodes.ts";
+import type { NodeFacts, PodFacts } from "../../../../src/core/facts.ts";
+import { imageName, nodeName } from "../../../../src/core/ids.ts";
+import { MIB } from "../../../../src/core/measures.ts";
 import { claimRoom, releaseExempt, releasePastFences } from "../../../../src/core/plan/release-without-slot.ts";
 import type { ClusterState } from "../../../../src/core/state/cluster-state.ts";
 import { aDaemonPod, aGatedPod, aNode, anOldNode, aPod, aShape, bound, START_MS } from "../../../support/core-facts.ts";
@@ -9,6 +10,7 @@ import {
   aJoiningNode,
   aPendingPod,
   many,
+  type Overrides,
   pacerWith,
   planOf,
   slots,
@@ -20,7 +22,7 @@ function releases(state: ClusterState, nowMs = START_MS): Record<string, string>
   const plan = planOf(state, nowMs);
   plan.waiting.clear();
   releaseExempt(plan);
-  claimRoom(plan, new SettledNodes());
+  claimRoom(plan);
   releasePastFences(plan);
   return Object.fromEntries(
     plan.releases.map(({ pod, reason, node }) => [pod.name, node ? `${reason} to ${node}` : reason]),
@@ -163,5 +165,36 @@ describe("a fence lets pass without a slot", () => {
     const optedOut = aPendingPod("free", { shape: aShape({ labels: { "paceline.dev/pacing": "disabled" } }) });
     const { releases } = pacerWith([aFencedNode("n1")], [bound(aPod("busy"), "n1"), optedOut], slots(1)).plan(START_MS);
     expect(releases).toMatchObject([{ pod: { name: "free" }, reason: "Exempt" }]);
+  });
+});
+
+describe("a waiting pod that settled nodes have room for", () => {
+  const shape = aShape({ image: "app" });
+  const images = new Map([[imageName("app"), 100 * MIB]]);
+  const planFor = (nodes: readonly NodeFacts[], pods: readonly PodFacts[], overrides: Overrides = slots(2)) =>
+    pacerWith(nodes, pods, overrides).plan(START_MS);
+  const herd = (count: number) => many(count, (name) => aGatedPod(name, { shape }));
+
+  test("goes at once to one that has its images, and kube-scheduler is to prefer that one", () => {
+    const { releases } = planFor([anOldNode("cold"), anOldNode("warm", { images })], herd(9));
+    expect(releases).toHaveLength(9);
+    for (const release of releases) expect(release).toMatchObject({ reason: "NodeSettled", node: "warm" });
+  });
+
+  test("is given a slot on one that has not, as on a young node, and the pods are spread", () => {
+    const { releases, held } = planFor([anOldNode("a"), anOldNode("b"), anOldNode("c")], herd(9));
+    expect(releases.map(({ node }) => node).sort()).toEqual(["a", "a", "b", "b", "c", "c"]);
+    expect(held.map(({ hold }) => hold.reason)).toEqual(["StartupSlotsFull", "StartupSlotsFull", "StartupSlotsFull"]);
+  });
+
+  test("is demand where they have not enough room for all, saturated or not (promise 3)", () => {
+    const room = { allocatable: { cpu: 16_000, memory: 1e12, pods: 3 } };
+    const { releases } = planFor([anOldNode("old", room)], herd(5));
+    expect(releases.map(({ reason }) => reason).sort()).toEqual(["NoNodeFits", "NoNodeFits", "SlotFree", "SlotFree"]);
+  });
+
+  test("is only sent there where settled nodes are observed", () => {
+    const { releases } = planFor([anOldNode("a"), aNode("young")], herd(5), { ...slots(2), settledNodes: "observe" });
+    expect(releases.map(({ reason, node }) => [reason, node])).toEqual(many(5, () => ["NodeSettled", "a"]));
   });
 });

@@ -151,8 +151,22 @@ describe("room elsewhere: a pod that brings images", () => {
     }
   });
 
-  test("passes where a settled node has the images: the soft taint sends it there", () => {
-    expect(verdictOn(aPod("p", { shape }), [anOldNode("old", { images }), aNode("young")]).kind).toBe("allow");
+  test("waits for the leader also where a settled node has the images: kube-scheduler might take the young one", () => {
+    expect(verdictOn(aPod("p", { shape }), [anOldNode("old", { images }), aNode("young")]).kind).toBe("hold");
+    expect(verdictOn(aPod("p", { shape }), [anOldNode("old"), aNode("young", { images })]).kind).toBe("allow");
+  });
+
+  test("is counted on a node that has the images, too: room for one is room for one", () => {
+    const room = { images, allocatable: { cpu: 100, memory: 1e12, pods: 1 } };
+    const pacer = pacerWith([anOldNode("warm", room), anOldNode("cold")], [], slots(1));
+    const kinds = Array.from({ length: 3 }, () => pacer.admit(aPod("", { shape }), healthy, START_MS).kind);
+    expect(kinds).toEqual(["allow", "hold", "hold"]); // one on the cold node; the warm one might not be taken
+  });
+
+  test("and whose creation is refused afterwards uses up nothing that the leader gives", () => {
+    const pacer = pacerWith([anOldNode("old")], [aGatedPod("other", { shape })], two);
+    for (let at = 0; at < 9; at += 1) pacer.admit(aPod("", { shape, namespace: "evil" }), healthy, START_MS);
+    expect(pacer.plan(START_MS).releases).toMatchObject([{ pod: { name: "other" }, node: "old" }]);
   });
 
   test("is counted on settled nodes at once: more than they can feed are held, before any is seen", () => {

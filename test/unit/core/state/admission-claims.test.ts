@@ -19,6 +19,17 @@ describe("what admission has given away", () => {
     expect(ownersOn(claims)).toEqual(["web", "api"]);
   });
 
+  test("counts for the leader only once the pod was really created", () => {
+    const claims = new AdmissionClaims();
+    for (const owner of ["web", "refused"]) claims.add(podOf(owner), node, START_MS);
+    expect(claims.seenPods(node, START_MS)).toEqual([]);
+    claims.see(podOf("web", "w1"));
+    expect(claims.seenPods(node, START_MS).map(({ shape }) => shape.ownerName)).toEqual(["web"]);
+    expect(claims.unseenPods(node, START_MS).map(({ shape }) => shape.ownerName)).toEqual(["refused"]);
+    claims.resolve(bound(podOf("web", "w1"), "old"));
+    expect(ownersOn(claims)).toEqual(["refused"]);
+  });
+
   test("is forgotten after two seconds: its pod was never created, or finds no room", () => {
     const claims = new AdmissionClaims();
     claims.add(podOf("web"), node, START_MS);
