@@ -3,7 +3,7 @@
  * a fenced node, and kube-scheduler lets no pod of the herd onto it meanwhile.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { FENCE_TAINT_KEY, ROLL_CALL_ANNOTATION, ROLL_CALL_TAINT } from "../../src/api/names.ts";
+import { FENCE_TAINT_KEY, ROLL_CALL_ANNOTATION, ROLL_CALL_TAINT, YOUNG_TAINT_KEY } from "../../src/api/names.ts";
 import { type KubeObject, recordOf, recordsOf, textOf } from "../../src/kube/parse/kube-json.ts";
 import { eventually } from "../support/control-plane.ts";
 import {
@@ -143,10 +143,11 @@ describe("a DaemonSet without tolerations, and a herd that waits for its node", 
     expect(textOf(recordsOf(recordOf(daemon?.["spec"])["containers"])[0]?.["image"])).toBe(imageNamed(50));
   });
 
-  test("in the end nothing is left but the note: no cordon, no taint, no gate", async () => {
+  test("in the end nothing is left but the note and the soft taint of young nodes: no cordon, no gate", async () => {
     const node = await eventually("kube-controller-manager has taken its taint off", async () => {
       const raw = await cluster.plane.client.get(`/api/v1/nodes/${NODE}`);
-      return recordsOf(recordOf(raw["spec"])["taints"]).length === 0 ? raw : undefined;
+      const taints = recordsOf(recordOf(raw["spec"])["taints"]).map(({ key }) => key);
+      return taints.every((key) => key === YOUNG_TAINT_KEY) ? raw : undefined;
     });
     expect(recordOf(node["spec"])["unschedulable"]).toBeUndefined();
     expect(node.metadata?.annotations).toHaveProperty([ROLL_CALL_ANNOTATION]);
