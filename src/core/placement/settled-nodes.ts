@@ -38,6 +38,8 @@ const MOST_LOOKED = 100;
  * anybody's room. So a cluster of 5,000 is looked through four times a second for each shape at most.
  */
 const LOOK_MS_PER_NODE = 0.05;
+/** How often the looks of plans move on, ms. Assumed. */
+const LOOK_ON_MS = 250;
 /** In a larger cluster there is always some room that appears somewhere; the time alone counts. */
 const LARGE_CLUSTER = 500;
 
@@ -56,7 +58,7 @@ export class SettledNodes {
   #next = 0;
   #nodes: { readonly generation: number; readonly names: readonly NodeName[] } = { generation: -1, names: [] };
 
-  /** A settled node with room for the pod; without startup room where no cold one has any; undefined where none fits. */
+  /** A settled node with room for the pod; a saturated one where no cold one can feed it; undefined where none fits. */
   find(state: ClusterState, pod: PodFacts, nowMs: number, given: Given = noneGiven(state, nowMs)) {
     const { ledger } = state;
     const memo = this.#nowhere.get(pod.shape);
@@ -157,29 +159,44 @@ export class SettledSearch {
   readonly #nowMs: number;
   readonly #pools = new Map<PodShape, Pool>();
   #nodes: readonly KnownNode[] | undefined;
+  /** Where looks begin: elsewhere in each plan, because not every node of a large cluster is looked at. */
+  readonly #start: number;
 
   constructor(state: ClusterState, given: Given, nowMs: number) {
     this.#state = state;
     this.#given = given;
     this.#nowMs = nowMs;
+    this.#start = Math.floor(nowMs / LOOK_ON_MS) * MOST_LOOKED;
   }
 
   /** @see SettledNodes.find */
   find(pod: PodFacts): SettledRoom | undefined {
     const pool = this.#pool(pod.shape);
     do {
-      const warm = this.#take(pod, pool, pool.warm);
-      if (warm) return { node: warm, bringsImages: false };
-      for (let cold = this.#take(pod, pool, pool.cold); cold; cold = this.#take(pod, pool, pool.cold)) {
-        const hold = settledHold(this.#state, pod, cold.facts, this.#given, this.#nowMs);
-        if (!hold) return { node: cold, bringsImages: true };
-        pool.cold.splice(pool.cold.indexOf(cold), 1);
-        pool.saturated.push(cold);
-        pool.hold ??= hold;
-      }
+      const isEnough = pool.saturated.length >= MOST_LOOKED;
+      const found = this.#feeding(pod, pool) ?? (isEnough ? this.#saturated(pod, pool) : undefined);
+      if (found) return found;
     } while (this.#fill(pod, pool));
-    const saturated = this.#take(pod, pool, pool.saturated);
-    return saturated && { node: saturated, bringsImages: true, saturated: pool.hold };
+    return this.#saturated(pod, pool);
+  }
+
+  /** A node that has the images, or that can feed the pod. */
+  #feeding(pod: PodFacts, pool: Pool): SettledRoom | undefined {
+    const warm = this.#take(pod, pool, pool.warm);
+    if (warm) return { node: warm, bringsImages: false };
+    for (let cold = this.#take(pod, pool, pool.cold); cold; cold = this.#take(pod, pool, pool.cold)) {
+      const hold = settledHold(this.#state, pod, cold.facts, this.#given, this.#nowMs);
+      if (!hold) return { node: cold, bringsImages: true };
+      pool.cold.splice(pool.cold.indexOf(cold), 1);
+      pool.saturated.push(cold);
+      pool.hold ??= hold;
+    }
+    return undefined;
+  }
+
+  #saturated(pod: PodFacts, pool: Pool): SettledRoom | undefined {
+    const node = this.#take(pod, pool, pool.saturated);
+    return node && { node, bringsImages: true, saturated: pool.hold };
   }
 
   /** The next of these nodes that still has room; those that have none any more are dropped. */
@@ -200,7 +217,7 @@ export class SettledSearch {
     this.#nodes ??= settledNodes(this.#state, this.#nowMs);
     const before = pool.next;
     for (let looked = 0; pool.next < this.#nodes.length && looked < MOST_LOOKED; pool.next += 1) {
-      const node = this.#nodes[pool.next] as KnownNode;
+      const node = this.#nodes[(this.#start + pool.next) % this.#nodes.length] as KnownNode;
       if (!this.#fits(pod, node)) continue;
       looked += 1;
       (bringsImages(this.#state, pod, node) ? pool.cold : pool.warm).push(node);

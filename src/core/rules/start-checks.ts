@@ -1,7 +1,7 @@
 /**
  * Where it is decided that a pod waits for its node. Four checks in order; the first that fails gives the reason. The
- * release plan, the extender's answers and the status page ask {@link checkStart}. Pod admission does not: it only asks
- * whether the pod can go anywhere but to a paced node (pod-admission.ts), and leaves the rest to the leader.
+ * release plan, the extender's answers and the status page ask {@link checkStart}. Pod admission asks it of settled
+ * nodes only (settled-nodes.ts); of young and hot ones the leader alone gives.
  */
 import type { HoldReason } from "../../api/reasons.ts";
 import {

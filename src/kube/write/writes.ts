@@ -84,7 +84,6 @@ function ungateAsSeen(client: ApiClient, release: Release, nowMs: number): Promi
   return attempt(() => client.patch(podPath(pod), body, "strategic", BY_US));
 }
 
-/** The fences that the pod must tolerate from now on. */
 /** The nodes that the pod may take, as far as slots are reserved for it there. */
 function openingsOf({ node, fence, steered, others = [] }: Release): readonly Opening[] {
   return node === undefined ? [] : [{ node, fence, ...(steered && { steered }) }, ...others];
@@ -96,6 +95,7 @@ const steeredOf = (release: Release): readonly NodeName[] =>
     .filter(({ steered }) => steered)
     .map(({ node }) => node);
 
+/** The fences that the pod must tolerate from now on. */
 const fencesOf = ({ fence, others = [] }: Release): readonly string[] =>
   [fence, ...others.map((other) => other.fence)].filter((value) => value !== undefined);
 
