@@ -140,8 +140,8 @@ export const noCordonStays: Invariant = {
 export const aLimitIsALimit: Invariant = {
   name: "aLimitIsALimit",
   sentence:
-    "inStartup + reservations never exceeds limit on a node where every pod came through a lever (promise 6); where a " +
-    "leader's clock stood still, each of two leaders keeps to the limit.",
+    "inStartup + reservations never exceeds limit on a node where every pod came through a lever (promise 6); pods that " +
+    "bring nothing to a settled node are free; where a leader's clock stood still, each of two leaders keeps to the limit.",
   check(witness) {
     const limit = Math.max(...witness.policiesWithin(POLICY_REACHES_ALL_MS).map(({ draft }) => draft.slots));
     const given = new Map<string, { readonly actor: string; readonly name: string }[]>();
@@ -149,7 +149,10 @@ export const aLimitIsALimit: Invariant = {
       const lever = slotInUse(witness, pod);
       const nodes = pod.node === undefined ? (lever?.nodes ?? []) : [pod.node];
       if (!lever) continue;
-      for (const node of nodes) given.set(node, [...(given.get(node) ?? []), { actor: lever.actor, name: pod.name }]);
+      for (const node of nodes) {
+        if (lever.free.includes(node)) continue;
+        given.set(node, [...(given.get(node) ?? []), { actor: lever.actor, name: pod.name }]);
+      }
     }
     const leaders = (actors: readonly string[]) =>
       witness.nowMs < witness.stoodStillUntilMs + DEADLINES.deadlineMs + BIND_MS ? new Set(actors).size : 1;
@@ -287,6 +290,9 @@ function differenceToFresh(witness: Witness, replica: Replica): string | undefin
     return `${replica.name} knows the nodes [${nodes.join(", ")}], and there are [${nodesThere.join(", ")}]`;
   }
   const nowMs = replica.clocks.wall.now();
+  // How young a node is depends on the clock by which it was seen to open.
+  const youngMs = SECOND_MS * Math.max(...witness.policies.map(({ draft }) => draft.youngForSeconds));
+  if (witness.nowMs < replica.clocks.jumpedAtMs + youngMs) return undefined;
   const fresh = createPacer(policy);
   for (const node of witness.nodes) fresh.upsertNode(node, nowMs);
   for (const pod of witness.pods) if (!pod.terminal) fresh.upsertPod(pod, nowMs);

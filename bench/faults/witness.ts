@@ -39,6 +39,8 @@ export interface Lever {
   readonly atMs: number;
   /** From when its reservation counts, by the leader's wall clock. */
   readonly datedMs: number;
+  /** Of `nodes`, the settled ones that have its images: there it needs no free slot (docs/adr/0012). */
+  readonly free: readonly string[];
 }
 
 /** A pod since its creation. */
@@ -219,6 +221,15 @@ export class Witness {
     if (facts.waitingOn !== undefined) book.everStuck = true;
   }
 
+  /** The node is settled, and a pod of the same images has started there. */
+  #bringsNothing({ shape: { images } }: PodFacts, name: string, atMs: number): boolean {
+    const youngMs = 1_000 * Math.min(...this.policies.map(({ draft }) => draft.youngForSeconds));
+    const node = this.nodes.find((one) => one.name === name);
+    if (!node || node.fence || atMs < (node.readySinceMs ?? Infinity) + youngMs) return false;
+    const there = this.pods.filter((pod) => pod.node === name && (pod.containersStarted || pod.ready));
+    return images.every((image) => there.some((pod) => pod.shape.images.includes(image)));
+  }
+
   // eslint-disable-next-line complexity -- one condition after another, each with its reason
   #bookChange({ actor, atMs, before, after }: Change): void {
     const book = this.books.get(textOf((after ?? before)?.metadata?.uid));
@@ -227,7 +238,11 @@ export class Witness {
     if (reserved !== undefined && reserved !== before.metadata?.annotations?.[RESERVATION_ANNOTATION]) {
       const note = parseReservation(reserved);
       if (actor === "tenant") book.forged = true;
-      else if (note) book.levers.push({ nodes: nodesOf(note), actor, atMs, datedMs: note.atMs });
+      else if (note) {
+        const nodes = nodesOf(note);
+        const free = nodes.filter((node) => this.#bringsNothing(this.podFactsOf(after), node, atMs));
+        book.levers.push({ nodes, actor, atMs, datedMs: note.atMs, free });
+      }
     }
     if (carriesGate(before) && !carriesGate(after)) book.ungatedBy.push({ actor, atMs });
   }
