@@ -86,9 +86,25 @@ export const mostSlots = ({ limit, nodeClass: { slots } }: NodeLoad) =>
  * failed, the limit knows better.
  */
 function needsSandboxOnly(load: NodeLoad, { newBytes }: Cost): boolean {
-  if (load.limit.cutAtMs !== -Infinity) return false;
+  if (load.limit.cutAtMs !== -Infinity || unshown(load) >= load.limit.slots) return false;
   if (newBytes > 0 || load.fetching.size > 0 || coresOf(load.sample) !== "free") return false;
   return drainSeconds(load) < NEARLY_DRAINED_SHARE * drainTargetSeconds(load);
+}
+
+/**
+ * What a start asks of the cores shows a moment after its binding, in the next sample. So no more pods than the limit
+ * go on the word of one sample: a JVM that comes up looks like a sandbox before. Assumed, ms.
+ */
+const SHOWS_AFTER_MS = 1_000;
+
+/** Pods that hold slots, and of which the last sample cannot tell yet. */
+function unshown({ sample, inStartup, reserved, offered }: NodeLoad): number {
+  const shownMs = (sample?.atMs ?? -Infinity) - SHOWS_AFTER_MS;
+  return (
+    inStartup.filter(({ scheduledAtMs = Infinity }) => scheduledAtMs > shownMs).length +
+    reserved.length +
+    offered.length
+  );
 }
 
 /** True while no pod may be released to any node. */

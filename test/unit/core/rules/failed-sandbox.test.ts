@@ -52,11 +52,11 @@ describe("a sandbox that was not made", () => {
     const releases = (cause: SandboxCause) => {
       const gated = ["b", "c", "d"].map((name) => aGatedPod(name, { pinnedTo: nodeName("n1") }));
       const pacer = pacerWith([aNode("n1")], [pod, ...gated], slots(2));
-      observe(pacer, "n1", { utilisation: 0, cpuPressure: 0 }, START_MS);
+      observe(pacer, "n1", { utilisation: 0, cpuPressure: 0 }, START_MS + 2_000);
       says(pacer, cause);
-      return released(pacer.plan(START_MS)).length;
+      return released(pacer.plan(START_MS + 2_000)).length;
     };
-    expect([releases("Other"), releases("NoAddress")]).toEqual([3, 0]);
+    expect([releases("Other"), releases("NoAddress")]).toEqual([2, 0]); // as many beyond the limit as a sample allows
   });
 
   test.each<[why: string, PodFacts | undefined]>([
