@@ -127,6 +127,9 @@ describe("charts/paceline", () => {
     await using recorder = await startRecorder(cp);
     await setHoldCap(cp, 1);
     await cp.client.create("/api/v1/nodes", fencedNode("past-cap"));
+    const sinceLong = new Date(Date.now() - 3_600_000).toISOString(); // its cap counts from when it opened
+    const ready = { type: "Ready", status: "True", lastTransitionTime: sinceLong };
+    await cp.client.patch("/api/v1/nodes/past-cap/status", { status: { conditions: [ready] } }, "strategic");
     const pod = await cp.client.create("/api/v1/namespaces/default/pods", gatedPod("past-cap"));
     await eventually("the pod is past its cap", () => Date.now() > createdMs(pod) + 1_000);
     const { stdout } = await cli(cp, "paceline-janitor", ["release", "--expired", "--json"], recorder.url);
