@@ -8,7 +8,7 @@ import type { PacingPolicy } from "../../policy/schema.ts";
 import type { NodeFacts } from "../facts.ts";
 
 /** Is the lever on? */
-export const steerWorks = ({ mode, steer }: PacingPolicy): boolean => mode === "enforce" && steer.enabled;
+const steerWorks = ({ mode, steer }: PacingPolicy): boolean => mode === "enforce" && steer.enabled;
 
 /** May the node have the taint while it is young and has no fence? */
 export const maySteer = (policy: PacingPolicy, { labels, steered }: NodeFacts): boolean =>

@@ -20,7 +20,7 @@ const CLOCK_SKEW_MS = 60 * SECOND_MS;
 /** Taints of Kubernetes itself: of conditions, which come and go, and of cordons, which the spec shows. */
 const OF_KUBERNETES = "node.kubernetes.io/";
 
-/** Does it keep pods out by somebody's will? Paceline's taints are not in the facts. */
+/** Does it keep pods out, and say nothing of a condition or a cordon? Paceline's taints are not in the facts. */
 const closes = ({ key, effect }: Taint): boolean => effect !== "PreferNoSchedule" && !key.startsWith(OF_KUBERNETES);
 
 /** Is the node cordoned, or under a taint that it is to lose? Other taints may be there to stay. */
