@@ -17,6 +17,7 @@ import {
   PODS,
   smallPod,
   startPacedCluster,
+  startReplicaWithWebhooks,
 } from "../support/paced-cluster.ts";
 
 const HERD = 12;
@@ -87,14 +88,7 @@ describe("a DaemonSet without tolerations, and a herd that waits for its node", 
   let pods: readonly KubeObject[];
   beforeAll(async () => {
     cluster = await startPacedCluster(limitOf(2));
-    const replica = await cluster.startReplica();
-    await cluster.installWebhooks(replica, ["gate", "fence"]);
-    await eventually("a leader leads", async () => {
-      const lease = await cluster.plane.client.get(
-        "/apis/coordination.k8s.io/v1/namespaces/paceline/leases/paceline-leader",
-      );
-      return recordOf(lease["spec"])["holderIdentity"] !== "";
-    });
+    await startReplicaWithWebhooks(cluster);
     await createAgent(cluster);
     for (let index = 0; index < HERD; index += 1) {
       await cluster.plane.client.create(PODS, smallPod(`herd-${index}`, index));

@@ -31,7 +31,9 @@ export class AdmissionClaims {
     const claim = { pod: { ...pod, uid: this.#nextUID() }, seen: undefined, node, atMs: nowMs };
     this.#all.add(claim);
     const owner = ownerOf(pod);
-    this.#byOwner.set(owner, [...(this.#byOwner.get(owner) ?? []), claim]);
+    const alike = this.#byOwner.get(owner);
+    if (alike) alike.push(claim);
+    else this.#byOwner.set(owner, [claim]);
     const there = this.#byNode.get(node) ?? new Set<Claim>();
     this.#byNode.set(node, there.add(claim));
   }
