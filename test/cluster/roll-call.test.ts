@@ -23,7 +23,7 @@ import {
 const HERD = 12;
 const NODE = "young-1";
 
-/** What the API server showed at one moment. */
+/** What was stored after one change. */
 interface Moment {
   readonly cordoned: boolean;
   /** Effect of the fence; "" where there is none. */
@@ -36,38 +36,43 @@ interface Moment {
 
 const isDaemon = ({ metadata }: KubeObject) => metadata?.labels?.["app"] === "agent";
 
-async function look({ plane: { client } }: PacedCluster): Promise<Moment | undefined> {
-  const pods = (await client.list(PODS)).items; // first, so that what is bound here was bound before the node was read
-  const node = (await client.list("/api/v1/nodes")).items.find(({ metadata }) => metadata?.name === NODE);
-  if (!node) return undefined;
-  const spec = recordOf(node["spec"]);
-  const fence = recordsOf(spec["taints"]).find(({ key }) => key === FENCE_TAINT_KEY);
-  return {
-    cordoned: spec["unschedulable"] === true,
-    fence: textOf(fence?.["effect"]),
-    marked: recordsOf(spec["taints"]).some(
-      ({ key, effect }) => key === ROLL_CALL_TAINT.key && effect === ROLL_CALL_TAINT.effect,
-    ),
-    daemons: pods.filter(isDaemon),
-    herd: pods.filter((pod) => !isDaemon(pod)),
-  };
+/** Watches nodes and pods. The returned function tells every moment so far at which the node was there. */
+function recordMoments({ plane: { client } }: PacedCluster, signal: AbortSignal): () => readonly Moment[] {
+  const changes: KubeObject[] = [];
+  const onLine = (line: string) => changes.push((JSON.parse(line) as { object: KubeObject }).object);
+  for (const path of ["/api/v1/nodes", PODS]) {
+    client.watch(path, { timeoutSeconds: 600 }, { onLine, signal }).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+    });
+  }
+  return () => momentsOf(changes);
 }
 
-/** Looks until told to stop. */
-function watchMoments(cluster: PacedCluster) {
+/** The versions of all kinds come from one counter of etcd, so they put two watches into one order. */
+const versionOf = ({ metadata }: KubeObject) => Number(metadata?.resourceVersion);
+
+function momentsOf(changes: readonly KubeObject[]): readonly Moment[] {
   const moments: Moment[] = [];
-  const stopping = new AbortController();
-  const looking = (async () => {
-    while (!stopping.signal.aborted) {
-      const moment = await look(cluster);
-      if (moment) moments.push(moment);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-  })();
-  return async () => {
-    stopping.abort();
-    await looking;
-    return moments;
+  const pods = new Map<string, KubeObject>();
+  let node: KubeObject | undefined;
+  for (const object of changes.toSorted((a, b) => versionOf(a) - versionOf(b))) {
+    const name = object.metadata?.name ?? "";
+    if (object.metadata?.namespace !== undefined) pods.set(name, object);
+    else if (name === NODE) node = object;
+    if (node) moments.push(momentOf(node, [...pods.values()]));
+  }
+  return moments;
+}
+
+function momentOf(node: KubeObject, pods: readonly KubeObject[]): Moment {
+  const spec = recordOf(node["spec"]);
+  const taints = recordsOf(spec["taints"]);
+  return {
+    cordoned: spec["unschedulable"] === true,
+    fence: textOf(taints.find(({ key }) => key === FENCE_TAINT_KEY)?.["effect"]),
+    marked: taints.some(({ key, effect }) => key === ROLL_CALL_TAINT.key && effect === ROLL_CALL_TAINT.effect),
+    daemons: pods.filter(isDaemon),
+    herd: pods.filter((pod) => !isDaemon(pod)),
   };
 }
 
@@ -96,11 +101,15 @@ describe("a DaemonSet without tolerations, and a herd that waits for its node", 
     await eventually("the scheduler has looked at all", async () =>
       (await cluster.pods()).every((pod) => conditionOf(pod, "PodScheduled")["reason"] === "Unschedulable"),
     );
-    const stop = watchMoments(cluster);
+    const ending = new AbortController();
+    const momentsSoFar = recordMoments(cluster, ending.signal);
     await cluster.join("young", 1);
     pods = await allReady(cluster, HERD + 1);
-    await eventually("the fence is down", async () => (await look(cluster))?.fence === "");
-    moments = await stop();
+    moments = await eventually("the fence is down", () => {
+      const soFar = momentsSoFar();
+      return Promise.resolve(soFar.at(-1)?.fence === "" ? soFar : undefined);
+    });
+    ending.abort();
   });
   afterAll(() => cluster.stop());
 
@@ -110,8 +119,8 @@ describe("a DaemonSet without tolerations, and a herd that waits for its node", 
     expect(new Set(rollCall.map(({ fence }) => fence))).toEqual(new Set(["PreferNoSchedule"]));
     expect(rollCall.every(({ marked }) => marked)).toBe(true); // node-lifecycle-controller leaves it there
     expect(moments.some(({ cordoned, marked }) => marked && !cordoned)).toBe(false);
-    // It may end between two looks, but the fence that is back lets no pod of the DaemonSet be created.
-    const after = moments.slice(moments.lastIndexOf(rollCall.at(-1) as Moment) + 2);
+    // The fence that is back lets no pod of the DaemonSet be created.
+    const after = moments.slice(moments.lastIndexOf(rollCall.at(-1) as Moment) + 1);
     const fencedAgain = after.filter(({ fence }) => fence === "NoSchedule");
     expect(fencedAgain.length).toBeGreaterThan(0);
     expect(fencedAgain.every(({ daemons }) => daemons.length === 1)).toBe(true);
