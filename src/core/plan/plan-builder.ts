@@ -12,7 +12,7 @@ import { exempt } from "../rules/exempt.ts";
 import { roomKeptUntilMs } from "../rules/kept-room.ts";
 import { toleratesFence } from "../rules/node-fence.ts";
 import type { ClusterState } from "../state/cluster-state.ts";
-import { heldSinceMs, keptOutSinceMs } from "../state/held-since.ts";
+import { heldBySinceMs, heldSinceMs } from "../state/held-since.ts";
 import type { NodeLoad } from "../state/load.ts";
 import { youngUntilMs } from "../state/pace.ts";
 import { claimedFor, reservedFor } from "../state/reservations.ts";
@@ -147,8 +147,7 @@ export class PlanBuilder {
     this.#leave(pod);
     const openings = [node, ...others].map((one) => openingOf(pod, one));
     const [first = openingOf(pod, node), ...rest] = openings;
-    const sinceMs = pod.gated ? heldSinceMs(pod) : keptOutSinceMs(pod, node, this.nowMs);
-    const note = { atMs: this.nowMs, heldMs: Math.max(0, this.nowMs - sinceMs) };
+    const note = { atMs: this.nowMs, heldMs: Math.max(0, this.nowMs - heldBySinceMs(pod, node, this.nowMs)) };
     const also = rest.length > 0 && { others: rest };
     this.releases.push({ pod, ...first, ...also, reason, message, note, ...past });
     for (const opening of openings) {

@@ -58,7 +58,7 @@ export class Ledger {
   readonly gated = new UnboundPods();
   /** Unbound pods without any gate: the scheduler's queue. */
   readonly pending = new UnboundPods();
-  /** How many bound pods there are of each shape with inter-pod rules. */
+  /** How many bound pods there are of each shape. */
   readonly boundAlike = new Map<PodShape, number>();
   /** Nodes of which a new leader could not tell when they opened. */
   readonly unnoted = new Set<NodeName>();
@@ -181,7 +181,7 @@ export class Ledger {
     entry.changes += 1;
     addTo(entry.requested, pod.shape.requests, 1);
     count(entry.shapes, pod.shape, 1);
-    if (pod.shape.interPodRules) count(this.boundAlike, pod.shape, 1);
+    count(this.boundAlike, pod.shape, 1);
     if (pod.shape.hostPorts.length > 0) entry.portHolders.set(pod.uid, pod);
     if (this.started(pod)) for (const image of pod.shape.images) count(entry.startedImages, image, 1);
     else entry.starting.set(pod.uid, pod);
@@ -211,7 +211,7 @@ export class Ledger {
     entry.changes += 1;
     addTo(entry.requested, pod.shape.requests, -1);
     count(entry.shapes, pod.shape, -1);
-    if (pod.shape.interPodRules) count(this.boundAlike, pod.shape, -1);
+    count(this.boundAlike, pod.shape, -1);
     entry.portHolders.delete(pod.uid);
     if (!entry.starting.delete(pod.uid)) for (const image of pod.shape.images) count(entry.startedImages, image, -1);
     this.#forgetIfEmpty(entry);
