@@ -74,7 +74,7 @@ function* keptOutPods(plan: PlanBuilder, nodes: FittingNodes): Generator<NearCap
   if (!fencesWork(state.policy) || !plan.paced.some(({ facts }) => facts.fence)) return;
   const easingMs = easeMs(maxHoldMs);
   for (const pod of oldPods(plan, nowMs + easingMs - maxHoldMs)) {
-    if (!pod.unschedulable || pod.fencesTolerated.includes(EVERY_FENCE)) continue;
+    if (plan.aside.has(pod.uid) || !pod.unschedulable || pod.fencesTolerated.includes(EVERY_FENCE)) continue;
     if (!pod.refused && hasReservation(state, pod, nowMs)) continue; // on its way
     let sinceMs = Infinity;
     for (const { facts } of nodes.of(pod)) {
