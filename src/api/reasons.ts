@@ -14,6 +14,7 @@ export const holdReasons = {
   LowerPriority: "Other waiting pods come first in the order of release.",
   InterPodRules:
     "kube-scheduler has just refused a pod like it on the nodes with a free slot, by a rule about other pods.",
+  WriteFailed: "The API server or an admission webhook refused its release, or did not answer: it is tried again.",
   OfferedOtherNode: "The pod was offered another node that has more room at this moment.",
 } as const;
 

@@ -22,7 +22,17 @@ import type { LedgerChange } from "./state/ledger.ts";
 import { imageNeeds } from "./state/image-needs.ts";
 import { writesInFlight } from "./state/load.ts";
 import { type LastPlan, status } from "./status.ts";
-import type { ClusterStatus, FailedStart, Held, LimitMove, Offer, Plan, ReplicaState, Verdict } from "./verdict.ts";
+import type {
+  ClusterStatus,
+  FailedStart,
+  Held,
+  LimitMove,
+  Offer,
+  Plan,
+  ReplicaState,
+  SetAside,
+  Verdict,
+} from "./verdict.ts";
 
 export interface Pacer {
   setPolicy(policy: PacingPolicy): void;
@@ -55,10 +65,13 @@ export interface Pacer {
   offer(pod: PodFacts, nodes: readonly string[], replica: ReplicaState, nowMs: number): Offer;
   /** Extender prioritize: 0 (busy) to 10 (free) for each node, in the order asked. */
   score(pod: PodFacts, nodes: readonly string[], nowMs: number): readonly number[];
-  /** The leader's next step. */
-  plan(nowMs: number): Plan;
+  /**
+   * The leader's next step.
+   * @param aside they get no slot, and keep none from others.
+   */
+  plan(nowMs: number, aside?: SetAside): Plan;
   /** Pods without a gate that only a fence keeps waiting, with today's reason; the first few hundred. */
-  keptOut(nowMs: number): readonly Held[];
+  keptOut(nowMs: number, aside?: SetAside): readonly Held[];
   status(nowMs: number): ClusterStatus;
   /** What limits have moved since the last call, oldest first: for logs and metrics. */
   takeMoves(): readonly LimitMove[];
@@ -164,13 +177,15 @@ class StatefulPacer implements Pacer {
     return true;
   }
 
-  admit(pod: PodFacts, replica: ReplicaState, nowMs: number, dryRun = false): Verdict {
+  admit(given: PodFacts, replica: ReplicaState, nowMs: number, dryRun = false): Verdict {
+    const pod = this.#state.ledger.asKind(given);
     const asked = { state: this.#state, settled: this.#settled, open: this.#open, dryRun };
     return admit(asked, pod, replica, nowMs);
   }
 
-  offer(pod: PodFacts, nodes: readonly string[], replica: ReplicaState, nowMs: number): Offer {
+  offer(given: PodFacts, nodes: readonly string[], replica: ReplicaState, nowMs: number): Offer {
     const state = this.#state;
+    const pod = state.ledger.asKind(given);
     const answer = offer(state, pod, nodes, replica, nowMs);
     // No other node is fuller than it was.
     for (const name of answer.accepted as readonly NodeName[]) if (state.offers.anyTo(name)) this.#noteUse(name, nowMs);
@@ -181,14 +196,14 @@ class StatefulPacer implements Pacer {
     return score(this.#state, nodes, nowMs);
   }
 
-  plan(nowMs: number): Plan {
-    const next = makePlan(this.#state, this.#settled, nowMs);
+  plan(nowMs: number, aside?: SetAside): Plan {
+    const next = makePlan(this.#state, this.#settled, nowMs, aside);
     this.#lastPlan = { held: next.held, atMs: nowMs };
     return next;
   }
 
-  keptOut(nowMs: number): readonly Held[] {
-    return keptOut(this.#state, nowMs);
+  keptOut(nowMs: number, aside?: SetAside): readonly Held[] {
+    return keptOut(this.#state, nowMs, aside);
   }
 
   status(nowMs: number): ClusterStatus {

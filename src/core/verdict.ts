@@ -1,7 +1,7 @@
 /** The answers of the core. Every edge passes them on as they are; none keeps a verdict of its own. */
 import type { AllowReason, HoldReason, LiftReason, ReleaseReason } from "../api/reasons.ts";
 import type { NodeFacts, NodeSample, OpenedNote, PodFacts, SandboxCause } from "./facts.ts";
-import type { NodeName } from "./ids.ts";
+import type { NodeName, PodUID } from "./ids.ts";
 
 /** The pod may go on. */
 export interface Allow {
@@ -82,6 +82,12 @@ export type FenceAction =
   | { readonly kind: "endRollCall"; readonly node: NodeFacts; readonly value: string }
   /** When the node opened, for the next leader. */
   | { readonly kind: "note"; readonly node: NodeFacts; readonly note: OpenedNote };
+
+/**
+ * Pods that take no part in a plan, each with why its last write failed; "" where another client was changing it. They
+ * are tried again in moments, and a slot that they were given until then would be lost to others.
+ */
+export type SetAside = ReadonlyMap<PodUID, string>;
 
 /** What the leader has to do now. Applying it twice changes nothing. */
 export interface Plan {

@@ -4,12 +4,13 @@
  * does no I/O and reads no clock. The service's loop (loop.ts) and the simulator drive it in the same way: `poke` and
  * `look` until a plan is due, `planned`, `next` until there is none, and `ended` for each write.
  */
-import type { Held, Plan } from "../core/verdict.ts";
+import type { PodUID } from "../core/ids.ts";
+import type { Held, Plan, SetAside } from "../core/verdict.ts";
 import type { Outcome } from "./apply.ts";
 import { HoldNotes } from "./hold-notes.ts";
 import type { Note } from "./hold-notes.ts";
 import { Retries } from "./retries.ts";
-import { holdWork, startable } from "./work.ts";
+import { holdWork, podOfKey, startable } from "./work.ts";
 import type { Work } from "./work.ts";
 
 /** Events within this time, in ms, make one plan. A watch delivers the parts of one change within about 1 ms. */
@@ -41,9 +42,10 @@ export interface Moment {
   readonly steadyMs: number;
 }
 
-/** How a write ended. `failed`: nothing is known; the API server may have asked to wait this long, in ms. */
+/** How a write ended. `failed`: it was refused, or nothing is known; the API server may have asked to wait, in ms. */
 export type WriteEnd =
-  { readonly kind: Outcome<unknown>["kind"] } | { readonly kind: "failed"; readonly retryAfterMs: number };
+  | { readonly kind: Outcome<unknown>["kind"] }
+  | { readonly kind: "failed"; readonly retryAfterMs: number; readonly why: string };
 
 /** All times are of one steady clock, in ms, except where they are named `wallMs`. */
 export class Dispatcher {
@@ -96,6 +98,19 @@ export class Dispatcher {
   }
 
   /**
+   * Pods whose last write failed, with why, until their next try: a plan that gave them slots meanwhile would keep
+   * these from others.
+   */
+  setAside(nowMs: number): SetAside {
+    const pods = new Map<PodUID, string>();
+    for (const [key, why] of this.#retries.waiting(nowMs)) {
+      const uid = podOfKey(key);
+      if (uid !== undefined) pods.set(uid, why);
+    }
+    return pods;
+  }
+
+  /**
    * Takes a plan in place of the last one. What had not begun of that one is in this one again, if it is still wanted.
    * @param tookMs how long the plan took.
    * @returns pods that are to be told why they wait.
@@ -104,9 +119,12 @@ export class Dispatcher {
     this.#lastPlanTookMs = tookMs;
     const { notes, wakeAtMs: notesAtMs } = this.#notes.due(plan.held, now.wallMs);
     const works = startable(plan, this.#inFlight);
+    const mayBegin = ({ key }: Work) => !this.#retries.waits(key, now.steadyMs);
     this.#noteQueue.push(...notes.filter(({ annotate }) => annotate).map(({ held }) => holdWork(held)));
-    this.#retries.keepOnly(new Set([...works, ...this.#noteQueue, ...this.#inFlight.values()].map(({ key }) => key)));
-    this.#queue = works.filter(({ key }) => !this.#retries.waits(key, now.steadyMs));
+    this.#noteQueue = this.#noteQueue.filter(mayBegin);
+    const wanted = [...works, ...this.#noteQueue, ...this.#inFlight.values()];
+    this.#retries.keepOnly(new Set(wanted.map(({ key }) => key)), now.steadyMs);
+    this.#queue = works.filter(mayBegin);
     const inMs = [plan.wakeAtMs, notesAtMs].map((wallMs) => (wallMs ?? Infinity) - now.wallMs);
     const retryInMs = (this.#retries.nextMs(now.steadyMs) ?? Infinity) - now.steadyMs;
     this.#wakeAtMs = now.steadyMs + Math.min(...inMs, retryInMs, RECHECK_MS);
@@ -167,7 +185,8 @@ export class Dispatcher {
     if (end.kind === "changed") this.#retries.succeeded(key);
     // Otherwise there was nothing to do, or another client is changing the object, or the write failed: not at once
     // again.
-    else this.#retries.failed(key, nowMs, end.kind === "failed" ? end.retryAfterMs : 0);
+    else if (end.kind === "failed") this.#retries.failed(key, nowMs, end.why, end.retryAfterMs);
+    else this.#retries.failed(key, nowMs, "");
     this.poke(nowMs);
   }
 

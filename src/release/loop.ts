@@ -130,12 +130,13 @@ class Loop implements ReleaseLoop {
   #plan(): void {
     const { pacer, clock, hooks } = this.#options;
     const [wallMs, begunMs] = [clock.now(), this.#steadyMs()];
-    const plan = pacer.plan(wallMs);
+    const aside = this.#dispatcher.setAside(begunMs);
+    const plan = pacer.plan(wallMs, aside);
     const steadyMs = this.#steadyMs();
     hooks?.onPlan?.(plan, steadyMs - begunMs);
     this.#announce(this.#dispatcher.planned(plan, { wallMs, steadyMs }, steadyMs - begunMs));
     if (this.#dispatcher.wantsKeptOut(steadyMs)) {
-      this.#announce(this.#dispatcher.keptOut(pacer.keptOut(wallMs), wallMs));
+      this.#announce(this.#dispatcher.keptOut(pacer.keptOut(wallMs, aside), wallMs));
     }
   }
 
@@ -168,7 +169,11 @@ class Loop implements ReleaseLoop {
       hooks?.onWriteFailed?.(work.kind, error);
       log.warn({ err: error, kind: work.kind, object: work.key }, "a write failed; it will be tried again");
       if (work.kind === "release" && mayBeDone(error)) await this.#lookUntilKnown(work.release.pod);
-      return { kind: "failed", retryAfterMs: retryAfterMs(error) };
+      return {
+        kind: "failed",
+        retryAfterMs: retryAfterMs(error),
+        why: error instanceof Error ? error.message : String(error),
+      };
     }
   }
 

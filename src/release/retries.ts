@@ -1,22 +1,31 @@
-/** Remembers which writes wait after a failure. */
+/** Remembers which writes wait after a failure, and why they failed. */
 import { backoffMs } from "../kube/client/backoff.ts";
 
 /** A refused write is tried again after 100 ms, doubled up to 10 s: a hold cap of 300 s still sees many attempts. */
 const LIMITS = { firstMs: 100, longestMs: 10_000 };
 
+/** A write that was not wanted for so long is forgotten, ms: one that is refused may be tried in turns with others. */
+const FORGOTTEN_MS = 60_000;
+
+interface Wait {
+  readonly failures: number;
+  readonly untilMs: number;
+  readonly why: string;
+}
+
 export class Retries {
   readonly #random: () => number;
-  #waits = new Map<string, { readonly failures: number; readonly untilMs: number }>();
+  #waits = new Map<string, Wait>();
 
   /** @param random gives 0 to 1, for jitter. */
   constructor(random: () => number) {
     this.#random = random;
   }
 
-  failed(key: string, nowMs: number, atLeastMs = 0): void {
+  failed(key: string, nowMs: number, why: string, atLeastMs = 0): void {
     const failures = (this.#waits.get(key)?.failures ?? 0) + 1;
     const waitMs = Math.max(backoffMs(failures, LIMITS, this.#random), atLeastMs);
-    this.#waits.set(key, { failures, untilMs: nowMs + waitMs });
+    this.#waits.set(key, { failures, untilMs: nowMs + waitMs, why });
   }
 
   succeeded(key: string): void {
@@ -27,9 +36,15 @@ export class Retries {
     return nowMs < (this.#waits.get(key)?.untilMs ?? -Infinity);
   }
 
-  /** Forgets writes that are no longer wanted. */
-  keepOnly(keys: ReadonlySet<string>): void {
-    for (const key of this.#waits.keys()) if (!keys.has(key)) this.#waits.delete(key);
+  /** The writes that wait now, and why the last try failed. */
+  *waiting(nowMs: number): Generator<readonly [key: string, why: string]> {
+    for (const [key, { untilMs, why }] of this.#waits) if (nowMs < untilMs) yield [key, why];
+  }
+
+  /** Forgets writes that have not been wanted for a while. */
+  keepOnly(keys: ReadonlySet<string>, nowMs: number): void {
+    for (const [key, { untilMs }] of this.#waits)
+      if (!keys.has(key) && nowMs >= untilMs + FORGOTTEN_MS) this.#waits.delete(key);
   }
 
   /** When the next wait is over; undefined: none. */

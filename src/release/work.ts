@@ -1,5 +1,5 @@
 /** The leader's writes, and which of them may begin while others are still on their way. Pure. */
-import type { NodeName } from "../core/ids.ts";
+import { podUID, type NodeName, type PodUID } from "../core/ids.ts";
 import type { FenceAction, Held, Plan, Release } from "../core/verdict.ts";
 
 export type Work =
@@ -10,9 +10,15 @@ export type Work =
 /** Writes on their way, by {@link Work.key}. */
 export type InFlight = ReadonlyMap<string, Work>;
 
-export const releaseWork = (release: Release): Work => ({ kind: "release", key: `pod ${release.pod.uid}`, release });
+const POD = "pod ";
+
+/** Of which pod a key of {@link Work} is; undefined: of none. */
+export const podOfKey = (key: string): PodUID | undefined =>
+  key.startsWith(POD) ? podUID(key.slice(POD.length)) : undefined;
+
+export const releaseWork = (release: Release): Work => ({ kind: "release", key: `${POD}${release.pod.uid}`, release });
 export const fenceWork = (action: FenceAction): Work => ({ kind: "fence", key: `node ${action.node.name}`, action });
-export const holdWork = (held: Held): Work => ({ kind: "hold", key: `pod ${held.pod.uid}`, held });
+export const holdWork = (held: Held): Work => ({ kind: "hold", key: `${POD}${held.pod.uid}`, held });
 
 /**
  * The plan's releases and fence actions that may begin now. A release whose write is on its way is not in the ledger
@@ -30,7 +36,7 @@ export function startable(plan: Plan, inFlight: InFlight): readonly Work[] {
   };
   const releases = plan.releases.flatMap((release) => {
     const { pod, node, others } = release;
-    if (inFlight.has(`pod ${pod.uid}`)) return [];
+    if (inFlight.has(`${POD}${pod.uid}`)) return [];
     if (node === undefined) return [release];
     if (!takes(node)) return [];
     return [others ? { ...release, others: others.filter((other) => takes(other.node)) } : release];

@@ -9,7 +9,7 @@ import type { ClusterState } from "../state/cluster-state.ts";
 import { costOf } from "../state/load.ts";
 import { openRollCall } from "../state/open-roll-call.ts";
 import { hasReservation } from "../state/reservations.ts";
-import type { Held, Hold } from "../verdict.ts";
+import type { Held, Hold, SetAside } from "../verdict.ts";
 import { Claims, fitsOnceJoined } from "./claims.ts";
 import { PlanBuilder } from "./plan-builder.ts";
 
@@ -17,13 +17,40 @@ import { PlanBuilder } from "./plan-builder.ts";
 export function holdsOf(plan: PlanBuilder): Held[] {
   const holds = new Map<PodShape, Hold>();
   const nodes = [...plan.paced, ...plan.settledTargets.values()];
-  return [...plan.waiting.values()].map((pod) => {
+  const waiting = [...plan.waiting.values()].map((pod): Held => {
     const known = pod.pinnedTo === undefined ? holds.get(pod.shape) : undefined;
     const hold = known ?? waitingHold(plan, pod, nodes);
     if (pod.pinnedTo === undefined) holds.set(pod.shape, hold);
     return { pod, hold };
   });
+  return [...waiting, ...gatedAside(plan)];
 }
+
+/** Gated pods that the plan leaves alone. */
+function gatedAside(plan: PlanBuilder): Held[] {
+  const { pods } = plan.state.ledger;
+  return [...plan.aside].flatMap(([uid, why]) => {
+    const pod = pods.get(uid);
+    return pod?.gated && pod.node === undefined ? [{ pod, hold: asideHold(pod, why) }] : [];
+  });
+}
+
+/** `why` is empty where another client was changing the pod: that is over in a moment, and told to nobody. */
+const asideHold = (pod: PodFacts, why: string): Hold =>
+  why === ""
+    ? {
+        kind: "hold",
+        reason: pod.hold?.reason ?? "AwaitingRelease",
+        message: "it is being changed",
+        node: pod.pinnedTo,
+      }
+    : { ...writeFailed(why), node: pod.pinnedTo };
+
+const writeFailed = (why: string): Pick<Hold, "kind" | "reason" | "message"> => ({
+  kind: "hold",
+  reason: "WriteFailed",
+  message: `its release is tried again: ${why}`,
+});
 
 function waitingHold(plan: PlanBuilder, pod: PodFacts, nodes: readonly KnownNode[]): Hold {
   // A pod that fits a node as it is also fits it once it has joined.
@@ -31,6 +58,8 @@ function waitingHold(plan: PlanBuilder, pod: PodFacts, nodes: readonly KnownNode
     nodes.find(({ facts }) => isSchedulableNow(pod, facts)) ??
     nodes.find(({ facts }) => fitsOnceJoined(plan, pod, facts));
   const node = pod.pinnedTo ?? (nodes.length === 1 ? shown?.facts.name : undefined);
+  const why = plan.aside.get(pod.uid);
+  if (why) return { ...writeFailed(why), node };
   if (!shown) return { kind: "hold", reason: "AwaitingRelease", message: "waits for the leader to look at it", node };
   if (!isSchedulableNow(pod, shown.facts)) return { ...nodeJoining(shown.facts), node };
   if (plan.isRefused(pod.shape, shown.facts)) return { ...refusedLike(shown.facts), node };
@@ -59,10 +88,10 @@ function nodeJoining(node: NodeFacts): Pick<Hold, "kind" | "reason" | "message">
 const MOST_KEPT_OUT = 500;
 
 /** Pods without a gate that would find room on a fenced node if it were not for the fence; the first of them. */
-export function keptOut(state: ClusterState, nowMs: number): Held[] {
+export function keptOut(state: ClusterState, nowMs: number, aside?: SetAside): Held[] {
   const { policy, ledger } = state;
   if (!fencesWork(policy)) return [];
-  const plan = new PlanBuilder(state, nowMs);
+  const plan = new PlanBuilder(state, nowMs, aside);
   const fenced = plan.paced.filter(({ facts }) => facts.fence !== undefined);
   const claims = new Claims(plan, fenced);
   const kept: Held[] = [];

@@ -1,15 +1,16 @@
 /**
- * The order of release. First a pod that is near its hold cap, so that none is overtaken for ever; then DaemonSet pods
- * of the node; then higher priority; then, while kube-scheduler is behind, the oldest; then the fewest bytes per pod
- * that they let start, which brings small and shared images forward; then the oldest.
+ * The order of release. First a pod that Paceline has held until near its cap, so that none is overtaken for ever; then
+ * DaemonSet pods of the node; then higher priority; then, while kube-scheduler is behind, the oldest; then the fewest
+ * bytes per pod that they let start, which brings small and shared images forward; then the one held longest.
  */
-import type { PodFacts } from "../facts.ts";
+import type { NodeFacts, PodFacts } from "../facts.ts";
 import { easeMs } from "../rules/hold-cap.ts";
-import { heldSinceMs } from "../state/held-since.ts";
+import { heldBySinceMs } from "../state/held-since.ts";
 
 /** Compares as a tuple: the lower one goes first. */
 export type Rank = readonly [
   urgency: number,
+  givesWay: number,
   daemonSet: number,
   priority: number,
   schedulerTurn: number,
@@ -25,13 +26,19 @@ export interface Standing {
    * Bytes that the pod would bring, each image divided among the pods that wait for it, which follow once it is there.
    */
   readonly bytesPerPod: number;
+  /** The pod may be tried in vain, and the node has no other slot meanwhile. */
+  readonly givesWay?: boolean | undefined;
 }
 
-/** @param maxHoldMs the hold cap. */
-export function rank(pod: PodFacts, standing: Standing, maxHoldMs: number, nowMs: number): Rank {
-  const sinceMs = heldSinceMs(pod);
+/**
+ * @param node where the pod would go.
+ * @param maxHoldMs the hold cap.
+ */
+export function rank(pod: PodFacts, node: NodeFacts, standing: Standing, maxHoldMs: number, nowMs: number): Rank {
+  const sinceMs = heldBySinceMs(pod, node, nowMs);
   return [
     nowMs >= sinceMs + maxHoldMs - easeMs(maxHoldMs) ? 0 : 1,
+    standing.givesWay ? 1 : 0,
     pod.shape.ownerKind === "DaemonSet" ? 0 : 1,
     -pod.shape.priority,
     standing.schedulerIsBehind ? pod.createdAtMs : 0,

@@ -12,11 +12,11 @@ import { exempt } from "../rules/exempt.ts";
 import { roomKeptUntilMs } from "../rules/kept-room.ts";
 import { toleratesFence } from "../rules/node-fence.ts";
 import type { ClusterState } from "../state/cluster-state.ts";
-import { heldSinceMs, keptOutSinceMs } from "../state/held-since.ts";
+import { heldBySinceMs, heldSinceMs } from "../state/held-since.ts";
 import type { NodeLoad } from "../state/load.ts";
 import { youngUntilMs } from "../state/pace.ts";
 import { claimedFor, reservedFor } from "../state/reservations.ts";
-import type { Opening, Release } from "../verdict.ts";
+import type { Opening, Release, SetAside } from "../verdict.ts";
 import { Refusals } from "./refusals.ts";
 
 /** What a pod near its hold cap is given more than others. */
@@ -34,6 +34,7 @@ interface SettledClaims {
   load: NodeLoad | undefined;
 }
 
+const NONE_ASIDE: SetAside = new Map();
 const NO_PODS: readonly PodFacts[] = [];
 
 const openingOf = (pod: PodFacts, node: NodeFacts): Opening => ({
@@ -45,6 +46,7 @@ const openingOf = (pod: PodFacts, node: NodeFacts): Opening => ({
 export class PlanBuilder {
   readonly state: ClusterState;
   readonly nowMs: number;
+  readonly aside: SetAside;
   readonly releases: Release[] = [];
   /** Gated pods that this plan may still release. */
   readonly waiting = new Map<PodUID, PodFacts>();
@@ -72,8 +74,10 @@ export class PlanBuilder {
   #releasedToNodes = 0;
   #wakeAtMs = Infinity;
 
-  constructor(state: ClusterState, nowMs: number) {
+  /** @param aside pods that this plan neither releases nor counts. */
+  constructor(state: ClusterState, nowMs: number, aside: SetAside = NONE_ASIDE) {
     this.state = state;
+    this.aside = aside;
     this.nowMs = nowMs;
     this.paced = pacedNodes(state, nowMs);
     this.#refusals = new Refusals(state, nowMs);
@@ -147,8 +151,7 @@ export class PlanBuilder {
     this.#leave(pod);
     const openings = [node, ...others].map((one) => openingOf(pod, one));
     const [first = openingOf(pod, node), ...rest] = openings;
-    const sinceMs = pod.gated ? heldSinceMs(pod) : keptOutSinceMs(pod, node, this.nowMs);
-    const note = { atMs: this.nowMs, heldMs: Math.max(0, this.nowMs - sinceMs) };
+    const note = { atMs: this.nowMs, heldMs: Math.max(0, this.nowMs - heldBySinceMs(pod, node, this.nowMs)) };
     const also = rest.length > 0 && { others: rest };
     this.releases.push({ pod, ...first, ...also, reason, message, note, ...past });
     for (const opening of openings) {

@@ -4,7 +4,7 @@
  */
 import type { SettledNodes } from "../placement/settled-nodes.ts";
 import type { ClusterState } from "../state/cluster-state.ts";
-import type { Plan } from "../verdict.ts";
+import type { Plan, SetAside } from "../verdict.ts";
 import { assignSlots } from "./assign-slots.ts";
 import { beginRollCalls, planFences } from "./fences.ts";
 import { holdsOf } from "./hold-reasons.ts";
@@ -13,8 +13,9 @@ import { PlanBuilder } from "./plan-builder.ts";
 import { releaseNearCap } from "./release-near-cap.ts";
 import { claimRoom, releaseExempt, releasePastFences } from "./release-without-slot.ts";
 
-export function makePlan(state: ClusterState, settled: SettledNodes, nowMs: number): Plan {
-  const plan = new PlanBuilder(state, nowMs);
+export function makePlan(state: ClusterState, settled: SettledNodes, nowMs: number, aside?: SetAside): Plan {
+  state.ledger.tellApart();
+  const plan = new PlanBuilder(state, nowMs, aside);
   releaseExempt(plan);
   releaseNearCap(plan);
   claimRoom(plan);

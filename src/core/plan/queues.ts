@@ -141,7 +141,7 @@ export class Queues {
   *#keptOut(pods: Iterable<PodFacts>): Generator<PodFacts> {
     const { state, nowMs } = this.#plan;
     for (const pod of pods) {
-      if (hasReservation(state, pod, nowMs)) continue;
+      if (this.#plan.aside.has(pod.uid) || hasReservation(state, pod, nowMs)) continue;
       if (pod.unschedulable) yield pod;
       else {
         const schedulerUntilMs = pod.createdAtMs + SCHEDULER_FIRST_MS;

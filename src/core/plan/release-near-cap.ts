@@ -9,7 +9,7 @@ import { SECOND_MS } from "../measures.ts";
 import { isSchedulableNow } from "../placement/fit.ts";
 import { type KnownNode, knownNode } from "../placement/known-node.ts";
 import { capSchedule, easeMs, wentNearCap } from "../rules/hold-cap.ts";
-import { fencesWork } from "../rules/node-fence.ts";
+import { fencesWork, toleratesFence } from "../rules/node-fence.ts";
 import type { ClusterState } from "../state/cluster-state.ts";
 import { heldSinceMs, keptOutSinceMs } from "../state/held-since.ts";
 import { drainSeconds } from "../state/load.ts";
@@ -74,11 +74,12 @@ function* keptOutPods(plan: PlanBuilder, nodes: FittingNodes): Generator<NearCap
   if (!fencesWork(state.policy) || !plan.paced.some(({ facts }) => facts.fence)) return;
   const easingMs = easeMs(maxHoldMs);
   for (const pod of oldPods(plan, nowMs + easingMs - maxHoldMs)) {
-    if (!pod.unschedulable || pod.fencesTolerated.includes(EVERY_FENCE)) continue;
+    if (plan.aside.has(pod.uid) || !pod.unschedulable || pod.fencesTolerated.includes(EVERY_FENCE)) continue;
     if (!pod.refused && hasReservation(state, pod, nowMs)) continue; // on its way
     let sinceMs = Infinity;
     for (const { facts } of nodes.of(pod)) {
-      if (facts.fence) sinceMs = Math.min(sinceMs, keptOutSinceMs(pod, facts, nowMs));
+      if (facts.fence && !toleratesFence(pod, facts.fence.value))
+        sinceMs = Math.min(sinceMs, keptOutSinceMs(pod, facts, nowMs));
     }
     if (sinceMs !== Infinity) yield { pod, capMs: sinceMs + maxHoldMs };
   }

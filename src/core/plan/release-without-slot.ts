@@ -16,6 +16,7 @@ export function releaseExempt(plan: PlanBuilder): void {
   const { policy, ledger } = plan.state;
   const off = policy.mode !== "enforce" || !policy.gate.enabled;
   for (const pod of ledger.gated.pods()) {
+    if (plan.aside.has(pod.uid)) continue;
     if (off) plan.release(pod, "PacingOff", "pacing is off, only observing, or the gate is disabled");
     else if (plan.isExempt(pod.shape)) plan.release(pod, "Exempt", "the policy exempts this pod");
     else plan.waiting.set(pod.uid, pod);
@@ -98,6 +99,7 @@ export function releasePastFences(plan: PlanBuilder): void {
   const fenced = plan.paced.filter(({ facts }) => facts.fence);
   if (fenced.length === 0) return;
   for (const pod of ledger.pending.podsWhere((shape) => plan.isExempt(shape))) {
+    if (plan.aside.has(pod.uid)) continue;
     if (pod.unschedulable && !hasReservation(plan.state, pod, plan.nowMs)) passFence(plan, pod, fenced);
   }
 }

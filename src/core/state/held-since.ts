@@ -28,6 +28,10 @@ export function keptOutSinceMs(
   return Math.max(createdAtMs, Math.max(fromMs, release.atMs) - release.heldMs);
 }
 
+/** Since when Paceline holds the pod, as far as it could go to this node, epoch ms: by its gate, or by the fence. */
+export const heldBySinceMs = (pod: PodFacts, node: NodeFacts, nowMs: number): number =>
+  pod.gated ? heldSinceMs(pod) : keptOutSinceMs(pod, node, nowMs);
+
 /**
  * When the fence of a node that is closed went up, epoch ms. Such a fence may be younger than its node; no time in the
  * future is believed.

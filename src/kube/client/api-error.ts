@@ -68,9 +68,15 @@ export function isConflict(error: unknown): boolean {
   return error instanceof ApiError && error.status === 409;
 }
 
-/** A JSON Patch did not fit the object: a `test` failed, or a path is not there. The API server says 422 Invalid. */
+/** Source: k8s.io/apimachinery, pkg/api/errors/errors.go, NewGenericServerResponse. */
+const MISFIT = "the server rejected our request due to an error in our request";
+
+/**
+ * A JSON Patch did not fit the object: a `test` failed, or a path is not there. The API server says 422 Invalid, as it
+ * does where a policy or its own validation refuses the result; only the sentence tells them apart.
+ */
 export function isPatchMismatch(error: unknown): boolean {
-  return error instanceof ApiError && error.status === 422;
+  return error instanceof ApiError && error.status === 422 && error.message.includes(MISFIT);
 }
 
 function parseStatus(body: string): Readonly<Record<string, unknown>> {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Plan, Release } from "../../../src/core/verdict.ts";
 import { COALESCE_MS, Dispatcher } from "../../../src/release/dispatcher.ts";
 import type { Work } from "../../../src/release/work.ts";
-import { aGatedPod, aNode } from "../../support/core-facts.ts";
+import { aGatedPod, aNode, START_MS } from "../../support/core-facts.ts";
 
 const at = (ms: number) => ({ wallMs: ms, steadyMs: ms });
 const aPlan = (given: Partial<Plan> = {}): Plan => ({
@@ -80,7 +80,7 @@ describe("the dispatcher", () => {
     const plan = aPlan({ releases: [to("a", "n1")] });
     dispatcher.planned(plan, at(0), 0);
     const [work] = all(dispatcher);
-    if (work) dispatcher.ended(work, { kind: "failed", retryAfterMs: 3_000 }, 10);
+    if (work) dispatcher.ended(work, { kind: "failed", retryAfterMs: 3_000, why: "refused" }, 10);
     dispatcher.planned(plan, at(20), 0);
     expect(all(dispatcher)).toEqual([]);
     expect(dispatcher.lookAtMs).toBe(12); // the end of a write is a reason to plan
@@ -89,6 +89,38 @@ describe("the dispatcher", () => {
     expect(dispatcher.lookAtMs).toBe(3_010);
     dispatcher.planned(plan, at(3_010), 0);
     expect(all(dispatcher)).toHaveLength(1);
+  });
+
+  it("sets a pod aside whose write was refused, with why, until its next try, and writes it no note meanwhile", () => {
+    const dispatcher = new Dispatcher(() => 0.5);
+    const release = to("a", "n1");
+    dispatcher.planned(aPlan({ releases: [release] }), at(0), 0);
+    const [work] = all(dispatcher);
+    if (work) dispatcher.ended(work, { kind: "failed", retryAfterMs: 3_000, why: "denied" }, 10);
+    expect([...dispatcher.setAside(20)]).toEqual([[release.pod.uid, "denied"]]);
+    const hold = { kind: "hold", reason: "WriteFailed", message: "denied", node: undefined } as const;
+    const wallMs = START_MS + 60_000;
+    const announced = dispatcher.planned(aPlan({ held: [{ pod: release.pod, hold }] }), { wallMs, steadyMs: 20 }, 0);
+    expect(announced).toHaveLength(1);
+    expect(all(dispatcher)).toEqual([]);
+    expect([...dispatcher.setAside(3_010)]).toEqual([]);
+  });
+
+  it("waits longer after each refusal, also where the pod was set aside in between", () => {
+    const dispatcher = new Dispatcher(() => 0.5);
+    const waits: number[] = [];
+    for (let nowMs = 0, failures = 0; failures < 5; nowMs += 10) {
+      const isAside = dispatcher.setAside(nowMs).size > 0;
+      dispatcher.planned(aPlan({ releases: isAside ? [] : [to("a", "n1")] }), at(nowMs), 0);
+      for (const work of all(dispatcher)) {
+        waits.push(nowMs);
+        dispatcher.ended(work, { kind: "failed", retryAfterMs: 0, why: "denied" }, nowMs);
+        failures += 1;
+      }
+    }
+    const pauses = waits.slice(1).map((ms, index) => ms - (waits[index] ?? 0));
+    expect(pauses).toEqual(pauses.toSorted((a, b) => a - b));
+    expect(pauses.at(-1)).toBeGreaterThan(4 * (pauses[0] ?? 0));
   });
 
   it("forgets what had not begun when it may not act", () => {

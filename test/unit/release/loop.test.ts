@@ -154,6 +154,43 @@ describe("the release loop", () => {
     await loop.stop();
   });
 
+  it("gives no slot to pods whose writes an admission webhook refuses, and tells why in an Event of each", async () => {
+    const { clock, cluster } = scene({ startMs: 100 });
+    cluster.setNode(aNode("n1"));
+    const refused = herd(cluster, 12).slice(0, 6); // the oldest by their names
+    const denied = new ApiError(403, "Forbidden", 'admission webhook "kyverno" denied the request');
+    for (const { name } of refused)
+      cluster.failures.set(
+        name,
+        Array.from({ length: 100 }, () => denied),
+      );
+    const { events, loop } = lead(cluster, clock, slots(2));
+    await clock.advance(1_000);
+    expect(cluster.released.toSorted()).toEqual(["n1-p10", "n1-p11", "n1-p6", "n1-p7", "n1-p8", "n1-p9"]);
+    await clock.advance(60_000);
+    const told = events.filter(({ note }) => note.startsWith("WriteFailed") && note.includes('"kyverno" denied'));
+    expect([...new Set(told.map(({ regarding }) => regarding.name))].toSorted()).toEqual(
+      refused.map(({ name }) => name),
+    );
+    const tries = cluster.calls.filter((call) => call === "release n1-p0").length;
+    expect(tries).toBeGreaterThan(8);
+    expect(tries).toBeLessThan(20); // pauses grow
+    expect(cluster.calls.filter((call) => call.startsWith("hold WriteFailed"))).toEqual([]); // refused as well
+    await loop.stop();
+  });
+
+  it("lets a pod go that is refused no longer", async () => {
+    const { clock, cluster } = scene();
+    cluster.setNode(aNode("n1"));
+    herd(cluster, 1);
+    const denied = new ApiError(403, "Forbidden", "denied");
+    cluster.failures.set("n1-p0", [denied, denied, denied]);
+    const { loop } = lead(cluster, clock, slots(1));
+    await clock.advance(5_000);
+    expect(cluster.released).toEqual(["n1-p0"]);
+    await loop.stop();
+  });
+
   it("begins nothing any more once leadership is lost, not even what it had planned", async () => {
     const { clock, cluster } = scene({ writeMs: 50 });
     cluster.setNode(anOldNode("n1"));

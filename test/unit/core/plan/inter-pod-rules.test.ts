@@ -118,7 +118,9 @@ describe("a refusal by kube-scheduler", () => {
   });
 
   test("the one that was refused is let go to a node that it has not tried as soon as that has a slot", () => {
-    const pacer = pacerWith(fenced("n1", "n2"), [accepted, refused("first", "n1"), ...gated(2)], slots(1));
+    const starting = bound(aPod("starting"), "n2");
+    const first = { ...refused("first", "n1"), release: { atMs: START_MS, heldMs: 9_000 } };
+    const pacer = pacerWith(fenced("n1", "n2"), [accepted, starting, first, ...gated(2)], slots(2));
     expect(openedBy(pacer.plan(START_MS + 3_000))).toEqual({ first: ["n2"] });
   });
 

@@ -2,9 +2,11 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { PodFacts } from "../../../../src/core/facts.ts";
 import { compareRanks, rank, type Rank, type Standing } from "../../../../src/core/plan/order.ts";
-import { aGatedPod, aShape, START_MS } from "../../../support/core-facts.ts";
+import { aGatedPod, aPod, aShape, START_MS } from "../../../support/core-facts.ts";
+import { aFencedNode } from "../../../support/core-plan.ts";
 
 const CAP_MS = 300_000;
+const opened = aFencedNode("n1", { opening: { openedMs: START_MS, bootID: "", resources: [] } });
 const common: Standing = { schedulerIsBehind: false, bytesPerPod: 0 };
 
 interface Candidate {
@@ -17,7 +19,8 @@ const candidate = (given: Partial<PodFacts> = {}, standing: Partial<Standing> = 
   standing: { ...common, ...standing },
 });
 
-const rankOf = ({ pod, standing }: Candidate, nowMs = START_MS + 60_000): Rank => rank(pod, standing, CAP_MS, nowMs);
+const rankOf = ({ pod, standing }: Candidate, nowMs = START_MS + 60_000): Rank =>
+  rank(pod, opened, standing, CAP_MS, nowMs);
 /** Does the first go before the second? */
 const goesFirst = (a: Candidate, b: Candidate, nowMs?: number) => compareRanks(rankOf(a, nowMs), rankOf(b, nowMs)) < 0;
 
@@ -30,6 +33,19 @@ describe("the order of release", () => {
     const other = candidate({ createdAtMs: START_MS + 1, shape: agent });
     expect(goesFirst(waits, other, START_MS + 0.8 * CAP_MS - 1)).toBe(false);
     expect(goesFirst(waits, other, START_MS + 0.8 * CAP_MS)).toBe(true);
+  });
+
+  test("a pod that has been pending for days is urgent only once the fence has held it for most of the cap", () => {
+    const pending = { pod: aPod("old", { unschedulable: true, createdAtMs: START_MS - 86_400_000 }), standing: common };
+    const other = candidate({ createdAtMs: START_MS + 1, shape: agent });
+    expect(goesFirst(pending, other, START_MS + 0.8 * CAP_MS - 1)).toBe(false);
+    expect(goesFirst(pending, other, START_MS + 0.8 * CAP_MS)).toBe(true);
+  });
+
+  test("nor does it go before a pod that Paceline has held for longer, whatever its annotation says", () => {
+    const hold = { node: undefined, reason: "AwaitingRelease", sinceMs: 0 } as const;
+    const pending = aPod("old", { unschedulable: true, createdAtMs: START_MS - 86_400_000, hold });
+    expect(goesFirst(candidate({ createdAtMs: START_MS - 1 }), { pod: pending, standing: common })).toBe(true);
   });
 
   /** Each goes before the one after it, although the one after it is better in all that counts less. */
@@ -56,6 +72,12 @@ describe("the order of release", () => {
     const old = candidate({ createdAtMs: START_MS - 1 }, { ...behind, bytesPerPod: 900 });
     expect(goesFirst(old, candidate({}, { ...behind, bytesPerPod: 1 }))).toBe(true);
     expect(goesFirst(candidate({ shape: aShape({ priority: 1 }) }, behind), old)).toBe(true);
+  });
+
+  test("a pod that may take the only slot in vain gives way to all but urgent ones", () => {
+    const vain = candidate({ shape: aShape({ priority: 1 }) }, { givesWay: true });
+    expect(goesFirst(candidate(), vain)).toBe(true);
+    expect(goesFirst({ ...urgent, standing: vain.standing }, candidate())).toBe(true);
   });
 
   test("a forged time on a gated pod does not make it younger than its creation", () => {

@@ -1,0 +1,143 @@
+/** Pods that kube-scheduler refuses wherever they are let go: what they cost the pods that wait beside them. */
+import { describe, expect, test } from "vitest";
+import type { PodFacts } from "../../../../src/core/facts.ts";
+import { nodeName, type PodUID } from "../../../../src/core/ids.ts";
+import type { Pacer } from "../../../../src/core/pacer.ts";
+import type { Plan } from "../../../../src/core/verdict.ts";
+import { aGatedPod, aPod, aShape, bound, changed, START_MS } from "../../../support/core-facts.ts";
+import { aFencedNode, aPendingPod, many, pacerWith, released, slots } from "../../../support/core-plan.ts";
+
+const DAY_MS = 86_400_000;
+/** Time between a release and the scheduler's answer, ms. */
+const ANSWERS_MS = 100;
+
+/** From 1.34 on the scheduler says which version of a pod it has refused. */
+type World = "tells its generation" | "does not tell";
+const worlds: readonly World[] = ["tells its generation", "does not tell"];
+
+const isHopeless = ({ name }: PodFacts) => name.startsWith("hopeless");
+
+/** Pods that have been refused for days, each of a template of its own. */
+const hopeless = (count: number, given: Partial<PodFacts["shape"]> = {}) =>
+  many(count, (name) =>
+    aPendingPod(`hopeless-${name}`, {
+      createdAtMs: START_MS - 3 * DAY_MS,
+      shape: aShape({ ownerName: name, ...given }),
+    }),
+  );
+
+const afterRelease = (release: Plan["releases"][number], atMs: number): PodFacts =>
+  changed(release.pod, {
+    gated: false,
+    hold: undefined,
+    fencesTolerated: release.fence === undefined ? [] : [release.fence],
+    reservation: release.node === undefined ? undefined : { node: release.node, atMs },
+    release: release.note,
+    refused: false,
+  });
+
+/** Plans every 100 ms while a scheduler binds all but the hopeless ones. Gives when each pod was bound, ms. */
+function play(pacer: Pacer, world: World, forMs: number, see: (plan: Plan) => void = () => {}): Map<string, number> {
+  const boundAtMs = new Map<string, number>();
+  const onTheirWay = new Map<PodUID, PodFacts>();
+  const answer = (pod: PodFacts, nowMs: number) => {
+    if (isHopeless(pod)) return changed(pod, { unschedulable: true, refused: world === "tells its generation" });
+    boundAtMs.set(pod.name, nowMs - START_MS);
+    return bound({ ...pod, unschedulable: false }, pod.reservation?.node ?? nodeName("n1"), nowMs);
+  };
+  for (let nowMs = START_MS; nowMs <= START_MS + forMs; nowMs += ANSWERS_MS) {
+    for (const pod of onTheirWay.values()) pacer.upsertPod(answer(pod, nowMs), nowMs);
+    onTheirWay.clear();
+    const plan = pacer.plan(nowMs);
+    see(plan);
+    for (const release of plan.releases) {
+      const pod = afterRelease(release, nowMs);
+      pacer.upsertPod(pod, nowMs);
+      onTheirWay.set(pod.uid, pod);
+    }
+  }
+  return boundAtMs;
+}
+
+const firstMs = (boundAtMs: Map<string, number>) => Math.min(...boundAtMs.values());
+
+const kinds = [
+  { what: "rules about other pods", given: { interPodRules: true } },
+  { what: "reasons that only the scheduler knows", given: {} },
+  { what: "rules about other pods, and a higher priority", given: { interPodRules: true, priority: 10 } },
+] as const;
+
+const herds = [
+  { herd: "gated pods", make: (name: string) => aGatedPod(name) },
+  { herd: "younger gated pods", make: (name: string) => aGatedPod(name, { createdAtMs: START_MS + 50 }) },
+  { herd: "pods that only the fence keeps out", make: (name: string) => aPendingPod(name, { createdAtMs: START_MS - 60_000 }) }, // prettier-ignore
+] as const;
+
+describe.each(worlds)("where kube-scheduler %s,", (world) => {
+  describe.each(kinds)("40 pods that it has refused for days ($what)", ({ given }) => {
+    test.each(herds)("let the first of 20 $herd go within 3 s", ({ make }) => {
+      const pacer = pacerWith([aFencedNode("n1")], [...hopeless(40, given), ...many(20, make)], slots(4));
+      expect(firstMs(play(pacer, world, 10_000))).toBeLessThanOrEqual(3_000);
+    });
+  });
+});
+
+describe("pods that have been pending for days", () => {
+  const forDays = (count: number, given: Partial<PodFacts["shape"]> = {}) =>
+    many(count, (name) =>
+      aPendingPod(name, { createdAtMs: START_MS - 3 * DAY_MS, shape: aShape({ ownerName: name, ...given }) }),
+    );
+
+  test("take one slot of a node at a time until they are bound, however many are free", () => {
+    const pacer = pacerWith([aFencedNode("n1"), aFencedNode("n2")], forDays(10), slots(4));
+    expect(pacer.plan(START_MS).releases.map(({ node }) => node)).toEqual(["n1", "n2"]);
+  });
+
+  test("go as slots allow once one of their template runs: what they lacked was room", () => {
+    const runs = bound(
+      aPod("runs", { shape: aShape({ ownerName: "p0" }), ready: true, containersStarted: true }),
+      "n9",
+    );
+    const alike = many(10, (name) => ({ ...aPendingPod(name, { shape: runs.shape }), createdAtMs: START_MS - DAY_MS }));
+    expect(released(pacerWith([aFencedNode("n1")], [runs, ...alike], slots(4)).plan(START_MS))).toHaveLength(4);
+  });
+
+  test("that can run are all let go one after the other, each as soon as the last one is bound", () => {
+    const boundAtMs = play(pacerWith([aFencedNode("n1")], forDays(4), slots(4)), "does not tell", 1_000);
+    expect([...boundAtMs.values()]).toEqual([100, 200, 300, 400]);
+  });
+
+  test("take no node's last slot before others, whatever their priority", () => {
+    const pods = [...forDays(1, { priority: 10 }), aGatedPod("young")];
+    expect(released(pacerWith([aFencedNode("n1")], pods, slots(1)).plan(START_MS))).toEqual(["young"]);
+  });
+
+  test("take one slot each on further nodes, too, where only the scheduler can tell which one they fit", () => {
+    const nodes = [aFencedNode("n1"), aFencedNode("n2"), aFencedNode("n3")];
+    const { releases } = pacerWith(nodes, forDays(4, { interPodRules: true }), slots(4)).plan(START_MS);
+    expect(releases.flatMap(({ node, others = [] }) => [node, ...others.map((one) => one.node)]).sort()).toEqual([
+      "n1",
+      "n2",
+      "n3",
+    ]);
+  });
+});
+
+test.each(worlds)("one that was let go in vain is tried on another node, beside the others there: %s", (world) => {
+  const gated = many(6, (name) => aGatedPod(`hopeless-${name}`, { shape: aShape({ ownerName: name }) }));
+  const pacer = pacerWith([aFencedNode("n1")], gated, slots(4));
+  play(pacer, world, 40_000);
+  pacer.upsertNode(aFencedNode("n2"), START_MS + 40_000);
+  for (const pod of many(3, (name) => aGatedPod(name, { createdAtMs: START_MS + 40_000 })))
+    pacer.upsertPod(pod, START_MS + 40_000);
+  const names = released(pacer.plan(START_MS + 40_000));
+  expect(names.filter((name) => name.startsWith("hopeless"))).toHaveLength(1);
+  expect(names).toHaveLength(4);
+});
+
+test.each(worlds)("none is let go twice to a node that has refused it: %s", (world) => {
+  const pacer = pacerWith([aFencedNode("n1")], hopeless(2), slots(4));
+  const names: string[] = [];
+  play(pacer, world, 290_000, (plan) => names.push(...released(plan)));
+  expect(names.sort()).toEqual(["hopeless-p0", "hopeless-p1"]);
+});
