@@ -120,6 +120,17 @@ const webhookChanges: Record<string, (webhooks: readonly Webhook[]) => readonly 
   "one less": (webhooks) => webhooks.slice(1),
 };
 
+it("policies only audit, or are left out, where the chart's values say so", async () => {
+  const values = ["--set", "admissionPolicies.annotations=Audit,admissionPolicies.accounts=Off"];
+  const objects = await chartObjects(await findHelm(), values);
+  const ours = objects.filter(({ kind }) => String(kind).startsWith("ValidatingAdmissionPolicy"));
+  expect(ours.map(({ kind, metadata }) => `${String(kind)} ${metadata?.name}`)).toEqual([
+    "ValidatingAdmissionPolicy paceline-annotations",
+    "ValidatingAdmissionPolicyBinding paceline-annotations",
+  ]);
+  expect(ours[1]?.["spec"]).toMatchObject({ validationActions: ["Audit"] });
+});
+
 describe("Paceline's accounts", () => {
   let cp: ControlPlane;
   let service: ApiClient;
