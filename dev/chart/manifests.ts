@@ -55,6 +55,12 @@ Where the service runs outside the cluster, replace each \`service:\` block by \
     args: FILES,
   },
   {
+    file: "webhook-config/admission-policies.yaml",
+    templates: ["admission-policies"],
+    head: "Apply after the others. It holds everybody to what they may change: docs/security.md.",
+    args: FILES,
+  },
+  {
     file: "scheduler-config/second-scheduler.yaml",
     templates: ["second-scheduler"],
     head: "Needs webhook-config/ applied before. Put your own images in.",

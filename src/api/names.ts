@@ -30,6 +30,9 @@ export const RESERVATION_ANNOTATION = "paceline.dev/reservation";
  */
 export const RELEASE_ANNOTATION = "paceline.dev/release";
 
+/** Pod annotations that only Paceline has a reason to write. */
+export const POD_NOTES = [HOLD_ANNOTATION, RESERVATION_ANNOTATION, RELEASE_ANNOTATION] as const;
+
 /**
  * Node annotation: when the fence went up, RFC 3339, by the clock of the replica that put it up. A time after the
  * node's creation is not believed.

@@ -1,5 +1,6 @@
 /** Turns reports of the handlers into metrics and log lines: one line at info for each hold, all others at debug. */
 import type { FastifyBaseLogger } from "fastify";
+import type { AnnotationsReport } from "../webhooks/annotations.ts";
 import type { NodeAdmissionReport } from "../webhooks/nodes.ts";
 import type { PodAdmissionReport } from "../webhooks/pods.ts";
 import type { SchedulerNameReport } from "../webhooks/scheduler-name.ts";
@@ -15,6 +16,7 @@ export const podLabel = ({ namespace, name, shape }: PodFacts) =>
 /** Where each handler's reports go. */
 export interface Reporters {
   readonly pod: (report: PodAdmissionReport) => void;
+  readonly annotations: (report: AnnotationsReport) => void;
   readonly node: (report: NodeAdmissionReport) => void;
   readonly schedulerName: (report: SchedulerNameReport) => void;
   readonly filter: (report: FilterReport) => void;
@@ -40,6 +42,14 @@ export function reporters(metrics: Metrics, log: FastifyBaseLogger): Reporters {
       const fields = { pod: podLabel(pod), reason: verdict.reason, dryRun };
       if (verdict.kind === "hold") log.info({ ...fields, node: verdict.node, message: verdict.message }, "held");
       else log.debug({ ...fields, would: verdict.would?.reason }, "allowed");
+    },
+    annotations(report: AnnotationsReport): void {
+      if (report.kind === "failure") {
+        failed("mutate-annotations", report.error);
+        return;
+      }
+      const { pod, user, dryRun } = report;
+      log.info({ pod, user, dryRun }, "took annotations off a new pod that only paceline may set");
     },
     node(report: NodeAdmissionReport): void {
       if (report.kind === "failure") {

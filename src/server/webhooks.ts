@@ -9,6 +9,7 @@ import {
   type AdmissionRequest,
   type AdmissionResponse,
 } from "../api/admission-review.ts";
+import { annotationsAdmission } from "../webhooks/annotations.ts";
 import { nodeAdmission } from "../webhooks/nodes.ts";
 import { podAdmission } from "../webhooks/pods.ts";
 import { admitPolicy } from "../webhooks/policy.ts";
@@ -21,7 +22,7 @@ import type { Reporters } from "./reports.ts";
 
 type Admit = (request: AdmissionRequest) => AdmissionResponse;
 
-/** Adds `/mutate/pods`, `/mutate/nodes`, `/validate/policy` and, if configured, `/mutate/scheduler`. */
+/** Adds the routes of all webhooks; `/mutate/scheduler` if it is configured. */
 export function webhookRoutes(app: FastifyInstance, dependencies: AppDependencies, reports: Reporters): void {
   app.register((scope, _options, done) => {
     if (dependencies.webhookClients) demandClientCertificate(scope);
@@ -45,6 +46,7 @@ function addRoutes(app: FastifyInstance, dependencies: AppDependencies, reports:
     "mutate-pods",
     podAdmission({ pacer, toPodFacts, formatHold, replica, now, report: reports.pod }),
   );
+  route("/mutate/annotations", "mutate-annotations", annotationsAdmission({ policy, report: reports.annotations }));
   route("/mutate/nodes", "mutate-nodes", nodeAdmission({ policy, replica, now, report: reports.node }));
   route("/validate/policy", "validate-policy", admitPolicy);
   if (secondScheduler !== undefined) {

@@ -24,7 +24,8 @@ const POLICY = ["name=slow", `slots.initial=${SLOTS}`, `slots.max=${SLOTS}`].map
 const VALUES = ["--set", [...POLICY, "nodeSelector.runs-here=nowhere"].join(",")];
 /** All kinds of a release, and of the objects that the service creates. */
 const KINDS =
-  "mutatingwebhookconfigurations,validatingwebhookconfigurations,secrets,leases,configmaps,services,serviceaccounts," +
+  "mutatingwebhookconfigurations,validatingwebhookconfigurations,validatingadmissionpolicies," +
+  "validatingadmissionpolicybindings,secrets,leases,configmaps,services,serviceaccounts," +
   "roles,rolebindings,clusterroles,clusterrolebindings,deployments,cronjobs,jobs,poddisruptionbudgets,networkpolicies";
 /** The cap is set once no replica runs that would act on it, so that the test sees it expire. */
 const SHORT_CAP_SECONDS = 15;

@@ -59,7 +59,7 @@ describe("service.yaml", () => {
 
 describe("webhooks.yaml", () => {
   it("in every webhook fails open, has a short time-out and no side effects", async () => {
-    expect(await webhooks()).toHaveLength(3);
+    expect(await webhooks()).toHaveLength(4);
     for (const one of await webhooks()) {
       expect(one).toMatchObject({ failurePolicy: "Ignore", timeoutSeconds: 2, sideEffects: "None" });
       expect(one.clientConfig.service).toMatchObject({ namespace: DEFAULT_NAMESPACE, name: COMPONENT });

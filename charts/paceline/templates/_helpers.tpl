@@ -94,3 +94,33 @@ containers:
     resources: {{- toYaml .resources | nindent 6 }}
     securityContext: {{- include "paceline.containerSecurity" $root | nindent 6 }}
 {{- end }}
+
+{{- /* Puts an admission policy in force. Give "root", "name" and "action". */}}
+{{- define "paceline.policyBinding" }}
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata:
+  name: {{ .name }}
+  labels: {{- include "paceline.labels" .root | nindent 4 }}
+spec:
+  policyName: {{ .name }}
+  validationActions: [{{ .action }}]
+{{- end }}
+
+{{- define "paceline.annotationVariables" -}}
+- {name: annotations, expression: "object.metadata.?annotations.orValue({})"}
+- {name: annotationsBefore, expression: "oldObject.metadata.?annotations.orValue({})"}
+{{- end }}
+
+{{- define "paceline.metadataValidations" -}}
+- expression: >-
+    variables.annotations.all(name, name.startsWith('paceline.dev/') ||
+    (name in variables.annotationsBefore && variables.annotationsBefore[name] == variables.annotations[name])) &&
+    variables.annotationsBefore.all(name, name.startsWith('paceline.dev/') || name in variables.annotations)
+  message: Paceline changes its own annotations only
+- expression: >-
+    object.metadata.?labels == oldObject.metadata.?labels &&
+    object.metadata.?finalizers == oldObject.metadata.?finalizers &&
+    object.metadata.?ownerReferences == oldObject.metadata.?ownerReferences
+  message: Paceline changes no labels, finalizers or owners
+{{- end }}

@@ -5,6 +5,7 @@ import type { NodeClass } from "../../policy/schema.ts";
 import type { NodeFacts, NodeSample, PodFacts } from "../facts.ts";
 import type { ImageCatalogue } from "./image-catalogue.ts";
 import { imageNeeds, isThere } from "./image-needs.ts";
+import { mayBeGiven } from "./may-be-given.ts";
 import { bytesOf, fetchedBy, laterImages } from "./images-to-come.ts";
 import type { NodeEntry, StartedWhen } from "./ledger.ts";
 import { startPhase, type Surroundings } from "./start-phase.ts";
@@ -94,7 +95,9 @@ export function nodeLoad(entry: NodeEntry, facts: NodeFacts, given: LoadInputs, 
   const notStuck = starting.filter((pod) => !isStuck(pod, deadlines, nowMs));
   const { working, running, initialising, untilMs: phaseUntilMs } = phases(notStuck, entry, facts, given, nowMs);
   const inStartup = [...working, ...running];
-  const reserved = [...entry.reserved.values()].filter((pod) => reservationCounts(pod, deadlines, nowMs));
+  const reserved = [...entry.reserved.values()].filter(
+    (pod) => reservationCounts(pod, deadlines, nowMs) && mayBeGiven(pod, facts),
+  );
   const known = new Set<PodUID>(reserved.map((pod) => pod.uid));
   const offered = given.offers.filter((pod) => !known.has(pod.uid));
   const fetches = fetchedBy([working, reserved, offered], { entry, facts }, catalogue);
@@ -116,11 +119,7 @@ export function nodeLoad(entry: NodeEntry, facts: NodeFacts, given: LoadInputs, 
     bytesInFlight: bytesOf(fetches.fetching, catalogue),
     later,
     laterBytes: bytesOf(later, catalogue),
-    untilMs: Math.min(
-      nextChangeMs(notStuck, reserved, deadlines),
-      nextReservationMs(entry, deadlines, nowMs),
-      phaseUntilMs,
-    ),
+    untilMs: Math.min(nextChangeMs(notStuck, reserved, deadlines), nextReservationMs(entry, nowMs), phaseUntilMs),
   };
 }
 
@@ -169,18 +168,23 @@ function nextChangeMs(inStartup: readonly PodFacts[], reserved: readonly PodFact
 }
 
 /** When the first reservation of the node that is dated too far ahead to count begins to count, epoch ms. */
-function nextReservationMs({ reserved }: NodeEntry, deadlines: Deadlines, nowMs: number): number {
+function nextReservationMs({ reserved }: NodeEntry, nowMs: number): number {
   let nextMs = Infinity;
   for (const { reservation } of reserved.values()) {
-    const fromMs = countsFromMs(reservation, deadlines);
+    const fromMs = countsFromMs(reservation);
     if (fromMs > nowMs) nextMs = Math.min(nextMs, fromMs);
   }
   return nextMs;
 }
 
+/**
+ * How far ahead the clock of the leader that reserved a slot may be, ms. Assumed: clocks that are kept differ by less.
+ * What is further ahead is a tenant's.
+ */
+const CLOCK_SKEW_MS = 10 * SECOND_MS;
+
 /** A reservation that says it was made later than clocks explain does not count yet. */
-const countsFromMs = (reservation: PodFacts["reservation"], { reservationMs }: Deadlines) =>
-  (reservation?.atMs ?? Infinity) - reservationMs;
+const countsFromMs = (reservation: PodFacts["reservation"]) => (reservation?.atMs ?? Infinity) - CLOCK_SKEW_MS;
 
 /** When the pod will have been in startup for too long, epoch ms. */
 const givenUpMs = (pod: PodFacts, { deadlineMs }: Deadlines) => (pod.scheduledAtMs ?? pod.createdAtMs) + deadlineMs;
@@ -207,7 +211,7 @@ export function reservationEndsMs({ reservation, refused, shape }: PodFacts, dea
  * writes the annotation must not keep a slot for as long as it likes.
  */
 export function reservationCounts(pod: PodFacts, deadlines: Deadlines, nowMs: number): boolean {
-  if (nowMs < countsFromMs(pod.reservation, deadlines)) return false;
+  if (nowMs < countsFromMs(pod.reservation)) return false;
   return nowMs < (reservationEndsMs(pod, deadlines) ?? -Infinity);
 }
 

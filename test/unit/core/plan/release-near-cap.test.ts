@@ -5,7 +5,7 @@ import type { PodFacts } from "../../../../src/core/facts.ts";
 import { nodeName } from "../../../../src/core/ids.ts";
 import type { Pacer } from "../../../../src/core/pacer.ts";
 import type { Release } from "../../../../src/core/verdict.ts";
-import { aDaemonPod, aGatedPod, aNode, aPod, bound, changed, START_MS } from "../../../support/core-facts.ts";
+import { aDaemonPod, aGatedPod, aNode, aPod, aShape, bound, changed, START_MS } from "../../../support/core-facts.ts";
 import { aFencedNode, aPendingPod, many, pacerWith, released, slots } from "../../../support/core-plan.ts";
 
 const at = (seconds: number) => START_MS + seconds * 1_000;
@@ -136,8 +136,9 @@ describe("a pod that a fence keeps out", () => {
   test("keeps a slot that the scheduler could not use, and gets no second one: another fence is in the way", () => {
     const reservation = { node: nodeName("n1"), atMs: at(59) };
     const refused = aPendingPod("p", { reservation, refused: true, fencesTolerated: ["n1"] });
-    const nodes = [aFencedNode("n1", { allocatable: {} }), aFencedNode("n2")];
-    const { releases } = pacerWith(nodes, [refused], capOf(60)).plan(at(60));
+    const filling = bound(aPod("filling", { shape: aShape({ requests: { pods: 110 } }) }), "n1");
+    const nodes = [aFencedNode("n1"), aFencedNode("n2")];
+    const { releases } = pacerWith(nodes, [refused, filling], capOf(60)).plan(at(60));
     expect(releases).toMatchObject([{ node: undefined, fence: "*", overLimit: false }]);
   });
 
