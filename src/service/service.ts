@@ -257,9 +257,9 @@ function serviceState(
     policy: () => policy.current,
     policyValid: () => policy.isValid,
     watchAgesMs(nowMs) {
-      const contacts = { ...cluster.lastContactsMs(), configmaps: policy.lastContactMs };
-      const heard = Object.entries(contacts).filter((entry): entry is [string, number] => entry[1] !== undefined);
-      return Object.fromEntries(heard.map(([resource, atMs]) => [resource, Math.max(0, nowMs - atMs)]));
+      const { lastContactMs } = policy;
+      const policyAge = lastContactMs !== undefined && { configmaps: Math.max(0, nowMs - lastContactMs) };
+      return { ...cluster.watchAgesMs(), ...policyAge };
     },
     telemetryAgesMs: (nowMs) => telemetry.agesMs(nowMs),
     eventsDropped: () => events.counts.dropped + events.counts.failed,

@@ -57,6 +57,8 @@ export interface LeaderElectionOptions {
   readonly times?: LeaseTimes | undefined;
   /** Only observes which replica leads, and is never a candidate. */
   readonly followOnly?: boolean | undefined;
+  /** While it is false, the candidate neither leads nor takes the Lease. Asked at each use. */
+  readonly isFit?: (() => boolean) | undefined;
 }
 
 export interface LeaderElection {
@@ -108,6 +110,7 @@ class Candidate implements LeaderElection {
   get isLeader(): boolean {
     return (
       !this.#stopping.signal.aborted &&
+      this.#isFit() &&
       this.#renewedMs !== undefined &&
       this.#options.clock.now() < this.#renewedMs + this.#times.renewDeadlineMs
     );
@@ -166,11 +169,12 @@ class Candidate implements LeaderElection {
     if (this.isLeader && this.#seen !== undefined && !this.#mustLook) return this.#write(this.#seen);
     const raw = await this.#read();
     this.#mustLook = false;
-    if (raw === undefined) return this.#options.followOnly ? undefined : this.#write(undefined);
+    if (raw === undefined) return this.#options.followOnly || !this.#isFit() ? undefined : this.#write(undefined);
     this.#see(raw);
     if (this.#options.followOnly) return;
     const seen = this.#seen;
-    if (seen === undefined) return;
+    if (!this.#isFit()) this.#withdraw();
+    if (!this.#isFit() || seen === undefined) return;
     const isOurs = seen.record.holder === this.#options.identity;
     if (isOurs || isFree(seen, this.#options.clock.now())) await this.#write(seen);
     else this.#lose();
@@ -207,6 +211,17 @@ class Candidate implements LeaderElection {
 
   #see(raw: KubeObject): void {
     this.#seen = observe(this.#seen, parseLease(raw, this.#times.durationMs), this.#options.clock.now());
+  }
+
+  #isFit(): boolean {
+    return this.#options.isFit?.() ?? true;
+  }
+
+  /** The Lease is not given back: our last writes may still be on their way. It ends by itself. */
+  #withdraw(): void {
+    const { identity, log, name } = this.#options;
+    if (this.#announced) log.warn({ identity, lease: name }, "not fit to lead any more: leaves the Lease to others");
+    this.#lose();
   }
 
   #lose(): void {
