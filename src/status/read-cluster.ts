@@ -5,7 +5,7 @@ import { ApiError } from "../kube/client/api-error.ts";
 import { nodeFacts, podFacts } from "../kube/parse/facts.ts";
 import type { KubeObject } from "../kube/parse/kube-json.ts";
 import { parseLease } from "../kube/leader/lease-record.ts";
-import { listPages } from "../kube/client/list-pages.ts";
+import { listPages, NODES_IN_PAGE } from "../kube/client/list-pages.ts";
 import { createShapeInterner } from "../kube/parse/shape-interner.ts";
 import { createPacer } from "../core/pacer.ts";
 import { defaultPolicy, parsePolicyConfigMap } from "../policy/parse.ts";
@@ -24,7 +24,7 @@ export async function readClusterStatus(client: ApiClient, namespace: string, no
   const leader = await leaderNow(client, namespace, nowMs);
   const pacer = createPacer(policy ?? defaultPolicy());
   const interner = createShapeInterner();
-  for await (const page of listPages(client, "/api/v1/nodes")) {
+  for await (const page of listPages(client, "/api/v1/nodes", { limit: NODES_IN_PAGE })) {
     for (const raw of page) pacer.upsertNode(nodeFacts(raw, interner), nowMs);
   }
   for await (const page of listPages(client, "/api/v1/pods", LIVE_PODS)) {

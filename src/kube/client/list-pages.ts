@@ -2,8 +2,11 @@
 import type { ApiClient } from "./api-client.ts";
 import type { KubeObject } from "../parse/kube-json.ts";
 
-/** Objects in a page of a list. Assumed: few enough for a process with little memory. */
+/** Objects in a page of a list. Assumed: few enough for a process with little memory, where each has some KiB. */
 const PAGE = 500;
+
+/** Nodes in a page: each has up to 73 KiB of JSON in a real cluster, with 50 images and labels of a cloud. */
+export const NODES_IN_PAGE = 100;
 
 /**
  * Yields the objects of a collection, all from one consistent listing.
@@ -12,11 +15,11 @@ const PAGE = 500;
 export async function* listPages(
   client: ApiClient,
   path: string,
-  query: { readonly fieldSelector?: string; readonly labelSelector?: string } = {},
+  query: { readonly fieldSelector?: string; readonly labelSelector?: string; readonly limit?: number } = {},
 ): AsyncGenerator<readonly KubeObject[]> {
   let next: string | undefined;
   do {
-    const page = await client.list(path, { ...query, limit: PAGE, continue: next });
+    const page = await client.list(path, { limit: PAGE, ...query, continue: next });
     yield page.items;
     next = page.metadata?.continue === "" ? undefined : page.metadata?.continue;
   } while (next !== undefined);
