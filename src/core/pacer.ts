@@ -5,6 +5,7 @@
 import type { PacingPolicy } from "../policy/schema.ts";
 import type { DaemonSetFacts, NodeFacts, NodeSample, PodFacts, SandboxFailure } from "./facts.ts";
 import type { NodeName, PodUID } from "./ids.ts";
+import { leaderFigures, type LeaderFigures } from "./leader-figures.ts";
 import { SECOND_MS } from "./measures.ts";
 import { knownNode, watchedNodes } from "./placement/known-node.ts";
 import { OpenNodes } from "./placement/open-nodes.ts";
@@ -60,6 +61,8 @@ export interface Pacer {
   /** Pods without a gate that only a fence keeps waiting, with today's reason; the first few hundred. */
   keptOut(nowMs: number): readonly Held[];
   status(nowMs: number): ClusterStatus;
+  /** What only the leader knows, for those who only look. */
+  leaderFigures(nowMs: number): LeaderFigures;
   /** What limits have moved since the last call, oldest first: for logs and metrics. */
   takeMoves(): readonly LimitMove[];
   /** Starts that have failed since the last call, oldest first. */
@@ -193,6 +196,10 @@ class StatefulPacer implements Pacer {
 
   status(nowMs: number): ClusterStatus {
     return status(this.#state, this.#lastPlan, nowMs);
+  }
+
+  leaderFigures(nowMs: number): LeaderFigures {
+    return leaderFigures(this.#state, nowMs);
   }
 
   takeMoves(): readonly LimitMove[] {

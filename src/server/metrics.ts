@@ -176,7 +176,7 @@ function serviceMetrics(registers: Registry[]) {
     }),
     watchAge: new Gauge({
       name: "paceline_watch_age_seconds",
-      help: "Time since the API server was last heard on a watch, by resource.",
+      help: "Time since the API server last told of these objects, by resource.",
       labelNames: ["resource"] as const,
       registers,
     }),

@@ -8,6 +8,7 @@ import type { Clock } from "../kube/clock.ts";
 import type { Log } from "../kube/log.ts";
 import { leaderClient } from "../kube/leader/leader-client.ts";
 import { startLeaderElection, type LeaderElection, type LeaseTimes } from "../kube/leader/lease.ts";
+import { formatLeaderFigures } from "../kube/parse/leader-figures.ts";
 import type { ShapeInterner } from "../kube/parse/shape-interner.ts";
 import type { EventRecorder } from "../kube/write/events.ts";
 import type { Pacer } from "../core/pacer.ts";
@@ -78,7 +79,11 @@ export async function startPacing(options: PacingOptions): Promise<Pacing> {
   const { leaseTimes: times, followOnly } = options;
   const isFit = () => Object.values(cluster.watchAgesMs()).every((ageMs) => ageMs < BLIND_AFTER_MS);
   const lease = { client, namespace, name: LEADER_LEASE, identity, clock: steady, random, log, times, followOnly };
-  const election = startLeaderElection({ ...lease, isFit });
+  const election = startLeaderElection({
+    ...lease,
+    isFit,
+    note: () => formatLeaderFigures(pacer.leaderFigures(clock.now())),
+  });
   const mayAct = () => election.isLeader && cluster.isSynced && policy.isRead;
   loop = createReleaseLoop({ ...options, apply: createApply(leaderClient(client, election), interner), mayAct });
   election.onChange(changed);

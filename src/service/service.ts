@@ -9,6 +9,7 @@ import { steadyClock, systemClock, type Clock } from "../kube/clock.ts";
 import { createEventRecorder, type EventRecorder } from "../kube/write/events.ts";
 import { podFacts } from "../kube/parse/facts.ts";
 import type { KubeObject } from "../kube/parse/kube-json.ts";
+import { parseLeaderFigures } from "../kube/parse/leader-figures.ts";
 import { startLeaderElection, type LeaderElection, type LeaseTimes } from "../kube/leader/lease.ts";
 import { createShapeInterner, type ShapeInterner } from "../kube/parse/shape-interner.ts";
 import { createPacer, type Pacer } from "../core/pacer.ts";
@@ -254,6 +255,7 @@ function serviceState(
       alive: election.leaderAlive(),
       leading: election.isLeader,
     }),
+    leaderFigures: () => (election.leaderAlive() ? parseLeaderFigures(election.note) : undefined),
     policy: () => policy.current,
     policyValid: () => policy.isValid,
     watchAgesMs(nowMs) {

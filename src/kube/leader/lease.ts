@@ -57,6 +57,8 @@ export interface LeaderElectionOptions {
   readonly times?: LeaseTimes | undefined;
   /** Only observes which replica leads, and is never a candidate. */
   readonly followOnly?: boolean | undefined;
+  /** What the leader writes on the Lease for others to read; asked at each renewal. */
+  readonly note?: (() => string) | undefined;
   /** While it is false, the candidate neither leads nor takes the Lease. Asked at each use. */
   readonly isFit?: (() => boolean) | undefined;
 }
@@ -66,6 +68,8 @@ export interface LeaderElection {
   readonly isLeader: boolean;
   /** The holder of the Lease as last seen; "" if there is none. */
   readonly holder: string;
+  /** What the leader last wrote for others to read; "" if nothing. It may be an earlier leader's. */
+  readonly note: string;
   /** True if the Lease was renewed within its duration, by us or another replica: held pods will be released. */
   leaderAlive(): boolean;
   /**
@@ -118,6 +122,10 @@ class Candidate implements LeaderElection {
 
   get holder(): string {
     return this.#seen?.record.holder ?? "";
+  }
+
+  get note(): string {
+    return this.#seen?.record.note ?? "";
   }
 
   leaderAlive(): boolean {
@@ -192,7 +200,7 @@ class Candidate implements LeaderElection {
   async #write(seen: Observation | undefined): Promise<void> {
     const { client, clock, identity, name } = this.#options;
     const begunMs = clock.now();
-    const lease = heldLease(this.#where(), identity, this.#times.durationMs, seen?.record, begunMs);
+    const lease = heldLease(this.#where(), identity, this.#times.durationMs, seen?.record, begunMs, this.#noteNow());
     const answer =
       seen === undefined
         ? await client.create(this.#path, lease, {}, this.#request())
@@ -201,6 +209,16 @@ class Candidate implements LeaderElection {
     this.#renewedMs = begunMs;
     this.#announce();
     this.#watchDeadline();
+  }
+
+  /** To lead does not depend on it. */
+  #noteNow(): string | undefined {
+    try {
+      return this.#options.note?.();
+    } catch (error) {
+      this.#options.log.error({ err: error }, "the note on the Lease could not be made");
+      return undefined;
+    }
   }
 
   /** Informs the listeners at the deadline if no renewal succeeds until then. */

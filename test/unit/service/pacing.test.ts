@@ -5,11 +5,12 @@ import { ApiError } from "../../../src/kube/client/api-error.ts";
 import type { ApiClient } from "../../../src/kube/client/api-client.ts";
 import type { Clock } from "../../../src/kube/clock.ts";
 import { silentLog } from "../../../src/kube/log.ts";
+import { parseLeaderFigures } from "../../../src/kube/parse/leader-figures.ts";
 import { createShapeInterner } from "../../../src/kube/parse/shape-interner.ts";
 import { defaultPolicy } from "../../../src/policy/parse.ts";
 import { startPacing, type Pacing } from "../../../src/service/pacing.ts";
 import { policyFromFile } from "../../../src/service/policy-feed.ts";
-import { newServer, pod, PODS, type Subject } from "../faults/api-server/support.ts";
+import { newServer, NODES, pod, PODS, type Subject } from "../faults/api-server/support.ts";
 
 /** The watches of these paths are opened, and then nothing comes, not even their end. */
 type Hung = Set<string>;
@@ -131,4 +132,18 @@ test("a watch that hung once is open again and heard before its leader would lea
   await subject.clock.advance(60_000);
   expect(changes).toEqual([]);
   await stop(subject, [only]);
+});
+
+test("the leader publishes its limits with the Lease, where other replicas read them", async () => {
+  const subject = newServer();
+  const [a, b] = [await replica(subject, "a", new Set()), await replica(subject, "b", new Set())];
+  const lastTransitionTime = new Date(subject.clock.now()).toISOString();
+  const status = { conditions: [{ type: "Ready", status: "True", lastTransitionTime }] };
+  subject.server.create(NODES, { metadata: { name: "young" }, status });
+  await subject.clock.advance(5_000);
+  expect(leaders([a, b])).toEqual([true, false]);
+  const published = parseLeaderFigures(b.election.note);
+  expect([...published.keys()]).toEqual(["young"]);
+  expect(published.get("young")?.limit).toBeGreaterThan(0);
+  await stop(subject, [a, b]);
 });
