@@ -17,6 +17,7 @@ import { afterFailure, afterSample, afterStart, boundLimit, type Limit, markUsed
 import { hasOpened } from "./rules/kept-room.ts";
 import { offer, score } from "./rules/node-offer.ts";
 import { admit } from "./rules/pod-admission.ts";
+import { roomBehindPacing } from "./rules/preemption.ts";
 import { notePulls } from "./rules/pull-budget.ts";
 import { ClusterState } from "./state/cluster-state.ts";
 import type { LedgerChange } from "./state/ledger.ts";
@@ -54,6 +55,11 @@ export interface Pacer {
   admit(pod: PodFacts, replica: ReplicaState, nowMs: number, dryRun?: boolean): Verdict;
   /** Extender filter: which of these nodes may this pod go to now? An offer uses a slot. */
   offer(pod: PodFacts, nodes: readonly string[], replica: ReplicaState, nowMs: number): Offer;
+  /**
+   * Extender preempt: a node that has room for the pod and that only pacing keeps it from; undefined: pods may be
+   * evicted for it.
+   */
+  roomBehindPacing(pod: PodFacts, replica: ReplicaState, nowMs: number): NodeName | undefined;
   /** Extender prioritize: 0 (busy) to 10 (free) for each node, in the order asked. */
   score(pod: PodFacts, nodes: readonly string[], nowMs: number): readonly number[];
   /** The leader's next step. */
@@ -178,6 +184,10 @@ class StatefulPacer implements Pacer {
     // No other node is fuller than it was.
     for (const name of answer.accepted as readonly NodeName[]) if (state.offers.anyTo(name)) this.#noteUse(name, nowMs);
     return answer;
+  }
+
+  roomBehindPacing(pod: PodFacts, replica: ReplicaState, nowMs: number): NodeName | undefined {
+    return roomBehindPacing(this.#state, pod, replica, nowMs);
   }
 
   score(_pod: PodFacts, nodes: readonly string[], nowMs: number): readonly number[] {

@@ -8,7 +8,8 @@ import { nodeGauges } from "./node-gauges.ts";
 export type Lever = "gate" | "extender";
 
 /** The HTTP handlers that are timed. */
-export type Handler = "mutate-pods" | "mutate-nodes" | "mutate-scheduler" | "validate-policy" | "filter" | "prioritize";
+export type Handler =
+  "mutate-pods" | "mutate-nodes" | "mutate-scheduler" | "validate-policy" | "filter" | "prioritize" | "preempt";
 
 /** Upper bounds in s: handlers have budgets of 2 and 5 ms, webhooks a time-out of 2 s. */
 const HANDLER_BUCKETS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2];
