@@ -7,9 +7,11 @@ import { wireError } from "./wire-error.ts";
 
 const namedObject = z.looseObject({ metadata: z.looseObject({ name: z.string().min(1) }) });
 
+const pod = z.looseObject({ metadata: z.record(z.string(), z.unknown()), spec: z.record(z.string(), z.unknown()) });
+
 const extenderArgs = z
   .looseObject({
-    Pod: z.looseObject({ metadata: z.record(z.string(), z.unknown()), spec: z.record(z.string(), z.unknown()) }),
+    Pod: pod,
     /** Whole nodes: only when the scheduler is configured without `nodeCacheCapable`. */
     Nodes: z.looseObject({ items: z.array(namedObject) }).nullish(),
     /** Names alone: with `nodeCacheCapable: true`. */
@@ -57,4 +59,44 @@ export function parseExtenderArgs(body: unknown): ExtenderArgs {
 /** The names of the nodes in the question, in either form that the scheduler uses. */
 export function askedNodes(args: ExtenderArgs): readonly string[] {
   return args.NodeNames ?? args.Nodes?.items.map((node) => node.metadata.name) ?? [];
+}
+
+const metaVictims = z.object({
+  Pods: z.array(z.object({ UID: z.string() })).nullish(),
+  /** Pod disruption budgets that the eviction would violate. */
+  NumPDBViolations: z.number().optional(),
+});
+
+const victims = z.looseObject({
+  Pods: z.array(z.looseObject({ metadata: z.looseObject({ uid: z.string() }) })).nullish(),
+  NumPDBViolations: z.number().optional(),
+});
+
+const preemptionArgs = z.looseObject({
+  Pod: pod,
+  /** Whole pods: only when the scheduler is configured without `nodeCacheCapable`. */
+  NodeNameToVictims: z.record(z.string(), victims).nullish(),
+  /** With `nodeCacheCapable: true`. */
+  NodeNameToMetaVictims: z.record(z.string(), metaVictims).nullish(),
+});
+
+/** The pods of one node that would be evicted, by uid. */
+export type MetaVictims = z.infer<typeof metaVictims>;
+
+/** The question that kube-scheduler sends to preempt: the candidates among which it would choose. */
+export type ExtenderPreemptionArgs = z.infer<typeof preemptionArgs>;
+
+/** The candidates that are left. Without any, kube-scheduler evicts nothing and the pod waits. */
+export interface ExtenderPreemptionResult {
+  readonly NodeNameToMetaVictims: Readonly<Record<string, MetaVictims>>;
+}
+
+/**
+ * Reads ExtenderPreemptionArgs.
+ * @throws WireError that names every wrong place
+ */
+export function parseExtenderPreemptionArgs(body: unknown): ExtenderPreemptionArgs {
+  const parsed = preemptionArgs.safeParse(body);
+  if (!parsed.success) throw wireError("ExtenderPreemptionArgs (extender v1)", parsed.error.issues);
+  return parsed.data;
 }

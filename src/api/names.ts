@@ -69,6 +69,12 @@ export const POLICY_KEY = "policy.yaml";
 /** Name of the Lease with which the replicas elect their leader. */
 export const LEADER_LEASE = "paceline-leader";
 
+/**
+ * Annotation of that Lease: the limit of each paced node and the time of its latest telemetry (epoch seconds), as JSON
+ * `{"<node>":[8,1767225600]}`. The leader writes it for those who only look.
+ */
+export const LEADER_FIGURES_ANNOTATION = "paceline.dev/figures";
+
 /** Default namespace of an installation. */
 export const DEFAULT_NAMESPACE = "paceline";
 

@@ -3,11 +3,13 @@
  * needs no running service. With `--url` it shows a replica's own answer, which has figures of disks.
  */
 import { readFile } from "node:fs/promises";
+import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import { Command } from "commander";
 import { Agent, request } from "undici";
-import { DEFAULT_NAMESPACE } from "../api/names.ts";
+import { COMPONENT, DEFAULT_NAMESPACE } from "../api/names.ts";
 import { systemClock } from "../kube/clock.ts";
 import type { StatusAnswer } from "../server/operations.ts";
+import { readServerTrust } from "../status/server-trust.ts";
 import { readClusterStatus } from "../status/read-cluster.ts";
 import { statusProblems, statusText } from "../status/text.ts";
 import { UsageError } from "../api/usage-error.ts";
@@ -18,12 +20,16 @@ interface StatusFlags extends ClusterFlags {
   readonly node?: string;
   readonly url?: string;
   readonly caFile?: string;
+  readonly serverName?: string;
+  readonly webhookConfiguration: string;
   readonly pacelineNamespace: string;
   readonly json?: true;
 }
 
 /** Time-out for a replica's answer, ms. A replica answers from memory. Assumed. */
 const ANSWER_MS = 10_000;
+
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 /** The command with its flags. */
 export function statusCommand(): Command {
@@ -35,7 +41,15 @@ export function statusCommand(): Command {
       "--url <address>",
       "ask this replica (kubectl port-forward) instead of reading the cluster: its answer has the disks' figures",
     )
-    .option("--ca-file <file>", "with it: CA of the replica's certificate (PEM)")
+    .option(
+      "--ca-file <file>",
+      "with it: CA of the replica's certificate (PEM); default at a loopback address: the one in Paceline's webhooks",
+    )
+    .option(
+      "--server-name <name>",
+      "with it: name in the replica's certificate; default at a loopback address: that of the Service",
+    )
+    .option("--webhook-configuration <name>", "name of Paceline's webhook configurations", "paceline")
     .option(
       "--paceline-namespace <name>",
       "namespace of Paceline's policy and Lease",
@@ -52,7 +66,7 @@ export function statusCommand(): Command {
 }
 
 async function status(flags: StatusFlags): Promise<void> {
-  const answer = flags.url === undefined ? await fromCluster(flags) : await fromReplica(flags.url, flags.caFile);
+  const answer = flags.url === undefined ? await fromCluster(flags) : await fromReplica(flags.url, flags);
   const shown = narrowed(answer, flags);
   const problems = statusProblems(answer);
   process.stdout.write(flags.json ? `${JSON.stringify({ ...shown, problems })}\n` : statusText(shown, problems));
@@ -76,10 +90,9 @@ function fromCluster({ pacelineNamespace, ...cluster }: StatusFlags): Promise<St
 }
 
 /** @throws UsageError when the address does not answer with a status */
-async function fromReplica(address: string, caFile: string | undefined): Promise<StatusAnswer> {
+async function fromReplica(address: string, flags: StatusFlags): Promise<StatusAnswer> {
   if (!URL.canParse(address)) throw new UsageError(`--url ${address}: give an address such as https://127.0.0.1:8443`);
-  const ca = caFile === undefined ? undefined : await readCa(caFile);
-  const dispatcher = new Agent({ ...(ca !== undefined && { connect: { ca } }) });
+  const dispatcher = new Agent({ connect: await trustFor(new URL(address), flags) });
   try {
     const url = new URL("status.json", address.endsWith("/") ? address : `${address}/`);
     const answer = await request(url, { dispatcher, signal: AbortSignal.timeout(ANSWER_MS) });
@@ -93,6 +106,29 @@ async function fromReplica(address: string, caFile: string | undefined): Promise
     await dispatcher.destroy();
   }
 }
+
+/**
+ * A port-forward's address is in no certificate, so at a loopback address the Service's name is as good. It and the CA
+ * come from the release: its webhooks, as far as they can be read.
+ */
+async function trustFor({ protocol, hostname }: URL, flags: StatusFlags) {
+  if (protocol !== "https:") return {};
+  const { caFile, serverName, pacelineNamespace } = flags;
+  const ca = caFile === undefined ? undefined : await readCa(caFile);
+  if (serverName !== undefined) return withName(ca, serverName);
+  if (!LOOPBACK.test(hostname)) return { ...(ca !== undefined && { ca }) };
+  const release = await withCluster(flags, (client) => readServerTrust(client, flags.webhookConfiguration)).catch(
+    () => undefined, // without a kubeconfig, or without the right: the chart's own name
+  );
+  return withName(ca ?? release?.ca, release?.name ?? `${COMPONENT}.${pacelineNamespace}.svc`);
+}
+
+/** The certificate may have the address's own name as well. */
+const withName = (ca: string | undefined, name: string) => ({
+  ...(ca !== undefined && { ca }),
+  checkServerIdentity: (host: string, certificate: PeerCertificate) =>
+    checkServerIdentity(host, certificate) && checkServerIdentity(name, certificate),
+});
 
 function readCa(file: string): Promise<string> {
   return readFile(file, "utf8").catch((cause: unknown) => {

@@ -5,6 +5,7 @@
 import type { PacingPolicy } from "../policy/schema.ts";
 import type { DaemonSetFacts, NodeFacts, NodeSample, PodFacts, SandboxFailure } from "./facts.ts";
 import type { NodeName, PodUID } from "./ids.ts";
+import { leaderFigures, type LeaderFigures } from "./leader-figures.ts";
 import { SECOND_MS } from "./measures.ts";
 import { knownNode, watchedNodes } from "./placement/known-node.ts";
 import { OpenNodes } from "./placement/open-nodes.ts";
@@ -16,6 +17,7 @@ import { afterFailure, afterSample, afterStart, boundLimit, type Limit, markUsed
 import { hasOpened } from "./rules/kept-room.ts";
 import { offer, score } from "./rules/node-offer.ts";
 import { admit } from "./rules/pod-admission.ts";
+import { roomBehindPacing } from "./rules/preemption.ts";
 import { notePulls } from "./rules/pull-budget.ts";
 import { ClusterState } from "./state/cluster-state.ts";
 import type { LedgerChange } from "./state/ledger.ts";
@@ -63,6 +65,11 @@ export interface Pacer {
   admit(pod: PodFacts, replica: ReplicaState, nowMs: number, dryRun?: boolean): Verdict;
   /** Extender filter: which of these nodes may this pod go to now? An offer uses a slot. */
   offer(pod: PodFacts, nodes: readonly string[], replica: ReplicaState, nowMs: number): Offer;
+  /**
+   * Extender preempt: a node that has room for the pod and that only pacing keeps it from; undefined: pods may be
+   * evicted for it.
+   */
+  roomBehindPacing(pod: PodFacts, replica: ReplicaState, nowMs: number): NodeName | undefined;
   /** Extender prioritize: 0 (busy) to 10 (free) for each node, in the order asked. */
   score(pod: PodFacts, nodes: readonly string[], nowMs: number): readonly number[];
   /**
@@ -73,6 +80,8 @@ export interface Pacer {
   /** Pods without a gate that only a fence keeps waiting, with today's reason; the first few hundred. */
   keptOut(nowMs: number, aside?: SetAside): readonly Held[];
   status(nowMs: number): ClusterStatus;
+  /** What only the leader knows, for those who only look. */
+  leaderFigures(nowMs: number): LeaderFigures;
   /** What limits have moved since the last call, oldest first: for logs and metrics. */
   takeMoves(): readonly LimitMove[];
   /** Starts that have failed since the last call, oldest first. */
@@ -192,6 +201,10 @@ class StatefulPacer implements Pacer {
     return answer;
   }
 
+  roomBehindPacing(pod: PodFacts, replica: ReplicaState, nowMs: number): NodeName | undefined {
+    return roomBehindPacing(this.#state, pod, replica, nowMs);
+  }
+
   score(_pod: PodFacts, nodes: readonly string[], nowMs: number): readonly number[] {
     return score(this.#state, nodes, nowMs);
   }
@@ -208,6 +221,10 @@ class StatefulPacer implements Pacer {
 
   status(nowMs: number): ClusterStatus {
     return status(this.#state, this.#lastPlan, nowMs);
+  }
+
+  leaderFigures(nowMs: number): LeaderFigures {
+    return leaderFigures(this.#state, nowMs);
   }
 
   takeMoves(): readonly LimitMove[] {

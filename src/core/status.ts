@@ -1,6 +1,7 @@
 /** What the status page, `/status.json` and the metrics show: the core's own figures, not a second opinion. */
 import { holdReasons } from "../api/reasons.ts";
 import type { PodFacts } from "./facts.ts";
+import { sampleState } from "./leader-figures.ts";
 import { SECOND_MS } from "./measures.ts";
 import { isPaced, type KnownNode, pacedNodes } from "./placement/known-node.ts";
 import { isSaturated } from "./placement/settled-nodes.ts";
@@ -8,7 +9,7 @@ import { keptOut } from "./plan/hold-reasons.ts";
 import type { ClusterState } from "./state/cluster-state.ts";
 import { heldSinceMs, keptOutSinceMs } from "./state/held-since.ts";
 import { openRollCall } from "./state/open-roll-call.ts";
-import { drainSeconds, drainTargetSeconds, type NodeLoad } from "./state/load.ts";
+import { drainSeconds, drainTargetSeconds } from "./state/load.ts";
 import { paceOf } from "./state/pace.ts";
 import type { ClusterStatus, Held, Hold, NodeStatus } from "./verdict.ts";
 
@@ -107,12 +108,6 @@ function nodeStatus(
     steered: facts.steered === true,
     fenced: facts.fence !== undefined,
     inRollCall: openRollCall(facts) !== undefined,
-    sample: sampleAge(cluster, load, nowMs),
+    sample: load.sample ? "fresh" : sampleState(cluster.policy.telemetry, cluster.sampleOf(facts.name)?.atMs, nowMs),
   };
-}
-
-function sampleAge(state: ClusterState, { facts, sample }: NodeLoad, nowMs: number): NodeStatus["sample"] {
-  if (sample) return "fresh";
-  const last = state.sampleOf(facts.name)?.atMs ?? -Infinity;
-  return nowMs < last + state.policy.telemetry.absentSeconds * SECOND_MS ? "stale" : "absent";
 }

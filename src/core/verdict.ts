@@ -135,7 +135,8 @@ export interface NodeStatus {
   readonly steered: boolean;
   /** A cordon of ours stands in for the fence, so that DaemonSet pods are created. */
   readonly inRollCall: boolean;
-  readonly sample: "fresh" | "stale" | "absent";
+  /** `notAsked`: the policy has no source of telemetry, or the program that shows this has asked none. */
+  readonly sample: "fresh" | "stale" | "absent" | "notAsked";
 }
 
 /** A node's limit has moved. */

@@ -114,6 +114,8 @@ export interface ExtenderSeen {
   readonly urlPrefix: string;
   readonly ignorable: boolean;
   readonly nodeCacheCapable: boolean;
+  /** It is asked before pods are evicted. */
+  readonly preempts: boolean;
   /** Undefined: kube-scheduler's default, 5 s. */
   readonly timeoutMs: number | undefined;
 }

@@ -49,6 +49,8 @@ export const findingCodes = {
   ExtenderNotIgnorable: "If its extender is not ignorable, a scheduler schedules nothing while Paceline is down.",
   ExtenderSendsWholeNodes:
     "Without nodeCacheCapable, every call contains every node object, so scheduling slows down as the cluster grows.",
+  ExtenderLetsEvict:
+    "Without preemptVerb, kube-scheduler evicts running pods for one that only waits for its turn on a new node.",
   ExtenderTimeoutLong:
     "kube-scheduler decides one pod at a time, and waits this long for each call if Paceline hangs; the default is 5 s.",
   ExtenderOffInPolicy: "The scheduler asks Paceline about every pod, but the policy turns the extender off.",

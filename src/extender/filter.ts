@@ -32,7 +32,7 @@ export interface FilterOptions {
 }
 
 /** The pod's facts. The scheduler always names the namespace. */
-export function podOf(args: ExtenderArgs, toPodFacts: ToPodFacts): PodFacts {
+export function podOf(args: Pick<ExtenderArgs, "Pod">, toPodFacts: ToPodFacts): PodFacts {
   const { namespace } = args.Pod.metadata;
   return toPodFacts(args.Pod, { namespace: typeof namespace === "string" ? namespace : "" });
 }

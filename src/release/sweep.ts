@@ -7,7 +7,7 @@ import { GATE } from "../api/names.ts";
 import type { ApiClient } from "../kube/client/api-client.ts";
 import { nodeFacts, podFacts } from "../kube/parse/facts.ts";
 import { recordOf, recordsOf, type KubeObject } from "../kube/parse/kube-json.ts";
-import { listPages } from "../kube/client/list-pages.ts";
+import { listPages, NODES_IN_PAGE } from "../kube/client/list-pages.ts";
 import { createShapeInterner } from "../kube/parse/shape-interner.ts";
 import { clearNode, releasePod, type Write } from "../kube/write/writes.ts";
 import type { NodeFacts, PodFacts } from "../core/facts.ts";
@@ -70,25 +70,31 @@ export async function planSweep(
 ): Promise<SweepPlan> {
   const interner = createShapeInterner();
   const looksAtFences = leaderless && scope.which === "expired" && scope.namespace === undefined;
-  const wanted = looksAtFences ? () => true : isGated;
-  const [rawPods, rawNodes] = await Promise.all([
-    listAll(client, podsPath(scope.namespace), { fieldSelector: "spec.nodeName=" }, wanted),
-    scope.namespace === undefined ? listAll(client, "/api/v1/nodes", {}, () => true) : [],
-  ]);
-  const nodes = rawNodes.map((raw) => withOpening(nodeFacts(raw, interner), nowMs));
-  const fenced = looksAtFences ? nodes.filter(({ fence }) => fence !== undefined) : [];
   const untilMs = nowMs + aheadMs;
-  return {
-    pods: rawPods
-      .map((raw) => podFacts(raw, interner))
-      .filter((pod) => coversPod(scope, caps, pod, untilMs) || isKeptOut(scope, caps, pod, fenced, untilMs)),
-    nodes: nodes.filter(
-      (node) => coversNode(scope, caps, node, untilMs, leaderless) || isForgotten(scope, node, nowMs),
-    ),
-    fenced,
-    leaderless,
-  };
+  const marked =
+    scope.namespace === undefined
+      ? await gather(client, "/api/v1/nodes", { limit: NODES_IN_PAGE }, (raw) => {
+          const node = nodeFacts(raw);
+          return isMarked(node) ? { ...withOpening(node, nowMs), images: NO_IMAGES } : undefined;
+        })
+      : [];
+  const fenced = looksAtFences ? marked.filter(({ fence }) => fence !== undefined) : [];
+  const pods = await gather(client, podsPath(scope.namespace), { fieldSelector: "spec.nodeName=" }, (raw) => {
+    if (!looksAtFences && !isGated(raw)) return undefined;
+    const pod = podFacts(raw, interner);
+    return coversPod(scope, caps, pod, untilMs) || isKeptOut(scope, caps, pod, fenced, untilMs) ? pod : undefined;
+  });
+  const nodes = marked.filter(
+    (node) => coversNode(scope, caps, node, untilMs, leaderless) || isForgotten(scope, node, nowMs),
+  );
+  return { pods, nodes, fenced, leaderless };
 }
+
+/** Most of a node's facts, and of no use to a sweep. */
+const NO_IMAGES: NodeFacts["images"] = new Map();
+
+/** Of thousands of nodes few are. */
+const isMarked = ({ fence, steered }: NodeFacts) => fence !== undefined || steered === true;
 
 const withOpening = (node: NodeFacts, nowMs: number): NodeFacts => ({ ...node, opening: openingOf(node, nowMs) });
 
@@ -163,15 +169,20 @@ function capFromMs(node: NodeFacts, nowMs: number, leaderless: boolean): number 
 const isForgotten = (scope: SweepScope, node: NodeFacts, nowMs: number) =>
   node.fence !== undefined && isInScope(scope, node) && isRollCallForgotten(node, nowMs);
 
-/** Keeps only the wanted objects of a long list in memory. */
-async function listAll(
+/** Of a long list only what `pick` makes of an object is kept, and one page at a time is in memory. */
+async function gather<Facts>(
   client: ApiClient,
   path: string,
-  query: { fieldSelector?: string },
-  wanted: (raw: KubeObject) => boolean,
-): Promise<KubeObject[]> {
-  const found: KubeObject[] = [];
-  for await (const page of listPages(client, path, query)) found.push(...page.filter(wanted));
+  query: { fieldSelector?: string; limit?: number },
+  pick: (raw: KubeObject) => Facts | undefined,
+): Promise<Facts[]> {
+  const found: Facts[] = [];
+  for await (const page of listPages(client, path, query)) {
+    for (const raw of page) {
+      const facts = pick(raw);
+      if (facts !== undefined) found.push(facts);
+    }
+  }
   return found;
 }
 

@@ -15,7 +15,8 @@ export type Handler =
   | "mutate-scheduler"
   | "validate-policy"
   | "filter"
-  | "prioritize";
+  | "prioritize"
+  | "preempt";
 
 /** Upper bounds in s: handlers have budgets of 2 and 5 ms, webhooks a time-out of 2 s. */
 const HANDLER_BUCKETS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2];
@@ -183,7 +184,7 @@ function serviceMetrics(registers: Registry[]) {
     }),
     watchAge: new Gauge({
       name: "paceline_watch_age_seconds",
-      help: "Time since the API server was last heard on a watch, by resource.",
+      help: "Time since the API server last told of these objects, by resource.",
       labelNames: ["resource"] as const,
       registers,
     }),

@@ -68,7 +68,7 @@ export function nodeGauges(registers: Registry[]) {
   });
   const telemetryNodes = new Gauge({
     name: "paceline_telemetry_nodes",
-    help: "Paced nodes by what is known of their disk: fresh, stale (unknown) or absent.",
+    help: "Paced nodes by what is known of their disk: fresh, stale (unknown), absent or notAsked.",
     labelNames: ["sample"] as const,
     registers,
   });
@@ -85,7 +85,7 @@ export function nodeGauges(registers: Registry[]) {
       for (const { state } of status.nodes) states.inc({ state });
       states.inc({ state: "settled" }, status.settledNodes);
       telemetryNodes.reset();
-      for (const sample of ["fresh", "stale", "absent"] as const) telemetryNodes.set({ sample }, 0);
+      for (const sample of ["fresh", "stale", "absent", "notAsked"] as const) telemetryNodes.set({ sample }, 0);
       for (const { sample } of status.nodes) telemetryNodes.inc({ sample });
     },
   };

@@ -3,20 +3,30 @@ import type { FastifyInstance } from "fastify";
 import type { AppDependencies } from "./dependencies.ts";
 import { pageRoutes } from "./page.ts";
 import { missingForReady, type LeaderState } from "./state.ts";
+import { type ShownNode, withFigure } from "../core/leader-figures.ts";
 import type { ClusterStatus } from "../core/verdict.ts";
 
 /** The answer of `/status.json`. */
-export interface StatusAnswer extends ClusterStatus {
+export interface StatusAnswer extends Omit<ClusterStatus, "nodes"> {
+  readonly nodes: readonly ShownNode[];
   readonly version: string;
   readonly synced: boolean;
   readonly leader: LeaderState;
   readonly policyValid: boolean;
 }
 
-/** Makes the answer of `/status.json`. */
+/** Makes the answer of `/status.json`: of nodes that others lead, too, the limits that count. */
 export function statusAnswer({ pacer, state, now, version }: AppDependencies): StatusAnswer {
   const { synced } = state.replica();
-  return { version, synced, leader: state.leader(), policyValid: state.policyValid(), ...pacer.status(now()) };
+  const leader = state.leader();
+  const nowMs = now();
+  const status = pacer.status(nowMs);
+  const [figures, policy] = [leader.leading ? undefined : state.leaderFigures?.(), state.policy()];
+  const nodes = status.nodes.map((node) => {
+    const figure = figures?.get(node.name);
+    return figure && policy ? withFigure(node, figure, policy.telemetry, nowMs) : node;
+  });
+  return { version, synced, leader, policyValid: state.policyValid(), ...status, nodes };
 }
 
 const flag = (on: boolean) => (on ? 1 : 0);

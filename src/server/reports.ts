@@ -6,6 +6,7 @@ import type { PodAdmissionReport } from "../webhooks/pods.ts";
 import type { SchedulerNameReport } from "../webhooks/scheduler-name.ts";
 import type { PodFacts } from "../core/facts.ts";
 import type { FilterReport } from "../extender/filter.ts";
+import type { PreemptReport } from "../extender/preempt.ts";
 import type { FailedStart, LimitMove } from "../core/verdict.ts";
 import { countLimitMove, countVerdict, type Handler, type Metrics } from "./metrics.ts";
 
@@ -20,6 +21,7 @@ export interface Reporters {
   readonly node: (report: NodeAdmissionReport) => void;
   readonly schedulerName: (report: SchedulerNameReport) => void;
   readonly filter: (report: FilterReport) => void;
+  readonly preempt: (report: PreemptReport) => void;
   readonly prioritize: (report: { readonly error: unknown }) => void;
 }
 
@@ -81,6 +83,14 @@ export function reporters(metrics: Metrics, log: FastifyBaseLogger): Reporters {
       }
       const { pod, offer, asked } = report;
       log.debug({ pod: podLabel(pod), asked, accepted: offer.accepted.length, reason: offer.reason }, "filtered");
+    },
+    preempt(report: PreemptReport): void {
+      if (report.kind === "failure") {
+        failed("preempt", report.error);
+        return;
+      }
+      const { pod, roomOn, nodes } = report;
+      log.debug({ pod: podLabel(pod), roomOn, nodes }, roomOn === undefined ? "may evict" : "evicts nothing");
     },
     prioritize(report: { readonly error: unknown }): void {
       failed("prioritize", report.error);

@@ -1,5 +1,6 @@
 /** The state of the service that the HTTP server shows, besides the pacer's own status. service.ts provides it. */
 import type { NodeName } from "../core/ids.ts";
+import type { LeaderFigures } from "../core/leader-figures.ts";
 import type { ReplicaState } from "../core/verdict.ts";
 import type { PacingPolicy } from "../policy/schema.ts";
 
@@ -17,6 +18,8 @@ export interface LeaderState {
 export interface ServiceState {
   replica(): ReplicaState;
   leader(): LeaderState;
+  /** What the living leader last published; undefined without one. */
+  leaderFigures?(): LeaderFigures | undefined;
   /** The policy in force; undefined until one has been read. */
   policy(): PacingPolicy | undefined;
   /** False while the cluster holds a policy with errors and an earlier one is kept. */

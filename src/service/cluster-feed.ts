@@ -5,7 +5,7 @@ import type { Clock } from "../kube/clock.ts";
 import { daemonSetFacts } from "../kube/parse/daemon-set.ts";
 import { nodeFacts, podFacts } from "../kube/parse/facts.ts";
 import type { Log } from "../kube/log.ts";
-import { startReflector } from "../kube/watch/reflector.ts";
+import { startReflector, type Reflector } from "../kube/watch/reflector.ts";
 import type { ShapeInterner } from "../kube/parse/shape-interner.ts";
 import type { NodeFacts } from "../core/facts.ts";
 import type { Pacer } from "../core/pacer.ts";
@@ -17,7 +17,10 @@ export interface ClusterFeedOptions {
   readonly client: ApiClient;
   readonly pacer: Pacer;
   readonly interner: ShapeInterner;
+  /** The wall clock. */
   readonly clock: Clock;
+  /** A clock that never jumps: the watches' ages decide on leadership. */
+  readonly steady: Clock;
   readonly random: () => number;
   readonly log: Log;
   /** Called after every change. */
@@ -33,18 +36,29 @@ export interface ClusterFeed {
   readonly synced: Promise<void>;
   /** InternalIP of every node, for telemetry. */
   readonly addresses: ReadonlyMap<NodeName, NodeFacts["address"]>;
-  /** When the API server was last heard, by resource, epoch ms. */
-  lastContactsMs(): Readonly<Record<"pods" | "nodes", number | undefined>>;
+  /** Time since the API server last told of pods and nodes, ms; before it has, since the start. */
+  watchAgesMs(): Readonly<Record<"pods" | "nodes", number>>;
   stop(): Promise<void>;
 }
 
+/**
+ * Watches of 6 to 12 s: where nothing happens, the API server sends a bookmark once a minute, and 2 s before a watch's
+ * end. So silence tells of a hung watch soon: it is given up after 14 s, and the next one is heard within 12 s more,
+ * before the leader leaves (pacing.ts). That is a request each 9 s and resource; the Lease takes six times as many.
+ */
+const HEARD_OFTEN = { watchSeconds: 6, idleMs: 14_000 };
+
 /** Starts the reflectors. */
-export function startClusterFeed({ pacer, interner, onChange, ...options }: ClusterFeedOptions): ClusterFeed {
-  const now = () => options.clock.now();
+export function startClusterFeed(given: ClusterFeedOptions): ClusterFeed {
+  const { pacer, interner, onChange, clock, steady, ...rest } = given;
+  const options = { ...rest, clock: steady };
+  const now = () => clock.now();
+  const beganMs = steady.now();
   const addresses = new Map<NodeName, NodeFacts["address"]>();
   const nodes = startReflector({
     ...options,
     path: "/api/v1/nodes",
+    limits: HEARD_OFTEN,
     parse: (raw) => nodeFacts(raw, interner),
     keyOf: (raw) => raw.metadata?.name ?? "",
     onUpsert(node) {
@@ -61,6 +75,7 @@ export function startClusterFeed({ pacer, interner, onChange, ...options }: Clus
   const pods = startReflector({
     ...options,
     path: "/api/v1/pods",
+    limits: HEARD_OFTEN,
     query: LIVE_PODS,
     parse: (raw) => podFacts(raw, interner),
     onUpsert(pod) {
@@ -72,8 +87,27 @@ export function startClusterFeed({ pacer, interner, onChange, ...options }: Clus
       onChange();
     },
   });
-  // A cluster may not let us list them; then pacing goes on without.
-  const daemonSets = startReflector({
+  const daemonSets = followDaemonSets({ ...given, clock: steady });
+  const sandboxes = startSandboxFeed({ ...rest, clock, pacer, onChange });
+  return {
+    get isSynced() {
+      return nodes.isSynced && pods.isSynced && (daemonSets.isSynced || daemonSets.counts.failures > 0);
+    },
+    synced: Promise.all([nodes.synced, pods.synced]).then(() => undefined),
+    addresses,
+    watchAgesMs: () => ({
+      pods: steady.now() - (pods.lastContactMs ?? beganMs),
+      nodes: steady.now() - (nodes.lastContactMs ?? beganMs),
+    }),
+    async stop() {
+      await Promise.all([nodes.stop(), pods.stop(), daemonSets.stop(), sandboxes.stop()]);
+    },
+  };
+}
+
+/** A cluster may not let us list them; then pacing goes on without. */
+function followDaemonSets({ pacer, interner, onChange, ...options }: ClusterFeedOptions): Reflector {
+  return startReflector({
     ...options,
     path: "/apis/apps/v1/daemonsets",
     parse: (raw) => daemonSetFacts(raw, interner),
@@ -94,16 +128,4 @@ export function startClusterFeed({ pacer, interner, onChange, ...options }: Clus
       onChange();
     },
   });
-  const sandboxes = startSandboxFeed({ ...options, pacer, onChange });
-  return {
-    get isSynced() {
-      return nodes.isSynced && pods.isSynced && (daemonSets.isSynced || daemonSets.counts.failures > 0);
-    },
-    synced: Promise.all([nodes.synced, pods.synced]).then(() => undefined),
-    addresses,
-    lastContactsMs: () => ({ pods: pods.lastContactMs, nodes: nodes.lastContactMs }),
-    async stop() {
-      await Promise.all([nodes.stop(), pods.stop(), daemonSets.stop(), sandboxes.stop()]);
-    },
-  };
 }

@@ -8,6 +8,7 @@ import type { Clock } from "../kube/clock.ts";
 import type { Log } from "../kube/log.ts";
 import { leaderClient } from "../kube/leader/leader-client.ts";
 import { startLeaderElection, type LeaderElection, type LeaseTimes } from "../kube/leader/lease.ts";
+import { formatLeaderFigures } from "../kube/parse/leader-figures.ts";
 import type { ShapeInterner } from "../kube/parse/shape-interner.ts";
 import type { EventRecorder } from "../kube/write/events.ts";
 import type { Pacer } from "../core/pacer.ts";
@@ -54,6 +55,12 @@ export interface Pacing {
   readonly changed: () => void;
 }
 
+/**
+ * A leader that has not heard of pods or nodes for this long, in ms, decides on what may be long past: it leaves, so
+ * that a replica that hears leads. With none that does, nothing new is held.
+ */
+const BLIND_AFTER_MS = 30_000;
+
 /** Starts all parts. */
 export async function startPacing(options: PacingOptions): Promise<Pacing> {
   const { pacer, client, interner, clock, steady, random, log, namespace, identity } = options;
@@ -68,10 +75,15 @@ export async function startPacing(options: PacingOptions): Promise<Pacing> {
     options.onPolicy?.(inForce);
     changed();
   });
-  const cluster = startClusterFeed({ client, pacer, interner, clock, random, log, onChange: changed });
+  const cluster = startClusterFeed({ client, pacer, interner, clock, steady, random, log, onChange: changed });
   const { leaseTimes: times, followOnly } = options;
+  const isFit = () => Object.values(cluster.watchAgesMs()).every((ageMs) => ageMs < BLIND_AFTER_MS);
   const lease = { client, namespace, name: LEADER_LEASE, identity, clock: steady, random, log, times, followOnly };
-  const election = startLeaderElection(lease);
+  const election = startLeaderElection({
+    ...lease,
+    isFit,
+    note: () => formatLeaderFigures(pacer.leaderFigures(clock.now())),
+  });
   const mayAct = () => election.isLeader && cluster.isSynced && policy.isRead;
   loop = createReleaseLoop({ ...options, apply: createApply(leaderClient(client, election), interner), mayAct });
   election.onChange(changed);

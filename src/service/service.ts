@@ -9,6 +9,7 @@ import { steadyClock, systemClock, type Clock } from "../kube/clock.ts";
 import { createEventRecorder, type EventRecorder } from "../kube/write/events.ts";
 import { podFacts } from "../kube/parse/facts.ts";
 import type { KubeObject } from "../kube/parse/kube-json.ts";
+import { parseLeaderFigures } from "../kube/parse/leader-figures.ts";
 import { startLeaderElection, type LeaderElection, type LeaseTimes } from "../kube/leader/lease.ts";
 import { createShapeInterner, type ShapeInterner } from "../kube/parse/shape-interner.ts";
 import { createPacer, type Pacer } from "../core/pacer.ts";
@@ -254,12 +255,13 @@ function serviceState(
       alive: election.leaderAlive(),
       leading: election.isLeader,
     }),
+    leaderFigures: () => (election.leaderAlive() ? parseLeaderFigures(election.note) : undefined),
     policy: () => policy.current,
     policyValid: () => policy.isValid,
     watchAgesMs(nowMs) {
-      const contacts = { ...cluster.lastContactsMs(), configmaps: policy.lastContactMs };
-      const heard = Object.entries(contacts).filter((entry): entry is [string, number] => entry[1] !== undefined);
-      return Object.fromEntries(heard.map(([resource, atMs]) => [resource, Math.max(0, nowMs - atMs)]));
+      const { lastContactMs } = policy;
+      const policyAge = lastContactMs !== undefined && { configmaps: Math.max(0, nowMs - lastContactMs) };
+      return { ...cluster.watchAgesMs(), ...policyAge };
     },
     telemetryAgesMs: (nowMs) => telemetry.agesMs(nowMs),
     eventsDropped: () => events.counts.dropped + events.counts.failed,

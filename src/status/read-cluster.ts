@@ -1,12 +1,17 @@
-/** The status from the API server alone: the same decision core, filled once, without figures of disks. */
+/**
+ * The status from the API server alone: the same decision core, filled once, with what the leader publishes, and
+ * without figures of disks.
+ */
 import { LEADER_LEASE, POLICY_CONFIG_MAP } from "../api/names.ts";
 import type { ApiClient } from "../kube/client/api-client.ts";
 import { ApiError } from "../kube/client/api-error.ts";
 import { nodeFacts, podFacts } from "../kube/parse/facts.ts";
 import type { KubeObject } from "../kube/parse/kube-json.ts";
 import { parseLease } from "../kube/leader/lease-record.ts";
-import { listPages } from "../kube/client/list-pages.ts";
+import { parseLeaderFigures } from "../kube/parse/leader-figures.ts";
+import { listPages, NODES_IN_PAGE } from "../kube/client/list-pages.ts";
 import { createShapeInterner } from "../kube/parse/shape-interner.ts";
+import { type LeaderFigures, withFigure, withoutFigure } from "../core/leader-figures.ts";
 import { createPacer } from "../core/pacer.ts";
 import { defaultPolicy, parsePolicyConfigMap } from "../policy/parse.ts";
 import type { PacingPolicy } from "../policy/schema.ts";
@@ -21,16 +26,22 @@ const LEASE_MS = 15_000;
 /** @throws ApiError when the cluster cannot be read */
 export async function readClusterStatus(client: ApiClient, namespace: string, nowMs: number): Promise<StatusAnswer> {
   const policy = await policyInForce(client, namespace);
-  const leader = await leaderNow(client, namespace, nowMs);
+  const { leader, figures } = await leaderNow(client, namespace, nowMs);
+  const { telemetry } = policy ?? defaultPolicy();
   const pacer = createPacer(policy ?? defaultPolicy());
   const interner = createShapeInterner();
-  for await (const page of listPages(client, "/api/v1/nodes")) {
+  for await (const page of listPages(client, "/api/v1/nodes", { limit: NODES_IN_PAGE })) {
     for (const raw of page) pacer.upsertNode(nodeFacts(raw, interner), nowMs);
   }
   for await (const page of listPages(client, "/api/v1/pods", LIVE_PODS)) {
     for (const raw of page) pacer.upsertPod(podFacts(raw, interner), nowMs);
   }
-  return { version, synced: true, leader, policyValid: policy !== undefined, ...pacer.status(nowMs) };
+  const status = pacer.status(nowMs);
+  const nodes = status.nodes.map((node) => {
+    const figure = figures?.get(node.name);
+    return figure ? withFigure(node, figure, telemetry, nowMs) : withoutFigure(node);
+  });
+  return { version, synced: true, leader, policyValid: policy !== undefined, ...status, nodes };
 }
 
 /** The policy; undefined if there is none or it has errors. */
@@ -40,14 +51,21 @@ async function policyInForce(client: ApiClient, namespace: string): Promise<Paci
   return result?.ok ? result.policy : undefined;
 }
 
+interface LeaderNow {
+  readonly leader: LeaderState;
+  /** What a living leader has published. */
+  readonly figures?: LeaderFigures;
+}
+
 /** One reading cannot see whether a Lease is renewed. So only here its time is compared with this machine's. */
-async function leaderNow(client: ApiClient, namespace: string, nowMs: number): Promise<LeaderState> {
+async function leaderNow(client: ApiClient, namespace: string, nowMs: number): Promise<LeaderNow> {
   const path = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${LEADER_LEASE}`;
   const raw = await orNothing(client.get(path));
-  if (raw === undefined) return { holder: undefined, alive: false, leading: false };
-  const { holder, renewTime, durationMs } = parseLease(raw, LEASE_MS);
+  if (raw === undefined) return { leader: { holder: undefined, alive: false, leading: false } };
+  const { holder, renewTime, durationMs, note } = parseLease(raw, LEASE_MS);
   const alive = holder !== "" && nowMs < Date.parse(renewTime) + durationMs;
-  return { holder: holder === "" ? undefined : holder, alive, leading: false };
+  const leader = { holder: holder === "" ? undefined : holder, alive, leading: false };
+  return alive ? { leader, figures: parseLeaderFigures(note) } : { leader };
 }
 
 /** The object, or undefined if it does not exist. */

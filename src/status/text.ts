@@ -1,5 +1,5 @@
 /** The status in words and columns. */
-import type { NodeStatus } from "../core/verdict.ts";
+import type { ShownNode } from "../core/leader-figures.ts";
 import { LONGEST_HOLD_SECONDS } from "../policy/caps.ts";
 import type { StatusAnswer } from "../server/operations.ts";
 
@@ -20,7 +20,7 @@ export function statusProblems({ mode, leader, policyValid, held }: StatusAnswer
 
 const NONE = "-";
 const seconds = (value: number | undefined) => (value === undefined ? NONE : `${Math.round(value)}s`);
-const slotsInUse = ({ inStartup, reserved, offered }: NodeStatus) => inStartup + reserved + offered;
+const slotsInUse = ({ inStartup, reserved, offered }: ShownNode) => inStartup + reserved + offered;
 
 /** Everything, one line for each node and each held pod. */
 export function statusText(answer: StatusAnswer, problems: readonly string[]): string {
@@ -35,33 +35,33 @@ export function statusText(answer: StatusAnswer, problems: readonly string[]): s
 }
 
 function summary({ mode, leader, nodes, settledNodes, held }: StatusAnswer): string {
-  const slots = nodes.reduce((total, { limit }) => total + limit, 0);
+  const slots = nodes.reduce((total, { limit = NaN }) => total + limit, 0);
   const taken = nodes.reduce((total, node) => total + slotsInUse(node), 0);
   const longest = Math.max(0, ...held.map(({ heldSeconds }) => heldSeconds));
   const wait = held.length > 0 ? `${held.length} pods wait, the longest for ${seconds(longest)}` : "no pod waits";
   return (
     `mode ${mode}; leader ${leader.holder ?? "none"}${leader.alive ? "" : " (not alive)"}\n` +
-    `${nodes.length} paced nodes and ${settledNodes} settled ones; ${taken} of ${slots} slots held; ${wait}`
+    `${nodes.length} paced nodes and ${settledNodes} settled ones; ${taken}${Number.isNaN(slots) ? "" : ` of ${slots}`} slots held; ${wait}`
   );
 }
 
 const NODE_TITLES = ["NODE", "STATE", "CLASS", "SLOTS", "STUCK", "DISK OWES", "AWAIT", "FENCE", "TELEMETRY"];
 
-function fenceState({ fenced, inRollCall }: NodeStatus): string {
+function fenceState({ fenced, inRollCall }: ShownNode): string {
   if (inRollCall) return "roll call";
   return fenced ? "up" : NONE;
 }
 
-const nodeRow = (node: NodeStatus) => [
+const nodeRow = (node: ShownNode) => [
   node.name,
   node.state,
   node.nodeClass,
-  `${slotsInUse(node)}/${node.limit}`,
+  `${slotsInUse(node)}/${node.limit ?? "?"}`,
   String(node.stuck),
   seconds(node.drainSeconds),
   node.awaitMs === undefined ? NONE : `${Math.round(node.awaitMs)}ms`,
   fenceState(node),
-  node.sample,
+  node.sample === "notAsked" ? "not asked" : node.sample,
 ];
 
 const HELD_TITLES = ["POD", "WAITS FOR", "HELD", "REASON", "MESSAGE"];

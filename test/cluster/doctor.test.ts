@@ -123,6 +123,7 @@ describe("bad settings, then fixed ones", () => {
           ...[
             "ExtenderOffInPolicy",
             "ExtenderSendsWholeNodes",
+            "ExtenderLetsEvict",
             "ExtenderTimeoutLong",
             "HeldWithoutLeader",
             "MissingRight",
@@ -308,7 +309,12 @@ async function spoilSurroundings(): Promise<void> {
 /** @param commands to be typed, as doctor printed them. */
 async function mendSurroundings(commands: readonly string[]): Promise<void> {
   const { client } = cp;
-  const replaceExtender = schedulerMap({ ignorable: true, nodeCacheCapable: true, httpTimeout: "1s" });
+  const replaceExtender = schedulerMap({
+    ignorable: true,
+    nodeCacheCapable: true,
+    preemptVerb: "preempt",
+    httpTimeout: "1s",
+  });
   await client.patch(`${SCHEDULERS}/second-scheduler`, { data: replaceExtender.data }, "merge");
   for (const command of commands) {
     const [, name, namespace, patch] =

@@ -41,7 +41,7 @@ const eventOf = (node: string, message: string, about: object = {}) => {
   };
 };
 
-async function limits(service: RunningService): Promise<Readonly<Record<string, number>>> {
+async function limits(service: RunningService): Promise<Readonly<Record<string, number | undefined>>> {
   const { nodes } = JSON.parse((await service.get("/status.json")).text) as StatusAnswer;
   return Object.fromEntries(nodes.map(({ name, limit }) => [name, limit]));
 }

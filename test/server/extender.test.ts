@@ -121,3 +121,45 @@ describe("prioritize", () => {
     expect(new Set((await prioritize(args("a"))).map(({ Score }) => Score)).size).toBe(1);
   });
 });
+
+describe("preempt", () => {
+  const pod = recorded<Args>("extender-filter").Pod;
+  const NodeNameToMetaVictims = { full: { Pods: [{ UID: "low-1" }, { UID: "low-2" }], NumPDBViolations: 1 } };
+  const fencedNode = aNode("node-1", { fence: { value: "node-1", sinceMs: START_MS } });
+
+  function asked(payload: object, options: TestAppOptions = {}) {
+    const { app, ...service } = testApp({
+      policy: defaultPolicy(),
+      nodes: [fencedNode, anOldNode("full")],
+      ...options,
+    });
+    return { ...service, answer: app.inject({ method: "POST", url: "/scheduler/preempt", payload }) };
+  }
+
+  it("returns no victims while a fenced node has room for the pod", async () => {
+    const { answer } = asked({ Pod: pod, NodeNameToVictims: null, NodeNameToMetaVictims });
+    expect((await answer).json()).toEqual({ NodeNameToMetaVictims: {} });
+  });
+
+  it("returns the scheduler's choice otherwise, by uid, as the protocol demands", async () => {
+    const nodes = [anOldNode("full")];
+    const { answer } = asked({ Pod: pod, NodeNameToMetaVictims }, { nodes });
+    expect((await answer).json()).toEqual({ NodeNameToMetaVictims });
+    const Pods = [{ metadata: { name: "a", uid: "low-1" } }, { metadata: { name: "b", uid: "low-2" } }];
+    const NodeNameToVictims = { full: { Pods, NumPDBViolations: 1 } };
+    expect((await asked({ Pod: pod, NodeNameToVictims }, { nodes }).answer).json()).toEqual({ NodeNameToMetaVictims });
+    expect((await asked({ Pod: pod, NodeNameToVictims: { full: { Pods: null } } }, { nodes }).answer).json()).toEqual({
+      NodeNameToMetaVictims: { full: { Pods: [] } },
+    });
+  });
+
+  it("returns the scheduler's choice when the core throws, and counts it", async () => {
+    const { answer, metrics } = asked({ Pod: pod, NodeNameToMetaVictims }, { pacer: brokenPacer() });
+    expect((await answer).json()).toEqual({ NodeNameToMetaVictims });
+    expect(await metrics.registry.metrics()).toContain('paceline_handler_failures_total{handler="preempt"} 1');
+  });
+
+  it("refuses a body that is no question, so that an ignorable extender is passed over", async () => {
+    expect((await asked({ NodeNameToMetaVictims }).answer).statusCode).toBe(400);
+  });
+});

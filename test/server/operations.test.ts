@@ -72,6 +72,26 @@ describe("/status.json", () => {
   });
 });
 
+describe("/status.json of a replica that does not lead", () => {
+  it("shows the limits that the leader has published", async () => {
+    const leader = (leading: boolean) => () => ({ holder: "other", alive: true, leading });
+    const leaderFigures = () => new Map([["young", { limit: 77, sampledMs: START_MS - 60_000 }]]);
+    const shown = async (leading: boolean) => {
+      const { app } = testApp({
+        nodes: [aNode("young"), aNode("new")],
+        state: { leader: leader(leading), leaderFigures },
+      });
+      return (await app.inject("/status.json")).json<{ nodes: object[] }>().nodes;
+    };
+    const [own] = await shown(true);
+    expect(own).not.toMatchObject({ limit: 77 });
+    expect(await shown(false)).toMatchObject([
+      { ...own, limit: 77, limitMove: expect.stringContaining("published") as string },
+      { name: "new" },
+    ]);
+  });
+});
+
 describe("/metrics", () => {
   it("has the age of every node's figures, also of settled nodes", async () => {
     const state = { telemetryAgesMs: () => new Map([[nodeName("old"), 250]]) };

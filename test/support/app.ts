@@ -85,5 +85,5 @@ export function brokenPacer(): Pacer {
   const fail = () => {
     throw new Error("broken on purpose");
   };
-  return Object.assign(createPacer(defaultPolicy()), { admit: fail, offer: fail, score: fail });
+  return Object.assign(createPacer(defaultPolicy()), { admit: fail, offer: fail, score: fail, roomBehindPacing: fail });
 }

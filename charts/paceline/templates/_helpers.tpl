@@ -66,11 +66,14 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{- /* The pod of a job that runs one command once. Give "root", "container", "args" and "resources". */}}
+{{- /* The pod of a job that runs one command once. Give "root", "container", "args" and
+"resources"; "priorityClassName" where it has one. It goes where a service's pod has brought the image already. */}}
 {{- define "paceline.jobPod" -}}
 {{- $root := .root -}}
 restartPolicy: Never
-priorityClassName: {{ $root.Values.priorityClassName }}
+{{- with .priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
 securityContext: {{- include "paceline.podSecurity" $root | nindent 2 }}
 {{- with $root.Values.imagePullSecrets }}
 imagePullSecrets: {{- toYaml . | nindent 2 }}
@@ -78,9 +81,17 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- with $root.Values.nodeSelector }}
 nodeSelector: {{- toYaml . | nindent 2 }}
 {{- end }}
-# Any node will do, a fenced one included.
+# Any node will do, a fenced one included; best one that has the image: a pull costs a young node's disk.
 tolerations:
   - {operator: Exists}
+affinity:
+  podAffinity:
+    preferredDuringSchedulingIgnoredDuringExecution:
+      - weight: 100
+        podAffinityTerm:
+          topologyKey: kubernetes.io/hostname
+          labelSelector:
+            matchLabels: {{- include "paceline.selector" (dict "root" $root "component" "serve") | nindent 14 }}
 containers:
   - name: {{ .container }}
     image: {{ include "paceline.image" $root }}

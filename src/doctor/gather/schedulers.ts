@@ -79,6 +79,7 @@ function extenderSeen(extender: Readonly<Record<string, unknown>>): ExtenderSeen
     urlPrefix: textOf(extender["urlPrefix"]),
     ignorable: extender["ignorable"] === true,
     nodeCacheCapable: extender["nodeCacheCapable"] === true,
+    preempts: textOf(extender["preemptVerb"]) !== "",
     timeoutMs: durationMs(extender["httpTimeout"]),
   };
 }

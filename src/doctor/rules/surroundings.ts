@@ -38,7 +38,7 @@ function schedulers(facts: ClusterFacts): Finding[] {
 
 function extenderFindings(
   where: string,
-  { urlPrefix, ignorable, nodeCacheCapable, timeoutMs }: ExtenderSeen,
+  { urlPrefix, ignorable, nodeCacheCapable, preempts, timeoutMs }: ExtenderSeen,
 ): Finding[] {
   const found = (code: FindingCode, seen: string, change: string): Finding => ({
     code,
@@ -51,6 +51,7 @@ function extenderFindings(
     ...(nodeCacheCapable
       ? []
       : [found("ExtenderSendsWholeNodes", "nodeCacheCapable: false", "nodeCacheCapable: true")]),
+    ...(preempts ? [] : [found("ExtenderLetsEvict", "no preemptVerb", "preemptVerb: preempt")]),
     ...(timeoutMs !== undefined && timeoutMs > 0 && timeoutMs <= LONG_TIMEOUT_MS
       ? []
       : [

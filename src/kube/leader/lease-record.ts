@@ -1,5 +1,6 @@
 /** A Lease of coordination.k8s.io/v1 as leader election uses it, and the conclusions from it. Pure. */
-import { recordOf, textOf } from "../parse/kube-json.ts";
+import { LEADER_FIGURES_ANNOTATION } from "../../api/names.ts";
+import { recordOf, textMapOf, textOf } from "../parse/kube-json.ts";
 import type { KubeObject } from "../parse/kube-json.ts";
 
 export interface LeaseRecord {
@@ -10,6 +11,8 @@ export interface LeaseRecord {
   readonly renewTime: string;
   readonly acquireTime: string;
   readonly transitions: number;
+  /** {@link LEADER_FIGURES_ANNOTATION}; "" if it is not there. */
+  readonly note: string;
   readonly resourceVersion: string;
 }
 
@@ -35,6 +38,7 @@ export function parseLease(raw: KubeObject, defaultDurationMs: number): LeaseRec
     renewTime: textOf(spec["renewTime"]),
     acquireTime: textOf(spec["acquireTime"]),
     transitions: typeof spec["leaseTransitions"] === "number" ? spec["leaseTransitions"] : 0,
+    note: textMapOf(raw.metadata?.annotations)[LEADER_FIGURES_ANNOTATION] ?? "",
     resourceVersion: textOf(raw.metadata?.resourceVersion),
   };
 }
@@ -52,17 +56,23 @@ export function isFree({ record, sinceMs }: Observation, nowMs: number): boolean
   return record.holder === "" || nowMs >= sinceMs + record.durationMs;
 }
 
-/** The patch that makes `identity` the holder from `nowMs` on; conditional on `previous.resourceVersion`. */
+/**
+ * The patch that makes `identity` the holder from `nowMs` on; conditional on `previous.resourceVersion`.
+ * @param note to be written with it, where it has changed; undefined leaves the one that is there.
+ */
 export function heldLease(
   where: { namespace: string; name: string },
   identity: string,
   durationMs: number,
   previous: LeaseRecord | undefined,
   nowMs: number,
+  note?: string,
 ): KubeObject {
   const now = microTime(nowMs);
   const isRenewal = previous?.holder === identity;
-  return leaseObject(where, previous?.resourceVersion, {
+  const annotations = note === undefined || note === previous?.note ? {} : { [LEADER_FIGURES_ANNOTATION]: note };
+  const named = Object.keys(annotations).length === 0 ? where : { ...where, annotations };
+  return leaseObject(named, previous?.resourceVersion, {
     holderIdentity: identity,
     leaseDurationSeconds: Math.ceil(durationMs / 1_000),
     renewTime: now,

@@ -57,6 +57,10 @@ export interface LeaderElectionOptions {
   readonly times?: LeaseTimes | undefined;
   /** Only observes which replica leads, and is never a candidate. */
   readonly followOnly?: boolean | undefined;
+  /** What the leader writes on the Lease for others to read; asked at each renewal. */
+  readonly note?: (() => string) | undefined;
+  /** While it is false, the candidate neither leads nor takes the Lease. Asked at each use. */
+  readonly isFit?: (() => boolean) | undefined;
 }
 
 export interface LeaderElection {
@@ -64,6 +68,8 @@ export interface LeaderElection {
   readonly isLeader: boolean;
   /** The holder of the Lease as last seen; "" if there is none. */
   readonly holder: string;
+  /** What the leader last wrote for others to read; "" if nothing. It may be an earlier leader's. */
+  readonly note: string;
   /** True if the Lease was renewed within its duration, by us or another replica: held pods will be released. */
   leaderAlive(): boolean;
   /**
@@ -108,6 +114,7 @@ class Candidate implements LeaderElection {
   get isLeader(): boolean {
     return (
       !this.#stopping.signal.aborted &&
+      this.#isFit() &&
       this.#renewedMs !== undefined &&
       this.#options.clock.now() < this.#renewedMs + this.#times.renewDeadlineMs
     );
@@ -115,6 +122,10 @@ class Candidate implements LeaderElection {
 
   get holder(): string {
     return this.#seen?.record.holder ?? "";
+  }
+
+  get note(): string {
+    return this.#seen?.record.note ?? "";
   }
 
   leaderAlive(): boolean {
@@ -166,11 +177,12 @@ class Candidate implements LeaderElection {
     if (this.isLeader && this.#seen !== undefined && !this.#mustLook) return this.#write(this.#seen);
     const raw = await this.#read();
     this.#mustLook = false;
-    if (raw === undefined) return this.#options.followOnly ? undefined : this.#write(undefined);
+    if (raw === undefined) return this.#options.followOnly || !this.#isFit() ? undefined : this.#write(undefined);
     this.#see(raw);
     if (this.#options.followOnly) return;
     const seen = this.#seen;
-    if (seen === undefined) return;
+    if (!this.#isFit()) this.#withdraw();
+    if (!this.#isFit() || seen === undefined) return;
     const isOurs = seen.record.holder === this.#options.identity;
     if (isOurs || isFree(seen, this.#options.clock.now())) await this.#write(seen);
     else this.#lose();
@@ -188,7 +200,7 @@ class Candidate implements LeaderElection {
   async #write(seen: Observation | undefined): Promise<void> {
     const { client, clock, identity, name } = this.#options;
     const begunMs = clock.now();
-    const lease = heldLease(this.#where(), identity, this.#times.durationMs, seen?.record, begunMs);
+    const lease = heldLease(this.#where(), identity, this.#times.durationMs, seen?.record, begunMs, this.#noteNow());
     const answer =
       seen === undefined
         ? await client.create(this.#path, lease, {}, this.#request())
@@ -199,6 +211,16 @@ class Candidate implements LeaderElection {
     this.#watchDeadline();
   }
 
+  /** To lead does not depend on it. */
+  #noteNow(): string | undefined {
+    try {
+      return this.#options.note?.();
+    } catch (error) {
+      this.#options.log.error({ err: error }, "the note on the Lease could not be made");
+      return undefined;
+    }
+  }
+
   /** Informs the listeners at the deadline if no renewal succeeds until then. */
   #watchDeadline(): void {
     this.#cancelDeadline();
@@ -207,6 +229,17 @@ class Candidate implements LeaderElection {
 
   #see(raw: KubeObject): void {
     this.#seen = observe(this.#seen, parseLease(raw, this.#times.durationMs), this.#options.clock.now());
+  }
+
+  #isFit(): boolean {
+    return this.#options.isFit?.() ?? true;
+  }
+
+  /** The Lease is not given back: our last writes may still be on their way. It ends by itself. */
+  #withdraw(): void {
+    const { identity, log, name } = this.#options;
+    if (this.#announced) log.warn({ identity, lease: name }, "not fit to lead any more: leaves the Lease to others");
+    this.#lose();
   }
 
   #lose(): void {

@@ -198,24 +198,23 @@ async function watchOnce<Facts>(of: Following<Facts>): Promise<void> {
     {
       signal: of.signal,
       idleTimeoutMs: of.limits.idleMs,
-      onOpen: () => {
-        of.lastContactMs = clock.now();
-        of.counts.watches++;
-      },
+      // No contact yet: a server that accepts a watch may still send nothing.
+      onOpen: () => of.counts.watches++,
       onLine: (line) => takeLine(of, line),
     },
   );
+  of.lastContactMs = clock.now(); // it ended in order
 }
 
 /** @throws when the watch must end here; the next one goes on from the last position */
 function takeLine<Facts>(of: Following<Facts>, line: string): void {
-  of.lastContactMs = of.options.clock.now();
   const event = parseWatchEvent(line);
   if (event === undefined) {
     of.counts.malformedLines++;
     throw new ApiError(500, "MalformedLine", `watch ${of.options.path}: no watch event: ${line.slice(0, 120)}`);
   }
   if (event.kind === "error") throw event.error;
+  of.lastContactMs = of.options.clock.now();
   if (event.kind === "unknown") {
     of.options.log.warn({ path: of.options.path, type: event.type }, "unknown type of watch event");
     return;

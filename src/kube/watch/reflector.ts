@@ -10,7 +10,10 @@ export interface Reflector {
   /** Resolves when the first full list has been passed on. Never rejects; stays pending if stopped before. */
   readonly synced: Promise<void>;
   readonly isSynced: boolean;
-  /** When the API server last sent anything, epoch ms; undefined before the first answer. */
+  /**
+   * When the API server last told anything of these objects: a page of a list, an event, a bookmark, a watch that ended
+   * in order. Time of the reflector's clock, ms; undefined before the first.
+   */
   readonly lastContactMs: number | undefined;
   /** Number of known objects. */
   readonly size: number;

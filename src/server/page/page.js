@@ -95,7 +95,7 @@ const nodeRow = (node) =>
     node.awaitMs == null ? NONE : `${node.awaitMs.toFixed(1)} ms`,
     node.utilisation == null ? NONE : `${Math.round(node.utilisation * 100)} %`,
     fenceState(node),
-    node.sample,
+    node.sample === "notAsked" ? "not asked" : node.sample,
     node.limitMove,
   ]);
 

@@ -146,7 +146,9 @@ describe("schedulers", () => {
       {
         where: "ConfigMap/sched/conf",
         names: ["default-scheduler"],
-        extenders: [{ urlPrefix: ours.urlPrefix, ignorable: true, nodeCacheCapable: false, timeoutMs: 1_000 }],
+        extenders: [
+          { urlPrefix: ours.urlPrefix, ignorable: true, nodeCacheCapable: false, preempts: false, timeoutMs: 1_000 },
+        ],
       },
     ]);
   });

@@ -12,7 +12,13 @@ const withOurs = (over: Partial<OursSeen>) => ({ ours: { ...ours, ...over } });
 const withWebhook = (over: Partial<WebhookSeen>) =>
   withOurs({ webhooks: ours.webhooks.map((webhook) => ({ ...webhook, ...over })) });
 const withKubelet = (over: Partial<KubeletSeen>) => ({ kubelets: [{ ...kubelet, ...over }] });
-const extender = { urlPrefix: "https://10.0.0.1/scheduler", ignorable: true, nodeCacheCapable: true, timeoutMs: 1_000 };
+const extender = {
+  urlPrefix: "https://10.0.0.1/scheduler",
+  ignorable: true,
+  nodeCacheCapable: true,
+  preempts: true,
+  timeoutMs: 1_000,
+};
 const withExtender = (over: Partial<typeof extender> | { timeoutMs: undefined }) => ({
   ...withOurs({ policy: policyResult({ extender: { enabled: true } }) }),
   schedulers: [{ where: "ConfigMap/kube-system/s", names: ["x"], extenders: [{ ...extender, ...over }] }],
@@ -64,6 +70,7 @@ const spoilt: Readonly<Record<string, Partial<ClusterFacts>>> = {
   MissingRight: withOurs({ missingRights: ["patch nodes"] }),
   ExtenderNotIgnorable: withExtender({ ignorable: false }),
   ExtenderSendsWholeNodes: withExtender({ nodeCacheCapable: false }),
+  ExtenderLetsEvict: withExtender({ preempts: false }),
   ExtenderTimeoutLong: withExtender({ timeoutMs: undefined }),
   ExtenderOffInPolicy: { schedulers: [{ where: "ConfigMap/a/b", names: ["paced"], extenders: [extender] }] },
   DaemonSetWaitsForFence: { daemonSets: [daemonSet] },

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createPacer } from "../../../src/core/pacer.ts";
 import { createApiClient } from "../../../src/kube/client/api-client.ts";
-import { systemClock } from "../../../src/kube/clock.ts";
+import { steadyClock, systemClock } from "../../../src/kube/clock.ts";
 import { silentLog } from "../../../src/kube/log.ts";
 import { createShapeInterner } from "../../../src/kube/parse/shape-interner.ts";
 import { defaultPolicy } from "../../../src/policy/parse.ts";
@@ -40,7 +40,8 @@ async function feedWith(daemonSets: Answer, events: readonly object[] = [], late
     forgetDaemonSets: () => heard.push("forgotten"),
   });
   const feed = startClusterFeed({
-    ...{ client, pacer, interner: createShapeInterner(), clock: systemClock, random: () => 0.5, log: silentLog },
+    ...{ client, pacer, interner: createShapeInterner(), random: () => 0.5, log: silentLog },
+    ...{ clock: systemClock, steady: steadyClock },
     onChange: () => (changes += 1),
   });
   return {

@@ -24,6 +24,7 @@ test("the configuration for operators fails open, refuses by name only, and call
   expect(shipped.extenders?.[0]).toMatchObject({
     filterVerb: "filter",
     prioritizeVerb: "prioritize",
+    preemptVerb: "preempt",
     nodeCacheCapable: true,
     ignorable: true,
     enableHTTPS: true,

@@ -69,7 +69,13 @@ const spell = fc
   .map(([weather, times]) => Array.from({ length: times }, () => weather));
 const spells = fc.array(spell, { minLength: 1, maxLength: 8 }).map((all): readonly Weather[] => all.flat());
 
-function elect(server: LeaseServer, clock: FakeClock, name: string, weather: readonly Weather[]): LeaderElection {
+function elect(
+  server: LeaseServer,
+  clock: FakeClock,
+  name: string,
+  weather: readonly Weather[],
+  isFit?: () => boolean,
+) {
   let next = 0;
   return startLeaderElection({
     client: clientOf(server, clock, () => weather[next++ % weather.length] ?? { delayMs: 1, fate: "fine" }),
@@ -79,6 +85,7 @@ function elect(server: LeaseServer, clock: FakeClock, name: string, weather: rea
     clock,
     random: () => 0.5,
     log: silentLog,
+    isFit,
   });
 }
 
@@ -144,6 +151,29 @@ describe("leader election", () => {
     expect(candidate.isLeader).toBe(true);
     expect(changes).toEqual([]);
     await stopAll([candidate], clock);
+  });
+
+  it("leaves the Lease to run out while it is not fit to lead: writes of its own may be on their way", async () => {
+    const clock = fakeClock();
+    const server = new LeaseServer();
+    const fit = { a: true };
+    const leader = elect(server, clock, "a", [fine], () => fit.a);
+    await clock.advance(100);
+    const heir = elect(server, clock, "b", [fine]);
+    await clock.advance(3_000);
+    fit.a = false;
+    expect([leader.isLeader, leader.mayWriteForMs]).toEqual([false, 0]);
+    await clock.advance(LEASE_TIMES.durationMs - 2_000);
+    expect([leader.isLeader, heir.isLeader]).toEqual([false, false]);
+    await clock.advance(6_000);
+    expect([leader.isLeader, heir.isLeader]).toEqual([false, true]);
+    await stopAll([heir], clock);
+    await clock.advance(30_000);
+    expect(leader.isLeader, "takes no free Lease either").toBe(false);
+    fit.a = true;
+    await clock.advance(3_000);
+    expect(leader.isLeader).toBe(true);
+    await stopAll([leader], clock);
   });
 
   it("steps down by itself after a pause in which no timer could run", async () => {

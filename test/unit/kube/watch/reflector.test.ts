@@ -145,6 +145,17 @@ describe("the reflector", () => {
     expect(versions(at.api).slice(0, 2)).toEqual(["10", "10"]);
   });
 
+  it.each([
+    ["opens and says nothing", silence, 0],
+    ["tells of an error only", stream([{ type: "ERROR", object: { code: 503, reason: "Busy" } }], "silence"), 1],
+  ])("has not heard of its objects where the watch %s: a leader looks at this age", async (_, watch, failures) => {
+    await using at = await scene([page(10, ["a"])], [watch, silence]);
+    await at.reflector.synced;
+    const listedMs = at.reflector.lastContactMs;
+    await expect.poll(() => at.reflector.counts.watches).toBe(1 + failures);
+    expect(at.reflector.lastContactMs).toBe(listedMs);
+  });
+
   it("lists again after 410 inside a watch, and computes which objects are gone", async () => {
     await using at = await scene([page(10, ["a", "b"]), page(50, ["b", "c"])], [stream([expired], "end"), silence]);
     await expect.poll(() => versions(at.api)).toEqual(["10", "50"]);

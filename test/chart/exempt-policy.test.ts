@@ -1,0 +1,73 @@
+/** The chart's admission policy on a real API server: exempt pods pass every fence from their creation on. */
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { findHelm } from "../../dev/chart/helm.ts";
+import { startControlPlane, type ControlPlane } from "../../dev/control-plane/control-plane.ts";
+import { FENCE_TAINT_KEY, PACING_LABEL } from "../../src/api/names.ts";
+import { podFacts } from "../../src/kube/parse/facts.ts";
+import { createShapeInterner } from "../../src/kube/parse/shape-interner.ts";
+import { recordOf, recordsOf } from "../../src/kube/parse/kube-json.ts";
+import { EVERY_FENCE } from "../../src/core/verdict.ts";
+import { eventually } from "../support/control-plane.ts";
+import { applyAll, chartObjects } from "../support/installed.ts";
+
+const KIND = "MutatingAdmissionPolicy";
+const API = ["--api-versions", `admissionregistration.k8s.io/v1/${KIND}`];
+
+const helm = await findHelm();
+let cp: ControlPlane;
+
+beforeAll(async () => {
+  cp = await startControlPlane({ scheduler: false });
+  const rendered = await chartObjects(helm, [
+    ...API,
+    "--set",
+    "policy.exempt.namespaces={vital}",
+    "--set",
+    "policy.exempt.minPriority=1000",
+  ]);
+  const policies = rendered.filter(({ kind }) => String(kind).startsWith(KIND));
+  expect(policies).toHaveLength(2);
+  await applyAll(cp, policies);
+  for (const [name, value] of Object.entries({ low: 999, high: 1_000 })) {
+    await cp.client.create("/apis/scheduling.k8s.io/v1/priorityclasses", { metadata: { name }, value });
+  }
+  for (const name of ["vital", "team"]) await cp.client.create("/api/v1/namespaces", { metadata: { name } });
+  await eventually("the policy is in force", async () => (await tolerated("vital")).length > 0);
+});
+afterAll(() => cp.stop());
+
+/** What a new pod of the namespace tolerates of fences, as the core reads it. Nothing is created. */
+async function tolerated(namespace: string, { labels = {}, ...spec }: Record<string, unknown> = {}) {
+  const pod = { metadata: { name: "p", labels }, spec: { containers: [{ name: "main", image: "app:1" }], ...spec } };
+  const created = await cp.client.create(`/api/v1/namespaces/${namespace}/pods`, pod, { dryRun: "All" });
+  return podFacts(created, createShapeInterner()).fencesTolerated;
+}
+
+it.each<[string, string, Record<string, unknown>]>([
+  ["of a namespace that the policy exempts", "vital", {}],
+  ["of kube-system", "kube-system", {}],
+  ["that opts out", "team", { labels: { [PACING_LABEL]: "disabled" } }],
+  ["that is critical", "team", { priorityClassName: "system-cluster-critical" }],
+  ["of the policy's least exempt priority", "team", { priorityClassName: "high" }],
+  ["with tolerations of its own", "vital", { tolerations: [{ key: "gpu", operator: "Exists" }] }],
+])("a pod %s tolerates every fence", async (_, namespace, given) => {
+  expect(await tolerated(namespace, given)).toEqual([EVERY_FENCE]);
+});
+
+it("other pods do not, and nothing is added twice", async () => {
+  expect(await tolerated("team", { labels: { [PACING_LABEL]: "enabled" } })).toEqual([]);
+  expect(await tolerated("team", { priorityClassName: "low" })).toEqual([]);
+  const tolerations = [{ key: FENCE_TAINT_KEY, operator: "Exists", effect: "NoSchedule" }];
+  const spec = { containers: [{ name: "main", image: "app:1" }], tolerations };
+  const path = "/api/v1/namespaces/vital/pods";
+  const created = await cp.client.create(path, { metadata: { name: "p" }, spec }, { dryRun: "All" });
+  const ours = recordsOf(recordOf(created["spec"])["tolerations"]).filter(({ key }) => key === FENCE_TAINT_KEY);
+  expect(ours).toEqual(tolerations);
+});
+
+it("is left out where the API server has no such policies, where fences are off, and where it is not wanted", async () => {
+  const kinds = async (...args: string[]) => (await chartObjects(helm, args)).map(({ kind }) => kind);
+  expect(await kinds()).not.toContain(KIND);
+  expect(await kinds(...API, "--set", "webhooks.nodes=false")).not.toContain(KIND);
+  expect(await kinds(...API, "--set", "webhooks.exemptPolicy=false")).not.toContain(KIND);
+});
