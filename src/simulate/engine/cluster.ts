@@ -189,13 +189,13 @@ export class Cluster {
   /** Lifts the node's fence. */
   unfence(node: SimNode, steered = false): void {
     if (!node.fence) return;
-    if (openRollCall(node)) node.unschedulable = false; // any other cordon is not ours
     this.#fences.delete(node.fence.value);
     node.fence = undefined;
     node.steered = steered;
+    node.unschedulable = false;
     this.nodeChanged(node);
     this.agenda.after(this.times.watchMs, () => {
-      if (node.isOpen) this.scheduler.opened(node);
+      if (node.ready) this.scheduler.opened(node);
       for (const workload of this.#workloads) this.#ensureDaemon(workload, node);
     });
   }
@@ -276,29 +276,11 @@ export class Cluster {
   #becomesReady(node: SimNode): void {
     node.ready = true;
     this.nodeChanged(node);
-    if (node.spec.gpus > 0)
-      this.agenda.at(secondsToMs(node.spec.gpusSeconds ?? -Infinity), () => this.#gpusAppear(node));
-    if (node.unschedulable) this.agenda.at(secondsToMs(node.spec.uncordonSeconds ?? 0), () => this.#uncordon(node));
-    else this.agenda.after(this.times.watchMs, () => this.#opens(node));
+    this.agenda.after(this.times.watchMs, () => {
+      if (!node.fence) this.scheduler.opened(node);
+      else this.scheduler.openedToTolerant(node.fence.value);
+    });
     this.drive(node);
-  }
-
-  #uncordon(node: SimNode): void {
-    node.unschedulable = false;
-    this.nodeChanged(node);
-    this.agenda.after(this.times.watchMs, () => this.#opens(node));
-  }
-
-  #opens(node: SimNode): void {
-    if (!node.fence) this.scheduler.opened(node);
-    else this.scheduler.openedToTolerant(node.fence.value);
-  }
-
-  #gpusAppear(node: SimNode): void {
-    node.reportGpus();
-    this.rooms.addGpus(node);
-    this.nodeChanged(node);
-    this.agenda.after(this.times.watchMs, () => this.scheduler.grown(node));
   }
 
   #keepReportingImages(node: SimNode): void {

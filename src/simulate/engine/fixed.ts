@@ -112,7 +112,7 @@ export class FixedLever implements Lever {
   #open(): Set<number> {
     const { nodes } = this.#cluster;
     for (const index of this.#mayBeOpen) {
-      if (!this.#isOpen(index) || nodes[index]?.isOpen !== true) this.#mayBeOpen.delete(index);
+      if (!this.#isOpen(index) || nodes[index]?.ready !== true) this.#mayBeOpen.delete(index);
     }
     return new Set([...this.#mayBeOpen].sort((a, b) => a - b));
   }

@@ -8,7 +8,6 @@ import type { ImageSpec, KubeletSpec, NodeCounters, RuntimeFlushes } from "../mo
 import type { ScenarioNodes } from "../scenario/schema.ts";
 
 const CLASS_LABEL = "node.kubernetes.io/instance-type";
-export const GPU = "nvidia.com/gpu";
 const NOT_READY = [{ key: "node.kubernetes.io/not-ready", value: "", effect: "NoSchedule" }] as const;
 
 /** Data that all nodes of a scenario share. */
@@ -37,7 +36,7 @@ export class SimNode {
   steered = false;
   openedNote: NodeFacts["openedNote"];
   /** Cordoned. */
-  unschedulable: boolean;
+  unschedulable = false;
   /** Pods that are bound and not started; and the most at any time. */
   inStartup = 0;
   peakInStartup = 0;
@@ -51,7 +50,7 @@ export class SimNode {
   #version = 0;
   #images: ReadonlyMap<ImageName, number>;
   readonly #labels: Readonly<Record<string, string>>;
-  #allocatable: NodeFacts["allocatable"];
+  readonly #allocatable: NodeFacts["allocatable"];
 
   constructor(index: number, spec: ScenarioNodes, createdMs: number, readyMs: number, around: Surroundings) {
     this.index = index;
@@ -60,7 +59,6 @@ export class SimNode {
     this.readyMs = readyMs;
     this.name = nodeName(`node-${index}`);
     this.podBytes = spec.memoryGib * GIB;
-    this.unschedulable = secondsToMs(spec.uncordonSeconds ?? -Infinity) > around.startMs;
     this.model = new NodeModel({
       random: seededRandom(around.seed + 7_919 * (index + 1)),
       disk: spec.disk,
@@ -76,16 +74,6 @@ export class SimNode {
     };
     this.#allocatable = { cpu: spec.cpu * 1_000, memory: this.podBytes, pods: spec.pods };
     this.#images = this.#listImages();
-  }
-
-  /** kube-scheduler gives it pods that tolerate its fence, if it has one. */
-  get isOpen(): boolean {
-    return this.ready && !this.unschedulable;
-  }
-
-  /** The driver is there. */
-  reportGpus(): void {
-    this.#allocatable = { ...this.#allocatable, [GPU]: this.spec.gpus };
   }
 
   get labels(): Readonly<Record<string, string>> {

@@ -9,7 +9,7 @@ import { type NodeName, podUID, type PodUID } from "../../core/ids.ts";
 import { MIB } from "../../core/measures.ts";
 import type { ModelContainer, ModelPod, PodView } from "../model/types.ts";
 import type { ScenarioWorkload } from "../scenario/schema.ts";
-import { GPU, type SimNode } from "./node.ts";
+import type { SimNode } from "./node.ts";
 
 /** Data that all pods of a workload share. */
 export interface WorkloadPlan {
@@ -23,7 +23,7 @@ export interface WorkloadPlan {
 }
 
 export function planWorkload(spec: ScenarioWorkload, index: number, neverReady: boolean): WorkloadPlan {
-  const { name, cpuMillis, memoryMib, gpus } = spec;
+  const { name, cpuMillis, memoryMib } = spec;
   const containers = spec.images.map((image, at) => ({ name: `c${at}`, image }));
   const initContainers = spec.initContainers.map(({ image, ...init }, at) => ({ name: `init${at}`, image, init }));
   const shape: PodShape = {
@@ -34,12 +34,7 @@ export function planWorkload(spec: ScenarioWorkload, index: number, neverReady: 
     nodeSelector: {},
     affinityTerms: undefined,
     tolerations: spec.toleratesEverything ? [{ key: "", operator: "Exists", value: "", effect: "" }] : [],
-    requests: {
-      pods: 1,
-      ...(cpuMillis > 0 && { cpu: cpuMillis }),
-      ...(memoryMib > 0 && { memory: memoryMib * MIB }),
-      ...(gpus > 0 && { [GPU]: gpus }),
-    },
+    requests: { pods: 1, ...(cpuMillis > 0 && { cpu: cpuMillis }), ...(memoryMib > 0 && { memory: memoryMib * MIB }) },
     hostPorts: [],
     ...podImages({ initContainers: initContainers.map(present), containers: containers.map(present) }),
     priority: spec.priority,

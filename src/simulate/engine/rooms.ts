@@ -24,8 +24,6 @@ export class Rooms {
   readonly #pods: number[] = [];
   readonly #cpuMillis: number[] = [];
   readonly #memoryBytes: number[] = [];
-  /** Those that the driver has reported. */
-  readonly #gpus: number[] = [];
   /** The used resources for the score, which also counts pods without requests. */
   readonly #scoredCpuMillis: number[] = [];
   readonly #scoredMemoryBytes: number[] = [];
@@ -43,15 +41,10 @@ export class Rooms {
     this.#pods.push(spec.pods);
     this.#cpuMillis.push(spec.cpu * 1_000);
     this.#memoryBytes.push(podBytes);
-    this.#gpus.push(0);
     this.#scoredCpuMillis.push(0);
     this.#scoredMemoryBytes.push(0);
     this.#points.push(100);
     for (const counts of this.#replicas) counts.push(0);
-  }
-
-  addGpus({ index, spec }: SimNode): void {
-    add(this.#gpus, index, spec.gpus);
   }
 
   left({ index }: SimNode): Room {
@@ -71,8 +64,7 @@ export class Rooms {
     return (
       (this.#pods[index] ?? 0) > 0 &&
       (this.#cpuMillis[index] ?? 0) >= spec.cpuMillis &&
-      (this.#memoryBytes[index] ?? 0) >= spec.memoryMib * MIB &&
-      (this.#gpus[index] ?? 0) >= spec.gpus
+      (this.#memoryBytes[index] ?? 0) >= spec.memoryMib * MIB
     );
   }
 
@@ -83,11 +75,10 @@ export class Rooms {
 
   /** Counts a pod on a node. */
   take({ workload }: SimPod, { index, spec, podBytes }: SimNode): void {
-    const { cpuMillis, memoryMib, gpus } = workload.spec;
+    const { cpuMillis, memoryMib } = workload.spec;
     add(this.#pods, index, -1);
     add(this.#cpuMillis, index, -cpuMillis);
     add(this.#memoryBytes, index, -memoryMib * MIB);
-    add(this.#gpus, index, -gpus);
     const scoredCpuMillis = add(this.#scoredCpuMillis, index, cpuMillis || scoredRequest.cpuMillis);
     const scoredMemoryBytes = add(this.#scoredMemoryBytes, index, memoryMib * MIB || scoredRequest.memoryBytes);
     const freeCpu = 1 - scoredCpuMillis / (spec.cpu * 1_000);

@@ -71,16 +71,6 @@ export class Scheduler {
     this.#isOpen.add(node);
     this.#open.push(node.index);
     this.#open.sort((a, b) => a - b);
-    this.#retryAll();
-  }
-
-  /** An open node has more than before, so any pod may fit. */
-  grown(node: SimNode): void {
-    if (node.fence) this.openedToTolerant(node.fence.value);
-    else if (this.#isOpen.has(node)) this.#retryAll();
-  }
-
-  #retryAll(): void {
     const waiting = [...this.unschedulable];
     this.unschedulable.clear();
     this.#tolerant.clear();

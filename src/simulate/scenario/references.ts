@@ -6,10 +6,7 @@ const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? (
 
 type Refuse = (path: readonly PropertyKey[], message: string) => void;
 
-/**
- * Checks that names are unique, images exist, only Deployments have replicas, and the autoscaler's nodes exist and have
- * no GPUs.
- */
+/** Checks that names are unique, images exist, only Deployments have replicas, and the autoscaler's nodes exist. */
 export function checkReferences(scenario: unknown, context: z.RefinementCtx): void {
   const refuse: Refuse = (path, message) => context.addIssue({ code: "custom", path: [...path], message });
   const { nodes, images, workloads, autoscaler } = fieldsOf(scenario);
@@ -36,10 +33,6 @@ export function checkReferences(scenario: unknown, context: z.RefinementCtx): vo
   const which = fieldsOf(autoscaler)["nodes"] ?? 0;
   if (autoscaler !== undefined && typeof which === "number" && which >= listOf(nodes).length) {
     refuse(["autoscaler", "nodes"], `is ${which}, but nodes has ${listOf(nodes).length} entries, counted from 0`);
-  }
-  const wantsGpus = listOf(workloads).some((workload) => Number(fieldsOf(workload)["gpus"] ?? 0) > 0);
-  if (autoscaler !== undefined && wantsGpus) {
-    refuse(["autoscaler"], "is not modelled together with gpus; leave out the autoscaler, or the workloads' gpus");
   }
 }
 

@@ -64,13 +64,6 @@ const Nodes = section({
     .max(1_000)
     .default(nodeDefaults.pods)
     .describe("The kubelet's maxPods, with the kubelet's default. With 0, the nodes take no pods."),
-  uncordonSeconds: clockSeconds()
-    .exactOptional()
-    .describe("The nodes are cordoned until then, as for a reboot. By default they are not."),
-  gpus: z.int().min(0).max(64).default(0).describe("GPUs (`nvidia.com/gpu`); none by default."),
-  gpusSeconds: clockSeconds()
-    .exactOptional()
-    .describe("When the driver reports the GPUs, if that is later than Ready; by default with Ready."),
   present: z
     .array(Name)
     .default([])
@@ -190,7 +183,6 @@ const Workload = section({
     .default(0)
     .describe("CPU request of a pod, in thousandths of a core; none by default."),
   memoryMib: z.number().min(0).max(10_000_000).default(0).describe("Memory request of a pod; none by default."),
-  gpus: z.int().min(0).max(64).default(0).describe("GPUs that a pod requests; none by default."),
   toleratesEverything: z
     .boolean()
     .default(false)

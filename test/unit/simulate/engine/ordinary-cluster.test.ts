@@ -16,7 +16,7 @@ function runs(name: string) {
   return { none: run({ kind: "none" }), paceline: run({ kind: "paceline", policy }) };
 }
 
-describe.each(["room-elsewhere", "standby-nodes", "rolling-upgrade", "uncordon", "gpu-late"])("%s", (name) => {
+describe.each(["room-elsewhere", "standby-nodes", "rolling-upgrade"])("%s", (name) => {
   const { none, paceline } = runs(name);
 
   it("has no failed start with Paceline, and every pod is Ready", () => {

@@ -141,15 +141,6 @@ describe("every simulation ends by itself", () => {
     expect(result.p50ReadySeconds).toBeLessThan(60);
   });
 
-  test("when a cordon ends late, and more GPUs are asked for than a node has: the others do not wait", () => {
-    const nodes = "[{ joinSeconds: -60, uncordonSeconds: 20 }, { gpus: 2, gpusSeconds: 40 }]";
-    const gpus = "{ name: g, replicas: 3, images: [a], gpus: 1 }";
-    const result = ends(`nodes: ${nodes}\n${image}workloads: [{ name: a, replicas: 6, images: [a] }, ${gpus}]`);
-    expect(result).toMatchObject({ pods: 9, unreadyPods: 1, startErrors: 0 });
-    expect(result.makespanSeconds).toBeGreaterThan(40);
-    expect(result.p50ReadySeconds).toBeLessThan(40);
-  });
-
   test("when every container crashes, again and again", () => {
     const yaml = `nodes: [{}]\n${image}workloads: [{ name: a, replicas: 5, images: [a], crashAfterSeconds: 0 }]`;
     expect(ends(yaml)).toMatchObject({ makespanSeconds: 0, startErrors: 0 });

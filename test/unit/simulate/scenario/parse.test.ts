@@ -43,9 +43,8 @@ images:
   - { name: a, mib: 0 }
   - { name: a, mib: 5 }
 workloads:
-  - { name: w, kind: DaemonSet, replicas: 3, images: [b], gpus: 1 }
+  - { name: w, kind: DaemonSet, replicas: 3, images: [b] }
 telemetry: prometheus
-autoscaler: {}
 policy: { maxHoldSeconds: 900 }
 `);
   const expected = [
@@ -57,8 +56,7 @@ policy: { maxHoldSeconds: 900 }
     /^workloads\[0\]\.replicas: is given for a DaemonSet/,
     /^workloads\[0\]\.images\[0\]: is "b", which is not under images/,
     /^telemetry: is "prometheus"; write one of node-exporter, none \(line 8/,
-    /^autoscaler: is not modelled together with gpus; leave out the autoscaler, or the workloads' gpus \(line 9/,
-    /^policy\.maxHoldSeconds: is 900; write at most 540 \(line 10/,
+    /^policy\.maxHoldSeconds: is 900; write at most 540 \(line 9/,
   ];
   for (const pattern of expected) expect(messages).toContainEqual(expect.stringMatching(pattern));
   expect(messages).toHaveLength(expected.length);
