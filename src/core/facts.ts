@@ -72,6 +72,8 @@ export interface PodShape {
   readonly schedulerName: string;
   /** Required pod (anti-)affinity or DoNotSchedule spreading: only the scheduler can tell where it fits. */
   readonly interPodRules: boolean;
+  /** Its rules about other pods as text, and the label keys that they name; undefined: none. */
+  readonly podRules?: { readonly text: string; readonly labels: readonly string[] } | undefined;
   /** Static or mirror pod: the kubelet runs it whatever anybody says. */
   readonly mirror: boolean;
 }
@@ -122,6 +124,8 @@ export interface PodFacts {
   readonly name: string;
   readonly resourceVersion: string;
   readonly shape: PodShape;
+  /** With all of its labels, where `shape` has only those that decide (state/kinds.ts); undefined: it has all. */
+  readonly givenShape?: PodShape | undefined;
   /** The only node it may run on, by required affinity on `metadata.name` (DaemonSet pods). */
   readonly pinnedTo: NodeName | undefined;
   /** `spec.nodeName`. */

@@ -177,13 +177,15 @@ class StatefulPacer implements Pacer {
     return true;
   }
 
-  admit(pod: PodFacts, replica: ReplicaState, nowMs: number, dryRun = false): Verdict {
+  admit(given: PodFacts, replica: ReplicaState, nowMs: number, dryRun = false): Verdict {
+    const pod = this.#state.ledger.asKind(given);
     const asked = { state: this.#state, settled: this.#settled, open: this.#open, dryRun };
     return admit(asked, pod, replica, nowMs);
   }
 
-  offer(pod: PodFacts, nodes: readonly string[], replica: ReplicaState, nowMs: number): Offer {
+  offer(given: PodFacts, nodes: readonly string[], replica: ReplicaState, nowMs: number): Offer {
     const state = this.#state;
+    const pod = state.ledger.asKind(given);
     const answer = offer(state, pod, nodes, replica, nowMs);
     // No other node is fuller than it was.
     for (const name of answer.accepted as readonly NodeName[]) if (state.offers.anyTo(name)) this.#noteUse(name, nowMs);

@@ -62,6 +62,44 @@ async function startReplica(identity: string, proxy: CutProxy): Promise<Service>
   return service;
 }
 
+const POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolic";
+
+/** What another admission webhook would do: no update of these pods passes. */
+async function refuseUpdatesOf(client: ApiClient, matchLabels: Readonly<Record<string, string>>): Promise<void> {
+  const metadata = { name: "refuse-updates" };
+  const rule = { apiGroups: [""], apiVersions: ["v1"], operations: ["UPDATE"], resources: ["pods"] };
+  await client.create(`${POLICIES}ies`, {
+    metadata,
+    spec: {
+      matchConstraints: { objectSelector: { matchLabels }, resourceRules: [rule] },
+      validations: [{ expression: "false", message: "no updates" }],
+    },
+  });
+  await client.create(`${POLICIES}ybindings`, {
+    metadata,
+    spec: { policyName: metadata.name, validationActions: ["Deny"] },
+  });
+}
+
+/** A new policy counts after a moment. */
+async function mayUpdate(client: ApiClient, pod: string): Promise<boolean> {
+  try {
+    const body = { metadata: { annotations: { tried: String(performance.now()) } } };
+    await client.patch(`/api/v1/namespaces/default/pods/${pod}`, body, "merge");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Names of the objects of Events that begin so. */
+async function eventsOf(client: ApiClient, note: string): Promise<string[]> {
+  const { items } = (await client.get("/apis/events.k8s.io/v1/namespaces/default/events")) as unknown as {
+    readonly items: readonly { readonly note: string; readonly regarding: { readonly name: string } }[];
+  };
+  return items.filter((event) => event.note.startsWith(note)).map(({ regarding }) => regarding.name);
+}
+
 const within = { timeout: HANG_MS, interval: 20 };
 
 describe("the release loop on a real control plane", () => {
@@ -75,6 +113,29 @@ describe("the release loop on a real control plane", () => {
     expect(node.peak).toBe(LIMIT);
     // Each release after the first batch follows a freed slot. `npm run bench:service` measures how soon.
     expect(node.delaysMs.length).toBeGreaterThanOrEqual(60 - LIMIT);
+    await service.stop();
+  });
+
+  it("pods whose updates a policy refuses rank first and hold up no others, tell why, and go once they may", async () => {
+    const labels = { refuse: "updates" };
+    await refuseUpdatesOf(admin, labels);
+    await createRoomyNode(admin, "refusing");
+    await createGatedHerd(admin, "refusing", 6, { labels, prefix: "refused" });
+    await expect.poll(() => mayUpdate(admin, "refused-0"), within).toBe(false);
+    await using proxy = await startCutProxy(plane.url);
+    const service = await startReplica("alone", proxy);
+    await using node = witnessSlots(admin, "refusing", 100);
+    await createGatedHerd(admin, "refusing", 12);
+    await expect.poll(() => node.started(), within).toBe(12);
+    expect(node.peak).toBe(LIMIT);
+    const gated = [...node.pods.values()].filter((pod) => pod.gated).map(({ name }) => name);
+    expect(gated.toSorted()).toEqual(Array.from({ length: 6 }, (_, index) => `refused-${index}`));
+    const told = async () => (await eventsOf(admin, "WriteFailed: ")).filter((name) => name.startsWith("refused-"));
+    await expect.poll(async () => new Set(await told()).size, within).toBe(6);
+    const failures = await service.metrics.writeFailures.get();
+    expect(failures.values.find(({ labels: { kind } }) => kind === "release")?.value).toBeGreaterThanOrEqual(6);
+    await admin.remove(`${POLICIES}ybindings/refuse-updates`);
+    await expect.poll(() => node.started(), within).toBe(18);
     await service.stop();
   });
 

@@ -24,12 +24,17 @@ export async function createRoomyNode(client: ApiClient, name: string): Promise<
 }
 
 /** Pods as the DaemonSet controller makes them and the webhook gates them. */
-export async function createGatedHerd(client: ApiClient, node: string, count: number): Promise<void> {
+export async function createGatedHerd(
+  client: ApiClient,
+  node: string,
+  count: number,
+  { prefix = node, labels = {} }: { readonly prefix?: string; readonly labels?: Readonly<Record<string, string>> } = {},
+): Promise<void> {
   const term = { matchFields: [{ key: "metadata.name", operator: "In", values: [node] }] };
   const required = { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [term] } };
   for (let index = 0; index < count; index++) {
     await client.create("/api/v1/namespaces/default/pods", {
-      metadata: { name: `${node}-${index}` },
+      metadata: { name: `${prefix}-${index}`, labels },
       spec: {
         containers: [{ name: "app", image: "app:1" }],
         schedulingGates: [{ name: GATE }],

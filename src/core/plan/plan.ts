@@ -14,6 +14,7 @@ import { releaseNearCap } from "./release-near-cap.ts";
 import { claimRoom, releaseExempt, releasePastFences } from "./release-without-slot.ts";
 
 export function makePlan(state: ClusterState, settled: SettledNodes, nowMs: number, aside?: SetAside): Plan {
+  state.ledger.tellApart();
   const plan = new PlanBuilder(state, nowMs, aside);
   releaseExempt(plan);
   releaseNearCap(plan);

@@ -7,6 +7,12 @@ import type { PodShape } from "../facts.ts";
 /** Label of Paceline's own pods (chart and manifests set it). */
 const OWN_LABEL = "paceline.dev/component";
 
+/** The keys of the labels on which it depends. */
+export function exemptLabels({ exempt: { podSelector } }: PacingPolicy): ReadonlySet<string> {
+  const { matchLabels = {}, matchExpressions = [] } = podSelector ?? {};
+  return new Set([OWN_LABEL, PACING_LABEL, ...Object.keys(matchLabels), ...matchExpressions.map(({ key }) => key)]);
+}
+
 /** True when pods of this shape are never held. The policy's lists always include Kubernetes' own critical ones. */
 export function exempt(shape: PodShape, { exempt: rules }: PacingPolicy): boolean {
   return (

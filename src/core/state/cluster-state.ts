@@ -4,6 +4,7 @@ import type { NodeClass, PacingPolicy } from "../../policy/schema.ts";
 import type { NodeFacts, NodeSample, PodFacts } from "../facts.ts";
 import type { NodeName } from "../ids.ts";
 import { SECOND_MS } from "../measures.ts";
+import { exemptLabels } from "../rules/exempt.ts";
 import { initialLimit, type Limit } from "../rules/limit.ts";
 import type { DonePulls } from "../rules/pull-budget.ts";
 import { AdmissionClaims } from "./admission-claims.ts";
@@ -46,6 +47,7 @@ export class ClusterState {
     this.#policy = policy;
     this.#deadlines = deadlinesOf(policy);
     this.ledger = new Ledger(policy.startup.until);
+    this.ledger.setPolicy(policy.startup.until, exemptLabels(policy));
   }
 
   get policy(): PacingPolicy {
@@ -58,7 +60,7 @@ export class ClusterState {
     this.#classes.clear();
     this.#initialLimits = new WeakMap();
     this.#loads.clear();
-    this.ledger.setUntil(policy.startup.until);
+    this.ledger.setPolicy(policy.startup.until, exemptLabels(policy));
   }
 
   get deadlines(): Deadlines {

@@ -5,6 +5,7 @@
 import { LRUCache } from "lru-cache";
 import type { NodeFacts, PodFacts, PodShape, Resources } from "../facts.ts";
 import type { ImageName, NodeName, PodUID } from "../ids.ts";
+import { Kinds } from "./kinds.ts";
 import { neededNote, nextOpening, openingOf } from "./opening.ts";
 import { UnboundPods } from "./unbound-pods.ts";
 
@@ -67,19 +68,43 @@ export class Ledger {
   /** Uids of deleted pods, and of nodes that are deleted or replaced. */
   readonly #gone = new LRUCache<string, true>({ max: TOMBSTONES });
   #until: StartedWhen;
+  readonly #kinds = new Kinds();
+  /** Label keys that rules name since the last {@link tellApart}. */
+  readonly #newlyNamed = new Set<string>();
 
   constructor(until: StartedWhen) {
     this.#until = until;
   }
 
-  /** Changes when a pod counts as started, and records every pod anew. */
-  setUntil(until: StartedWhen): void {
-    if (until === this.#until) return;
-    this.#until = until;
-    for (const pod of [...this.pods.values()]) {
-      this.#drop(pod);
-      this.#record(pod);
-    }
+  /**
+   * Changes when a pod counts as started, and which labels tell pods apart whatever their rules. Records pods anew that
+   * this may concern.
+   */
+  setPolicy(until: StartedWhen, labels: ReadonlySet<string>): void {
+    const mayDiffer = this.#kinds.keep(labels);
+    if (until === this.#until && !mayDiffer) return;
+    this.#recordAnew(
+      () => (this.#until = until),
+      () => true,
+    );
+  }
+
+  /** The pod, with the shape that it shares with those that are like it. */
+  asKind(pod: PodFacts): PodFacts {
+    return this.#kinds.of(pod);
+  }
+
+  /** Pods that are alike but for labels that rules have named since the last call are told apart from now on. */
+  tellApart(): void {
+    if (this.#newlyNamed.size === 0) return;
+    const keys = [...this.#newlyNamed];
+    this.#newlyNamed.clear();
+    const carries = ({ labels, interPodRules }: PodShape) =>
+      interPodRules && keys.some((key) => Object.hasOwn(labels, key));
+    this.#recordAnew(
+      () => {},
+      (pod) => carries(pod.givenShape ?? pod.shape),
+    );
   }
 
   started(pod: PodFacts): boolean {
@@ -87,10 +112,12 @@ export class Ledger {
   }
 
   /** Records a pod; returns what is to be learnt from the change, or undefined. */
-  upsertPod(pod: PodFacts): LedgerChange | undefined {
-    if (this.#gone.has(pod.uid)) return undefined;
-    const before = this.pods.get(pod.uid);
-    if (before && !isNewer(pod.resourceVersion, before.resourceVersion)) return undefined;
+  upsertPod(given: PodFacts): LedgerChange | undefined {
+    if (this.#gone.has(given.uid)) return undefined;
+    const before = this.pods.get(given.uid);
+    if (before && !isNewer(given.resourceVersion, before.resourceVersion)) return undefined;
+    for (const key of this.#kinds.note(given.shape)) this.#newlyNamed.add(key);
+    const pod = this.#kinds.of(given);
     if (before) this.#drop(before, pod);
     this.pods.set(pod.uid, pod);
     this.#record(pod);
@@ -143,6 +170,17 @@ export class Ledger {
     const entry = emptyEntry(name);
     this.nodes.set(name, entry);
     return entry;
+  }
+
+  #recordAnew(change: () => void, which: (pod: PodFacts) => boolean): void {
+    const pods = [...this.pods.values()].filter(which);
+    for (const pod of pods) this.#drop(pod);
+    change();
+    for (const pod of pods) {
+      const now = this.#kinds.of(pod);
+      this.pods.set(now.uid, now);
+      this.#record(now);
+    }
   }
 
   #change(before: PodFacts | undefined, pod: PodFacts): LedgerChange | undefined {

@@ -41,6 +41,7 @@ export function podFacts(raw: KubeObject, interner: ShapeInterner, defaults: Pod
     name: textOf(metadata["name"]),
     resourceVersion: textOf(metadata["resourceVersion"]),
     shape,
+    givenShape: undefined, // the ledger fills it in: all pods keep one layout in memory
     pinnedTo: pinnedTo === undefined ? undefined : interner.text(pinnedTo),
     node: node === "" ? undefined : interner.text(nodeName(node)),
     createdAtMs: timeOf(metadata["creationTimestamp"]) ?? defaults.createdAtMs ?? 0,

@@ -4,6 +4,7 @@ import { nodeName, type NodeName } from "../../core/ids.ts";
 import { recordOf, recordsOf, textMapOf, textOf, textsOf } from "./kube-json.ts";
 import type { KubeObject } from "./kube-json.ts";
 import { podImages } from "./pod-images.ts";
+import { podRules } from "./pod-rules.ts";
 import { atLeast, plus, quantity, resources } from "./quantity.ts";
 import { sortTolerations } from "./tolerations.ts";
 
@@ -37,6 +38,7 @@ export function shapePod(raw: KubeObject, namespace = ""): ShapedPod {
     priorityClassName: textOf(spec["priorityClassName"]),
     schedulerName: textOf(spec["schedulerName"]) || "default-scheduler",
     interPodRules: onlySchedulerKnows(spec),
+    ...podRules(spec),
     mirror: runsWithoutScheduler(recordOf(metadata["annotations"])),
   };
   return { shape, pinnedTo, fencesTolerated };
