@@ -5,7 +5,7 @@
  */
 import type { PodFacts, PodShape } from "../facts.ts";
 
-/** Label keys that rules can name; more tell no pods apart. A tenant may write any. Assumed: clusters have fewer. */
+/** Label keys that rules can name; more tell no pods apart. A tenant may write any. Assumed: more than clusters use. */
 const MOST_NAMED = 10_000;
 
 export class Kinds {
