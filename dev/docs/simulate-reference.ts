@@ -47,7 +47,8 @@ the policy is unusable; every error is listed with its path.
 A strategy is judged by five figures: failed starts, the time until all pods are Ready, the mean and p95 of the pods' times to
 Ready, and, over many scenarios, how many it makes worse than \`none\`.
 
-A pod's time to Ready counts from its creation, or from the first node's Ready if that is later. A DaemonSet's pod counts from
+A pod's time to Ready counts from its creation, or from the first node's Ready if that is later; where nodes are cordoned, down
+or still to report a device, from the first moment at which some node takes such pods. A DaemonSet's pod counts from
 the Ready of its own node, whenever it was created: the DaemonSet controller creates it only when no fence repels it, and a pod
 that comes late because of a fence is late. If it tolerates the fence and exists before the node is Ready, it counts from Ready
 as well. If the DaemonSet itself is created later, its pods count from then.
@@ -83,6 +84,8 @@ few milliseconds late, and its writes take as long as real ones. The simulator m
 - the scheduler: one pod at a time by priority and age, 1.5 ms for each, least allocated first, replicas spread, back-off
   1 to 10 s. Image locality, balanced allocation and preemption are left out;
 - the controllers of Deployments and DaemonSets (a DaemonSet puts no pod where a taint repels it);
+- cordons, reboots (what is bound restarts together; a node is not Ready from the moment at which it goes down) and
+  devices that are reported after Ready;
 - an autoscaler that counts Unschedulable pods and takes a fenced node for room;
 - telemetry, which shows the model's counters at the policy's interval;
 - the control plane's times, in \`src/simulate/engine/assumptions.ts\`, each with its source or as assumed.
@@ -101,7 +104,7 @@ unknown size counts as the mean of those it knows. The targets of the mean are t
 
 With seed 1, these targets are missed:
 
-- makespan ÷ bound: \`nodes-500\` 1.90, \`issue-1651-gp3-200\` 1.20, \`nvme\` and \`issue-1651-gp3-200-qps-10-15\` 1.15;
+- makespan ÷ bound: \`nodes-500\` 1.90, \`issue-1651-gp3-200\` and \`uncordon\` 1.20, \`nvme\` and \`issue-1651-gp3-200-qps-10-15\` 1.15;
 - all Ready ÷ \`none\`: \`no-telemetry\` 1.12, \`issue-1651-gp3-200\` 1.09;
 - mean ÷ none: \`nvme\` 0.71;
 - where pods wait, because Paceline still takes waiting for work: mean ÷ none 4.3 with \`startup-probes\`, 3.2 with \`init-waits\`,

@@ -1,6 +1,6 @@
 /** What the status page, `/status.json` and the metrics show: the core's own figures, not a second opinion. */
 import { holdReasons } from "../api/reasons.ts";
-import type { PodFacts } from "./facts.ts";
+import type { NodeFacts, PodFacts } from "./facts.ts";
 import { sampleState } from "./leader-figures.ts";
 import { SECOND_MS } from "./measures.ts";
 import { isPaced, type KnownNode, pacedNodes } from "./placement/known-node.ts";
@@ -10,7 +10,7 @@ import type { ClusterState } from "./state/cluster-state.ts";
 import { heldSinceMs, keptOutSinceMs } from "./state/held-since.ts";
 import { openRollCall } from "./state/open-roll-call.ts";
 import { drainSeconds, drainTargetSeconds } from "./state/load.ts";
-import { paceOf } from "./state/pace.ts";
+import { paceOf, youngUntilMs } from "./state/pace.ts";
 import type { ClusterStatus, Held, Hold, NodeStatus } from "./verdict.ts";
 
 /**
@@ -28,7 +28,7 @@ export interface LastPlan {
 /** @param lastPlan of this replica; undefined where it has made none. */
 export function status(state: ClusterState, lastPlan: LastPlan | undefined, nowMs: number): ClusterStatus {
   const shown: NodeStatus[] = pacedNodes(state, nowMs).map((node) =>
-    nodeStatus(state, node, paceOf(state, node.facts, nowMs), nowMs),
+    nodeStatus(state, node, shownState(state, node.facts, nowMs), nowMs),
   );
   let settledNodes = 0;
   for (const entry of state.ledger.nodes.values()) {
@@ -80,6 +80,11 @@ function heldStatus({ pod, hold }: Held, sinceMs: number, nowMs: number): Cluste
   };
 }
 
+/** To a plan a cordoned node is young for as long as that takes. To operators it is one that takes no pods. */
+function shownState(state: ClusterState, facts: NodeFacts, nowMs: number): NodeStatus["state"] {
+  return facts.unschedulable && openRollCall(facts) === undefined ? "cordoned" : paceOf(state, facts, nowMs);
+}
+
 function nodeStatus(
   cluster: ClusterState,
   { facts }: KnownNode,
@@ -87,9 +92,11 @@ function nodeStatus(
   nowMs: number,
 ): NodeStatus {
   const load = cluster.loadOf(facts, nowMs);
+  const youngUntil = youngUntilMs(cluster, facts);
   return {
     name: facts.name,
     state: paced,
+    youngUntilMs: paced === "young" && youngUntil < Infinity ? youngUntil : undefined,
     nodeClass: load.nodeClass.name,
     inStartup: load.inStartup.length,
     reserved: load.reserved.length,

@@ -109,8 +109,13 @@ export interface Offer {
 /** What a node carries now, for the status page, the metrics and the messages. */
 export interface NodeStatus {
   readonly name: NodeName;
-  /** `settled`: fenced though neither young nor hot. `saturated`: settled, and given all the slots that it has. */
-  readonly state: "young" | "hot" | "settled" | "saturated";
+  /**
+   * `settled`: fenced though neither young nor hot. `saturated`: settled, and given all the slots that it has.
+   * `cordoned`: by others than Paceline; it is young once that ends.
+   */
+  readonly state: "young" | "hot" | "settled" | "saturated" | "cordoned";
+  /** When it stops being young, epoch ms; undefined: it is not young, or it is not open yet. */
+  readonly youngUntilMs: number | undefined;
   readonly nodeClass: string;
   readonly inStartup: number;
   readonly reserved: number;

@@ -56,7 +56,7 @@ export function nodeGauges(registers: Registry[]) {
   });
   const states = new Gauge({
     name: "paceline_nodes",
-    help: "Nodes by state; young and hot ones are paced, saturated ones for pods that bring images.",
+    help: "Nodes by state: young and hot ones are paced, saturated ones for images, cordoned ones once they open.",
     labelNames: ["state"] as const,
     registers,
   });

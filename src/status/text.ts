@@ -52,9 +52,15 @@ function fenceState({ fenced, inRollCall }: ShownNode): string {
   return fenced ? "up" : NONE;
 }
 
+/** UTC: operators and nodes may be in different time zones. */
+function nodeState({ state, youngUntilMs }: ShownNode): string {
+  if (youngUntilMs === undefined) return state;
+  return `${state} until ${new Date(youngUntilMs).toISOString().slice(11, 19)}Z`;
+}
+
 const nodeRow = (node: ShownNode) => [
   node.name,
-  node.state,
+  nodeState(node),
   node.nodeClass,
   `${slotsInUse(node)}/${node.limit ?? "?"}`,
   String(node.stuck),

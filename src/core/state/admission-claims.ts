@@ -1,7 +1,8 @@
 /**
  * Room that admission has given away on settled nodes: to pods that it allowed, and that are not seen bound yet. A pod
- * under admission has no uid and mostly no name, so a claim goes by owner. kube-scheduler may bind the pod to another
- * node, so a claim says how much is on its way rather than where to.
+ * under admission has no uid and mostly no name, so a claim goes by owner, and by name where there is one. A pod
+ * without a name counts again when the API server asks again (reinvocation), because each call has a uid of its own.
+ * kube-scheduler may bind the pod to another node, so a claim says how much is on its way rather than where to.
  */
 import type { PodFacts } from "../facts.ts";
 import { type NodeName, type PodUID, podUID } from "../ids.ts";
@@ -28,6 +29,8 @@ export class AdmissionClaims {
 
   add(pod: PodFacts, node: NodeName, nowMs: number): void {
     this.#expire(nowMs);
+    const before = pod.name === "" ? undefined : this.#ofOwner(pod).find(isUnseen(pod.name));
+    if (before) this.#forget(before); // asked again
     const claim = { pod: { ...pod, uid: this.#nextUID() }, seen: undefined, node, atMs: nowMs };
     this.#all.add(claim);
     const owner = ownerOf(pod);
@@ -38,16 +41,15 @@ export class AdmissionClaims {
     this.#byNode.set(node, there.add(claim));
   }
 
-  /** A pod was seen for the first time, and is not bound yet: the oldest claim of its owner is its own. */
+  /** A pod was seen for the first time, and is not bound yet: the oldest claim that may be its own is. */
   see(pod: PodFacts): void {
-    const first = this.#ofOwner(pod).find(({ seen }) => seen === undefined);
+    const first = this.#firstUnseen(pod);
     if (first) first.seen = pod.uid;
   }
 
   /** A pod was seen bound, and has not been before. */
   resolve(pod: PodFacts): void {
-    const claims = this.#ofOwner(pod);
-    const own = claims.find(({ seen }) => seen === pod.uid) ?? claims.find(({ seen }) => seen === undefined);
+    const own = this.#ofOwner(pod).find(({ seen }) => seen === pod.uid) ?? this.#firstUnseen(pod);
     if (own) this.#forget(own);
   }
 
@@ -64,6 +66,11 @@ export class AdmissionClaims {
   /** Pods that nothing shows yet. */
   unseenPods(node: NodeName, nowMs: number): readonly PodFacts[] {
     return this.#live(node, nowMs, ({ seen }) => seen === undefined);
+  }
+
+  #firstUnseen(pod: PodFacts): Claim | undefined {
+    const claims = this.#ofOwner(pod);
+    return claims.find(isUnseen(pod.name)) ?? claims.find(isUnseen(""));
   }
 
   #ofOwner(pod: PodFacts): readonly Claim[] {
@@ -99,5 +106,11 @@ export class AdmissionClaims {
     if (there?.size === 0) this.#byNode.delete(claim.node);
   }
 }
+
+/** @param name of the pod at admission; "" where the API server was still to make one. */
+const isUnseen =
+  (name: string) =>
+  ({ pod, seen }: Claim): boolean =>
+    seen === undefined && pod.name === name;
 
 const ownerOf = ({ namespace, shape: { ownerKind, ownerName } }: PodFacts) => `${namespace}/${ownerKind}/${ownerName}`;

@@ -79,10 +79,14 @@ function fenceState({ fenced, inRollCall }) {
   return fenced ? "up" : NONE;
 }
 
+/** In the time zone of the browser. */
+const until = ({ youngUntilMs }) =>
+  youngUntilMs == null ? "" : ` until ${new Date(youngUntilMs).toLocaleTimeString()}`;
+
 const nodeRow = (node) =>
   row([
     node.name,
-    `${node.state} (${node.nodeClass})`,
+    `${node.state}${until(node)} (${node.nodeClass})`,
     meter(slotsHeld(node), node.limit, `${slotsHeld(node)} of ${node.limit}`),
     String(node.stuck),
     node.drainSeconds == null

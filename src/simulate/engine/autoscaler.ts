@@ -50,8 +50,11 @@ export class Autoscaler {
   /** First fit, like the real autoscaler's simulation of the scheduler. */
   #missingNodes(): number {
     const { nodes, scheduler } = this.#cluster;
-    const open = nodes.filter((node) => this.#settings.knowsFence || node.fence === undefined);
-    const rooms: Room[] = open.map((node) => this.#cluster.rooms.left(node));
+    const open = nodes.filter((node) => !node.cordoned && (this.#settings.knowsFence || node.fence === undefined));
+    const rooms: OfferedRoom[] = open.map((node) => ({
+      ...this.#cluster.rooms.left(node),
+      resource: node.spec.devices?.resource,
+    }));
     for (let at = 0; at < this.#ordered; at += 1) rooms.push(this.#emptyNode());
     let missing = 0;
     for (const pod of scheduler.unschedulable) {
@@ -64,21 +67,30 @@ export class Autoscaler {
     return missing;
   }
 
-  #emptyNode(): Room {
+  #emptyNode(): OfferedRoom {
     const spec = this.#cluster.scenario.nodes[this.#settings.nodes];
     return {
       pods: spec?.pods ?? 0,
       cpuMillis: (spec?.cpu ?? 0) * 1_000,
       memoryBytes: (spec?.memoryGib ?? 0) * GIB,
+      devices: spec?.devices?.count ?? 0,
+      resource: spec?.devices?.resource,
     };
   }
 }
 
-function take(room: Room, pod: SimPod): boolean {
-  const { cpuMillis, memoryMib } = pod.workload.spec;
+/** Devices that a node is still to report count: Cluster Autoscaler waits for those of its own nodes. */
+interface OfferedRoom extends Room {
+  readonly resource: string | undefined;
+}
+
+function take(room: OfferedRoom, pod: SimPod): boolean {
+  const { cpuMillis, memoryMib, device } = pod.workload.spec;
+  if (device !== undefined && (device !== room.resource || room.devices < 1)) return false;
   if (room.pods < 1 || room.cpuMillis < cpuMillis || room.memoryBytes < memoryMib * MIB) return false;
   room.pods -= 1;
   room.cpuMillis -= cpuMillis;
   room.memoryBytes -= memoryMib * MIB;
+  if (device !== undefined) room.devices -= 1;
   return true;
 }

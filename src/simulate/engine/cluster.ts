@@ -10,8 +10,9 @@ import { neverReady } from "../scenario/never-ready.ts";
 import type { Scenario, ScenarioNodes } from "../scenario/schema.ts";
 import { Agenda, DelayLine } from "./agenda.ts";
 import { engineDefaults } from "./assumptions.ts";
+import { expectOpenings, joinsCordoned } from "./late-openings.ts";
 import type { Lever } from "./lever.ts";
-import { secondsToMs, SimNode, type Surroundings } from "./node.ts";
+import { isUp, secondsToMs, SimNode, type Surroundings } from "./node.ts";
 import { planWorkload, SimPod, type WorkloadPlan } from "./pod.ts";
 import { Rooms } from "./rooms.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -124,9 +125,11 @@ export class Cluster {
     // A node that was Ready long before the start no longer has a fence.
     node.fence = createdMs < nowMs ? undefined : this.#lever.nodeAdmission(node);
     if (node.fence) this.#fences.set(node.fence.value, node);
+    node.cordoned = joinsCordoned(node, nowMs);
     this.nodeChanged(node);
     if (createdMs < nowMs) this.#becomesReady(node);
     else this.agenda.at(readyMs, () => this.#becomesReady(node));
+    expectOpenings(this, node);
     this.#keepReportingImages(node);
     if (spec.pods > 0) this.#owedDaemons += this.#workloads.filter(({ spec: { kind } }) => kind === "DaemonSet").length;
     for (const workload of this.#workloads) this.#ensureDaemon(workload, node);
@@ -192,10 +195,9 @@ export class Cluster {
     this.#fences.delete(node.fence.value);
     node.fence = undefined;
     node.steered = steered;
-    node.unschedulable = false;
     this.nodeChanged(node);
     this.agenda.after(this.times.watchMs, () => {
-      if (node.ready) this.scheduler.opened(node);
+      this.#schedulerSees(node);
       for (const workload of this.#workloads) this.#ensureDaemon(workload, node);
     });
   }
@@ -210,7 +212,6 @@ export class Cluster {
   beginRollCall(node: SimNode): void {
     if (!node.fence || node.unschedulable) return;
     node.fence = { ...node.fence, rollCall: { state: "open", sinceMs: this.agenda.nowMs } };
-    node.unschedulable = true;
     this.nodeChanged(node);
     this.agenda.after(this.times.watchMs, () => {
       for (const workload of this.#workloads) this.#ensureDaemon(workload, node);
@@ -223,11 +224,42 @@ export class Cluster {
     const rollCall = openRollCall(node);
     if (!fence || !rollCall) return;
     node.fence = { ...fence, rollCall: { ...rollCall, state: "done" } };
-    node.unschedulable = false;
     this.nodeChanged(node);
-    this.agenda.after(this.times.watchMs, () => {
-      if (node.ready) this.scheduler.openedToTolerant(fence.value);
-    });
+    this.agenda.after(this.times.watchMs, () => this.#schedulerSees(node));
+  }
+
+  /** Cordons the node, or ends that. */
+  cordon(node: SimNode, cordoned: boolean): void {
+    node.cordoned = cordoned;
+    this.nodeChanged(node);
+    this.agenda.after(this.times.watchMs, () => this.#schedulerSees(node));
+  }
+
+  /** The node is down from now on. */
+  goDown(node: SimNode, losesImages: boolean): void {
+    if (!node.ready) return;
+    this.drive(node);
+    node.goDown(this.agenda.nowMs, losesImages);
+    this.nodeChanged(node);
+    this.agenda.after(this.times.watchMs, () => this.#schedulerSees(node));
+  }
+
+  /** The node has booted: the kubelet restarts what is bound there, all at once. */
+  comeUp(node: SimNode): void {
+    if (!node.down) return;
+    const { nowMs } = this.agenda;
+    node.comeUp(nowMs);
+    for (const workload of this.#readyWorkloads) node.model.dependencyReady(workload, nowMs);
+    for (const pod of this.podsOn(node)) node.model.addPod(pod.model(), nowMs);
+    this.#becomesReady(node);
+  }
+
+  /** The driver of the node's devices reports them. */
+  reportDevices(node: SimNode): void {
+    node.reportDevices();
+    this.rooms.reportDevices(node);
+    this.nodeChanged(node);
+    this.agenda.after(this.times.watchMs, () => this.scheduler.retryAll());
   }
 
   /** Runs the node's model up to now, and records its events. */
@@ -276,11 +308,17 @@ export class Cluster {
   #becomesReady(node: SimNode): void {
     node.ready = true;
     this.nodeChanged(node);
-    this.agenda.after(this.times.watchMs, () => {
-      if (!node.fence) this.scheduler.opened(node);
-      else this.scheduler.openedToTolerant(node.fence.value);
-    });
+    this.agenda.after(this.times.watchMs, () => this.#schedulerSees(node));
     this.drive(node);
+  }
+
+  #schedulerSees(node: SimNode): void {
+    if (!node.ready) this.scheduler.closed(node);
+    else if (node.cordoned) {
+      this.scheduler.closed(node);
+      this.scheduler.retryAll(); // pods of DaemonSets tolerate a cordon
+    } else if (node.fence) this.scheduler.openedToTolerant(node.fence.value);
+    else this.scheduler.opened(node);
   }
 
   #keepReportingImages(node: SimNode): void {
@@ -340,7 +378,7 @@ export class Cluster {
 
   #kubeletSees(pod: SimPod): void {
     const { node } = pod;
-    if (!node) return;
+    if (!node || node.down) return; // a node that is down sees its pods when it is up
     node.model.addPod(pod.model(), this.agenda.nowMs);
     this.drive(node);
   }
@@ -377,9 +415,6 @@ export class Cluster {
     this.podChanged(pod);
   }
 }
-
-/** Does the node's fence keep pods out? In a roll call its effect is only a preference. */
-const isUp = ({ fence, unschedulable }: SimNode) => fence !== undefined && !unschedulable;
 
 /** The start, a little before the first pod. Nodes that join earlier exist from the start. */
 function startMs({ workloads }: Scenario): number {

@@ -99,20 +99,27 @@ export class FixedLever implements Lever {
     if (!this.#sorted) this.#anywhere.sort((a, b) => oldestFirst(b, a));
     this.#sorted = true;
     const open = this.#open();
+    const skipped: SimPod[] = [];
     for (let pod = this.#anywhere.at(-1); pod && open.size > 0; pod = this.#anywhere.at(-1)) {
       const node = this.#cluster.scheduler.chooseAmong(pod, open);
-      if (!node) break;
+      if (!node && pod.workload.spec.device === undefined) break;
       this.#anywhere.pop();
+      if (!node) {
+        skipped.push(pod); // its device may be reported later
+        continue;
+      }
       this.#place(pod, node);
       if (!this.#isOpen(node.index)) open.delete(node.index);
     }
+    this.#anywhere.push(...skipped.reverse());
   }
 
   /** Indexes of the nodes that take a pod now, ascending. The other nodes are dropped until they change. */
   #open(): Set<number> {
     const { nodes } = this.#cluster;
     for (const index of this.#mayBeOpen) {
-      if (!this.#isOpen(index) || nodes[index]?.ready !== true) this.#mayBeOpen.delete(index);
+      const node = nodes[index];
+      if (!this.#isOpen(index) || !node?.ready || node.cordoned) this.#mayBeOpen.delete(index);
     }
     return new Set([...this.#mayBeOpen].sort((a, b) => a - b));
   }

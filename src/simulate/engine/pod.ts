@@ -23,7 +23,7 @@ export interface WorkloadPlan {
 }
 
 export function planWorkload(spec: ScenarioWorkload, index: number, neverReady: boolean): WorkloadPlan {
-  const { name, cpuMillis, memoryMib } = spec;
+  const { name, cpuMillis, memoryMib, device } = spec;
   const containers = spec.images.map((image, at) => ({ name: `c${at}`, image }));
   const initContainers = spec.initContainers.map(({ image, ...init }, at) => ({ name: `init${at}`, image, init }));
   const shape: PodShape = {
@@ -34,7 +34,12 @@ export function planWorkload(spec: ScenarioWorkload, index: number, neverReady: 
     nodeSelector: {},
     affinityTerms: undefined,
     tolerations: spec.toleratesEverything ? [{ key: "", operator: "Exists", value: "", effect: "" }] : [],
-    requests: { pods: 1, ...(cpuMillis > 0 && { cpu: cpuMillis }), ...(memoryMib > 0 && { memory: memoryMib * MIB }) },
+    requests: {
+      pods: 1,
+      ...(cpuMillis > 0 && { cpu: cpuMillis }),
+      ...(memoryMib > 0 && { memory: memoryMib * MIB }),
+      ...(device !== undefined && { [device]: 1 }),
+    },
     hostPorts: [],
     ...podImages({ initContainers: initContainers.map(present), containers: containers.map(present) }),
     priority: spec.priority,

@@ -12,6 +12,8 @@ export interface Room {
   pods: number;
   cpuMillis: number;
   memoryBytes: number;
+  /** Free devices of its one kind, also those that their driver is still to report. */
+  devices: number;
 }
 
 /**
@@ -24,6 +26,9 @@ export class Rooms {
   readonly #pods: number[] = [];
   readonly #cpuMillis: number[] = [];
   readonly #memoryBytes: number[] = [];
+  readonly #devices: number[] = [];
+  /** The resource of these devices, once their driver has reported them. */
+  readonly #reported: (string | undefined)[] = [];
   /** The used resources for the score, which also counts pods without requests. */
   readonly #scoredCpuMillis: number[] = [];
   readonly #scoredMemoryBytes: number[] = [];
@@ -41,10 +46,17 @@ export class Rooms {
     this.#pods.push(spec.pods);
     this.#cpuMillis.push(spec.cpu * 1_000);
     this.#memoryBytes.push(podBytes);
+    this.#devices.push(spec.devices?.count ?? 0);
+    this.#reported.push(undefined);
     this.#scoredCpuMillis.push(0);
     this.#scoredMemoryBytes.push(0);
     this.#points.push(100);
     for (const counts of this.#replicas) counts.push(0);
+  }
+
+  /** The driver of the node's devices reports them. */
+  reportDevices({ index, spec }: SimNode): void {
+    this.#reported[index] = spec.devices?.resource;
   }
 
   left({ index }: SimNode): Room {
@@ -52,6 +64,7 @@ export class Rooms {
       pods: this.#pods[index] ?? 0,
       cpuMillis: this.#cpuMillis[index] ?? 0,
       memoryBytes: this.#memoryBytes[index] ?? 0,
+      devices: this.#devices[index] ?? 0,
     };
   }
 
@@ -64,7 +77,8 @@ export class Rooms {
     return (
       (this.#pods[index] ?? 0) > 0 &&
       (this.#cpuMillis[index] ?? 0) >= spec.cpuMillis &&
-      (this.#memoryBytes[index] ?? 0) >= spec.memoryMib * MIB
+      (this.#memoryBytes[index] ?? 0) >= spec.memoryMib * MIB &&
+      (spec.device === undefined || (spec.device === this.#reported[index] && (this.#devices[index] ?? 0) > 0))
     );
   }
 
@@ -75,10 +89,11 @@ export class Rooms {
 
   /** Counts a pod on a node. */
   take({ workload }: SimPod, { index, spec, podBytes }: SimNode): void {
-    const { cpuMillis, memoryMib } = workload.spec;
+    const { cpuMillis, memoryMib, device } = workload.spec;
     add(this.#pods, index, -1);
     add(this.#cpuMillis, index, -cpuMillis);
     add(this.#memoryBytes, index, -memoryMib * MIB);
+    if (device !== undefined) add(this.#devices, index, -1);
     const scoredCpuMillis = add(this.#scoredCpuMillis, index, cpuMillis || scoredRequest.cpuMillis);
     const scoredMemoryBytes = add(this.#scoredMemoryBytes, index, memoryMib * MIB || scoredRequest.memoryBytes);
     const freeCpu = 1 - scoredCpuMillis / (spec.cpu * 1_000);

@@ -71,6 +71,11 @@ function takeSamples(cluster: Cluster, intervalMs: number): void {
 }
 
 function lastArrivalMs({ nodes, workloads }: Scenario): number {
-  const times = [...nodes.map((node) => node.joinSeconds), ...workloads.map((workload) => workload.createdSeconds)];
+  const times = [
+    ...nodes.map(({ joinSeconds, devices }) => joinSeconds + (devices?.afterSeconds ?? 0)),
+    ...nodes.map(({ cordon }) => cordon?.untilSeconds ?? 0),
+    ...nodes.map(({ reboot }) => (reboot ? reboot.atSeconds + reboot.downSeconds : 0)),
+    ...workloads.map((workload) => workload.createdSeconds),
+  ];
   return 1_000 * times.reduce((most, one) => Math.max(most, one), 0);
 }

@@ -6,7 +6,7 @@
  */
 import type { Agenda } from "./agenda.ts";
 import type { engineDefaults } from "./assumptions.ts";
-import type { SimNode } from "./node.ts";
+import { isUp, type SimNode } from "./node.ts";
 import { ALL_FENCES, type SimPod } from "./pod.ts";
 import { PodHeap } from "./pod-heap.ts";
 import type { Rooms } from "./rooms.ts";
@@ -42,8 +42,8 @@ export class Scheduler {
   readonly unschedulable = new Set<SimPod>();
   /** Those of them that tolerate some fence. */
   readonly #tolerant = new Set<SimPod>();
-  /** Indexes of Ready nodes without a fence, ascending. */
-  readonly #open: number[] = [];
+  /** Indexes of Ready nodes without a fence or a cordon, ascending. */
+  #open: number[] = [];
   readonly #isOpen = new Set<SimNode>();
   #busy = false;
   #nextNode = 0;
@@ -71,6 +71,16 @@ export class Scheduler {
     this.#isOpen.add(node);
     this.#open.push(node.index);
     this.#open.sort((a, b) => a - b);
+    this.retryAll();
+  }
+
+  /** A node is cordoned or not Ready. */
+  closed(node: SimNode): void {
+    if (this.#isOpen.delete(node)) this.#open = this.#open.filter((index) => index !== node.index);
+  }
+
+  /** Something of a node has changed, so that any pod may fit. */
+  retryAll(): void {
     const waiting = [...this.unschedulable];
     this.unschedulable.clear();
     this.#tolerant.clear();
@@ -159,9 +169,8 @@ export class Scheduler {
 
   #fits(pod: SimPod, node: SimNode): boolean {
     if (!node.ready && !pod.workload.spec.toleratesEverything) return false;
-    if (node.unschedulable) {
-      if (!pod.pinned) return false; // DaemonSet pods tolerate a cordon
-    } else if (node.fence && !pod.toleratesFence(node.fence.value)) return false;
+    if (node.unschedulable && !pod.pinned) return false; // DaemonSet pods tolerate a cordon
+    if (isUp(node) && !pod.toleratesFence(node.fence?.value ?? "")) return false;
     return this.#options.rooms.fits(pod, node.index);
   }
 }

@@ -2,6 +2,7 @@
 import type { Assumptions } from "../model/constants.ts";
 import { type BoundPod, nodeBound, type NodeBound } from "./bound.ts";
 import type { Cluster } from "./cluster.ts";
+import { opensOnce, takesFromMs } from "./late-openings.ts";
 import { secondsToMs, type SimNode } from "./node.ts";
 import type { SimPod } from "./pod.ts";
 import type { StrategyRun } from "./strategy.ts";
@@ -14,11 +15,7 @@ export function summarise(
   nodesAdded: number,
 ): Omit<StrategyRun, "series"> & { readonly startMs: number } {
   const { nodes, tally, agenda } = cluster;
-  const firstReadyMs = nodes.reduce(
-    (least, node) => (node.spec.pods > 0 ? Math.min(least, node.readyMs) : least),
-    Infinity,
-  );
-  const { countedMs, possibleMs, heldFromMs } = clock(firstReadyMs);
+  const { countedMs, possibleMs, heldFromMs } = clock(nodes);
   const pods = cluster.pods.filter((pod) => pod.awaited);
   const never = cluster.pods.filter((pod) => pod.workload.neverReady).length;
   const startMs = pods.reduce((least, pod) => Math.min(least, possibleMs(pod)), Infinity);
@@ -63,16 +60,31 @@ export function summarise(
  * strategy: the controller creates it only when the fence is gone. What tolerates the fence exists earlier, and counts
  * from Ready as well.
  */
-function clock(firstReadyMs: number) {
+function clock(nodes: readonly SimNode[]) {
+  const firstMs = firstPossible(nodes.filter(({ spec }) => spec.pods > 0));
   const daemonMs = ({ workload }: SimPod, nodeMs: number) =>
     Math.max(secondsToMs(workload.spec.createdSeconds), nodeMs);
-  const ordinaryMs = ({ createdMs }: SimPod) => Math.max(createdMs, firstReadyMs);
+  const ordinaryMs = ({ createdMs, workload }: SimPod) => firstMs(workload.spec.device, createdMs);
   return {
     countedMs: (pod: SimPod) => (pod.pinned ? daemonMs(pod, pod.pinned.readyMs) : ordinaryMs(pod)),
     /** When work on the pod was possible, whatever the strategy. */
     possibleMs: (pod: SimPod) => (pod.pinned ? daemonMs(pod, openMs(pod, pod.pinned)) : ordinaryMs(pod)),
     /** When the pod existed and could have been let go. */
     heldFromMs: (pod: SimPod) => (pod.pinned ? Math.max(pod.createdMs, openMs(pod, pod.pinned)) : ordinaryMs(pod)),
+  };
+}
+
+/** The first moment from `atMs` on at which some node takes pods that ask for `device`, ms. */
+function firstPossible(nodes: readonly SimNode[]): (device: string | undefined, atMs: number) => number {
+  const firstReadyMs = nodes.reduce(
+    (least, node) => (opensOnce(node) ? Math.min(least, node.readyMs) : least),
+    Infinity,
+  );
+  const others = nodes.filter((node) => !opensOnce(node));
+  return (device, atMs) => {
+    const plainMs = device === undefined ? Math.max(atMs, firstReadyMs) : Infinity;
+    const openMs = others.reduce((least, node) => Math.min(least, takesFromMs(node, device, atMs)), plainMs);
+    return openMs === Infinity ? Math.max(atMs, firstReadyMs) : openMs;
   };
 }
 
@@ -96,7 +108,7 @@ function clusterBound(
   for (const node of nodes) {
     const pods = boundPods(cluster, node, startMs, possibleMs);
     if (pods.length === 0) continue;
-    const own = nodeBound({ scenario, node: node.spec, pods, assumptions });
+    const own = nodeBound({ scenario, node: { ...node.spec, present: [...node.present] }, pods, assumptions });
     if (own.seconds > bound.seconds) bound = own;
   }
   return bound;
@@ -108,7 +120,11 @@ function clusterBound(
 function boundPods(cluster: Cluster, node: SimNode, startMs: number, possibleMs: (pod: SimPod) => number): BoundPod[] {
   const pods = cluster.podsOn(node).filter((pod) => !pod.workload.neverReady);
   return pods.map((pod) => ({
-    releasedSeconds: (Math.max(possibleMs(pod), openMs(pod, node)) - startMs) / 1_000,
+    releasedSeconds: (takenMs(pod, node, Math.max(possibleMs(pod), openMs(pod, node))) - startMs) / 1_000,
     workload: pod.workload.spec,
   }));
 }
+
+/** DaemonSets' pods wait for no cordon. */
+const takenMs = (pod: SimPod, node: SimNode, atMs: number) =>
+  pod.pinned ? atMs : takesFromMs(node, pod.workload.spec.device, atMs);

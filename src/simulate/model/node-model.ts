@@ -136,6 +136,11 @@ export class NodeModel {
     return this.#store.list().slice(0, NODE_STATUS_MAX_IMAGES);
   }
 
+  /** Names of all its images. */
+  imageNames(): readonly string[] {
+    return this.#store.list().map(({ name }) => name);
+  }
+
   /** The current time of a disk request, ms. */
   get awaitMs(): number {
     return this.#flow.rates().awaitMs;

@@ -6,16 +6,24 @@ const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? (
 
 type Refuse = (path: readonly PropertyKey[], message: string) => void;
 
-/** Checks that names are unique, images exist, only Deployments have replicas, and the autoscaler's nodes exist. */
+/**
+ * Checks that names are unique, images and devices exist, cordons end, only Deployments have replicas, and the
+ * autoscaler's nodes exist.
+ */
 export function checkReferences(scenario: unknown, context: z.RefinementCtx): void {
   const refuse: Refuse = (path, message) => context.addIssue({ code: "custom", path: [...path], message });
   const { nodes, images, workloads, autoscaler } = fieldsOf(scenario);
   const known = new Set(listOf(images).map((image) => fieldsOf(image)["name"]));
   const names = new Set(listOf(workloads).map((workload) => fieldsOf(workload)["name"]));
+  const devices = new Set(listOf(nodes).map((entry) => fieldsOf(fieldsOf(entry)["devices"])["resource"]));
   checkUnique(listOf(images), "images", refuse);
   checkUnique(listOf(workloads), "workloads", refuse);
   for (const [index, entry] of listOf(nodes).entries()) {
     checkImages(listOf(fieldsOf(entry)["present"]), known, ["nodes", index, "present"], refuse);
+    const { fromSeconds, untilSeconds } = fieldsOf(fieldsOf(entry)["cordon"]);
+    if (typeof fromSeconds === "number" && typeof untilSeconds === "number" && untilSeconds <= fromSeconds) {
+      refuse(["nodes", index, "cordon", "untilSeconds"], `is not after fromSeconds (${fromSeconds})`);
+    }
   }
   for (const [index, workload] of listOf(workloads).entries()) {
     checkImages(listOf(fieldsOf(workload)["images"]), known, ["workloads", index, "images"], refuse);
@@ -25,7 +33,8 @@ export function checkReferences(scenario: unknown, context: z.RefinementCtx): vo
       checkName(image, known, [...path, "image"], "images", refuse);
       checkName(waitsFor, names, [...path, "waitsFor"], "workloads", refuse);
     }
-    const { kind, replicas } = fieldsOf(workload);
+    const { kind, replicas, device } = fieldsOf(workload);
+    checkName(device, devices, ["workloads", index, "device"], "nodes[].devices", refuse);
     if (kind === "DaemonSet" && replicas !== undefined) {
       refuse(["workloads", index, "replicas"], "is given for a DaemonSet, which has one pod per node; leave it out");
     }

@@ -5,72 +5,12 @@
 import * as z from "zod";
 import type { DeepReadonly } from "../../policy/frozen.ts";
 import { evenWithErrors, section } from "../../policy/section.ts";
-import { assumedDefaults, gp3, kubeletDefaults, nodeDefaults, podDefaults } from "../model/constants.ts";
+import { assumedDefaults, kubeletDefaults, podDefaults } from "../model/constants.ts";
+import { clockSeconds, DAY_SECONDS, MOST_NODES, Name, ResourceName } from "./fields.ts";
+import { Nodes } from "./nodes.ts";
 import { checkReferences } from "./references.ts";
 
-const Name = z.string().regex(/^[\w.:/@-]{1,253}$/, "is not a name; use letters, digits and ./:@_-");
-
-/** Simulated times, in seconds. No herd takes as long as a day. */
-const DAY_SECONDS = 86_400;
-const clockSeconds = () => z.number().min(-DAY_SECONDS).max(DAY_SECONDS);
-
-const MOST_NODES = 10_000;
 const MOST_REPLICAS = 500_000;
-
-const Disk = section({
-  mibPerSecond: z
-    .number()
-    .min(0.1)
-    .max(100_000)
-    .default(gp3.mibPerSecond)
-    .describe("Write throughput; the default is gp3's baseline."),
-  iops: z
-    .number()
-    .min(1)
-    .max(10_000_000)
-    .default(gp3.iops)
-    .describe("Requests per second; the default is gp3's baseline."),
-  readMibPerSecond: z
-    .number()
-    .min(0.1)
-    .max(100_000)
-    .exactOptional()
-    .describe("A separate limit for reads. Without it, reads and writes share the device."),
-});
-
-const Nodes = section({
-  class: Name.exactOptional().describe(
-    "Value of the label `node.kubernetes.io/instance-type`. A policy's nodeClasses can select nodes by it.",
-  ),
-  count: z.int().min(1).max(MOST_NODES).default(1).describe("How many of these nodes there are; one by default."),
-  joinSeconds: clockSeconds()
-    .default(0)
-    .describe(
-      "When the nodes become Ready. If negative, they have already been Ready for that long when the scenario begins.",
-    ),
-  disk: Disk.prefault({}).describe(
-    "The disk of images and containers; by default an EBS gp3 volume with its baseline.",
-  ),
-  cpu: z.number().min(0.1).max(1_024).default(nodeDefaults.cores).describe("Cores; by default those of an m5.xlarge."),
-  memoryGib: z
-    .number()
-    .min(0.5)
-    .max(24_576)
-    .default(nodeDefaults.memoryBytes / 1_024 ** 3)
-    .describe("Memory; by default that of an m5.xlarge. A fifth of it may be dirty page cache."),
-  pods: z
-    .int()
-    .min(0)
-    .max(1_000)
-    .default(nodeDefaults.pods)
-    .describe("The kubelet's maxPods, with the kubelet's default. With 0, the nodes take no pods."),
-  present: z
-    .array(Name)
-    .default([])
-    .describe(
-      "Names of images that are on the nodes from the start; none by default. The kubelet lists the largest 50.",
-    ),
-});
 
 const Image = section({
   name: Name.describe("The name by which workloads refer to the image."),
@@ -183,6 +123,9 @@ const Workload = section({
     .default(0)
     .describe("CPU request of a pod, in thousandths of a core; none by default."),
   memoryMib: z.number().min(0).max(10_000_000).default(0).describe("Memory request of a pod; none by default."),
+  device: ResourceName.exactOptional().describe(
+    "Extended resource of which each pod asks for one, such as `nvidia.com/gpu`; none by default.",
+  ),
   toleratesEverything: z
     .boolean()
     .default(false)

@@ -15,6 +15,7 @@ import {
   changed,
   START_MS,
 } from "../../support/core-facts.ts";
+import { aJoiningNode, CORDON_TAINT, inRollCall } from "../../support/core-plan.ts";
 
 const policy = defaultPolicy({ nodeClasses: [{ name: "one", slots: { initial: 1, min: 1, max: 1 } }] });
 
@@ -65,4 +66,24 @@ test("a settled node that has been given all its slots is shown as saturated, ot
   const { nodes, settledNodes } = pacer.status(START_MS);
   expect(nodes).toMatchObject([{ name: "full", state: "saturated", inStartup: 1, limit: 1 }]);
   expect(settledNodes).toBe(1);
+});
+
+test("a node that stands open and young shows until when it is young; one that is to open yet does not", () => {
+  const closed = aJoiningNode("joining", { createdAtMs: START_MS });
+  const { nodes } = pacerWith([aNode("young", { readySinceMs: START_MS - 60_000 }), closed], []).status(START_MS);
+  expect(nodes).toMatchObject([
+    { name: "young", state: "young", youngUntilMs: START_MS + (policy.youngForSeconds - 60) * 1_000 },
+    { name: "joining", state: "young", youngUntilMs: undefined },
+  ]);
+});
+
+test("a cordoned node is shown as cordoned, not as young, whatever its age; one in a roll call is young", () => {
+  const cordoned = { unschedulable: true, taints: [CORDON_TAINT] };
+  const rollCall = inRollCall({ readySinceMs: START_MS - 1_000 });
+  const nodes = [anOldNode("old", cordoned), aNode("new", cordoned), rollCall];
+  expect(pacerWith(nodes, []).status(START_MS).nodes).toMatchObject([
+    { name: "old", state: "cordoned", youngUntilMs: undefined },
+    { name: "new", state: "cordoned", youngUntilMs: undefined },
+    { name: rollCall.name, state: "young", inRollCall: true },
+  ]);
 });

@@ -51,13 +51,14 @@ describe("admission holds what only young nodes can take", () => {
 
   test("what is requested on the settled node counts: once it is full, the pod is held", () => {
     const pacer = createPacer(defaultPolicy());
+    // Under admission, pods of a ReplicaSet have no name yet.
     const small = anOldNode("old", { allocatable: { cpu: 150, memory: 1e12, pods: 110 } });
     for (const node of [small, aNode("n1")]) pacer.upsertNode(node, START_MS);
-    expect(pacer.admit(aPod("p"), healthy, START_MS).kind).toBe("allow");
+    expect(pacer.admit(aPod(""), healthy, START_MS).kind).toBe("allow");
     pacer.upsertPod(bound(aPod("first"), "old"), START_MS);
-    expect(pacer.admit(aPod("p"), healthy, START_MS).kind).toBe("hold");
+    expect(pacer.admit(aPod(""), healthy, START_MS).kind).toBe("hold");
     pacer.deletePod(aPod("first").uid, START_MS);
-    expect(pacer.admit(aPod("p"), healthy, START_MS).kind).toBe("allow");
+    expect(pacer.admit(aPod(""), healthy, START_MS).kind).toBe("allow");
   });
 
   test("a settled node that goes is no room from then on, and one that settles soon is", () => {

@@ -42,4 +42,30 @@ describe("what admission has given away", () => {
     for (let at = 0; at < 3; at += 1) claims.add(podOf("web"), node, START_MS);
     expect(new Set(claims.livePods(node, START_MS).map(({ uid }) => uid)).size).toBe(3);
   });
+
+  test("goes by name where admission was told one: pods without an owner are told apart", () => {
+    const claims = new AdmissionClaims();
+    const naked = (name: string) => aPod(name, { shape: aShape({ ownerKind: "", ownerName: "" }) });
+    const names = () => claims.livePods(node, START_MS).map(({ name }) => name);
+    for (const name of ["job-a", "job-b", ""]) claims.add(naked(name), node, START_MS);
+    claims.see(naked("job-b"));
+    expect(claims.seenPods(node, START_MS).map(({ name }) => name)).toEqual(["job-b"]);
+    claims.resolve(bound(naked("job-b"), "old"));
+    expect(names()).toEqual(["job-a", ""]);
+    claims.resolve(bound(naked("from-generate-name-x7"), "old"));
+    expect(names()).toEqual(["job-a"]);
+    claims.resolve(bound(naked("stranger"), "old"));
+    expect(names()).toEqual(["job-a"]);
+  });
+
+  test("counts a pod with a name once, however often the webhook is asked; one without a name each time", () => {
+    const claims = new AdmissionClaims();
+    for (const name of ["db-0", "db-0", "db-1"]) claims.add(podOf("db", name), node, START_MS);
+    expect(claims.livePods(node, START_MS).map(({ name }) => name)).toEqual(["db-0", "db-1"]);
+    claims.see(podOf("db", "db-0"));
+    claims.add(podOf("db", "db-0"), node, START_MS); // deleted and made anew
+    expect(claims.livePods(node, START_MS)).toHaveLength(3);
+    for (const name of ["", ""]) claims.add(podOf("web", name), node, START_MS);
+    expect(claims.livePods(node, START_MS)).toHaveLength(5);
+  });
 });

@@ -1,6 +1,6 @@
 /**
- * A herd in an ordinary cluster, with room on other nodes than the young one (issue 19): the built-in scenarios, each
- * all at once and with Paceline's defaults.
+ * A herd in an ordinary cluster, with room on other nodes than the young one, or a node that opens late (issue 19): the
+ * built-in scenarios, each all at once and with Paceline's defaults.
  */
 import { describe, expect, it } from "vitest";
 import { runStrategy } from "../../../../src/simulate/engine/run.ts";
@@ -16,7 +16,9 @@ function runs(name: string) {
   return { none: run({ kind: "none" }), paceline: run({ kind: "paceline", policy }) };
 }
 
-describe.each(["room-elsewhere", "standby-nodes", "rolling-upgrade"])("%s", (name) => {
+const PACED = ["room-elsewhere", "standby-nodes", "rolling-upgrade", "uncordon", "gpu-late"];
+
+describe.each(PACED)("%s", (name) => {
   const { none, paceline } = runs(name);
 
   it("has no failed start with Paceline, and every pod is Ready", () => {
@@ -30,6 +32,15 @@ describe.each(["room-elsewhere", "standby-nodes", "rolling-upgrade"])("%s", (nam
 
   it("lets no node start as many at once as it would have to all at once", () => {
     expect(paceline.peakInStartup).toBeLessThan(none.peakInStartup);
+  });
+});
+
+describe.each(["uncordon", "gpu-late"])("%s, a late opening", (name) => {
+  const { none, paceline } = runs(name);
+
+  it("has failed starts all at once, and is paced to less than half as many at a time", () => {
+    expect(none.startErrors).toBeGreaterThan(0);
+    expect(paceline.peakInStartup).toBeLessThan(none.peakInStartup / 2);
   });
 });
 

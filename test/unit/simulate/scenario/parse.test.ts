@@ -117,3 +117,20 @@ describe("docs/simulate.md", () => {
     expect(errorsOf(/```yaml\n(.*?)```/s.exec(page)?.[1] ?? "")).toEqual([]);
   });
 });
+
+test("a cordon ends after it begins, and pods ask for devices that some node has", () => {
+  const messages = errorsOf(`nodes:
+  - { cordon: { fromSeconds: 9, untilSeconds: 9 } }
+  - { devices: { resource: gpu, count: 1 } }
+  - { devices: { resource: x.org/gpu, count: 1 } }
+images: [{ name: a, mib: 5 }]
+workloads:
+  - { name: v, images: [a], device: x.org/gpu }
+  - { name: w, images: [a], device: x.org/other }
+`);
+  expect(messages).toEqual([
+    expect.stringMatching(/^nodes\[1\]\.devices\.resource: .*write domain\/name/),
+    expect.stringMatching(/^nodes\[0\]\.cordon\.untilSeconds: is not after fromSeconds \(9\)/),
+    expect.stringMatching(/^workloads\[1\]\.device: is "x.org\/other", which is not under nodes\[\]\.devices/),
+  ]);
+});

@@ -1,0 +1,28 @@
+/** What `paceline status` prints of nodes. */
+import { expect, test } from "vitest";
+import type { StatusAnswer } from "../../../src/server/operations.ts";
+import { statusText } from "../../../src/status/text.ts";
+import { aNode, anOldNode, START_MS } from "../../support/core-facts.ts";
+import { CORDON_TAINT, pacerWith } from "../../support/core-plan.ts";
+
+/** The line of each node. */
+function linesOf(...nodes: readonly ReturnType<typeof aNode>[]): string[] {
+  const status = pacerWith(nodes, []).status(START_MS);
+  const leader = { holder: "p-1", alive: true, leading: true };
+  const answer: StatusAnswer = { ...status, leader, policyValid: true, synced: true, version: "0" };
+  return statusText(answer, [])
+    .split("\n")
+    .filter((line) => nodes.some(({ name }) => line.startsWith(name)));
+}
+
+test("a young node has the time until which it is young, in UTC", () => {
+  const until = new Date(START_MS + 600_000).toISOString().slice(11, 19);
+  expect(linesOf(aNode("n1", { readySinceMs: START_MS }))).toEqual([
+    expect.stringMatching(new RegExp(`^n1 +young until ${until}Z `)),
+  ]);
+});
+
+test("a cordoned node has none", () => {
+  const cordoned = { unschedulable: true, taints: [CORDON_TAINT] };
+  expect(linesOf(anOldNode("n1", cordoned))).toEqual([expect.stringMatching(/^n1 +cordoned {2,}/)]);
+});
