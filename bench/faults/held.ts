@@ -28,7 +28,7 @@ export function heldNow(witness: Witness): HeldPod[] {
   for (const pod of pods) {
     const known = before.get(pod.uid);
     const keptOutBy = pod.gated ? undefined : closed.find((node) => keepsOut(pods, node, pod))?.name;
-    const isHeld = !pod.deleting && (pod.gated || keptOutBy !== undefined);
+    const isHeld = !pod.deleting && !witness.isStubborn(pod) && (pod.gated || keptOutBy !== undefined);
     if (!isHeld) {
       if (known) now.set(pod.uid, { ...known, seenMs: Infinity });
       continue;
@@ -45,6 +45,10 @@ export function heldNow(witness: Witness): HeldPod[] {
 function keepsOut(pods: readonly PodFacts[], node: NodeFacts, pod: PodFacts): boolean {
   if (pod.node !== undefined || !pod.unschedulable || pod.gatedByOthers || pod.reservation) return false;
   if (toleratesFence(pod, node.fence?.value ?? "") || placementUnfitReason(pod, node, false)) return false;
+  const lacks = Object.keys(pod.shape.requests).some(
+    (resource) => resource.includes("/") && !node.allocatable[resource],
+  );
+  if (lacks) return false;
   const claims = pods.filter(
     ({ uid, node: on, reservation, pinnedTo, terminal }) =>
       uid !== pod.uid && !terminal && (on ?? reservation?.node ?? pinnedTo) === node.name,
