@@ -13,6 +13,9 @@ export interface HeldPod {
 
 interface Tally {
   readonly ms: number;
+  /** Of these by its gate. */
+  readonly gatedMs: number;
+  /** Infinity while it is not held. */
   readonly seenMs: number;
 }
 
@@ -33,8 +36,11 @@ export function heldNow(witness: Witness): HeldPod[] {
       if (known) now.set(pod.uid, { ...known, seenMs: Infinity });
       continue;
     }
-    const ms = (known?.ms ?? 0) + Math.max(0, nowMs - (known?.seenMs ?? nowMs));
-    now.set(pod.uid, { ms, seenMs: nowMs });
+    // What a fence that is down kept out is written nowhere, so it counts for that fence alone.
+    const isAnotherFence = known?.seenMs === Infinity && keptOutBy !== undefined;
+    const addedMs = Math.max(0, nowMs - (known?.seenMs ?? nowMs));
+    const ms = ((isAnotherFence ? known.gatedMs : known?.ms) ?? 0) + addedMs;
+    now.set(pod.uid, { ms, gatedMs: (known?.gatedMs ?? 0) + (pod.gated ? addedMs : 0), seenMs: nowMs });
     held.push({ pod, ms, keptOutBy });
   }
   tallies.set(witness, now);
