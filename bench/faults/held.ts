@@ -36,15 +36,21 @@ export function heldNow(witness: Witness): HeldPod[] {
       if (known) now.set(pod.uid, { ...known, seenMs: Infinity });
       continue;
     }
-    // What a fence that is down kept out is written nowhere, so it counts for that fence alone.
-    const isAnotherFence = known?.seenMs === Infinity && keptOutBy !== undefined;
-    const addedMs = Math.max(0, nowMs - (known?.seenMs ?? nowMs));
-    const ms = ((isAnotherFence ? known.gatedMs : known?.ms) ?? 0) + addedMs;
-    now.set(pod.uid, { ms, gatedMs: (known?.gatedMs ?? 0) + (pod.gated ? addedMs : 0), seenMs: nowMs });
-    held.push({ pod, ms, keptOutBy });
+    const tally = tallied(known, pod, keptOutBy, nowMs);
+    now.set(pod.uid, tally);
+    held.push({ pod, ms: tally.ms, keptOutBy });
   }
   tallies.set(witness, now);
   return held;
+}
+
+function tallied(known: Tally | undefined, pod: PodFacts, keptOutBy: string | undefined, nowMs: number): Tally {
+  const { gatedMs = 0, seenMs = nowMs } = known ?? {};
+  // What a fence that is down kept out is written nowhere, so it counts for that fence alone.
+  const isAnotherFence = seenMs === Infinity && keptOutBy !== undefined;
+  const beforeMs = isAnotherFence ? gatedMs : (known?.ms ?? 0);
+  const addedMs = Math.max(0, nowMs - seenMs);
+  return { ms: beforeMs + addedMs, gatedMs: gatedMs + (pod.gated ? addedMs : 0), seenMs: nowMs };
 }
 
 /** Would kube-scheduler bind the pod there, were it not for the fence? Reserved room counts as taken. */
