@@ -6,9 +6,9 @@ import { Dispatcher } from "../../src/release/dispatcher.ts";
 import type { ApiClient, PatchKind } from "../../src/kube/client/api-client.ts";
 import { ApiError } from "../../src/kube/client/api-error.ts";
 import { formatReservation } from "../../src/kube/parse/annotations.ts";
-import { RESERVATION_ANNOTATION } from "../../src/api/names.ts";
+import { OPENED_ANNOTATION, RESERVATION_ANNOTATION } from "../../src/api/names.ts";
 import { recordOf } from "../../src/kube/parse/kube-json.ts";
-import type { PodFacts } from "../../src/core/facts.ts";
+import type { NodeFacts, PodFacts } from "../../src/core/facts.ts";
 import { podUID, type NodeName, type PodUID } from "../../src/core/ids.ts";
 import type { Pacer } from "../../src/core/pacer.ts";
 import type { Bug } from "./run.ts";
@@ -28,6 +28,33 @@ function around(pacer: Pacer, changes: Partial<Pacer>): Pacer {
 /** Pods are changed on their way to the pacer. */
 const seeingPods = (change: (pod: PodFacts) => PodFacts) => (pacer: Pacer) =>
   around(pacer, { upsertPod: (pod, nowMs) => pacer.upsertPod(change(pod), nowMs) });
+
+const seeingNodes = (change: (node: NodeFacts) => NodeFacts) => (pacer: Pacer) =>
+  around(pacer, { upsertNode: (node, nowMs) => pacer.upsertNode(change(node), nowMs) });
+
+/** Each Ready counts as that of a boot of its own. */
+const rebootingAtFlaps = (node: NodeFacts): NodeFacts =>
+  node.readySinceMs === undefined ? node : { ...node, bootID: `${node.bootID ?? ""} ${node.readySinceMs}` };
+
+/** Neither boots nor cordons, nor taints, nor extended resources, nor what was noted of them. */
+function firstReadyOnly(node: NodeFacts): NodeFacts {
+  const { bootID: _, openedNote: _note, ...rest } = node;
+  const resources = Object.entries(node.allocatable).filter(([name]) => !name.includes("/"));
+  return { ...rest, unschedulable: false, taints: [], allocatable: Object.fromEntries(resources) };
+}
+
+/** What is noted of openings never reaches the API server. */
+function withoutOpened(body: unknown, kind: PatchKind): unknown {
+  if (kind !== "json") return body;
+  const key = OPENED_ANNOTATION.replace("/", "~1");
+  return (body as { path: string; value?: unknown }[])
+    .filter(({ path }) => !path.endsWith(key))
+    .map((one) => {
+      if (one.path !== "/metadata/annotations") return one;
+      const { [OPENED_ANNOTATION]: _, ...value } = recordOf(one.value);
+      return { ...one, value };
+    });
+}
 
 const patching =
   (change: (body: unknown, kind: PatchKind) => unknown) =>
@@ -183,6 +210,28 @@ export const bugs: readonly Bug[] = [
         }),
     }),
   },
+  {
+    name: "take a flap for an opening",
+    breaks: "aFlapChangesNothing",
+    seams: () => ({ pacer: seeingNodes(rebootingAtFlaps) }),
+  },
+  { name: "miss late openings", breaks: "aLateOpeningIsPaced", seams: () => ({ pacer: seeingNodes(firstReadyOnly) }) },
+  {
+    name: "count nothing at admission",
+    breaks: "admissionGivesWhatIsThere",
+    seams: () => ({
+      pacer: (pacer) => around(pacer, { admit: (pod, state, nowMs) => pacer.admit(pod, state, nowMs, true) }),
+    }),
+  },
+  {
+    name: "count nothing on settled nodes",
+    breaks: "aLimitIsALimit",
+    seams: () => ({
+      pacer: (pacer) =>
+        around(pacer, { setPolicy: (policy) => pacer.setPolicy({ ...policy, settledNodes: "observe" }) }),
+    }),
+  },
+  { name: "note no opening", breaks: "aNewLeaderAgrees", seams: () => ({ client: patching(withoutOpened) }) },
   { name: "leave the cordon behind", seams: () => ({ client: patching(withoutUncordoning) }) },
   {
     name: "never lift a fence",

@@ -1,6 +1,6 @@
 /** A failure in words that a person can follow: what broke, and what happened before, one line a step. */
 import type { RunResult } from "./run.ts";
-import type { Step } from "./schedule.ts";
+import type { Step } from "./steps.ts";
 
 export function described({ schedule, violation }: RunResult): string {
   const { seed, policy, mayListDaemonSets, steps } = schedule;

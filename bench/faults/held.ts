@@ -13,6 +13,9 @@ export interface HeldPod {
 
 interface Tally {
   readonly ms: number;
+  /** Of these by its gate. */
+  readonly gatedMs: number;
+  /** Infinity while it is not held. */
   readonly seenMs: number;
 }
 
@@ -28,23 +31,36 @@ export function heldNow(witness: Witness): HeldPod[] {
   for (const pod of pods) {
     const known = before.get(pod.uid);
     const keptOutBy = pod.gated ? undefined : closed.find((node) => keepsOut(pods, node, pod))?.name;
-    const isHeld = !pod.deleting && (pod.gated || keptOutBy !== undefined);
+    const isHeld = !pod.deleting && !witness.isStubborn(pod) && (pod.gated || keptOutBy !== undefined);
     if (!isHeld) {
       if (known) now.set(pod.uid, { ...known, seenMs: Infinity });
       continue;
     }
-    const ms = (known?.ms ?? 0) + Math.max(0, nowMs - (known?.seenMs ?? nowMs));
-    now.set(pod.uid, { ms, seenMs: nowMs });
-    held.push({ pod, ms, keptOutBy });
+    const tally = tallied(known, pod, keptOutBy, nowMs);
+    now.set(pod.uid, tally);
+    held.push({ pod, ms: tally.ms, keptOutBy });
   }
   tallies.set(witness, now);
   return held;
+}
+
+function tallied(known: Tally | undefined, pod: PodFacts, keptOutBy: string | undefined, nowMs: number): Tally {
+  const { gatedMs = 0, seenMs = nowMs } = known ?? {};
+  // What a fence that is down kept out is written nowhere, so it counts for that fence alone.
+  const isAnotherFence = seenMs === Infinity && keptOutBy !== undefined;
+  const beforeMs = isAnotherFence ? gatedMs : (known?.ms ?? 0);
+  const addedMs = Math.max(0, nowMs - seenMs);
+  return { ms: beforeMs + addedMs, gatedMs: gatedMs + (pod.gated ? addedMs : 0), seenMs: nowMs };
 }
 
 /** Would kube-scheduler bind the pod there, were it not for the fence? Reserved room counts as taken. */
 function keepsOut(pods: readonly PodFacts[], node: NodeFacts, pod: PodFacts): boolean {
   if (pod.node !== undefined || !pod.unschedulable || pod.gatedByOthers || pod.reservation) return false;
   if (toleratesFence(pod, node.fence?.value ?? "") || placementUnfitReason(pod, node, false)) return false;
+  const lacks = Object.keys(pod.shape.requests).some(
+    (resource) => resource.includes("/") && !node.allocatable[resource],
+  );
+  if (lacks) return false;
   const claims = pods.filter(
     ({ uid, node: on, reservation, pinnedTo, terminal }) =>
       uid !== pod.uid && !terminal && (on ?? reservation?.node ?? pinnedTo) === node.name,

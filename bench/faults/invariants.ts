@@ -9,15 +9,10 @@ import type { NodeFacts, PodFacts } from "../../src/core/facts.ts";
 import type { ClusterStatus } from "../../src/core/verdict.ts";
 import { LEASE_TIMES } from "../../src/kube/leader/lease.ts";
 import { heldNow } from "./held.ts";
+import type { Invariant } from "./invariant.ts";
+import { openingInvariants } from "./opening-invariants.ts";
 import type { Replica } from "./replica.ts";
 import { type Change, type PodBook, type Witness } from "./witness.ts";
-
-export interface Invariant {
-  readonly name: string;
-  readonly sentence: string;
-  /** @returns what breaks it now */
-  readonly check: (witness: Witness) => string | undefined;
-}
 
 const SECOND_MS = 1_000;
 
@@ -88,22 +83,15 @@ export const noHoldPastItsCap: Invariant = {
   },
 };
 
-/** When nodes were Ready for the first time, by uid. */
-const openings = new WeakMap<Witness, Map<string, number>>();
-
 export const noFencePastItsCap: Invariant = {
   name: "noFencePastItsCap",
   sentence:
     "A fence is lifted at the latest when its node has been open for fence.maxSeconds, whatever the clocks of replicas " +
     "say and however often the node is not Ready (promise 2).",
   check(witness) {
-    const opened = openings.get(witness) ?? new Map<string, number>();
-    openings.set(witness, opened);
     const mostMs = longest(witness, "fenceMaxSeconds") + allowedPastCapMs(witness);
     for (const node of witness.nodes) {
-      const { readySinceMs, uid } = node;
-      if (readySinceMs !== undefined && !opened.has(uid)) opened.set(uid, readySinceMs);
-      const fencedMs = witness.nowMs - (opened.get(uid) ?? witness.nowMs);
+      const fencedMs = witness.nowMs - (witness.openings.openedMs(node.uid) ?? witness.nowMs);
       if (node.fence && fencedMs > mostMs) return `node ${node.name} is open, and fenced, for ${seconds(fencedMs)}`;
     }
     return undefined;
@@ -128,7 +116,7 @@ export const noCordonStays: Invariant = {
     const byLeaderMs = witness.quietForMs >= RECOVERED_MS ? behindMs(witness) + SLACK_MS + ENDS_MS : Infinity;
     const mostMs = Math.min(byLeaderMs, allowedPastCapMs(witness) + FORGOTTEN_MS);
     return firstOf(witness.nodes, ({ name, uid, unschedulable }) => {
-      if (!unschedulable) return undefined;
+      if (!unschedulable || witness.openings.isCordoned(uid)) return undefined;
       const sinceMs = before?.get(uid) ?? witness.nowMs;
       now.set(uid, sinceMs);
       const forMs = witness.nowMs - sinceMs;
@@ -362,6 +350,7 @@ export const invariants: readonly Invariant[] = [
   ...[noInternalError, nothingReleasedTwice, noWriteWithoutTheLease, twoNeverLead],
   ...[noGateWithoutALeader, exemptNeverHeld],
   ...[aLimitIsALimit, noHoldPastItsCap, noFencePastItsCap, noCordonStays],
+  ...openingInvariants,
   ...[allStateIsInTheApiServer],
   ...[aReplicaLeads, everythingHeldGoes, everyFenceFalls, noReservationStays],
 ];

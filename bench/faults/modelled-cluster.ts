@@ -13,7 +13,15 @@ import type { ExtenderArgs, ExtenderFilterResult } from "../../src/api/extender.
 import { recordOf, recordsOf, textOf, type KubeObject } from "../../src/kube/parse/kube-json.ts";
 import type { FakeApiServer } from "./api-server/api-server.ts";
 import { NAMESPACE } from "./replica.ts";
-import { NODES, SETTLED_NODES, type PodKind, type PolicyDraft, type Step } from "./schedule.ts";
+import {
+  NODES,
+  SETTLED_NODES,
+  type Closing,
+  type ForgedAtCreation,
+  type PodKind,
+  type PolicyDraft,
+  type Step,
+} from "./steps.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
 export const TENANT = "team";
@@ -74,6 +82,7 @@ export class ModelledCluster {
   #deleteWritten = { count: 0, afterMs: 0 };
   #leaveWritten: (Extract<Step, { kind: "leaveWritten" }> & { readonly untilMs: number }) | undefined;
   #serial = 0;
+  #boots = 0;
   #stopped = false;
 
   constructor(options: ModelledClusterOptions) {
@@ -93,8 +102,16 @@ export class ModelledCluster {
       metadata: { name: DAEMON_SET },
       spec: { template: { spec: podSpec("daemon") } },
     });
-    for (let node = 0; node < SETTLED_NODES; node++) this.#join(node, 0, false);
     this.#schedule();
+  }
+
+  /** The nodes that were there long before. */
+  settle(standby: number): void {
+    for (let node = 0; node < SETTLED_NODES; node++) this.#join({ node, readyMs: 0, foreignFence: false });
+    for (let node = NODES; node < NODES + standby; node++) {
+      this.#join({ node, readyMs: 0, foreignFence: false });
+      this.#server.patch(`${nodePath(nameOfNode(node))}/status`, { status: { images: IMAGES } }, "merge");
+    }
   }
 
   /** The scheduler's timer ends with the run. */
@@ -108,10 +125,20 @@ export class ModelledCluster {
 
   /** Carries out an event of the world; false if it is none of the world's. */
   act(step: Step): boolean {
-    // eslint-disable-next-line @typescript-eslint/switch-exhaustiveness-check -- others strike replicas (run.ts)
+    return this.#actAsTenant(step) || this.#actOnNode(step) || this.#actAsOperator(step);
+  }
+
+  #actAsTenant(step: Step): boolean {
+    // eslint-disable-next-line @typescript-eslint/switch-exhaustiveness-check -- the others are others' affair
     switch (step.kind) {
       case "pods":
         this.#createPods(step);
+        return true;
+      case "rollout":
+        this.#rollOut(step);
+        return true;
+      case "stubbornPods":
+        this.#createStubborn(step);
         return true;
       case "deletePods":
         this.#deletePods(step);
@@ -119,14 +146,31 @@ export class ModelledCluster {
       case "deleteWritten":
         this.#deleteWritten = { ...step };
         return true;
-      case "leaveWritten":
-        this.#leaveWritten = { ...step, untilMs: this.#time.now() + LEAVES_WITHIN_MS };
-        return true;
       case "forge":
         this.#forge(step);
         return true;
+      default:
+        return false;
+    }
+  }
+
+  #actOnNode(step: Step): boolean {
+    // eslint-disable-next-line @typescript-eslint/switch-exhaustiveness-check -- as above
+    switch (step.kind) {
+      case "leaveWritten":
+        this.#leaveWritten = { ...step, untilMs: this.#time.now() + LEAVES_WITHIN_MS };
+        return true;
       case "join":
-        this.#join(step.node, step.readyMs, step.foreignFence);
+        this.#join(step);
+        return true;
+      case "close":
+        this.#close(nameOfNode(step.node), step.how, step.forMs);
+        return true;
+      case "reboot":
+        this.#reboot(nameOfNode(step.node), step.downMs, step.forMs);
+        return true;
+      case "resource":
+        this.#patchStatus(nameOfNode(step.node), { allocatable: { [GPU]: "64" } });
         return true;
       case "flap":
         this.#flap(nameOfNode(step.node), step.forMs);
@@ -137,6 +181,14 @@ export class ModelledCluster {
       case "pullTrouble":
         this.#pullTrouble(nameOfNode(step.node), step.forMs);
         return true;
+      default:
+        return false;
+    }
+  }
+
+  #actAsOperator(step: Step): boolean {
+    // eslint-disable-next-line @typescript-eslint/switch-exhaustiveness-check -- as above
+    switch (step.kind) {
       case "policy":
         this.policy = { ...this.policy, ...step.set };
         this.#writePolicy(policyText(this.policy));
@@ -181,13 +233,48 @@ export class ModelledCluster {
     }
   }
 
-  #createPod({ what, node, startMs }: Extract<Step, { kind: "pods" }>): void {
+  #createPod({ what, node, startMs, forged }: Extract<Step, { kind: "pods" }>, more: MorePod = {}): KubeObject {
     const name = `${what}-${this.#serial++}`;
+    const annotations = forged && this.#forgedAnnotations(forged, node);
     const pod = this.#server.create(
       `/api/v1/namespaces/${namespaceOf(what)}/pods`,
-      podBody(name, what, node, this.#serial),
+      podBody(name, what, node, this.#serial, { ...more, ...(annotations && { annotations }) }),
     );
     this.#startMs.set(textOf(pod.metadata?.uid), startMs * (0.5 + this.#options.random()));
+    return pod;
+  }
+
+  #forgedAnnotations(forged: ForgedAtCreation, node: number): Readonly<Record<string, string>> {
+    const [nowMs, name] = [this.#time.now(), nameOfNode(node)];
+    return {
+      futureReservation: { [RESERVATION_ANNOTATION]: reservation(name, nowMs + 86_400_000) },
+      hugeReservation: { [RESERVATION_ANNOTATION]: reservation(name, nowMs) },
+      pastHold: { [HOLD_ANNOTATION]: hold(nowMs - 86_400_000) },
+    }[forged];
+  }
+
+  /** Each new pod replaces an old one, as long as there is one. */
+  #rollOut(step: Extract<Step, { kind: "rollout" }>): void {
+    const image = `registry.example/plain:tag-${this.#serial}`;
+    const isOld = (pod: KubeObject) => isBound(pod) && !JSON.stringify(specOf(pod)["containers"]).includes(image);
+    const everyMs = step.spreadMs / step.count;
+    const one = () => {
+      this.#createPod({ ...step, kind: "pods", what: "plain", node: 0 }, { image });
+      const [old] = this.#some((pod) => isOld(pod) && textOf(pod.metadata?.name).startsWith("plain"), 1);
+      if (old) this.#time.setTimer(() => this.#deletePod(old), step.startMs + 2_000);
+    };
+    for (let index = 0; index < step.count; index++) {
+      if (everyMs === 0) one();
+      else this.#time.setTimer(one, index * everyMs);
+    }
+  }
+
+  #createStubborn(step: Extract<Step, { kind: "stubbornPods" }>): void {
+    const labels = { [STUBBORN_LABEL]: String(step.code) };
+    for (let index = 0; index < step.count; index++) {
+      const pod = this.#createPod({ ...step, kind: "pods", what: "plain", startMs: 1_000, spreadMs: 0 }, { labels });
+      this.#time.setTimer(() => this.#deletePod(pod), step.forMs);
+    }
   }
 
   /** Paceline has written to a pod or a node. */
@@ -250,33 +337,82 @@ export class ModelledCluster {
 
   // Nodes and their kubelets
 
-  #join(node: number, readyMs: number, foreignFence: boolean): void {
+  #join({
+    node,
+    readyMs,
+    foreignFence,
+    closed,
+    forMs = 0,
+  }: Omit<Extract<Step, { kind: "join" }>, "kind" | "atMs">): void {
     const name = nameOfNode(node);
     if (this.#server.find(nodePath(name))) return;
     const settled = readyMs === 0;
     const taints = foreignFence ? [{ key: FENCE_TAINT_KEY, value: "", effect: "NoSchedule" }] : [];
     const raw = this.#server.create("/api/v1/nodes", {
       metadata: { name, labels: { "kubernetes.io/hostname": name } },
-      spec: { taints },
-      status: nodeStatus(name, settled, this.#time.now() - (settled ? 86_400_000 : 0)),
+      spec: { taints: closed === "taint" ? [...taints, STARTUP] : taints, ...(closed === "cordon" && CORDONED) },
+      status: {
+        ...nodeStatus(settled, this.#time.now()),
+        allocatable: { cpu: `${cpuOf(name)}m`, memory: "32Gi", pods: "110" },
+        nodeInfo: { bootID: this.#newBoot(name) },
+      },
     });
-    if (settled) this.#setReady(name, raw.metadata?.uid, true, this.#time.now() - 86_400_000);
-    else this.#time.setTimer(() => this.#setReady(name, raw.metadata?.uid, true, this.#time.now()), readyMs);
+    const uid = raw.metadata?.uid;
+    if (settled) this.#setReady(name, uid, true);
+    else this.#time.setTimer(() => this.#setReady(name, uid, true), readyMs);
+    if (closed) this.#time.setTimer(() => this.#open(name, uid, closed), forMs);
   }
 
-  #setReady(name: string, uid: string | undefined, ready: boolean, sinceMs: number): void {
+  #newBoot(name: string): string {
+    return `${name}-boot-${this.#boots++}`;
+  }
+
+  #isThere(name: string, uid: string | undefined): boolean {
+    return uid !== undefined && this.#server.find(nodePath(name))?.metadata?.uid === uid;
+  }
+
+  #setReady(name: string, uid: string | undefined, ready: boolean, bootID?: string): void {
+    if (!this.#isThere(name, uid)) return;
+    const nodeInfo = bootID !== undefined && { nodeInfo: { bootID } };
+    this.#patchStatus(name, { ...nodeStatus(ready, this.#time.now()), ...nodeInfo });
+    this.#setTaint(name, NOT_READY, !ready);
+  }
+
+  #patchStatus(name: string, status: object): void {
+    if (this.#server.find(nodePath(name))) this.#server.patch(`${nodePath(name)}/status`, { status }, "merge");
+  }
+
+  #setTaint(name: string, taint: Facts, on: boolean): void {
     const raw = this.#server.find(nodePath(name));
-    if (!raw || raw.metadata?.uid !== uid) return;
-    this.#server.patch(`${nodePath(name)}/status`, { status: nodeStatus(name, ready, sinceMs) }, "merge");
-    const others = recordsOf(specOf(raw)["taints"]).filter(({ key }) => key !== NOT_READY.key);
-    this.#server.patch(nodePath(name), { spec: { taints: ready ? others : [...others, NOT_READY] } }, "merge");
+    const others = recordsOf(specOf(raw ?? {})["taints"]).filter(({ key }) => key !== taint["key"]);
+    this.#server.patch(nodePath(name), { spec: { taints: on ? [...others, taint] : others } }, "merge");
   }
 
   #flap(name: string, forMs: number): void {
     const uid = this.#server.find(nodePath(name))?.metadata?.uid;
+    this.#setReady(name, uid, false);
+    this.#time.setTimer(() => this.#setReady(name, uid, true), forMs);
+  }
+
+  #close(name: string, how: Closing, forMs: number): void {
+    const uid = this.#server.find(nodePath(name))?.metadata?.uid;
     if (uid === undefined) return;
-    this.#setReady(name, uid, false, this.#time.now());
-    this.#time.setTimer(() => this.#setReady(name, uid, true, this.#time.now()), forMs);
+    if (how === "taint") this.#setTaint(name, STARTUP, true);
+    else this.#server.patch(nodePath(name), { spec: CORDONED }, "merge");
+    this.#time.setTimer(() => this.#open(name, uid, how), forMs);
+  }
+
+  #open(name: string, uid: string | undefined, how: Closing): void {
+    if (!this.#isThere(name, uid)) return;
+    if (how === "taint") this.#setTaint(name, STARTUP, false);
+    else this.#server.patch(nodePath(name), { spec: { unschedulable: null } }, "merge");
+  }
+
+  #reboot(name: string, downMs: number, forMs: number): void {
+    const uid = this.#server.find(nodePath(name))?.metadata?.uid;
+    this.#close(name, "cordon", forMs);
+    this.#setReady(name, uid, false);
+    this.#time.setTimer(() => this.#setReady(name, uid, true, this.#newBoot(name)), downMs);
   }
 
   #leave(node: number, backAfterMs: number): void {
@@ -285,7 +421,7 @@ export class ModelledCluster {
     this.#server.delete(nodePath(name));
     const left = this.pods.filter((pod) => specOf(pod)["nodeName"] === name);
     this.#time.setTimer(() => left.forEach((pod) => this.#removeNow(pod)), POD_GC_MS);
-    this.#time.setTimer(() => this.#join(node, 3_000, false), backAfterMs);
+    this.#time.setTimer(() => this.#join({ node, readyMs: 3_000, foreignFence: false }), backAfterMs);
   }
 
   #pullTrouble(name: string, forMs: number): void {
@@ -402,6 +538,27 @@ const cpuOf = (name: string) => (settledNames.has(name) ? CPU_OF_SETTLED : CPU_P
 
 const CORDON = { key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" };
 const NOT_READY = { key: "node.kubernetes.io/not-ready", effect: "NoSchedule" };
+/** Of a node that an agent of the cluster's has not prepared yet. */
+export const STARTUP_TAINT_KEY = "startup-taint.cluster-autoscaler.kubernetes.io/agent";
+const STARTUP = { key: STARTUP_TAINT_KEY, effect: "NoSchedule" };
+const CORDONED = { unschedulable: true };
+const GPU = "example.com/gpu";
+
+/** Another program's webhook refuses all updates of pods with this label, with the code that is its value. */
+export const STUBBORN_LABEL = "refuses-updates";
+
+/** What a pod has beside what its kind says. */
+interface MorePod {
+  readonly image?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** What settled nodes with room have pulled long ago. */
+const IMAGES = ["plain", "daemon", "urgent"].map((what) => ({
+  names: [`registry.example/${what}:1`],
+  sizeBytes: 200 * 1_024 * 1_024,
+}));
 
 export const isBound = (pod: KubeObject) => textOf(specOf(pod)["nodeName"]) !== "";
 export const isGated = (pod: KubeObject) => recordsOf(specOf(pod)["schedulingGates"]).length > 0;
@@ -422,7 +579,7 @@ const APART = {
 const namespaceOf = (what: PodKind) => (what === "exempt" ? "kube-system" : TENANT);
 
 /** @param serial every third plain pod has a rule about other pods. Here the scheduler lets it go anywhere. */
-function podBody(name: string, what: PodKind, node: number, serial: number): object {
+function podBody(name: string, what: PodKind, node: number, serial: number, more: MorePod): object {
   const hasRule = what === "plain" && serial % 3 === 0;
   const isDaemon = what === "daemon";
   const owner = isDaemon ? { kind: "DaemonSet", name: DAEMON_SET } : { kind: "ReplicaSet", name: "web" };
@@ -432,38 +589,44 @@ function podBody(name: string, what: PodKind, node: number, serial: number): obj
   return {
     metadata: {
       name,
+      ...(more.labels && { labels: more.labels }),
+      ...(more.annotations && { annotations: more.annotations }),
       ownerReferences: [
         { apiVersion: "apps/v1", uid: "00000000-0000-0000-0000-000000000000", controller: true, ...owner },
       ],
     },
-    spec: { ...podSpec(what), ...(isDaemon && { affinity: { nodeAffinity } }), ...(hasRule && { affinity: APART }) },
+    spec: {
+      ...podSpec(what, more.image),
+      ...(isDaemon && { affinity: { nodeAffinity } }),
+      ...(hasRule && { affinity: APART }),
+    },
   };
 }
 
 /** What the template of its owner says. */
-function podSpec(what: PodKind): object {
+function podSpec(what: PodKind, image = `registry.example/${what}:1`): object {
+  const gpu = what === "gpu" && { [GPU]: "1" };
+  const requests = { cpu: what === "huge" ? "999" : `${CPU_PER_POD}m`, ...gpu };
   return {
-    containers: [
-      { name: "main", image: `registry.example/${what}:1`, resources: { requests: { cpu: `${CPU_PER_POD}m` } } },
-    ],
+    containers: [{ name: "main", image, resources: { requests, ...(gpu && { limits: gpu }) } }],
     ...(what === "critical" && { priorityClassName: "system-cluster-critical" }),
     ...(what === "urgent" && { priorityClassName: "urgent" }),
     ...(what === "daemon" && { tolerations: [NOT_READY, CORDON].map(({ key }) => ({ key, operator: "Exists" })) }),
   };
 }
 
-function nodeStatus(name: string, ready: boolean, sinceMs: number): object {
+function nodeStatus(ready: boolean, sinceMs: number): object {
   const lastTransitionTime = `${new Date(sinceMs).toISOString().slice(0, 19)}Z`;
-  return {
-    allocatable: { cpu: `${cpuOf(name)}m`, memory: "32Gi", pods: "110" },
-    conditions: [{ type: "Ready", status: ready ? "True" : "False", lastTransitionTime }],
-  };
+  return { conditions: [{ type: "Ready", status: ready ? "True" : "False", lastTransitionTime }] };
 }
 
 /** As kube-scheduler's filters, as far as the modelled pods ask for them. */
 function fits(pod: KubeObject, node: KubeObject, usedCpu: number): boolean {
   if (usedCpu + CPU_PER_POD > cpuOf(textOf(node.metadata?.name))) return false;
   const spec = specOf(pod);
+  const requests = recordOf(recordOf(recordsOf(spec["containers"])[0]?.["resources"])["requests"]);
+  // Of extended resources a node that has them has enough for all that its cores have room for.
+  if (requests["cpu"] === "999" || (GPU in requests && !(GPU in recordOf(statusOf(node)["allocatable"])))) return false;
   const toleratesCordon = recordsOf(spec["tolerations"]).some((one) => tolerates(one, CORDON));
   if (specOf(node)["unschedulable"] === true && !toleratesCordon) return false;
   const affinity = recordOf(recordOf(spec["affinity"])["nodeAffinity"]);

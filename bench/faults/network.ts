@@ -66,6 +66,7 @@ export class Network {
   readonly #options: NetworkOptions;
   readonly #faults = new Set<NetworkFault>();
   readonly #watches = new Set<RunningWatch>();
+  readonly #hungSince = new Map<Watched, number>();
   /** Requests of the process that have not ended. */
   inFlight = 0;
 
@@ -75,11 +76,22 @@ export class Network {
 
   begin(fault: NetworkFault): void {
     this.#faults.add(fault);
+    if (fault.kind === "hungWatch" && !this.#hungSince.has(fault.resource))
+      this.#hungSince.set(fault.resource, this.#options.time.now());
   }
 
   end(fault: NetworkFault): void {
     this.#faults.delete(fault);
+    if (fault.kind === "hungWatch" && !this.#isHung(fault.resource)) this.#hungSince.delete(fault.resource);
   }
+
+  #hasListed(path: string): void {
+    for (const resource of this.#hungSince.keys())
+      if (path.endsWith(`/${resource}`)) this.#hungSince.set(resource, this.#options.time.now());
+  }
+
+  /** Since when nothing was read of a resource whose watches hang; undefined: they do not. */
+  hungSinceMs = (resource: Watched): number | undefined => this.#hungSince.get(resource);
 
   /** Breaks every watch: lines on their way are lost. */
   cutWatches(): void {
@@ -96,7 +108,11 @@ export class Network {
     return {
       url: client.url,
       get: (path, query, options) => this.#request(path, options, () => client.get(path, query)),
-      list: (path, query, options) => this.#request(path, options, () => client.list(path, query)),
+      list: async (path, query, options) => {
+        const listed = await this.#request(path, options, () => client.list(path, query));
+        this.#hasListed(path);
+        return listed;
+      },
       create: (path, body, query, options) => this.#request(path, options, () => client.create(path, body, query)),
       patch: (path, body, kind, query, options) =>
         this.#request(path, options, () => client.patch(path, body, kind, query), true),

@@ -10,13 +10,15 @@ import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
 import { createShapeInterner } from "../../src/kube/parse/shape-interner.ts";
 import { createEventRecorder } from "../../src/kube/write/events.ts";
 import { Ledger } from "../../src/core/state/ledger.ts";
+import type { PodFacts } from "../../src/core/facts.ts";
 import { createPacer, type Pacer } from "../../src/core/pacer.ts";
+import type { Verdict } from "../../src/core/verdict.ts";
 import { schedulerFilter } from "../../src/extender/filter.ts";
 import { defaultPolicy } from "../../src/policy/parse.ts";
 import { startPacing, type Pacing } from "../../src/service/pacing.ts";
 import { followPolicy } from "../../src/service/policy-feed.ts";
 import { nodeAdmission } from "../../src/webhooks/nodes.ts";
-import { podAdmission } from "../../src/webhooks/pods.ts";
+import { podAdmission, type PodAdmissionReport } from "../../src/webhooks/pods.ts";
 import type { AdmissionRequest, AdmissionResponse } from "../../src/api/admission-review.ts";
 import type { ExtenderArgs, ExtenderFilterResult } from "../../src/api/extender.ts";
 import { Network } from "./network.ts";
@@ -30,6 +32,13 @@ export interface Seams {
   readonly alwaysSeesALeader?: boolean;
 }
 
+/** An answer of admission. */
+export interface Judged {
+  readonly replica: string;
+  readonly pod: PodFacts;
+  readonly verdict: Verdict;
+}
+
 export interface ReplicaOptions {
   readonly name: string;
   readonly time: VirtualTime;
@@ -38,6 +47,7 @@ export interface ReplicaOptions {
   readonly client: ApiClient;
   readonly seams: Seams;
   /** An error that production logs as its own: a bug. */
+  readonly onJudged: (judged: Judged) => void;
   readonly onInternalError: (message: string, error: unknown) => void;
 }
 
@@ -147,13 +157,17 @@ export class Replica {
     const report = ({ kind, ...rest }: { readonly kind: string; readonly error?: unknown }) => {
       if (kind === "failure") this.#options.onInternalError("a handler failed", rest.error);
     };
+    const noted = (one: PodAdmissionReport) => {
+      if (one.kind === "verdict") this.#options.onJudged({ replica: this.name, pod: one.pod, verdict: one.verdict });
+      else report(one);
+    };
     const process: Process = {
       clocks,
       network,
       pacer,
       ledger,
       pacing: undefined,
-      admitPod: podAdmission({ pacer, toPodFacts, formatHold, replica, now, report }),
+      admitPod: podAdmission({ pacer, toPodFacts, formatHold, replica, now, report: noted }),
       admitNode: nodeAdmission({ policy: () => process.pacing?.policy.current, replica, now, report }),
       filter: schedulerFilter({ pacer, toPodFacts, replica, now, report }),
     };

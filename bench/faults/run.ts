@@ -7,14 +7,16 @@ import { ApiError } from "../../src/kube/client/api-error.ts";
 import { sweepAhead } from "../../src/release/sweep-ahead.ts";
 import { isLeaderSeen } from "../../src/kube/leader/leader-seen.ts";
 import { LEASE_TIMES } from "../../src/kube/leader/lease.ts";
-import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
+import { textMapOf, type KubeObject } from "../../src/kube/parse/kube-json.ts";
 import { seededRandom } from "../../src/simulate/model/random.ts";
 import { admitPolicy } from "../../src/webhooks/policy.ts";
 import { createFakeApiServer, type FakeApiServer } from "./api-server/api-server.ts";
+import { hostileInvariants } from "./hostile-invariants.ts";
+import type { Invariant } from "./invariant.ts";
 import { invariants, JANITOR_AHEAD_MS, JANITOR_EVERY_MS } from "./invariants.ts";
-import { ModelledCluster, TENANT } from "./modelled-cluster.ts";
+import { ModelledCluster, STUBBORN_LABEL, TENANT } from "./modelled-cluster.ts";
 import { NAMESPACE, Replica, type Seams } from "./replica.ts";
-import { faultKinds, FAULTS_END_MS, REPLICAS, type Schedule, type Step } from "./schedule.ts";
+import { blinding, faultKinds, FAULTS_END_MS, REPLICAS, type Schedule, type Step } from "./steps.ts";
 import { VirtualTime } from "./virtual-time.ts";
 import { JANITOR, Witness } from "./witness.ts";
 
@@ -23,6 +25,8 @@ export interface Bug {
   readonly name: string;
   readonly seams?: () => Seams;
   readonly install?: () => () => void;
+  /** Only this invariant is checked: the bug shows that it can fail. Default: all. */
+  readonly breaks?: string;
 }
 
 export interface Violation {
@@ -46,6 +50,8 @@ export interface RunResult {
 /** The wall clock at the beginning; any will do. */
 const START_MS = Date.parse("2026-01-01T00:00:00Z");
 
+const DAY_MS = 86_400_000;
+
 /** Faults have ended, everything held goes within the longest cap, and the fences within theirs, ms. */
 const END_MS = FAULTS_END_MS + 190_000;
 
@@ -55,7 +61,7 @@ const CHECK_EVERY_MS = 1_000;
 export async function runSchedule(schedule: Schedule, bug?: Bug): Promise<RunResult> {
   const undo = bug?.install?.();
   try {
-    return await new Run(schedule, bug?.seams?.() ?? {}).result();
+    return await new Run(schedule, bug?.seams?.() ?? {}, bug?.breaks).result();
   } finally {
     undo?.();
   }
@@ -73,7 +79,8 @@ function withoutDaemonSets(client: ApiClient): ApiClient {
 
 export class Run {
   readonly #schedule: Schedule;
-  readonly #time = new VirtualTime(START_MS);
+  /** Settled nodes were created by then. */
+  readonly #time = new VirtualTime(START_MS - DAY_MS);
   readonly server: FakeApiServer;
   readonly #replicas: readonly Replica[];
   readonly #cluster: ModelledCluster;
@@ -82,8 +89,12 @@ export class Run {
   readonly #faults: Record<string, number> = {};
   readonly #digest = createHash("sha256");
   readonly #trace: string[] = [];
+  readonly #checked: readonly Invariant[];
 
-  constructor(schedule: Schedule, seams: Seams) {
+  /** @param checked the only invariant that is checked; default: all */
+  constructor(schedule: Schedule, seams: Seams, checked?: string) {
+    const all = schedule.hostile ? [...invariants, ...hostileInvariants] : invariants;
+    this.#checked = all.filter(({ name }) => checked === undefined || name === checked);
     this.#schedule = schedule;
     this.#random = seededRandom(schedule.seed * 7 + 3);
     this.server = createFakeApiServer({
@@ -99,6 +110,9 @@ export class Run {
       policy: schedule.policy,
       askExtender: (args) => this.#answering()?.filter(args),
     });
+    this.#cluster.settle(schedule.standby);
+    this.#time.setTimer(() => undefined, DAY_MS);
+    while (this.#time.step(START_MS));
     this.#cluster.begin();
     this.#notePolicy(true);
     for (let index = 0; index < REPLICAS; index++) {
@@ -108,6 +122,7 @@ export class Run {
         new Replica({
           ...{ name, time: this.#time, random: seededRandom(schedule.seed * 17 + index), seams },
           client: schedule.mayListDaemonSets ? client : withoutDaemonSets(client),
+          onJudged: (judged) => this.#witness.judged.push(judged),
           onInternalError: (message, error) =>
             this.#witness.internalErrors.push(
               `${message}: ${error instanceof Error ? (error.stack ?? "") : String(error)}`,
@@ -164,7 +179,7 @@ export class Run {
   #check(): Violation | undefined {
     const witness = this.#witness;
     witness.update();
-    for (const { name, sentence, check } of invariants) {
+    for (const { name, sentence, check } of this.#checked) {
       const detail = check(witness);
       if (detail !== undefined) return { invariant: name, sentence, detail, atMs: this.#time.now() - START_MS };
     }
@@ -218,8 +233,11 @@ export class Run {
     return replica ? ask(replica) : { uid: request.uid, allowed: true }; // failurePolicy Ignore
   }
 
-  #otherWebhook({ uid, operation, resource, subResource }: AdmissionRequest): AdmissionResponse {
+  #otherWebhook({ uid, operation, resource, subResource, object }: AdmissionRequest): AdmissionResponse {
     const asks = operation === "UPDATE" && resource.resource === "pods" && (subResource ?? "") === "";
+    const code = Number(textMapOf((object as KubeObject | undefined)?.metadata?.labels)[STUBBORN_LABEL] ?? 0);
+    if (asks && code > 0)
+      return { uid, allowed: false, status: { code, reason: "Forbidden", message: "not this pod" } };
     if (!asks || this.#cluster.refusesUpdates === 0) return { uid, allowed: true };
     return { uid, allowed: false, status: { code: 500, reason: "InternalError", message: "another webhook failed" } };
   }
@@ -257,6 +275,9 @@ export class Run {
     }
     this.#trace.push(`${(step.atMs / 1_000).toFixed(3)} ${JSON.stringify(step)}`);
     this.#busyFor(this.#lasts(step));
+    if (blinding.has(step.kind)) {
+      this.#witness.blindUntilMs = Math.max(this.#witness.blindUntilMs, this.#time.now() + this.#lasts(step));
+    }
     if (step.kind === "otherWebhookRefuses") this.#witness.refusedUntilMs = this.#time.now() + step.forMs;
     if (this.#cluster.act(step)) {
       if (step.kind === "policy" || step.kind === "badPolicy") this.#notePolicy(step.kind === "policy");
@@ -326,6 +347,7 @@ export class Run {
     }
     this.#cluster.repairPolicy();
     this.#notePolicy(true);
+    this.#witness.blindUntilMs = this.#time.now();
     this.#busyFor(0);
   }
 

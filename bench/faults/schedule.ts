@@ -1,119 +1,44 @@
 /**
- * What happens in one run, as data: the world's events and the faults, each with its time. A seed gives a schedule; a
- * schedule with steps taken out is a schedule again, so that a failure can be made smaller (shrink.ts).
+ * A seed gives a schedule; a schedule with steps taken out is a schedule again, so that a failure can be made smaller
+ * (shrink.ts).
  */
-import { seededRandom } from "../../src/simulate/model/random.ts";
+import { Chance } from "./chance.ts";
+import { hostileFaults } from "./hostile.ts";
+import { lateOpenings } from "./late-openings.ts";
 import { WATCHED, type NetworkFault, type Watched } from "./network.ts";
+import {
+  CHAOS_MS,
+  FAULTS_END_MS,
+  NODES,
+  REPLICAS,
+  SETTLED_NODES,
+  type PodKind,
+  type PolicyDraft,
+  type Schedule,
+  type Step,
+} from "./steps.ts";
 
-/** Fields of the policy that vary. Times in seconds. */
-export interface PolicyDraft {
-  readonly mode: "enforce" | "observe" | "off";
-  readonly maxHoldSeconds: number;
-  readonly youngForSeconds: number;
-  readonly slots: number;
-  readonly fenceEnabled: boolean;
-  readonly fenceMaxSeconds: number;
-  readonly gateEnabled: boolean;
-  readonly extenderEnabled: boolean;
-}
-
-export type PodKind = "plain" | "daemon" | "exempt" | "critical" | "urgent";
-
-/** `atMs` counts from the beginning of the run; nodes and replicas go by number. */
-export type Step = { readonly atMs: number } & (
-  | {
-      readonly kind: "pods";
-      readonly what: PodKind;
-      readonly count: number;
-      readonly node: number;
-      readonly startMs: number;
-      /** From the first to the last of them. */
-      readonly spreadMs: number;
-    }
-  | { readonly kind: "deletePods"; readonly which: "gated" | "pending" | "bound"; readonly count: number }
-  /** The next pods that Paceline writes to are deleted, each so long after the write. */
-  | { readonly kind: "deleteWritten"; readonly count: number; readonly afterMs: number }
-  /** The next node that Paceline writes to within 30 s leaves, so long after the write. */
-  | { readonly kind: "leaveWritten"; readonly afterMs: number; readonly backAfterMs: number }
-  | {
-      readonly kind: "forge";
-      readonly what: "laterHold" | "earlierHold" | "garbage" | "reservation";
-      readonly count: number;
-    }
-  | { readonly kind: "join"; readonly node: number; readonly readyMs: number; readonly foreignFence: boolean }
-  | { readonly kind: "flap"; readonly node: number; readonly forMs: number }
-  | { readonly kind: "leave"; readonly node: number; readonly backAfterMs: number }
-  | { readonly kind: "pullTrouble"; readonly node: number; readonly forMs: number }
-  | { readonly kind: "policy"; readonly set: Partial<PolicyDraft> }
-  | { readonly kind: "badPolicy" }
-  | { readonly kind: "otherWebhookRefuses"; readonly forMs: number }
-  | { readonly kind: "network"; readonly replica: number; readonly forMs: number; readonly fault: NetworkFault }
-  | { readonly kind: "cutWatches"; readonly replica: number }
-  | { readonly kind: "compact" }
-  | { readonly kind: "kill"; readonly replica: number; readonly downMs: number }
-  | { readonly kind: "suspend"; readonly replica: number; readonly forMs: number }
-  | { readonly kind: "jump"; readonly replica: number; readonly byMs: number }
-  | { readonly kind: "drift"; readonly replica: number; readonly rate: number }
-);
-
-export interface Schedule {
-  readonly seed: number;
-  readonly policy: PolicyDraft;
-  /** False: Paceline's role lacks the right. */
-  readonly mayListDaemonSets: boolean;
-  readonly steps: readonly Step[];
-}
-
-/** Steps of these kinds are faults; the others are ordinary life. */
-export const faultKinds: ReadonlySet<Step["kind"]> = new Set<Step["kind"]>([
-  ...(["forge", "flap", "leave", "pullTrouble", "policy", "badPolicy", "otherWebhookRefuses", "network"] as const),
-  ...(["cutWatches", "compact", "kill", "suspend", "jump", "drift", "deletePods"] as const),
-  ...(["deleteWritten", "leaveWritten"] as const),
-]);
-
-/** Nearly all steps begin within this time, ms. */
-export const CHAOS_MS = 150_000;
-/** Every fault has ended by then, ms. */
-export const FAULTS_END_MS = 200_000;
-/** Nodes by number: the first are there and settled from the beginning. */
-export const SETTLED_NODES = 1;
-export const NODES = 4;
-export const REPLICAS = 2;
 /** `backAfterMs` of a node that never comes back. */
 const STAYS_AWAY = Infinity;
 
-/** Draws from one seed. */
-class Chance {
-  readonly next: () => number;
-
-  constructor(seed: number) {
-    this.next = seededRandom(seed);
-  }
-
-  between(least: number, most: number): number {
-    return least + this.next() * (most - least);
-  }
-
-  whole(least: number, most: number): number {
-    return Math.floor(this.between(least, most + 1));
-  }
-
-  is(share: number): boolean {
-    return this.next() < share;
-  }
-
-  of<Item>(items: readonly Item[]): Item {
-    return items[Math.floor(this.next() * items.length)] as Item;
-  }
-}
-
-/** The schedule of a seed. */
-export function scheduleOf(seed: number): Schedule {
+/** @param hostile with the faults that the core does not withstand yet (hostile.ts) */
+export function scheduleOf(seed: number, hostile = false): Schedule {
   const chance = new Chance(seed * 2 + 1);
   const steps = [...life(chance), ...faults(chance)];
   const policy = draftPolicy(chance);
   steps.push(...forgedCrowd(new Chance(seed * 2), policy));
-  return { seed, policy, mayListDaemonSets: seed % 4 !== 0, steps: steps.sort((a, b) => a.atMs - b.atMs) };
+  const late = new Chance(seed * 3 + 1_000_003);
+  const standby = late.is(0.35) ? late.whole(1, 2) : 0;
+  if (standby > 0 || late.is(0.3)) steps.push(...lateOpenings(late, standby));
+  steps.push(...hostileFaults(new Chance(seed * 5 + 2_000_003), hostile));
+  return {
+    seed,
+    policy,
+    mayListDaemonSets: seed % 4 !== 0,
+    standby,
+    hostile,
+    steps: steps.sort((a, b) => a.atMs - b.atMs),
+  };
 }
 
 function draftPolicy(chance: Chance): PolicyDraft {

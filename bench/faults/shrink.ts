@@ -1,6 +1,6 @@
 /** Makes a failing schedule smaller: takes steps out as long as the same invariant breaks. */
 import { runSchedule, type Bug, type RunResult } from "./run.ts";
-import type { Schedule, Step } from "./schedule.ts";
+import type { Schedule, Step } from "./steps.ts";
 
 /** Runs that shrinking may cost. A run takes a quarter of a second of CPU. */
 const MOST_RUNS = 120;

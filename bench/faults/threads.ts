@@ -8,6 +8,7 @@ export interface CampaignTask {
   readonly bug?: string | undefined;
   readonly firstSeed: number;
   readonly seeds: number;
+  readonly hostile?: boolean | undefined;
   readonly mostFailures?: number | undefined;
 }
 

@@ -4,6 +4,7 @@
  */
 import { FENCED_AT_ANNOTATION, GATE, LEADER_LEASE, RESERVATION_ANNOTATION } from "../../src/api/names.ts";
 import type { NodeFacts, PodFacts } from "../../src/core/facts.ts";
+import type { ImageName } from "../../src/core/ids.ts";
 import { exempt } from "../../src/core/rules/exempt.ts";
 import type { ApiClient } from "../../src/kube/client/api-client.ts";
 import { nodesOf } from "../../src/core/state/ledger.ts";
@@ -13,9 +14,10 @@ import { recordOf, recordsOf, textOf, timeOf, type KubeObject } from "../../src/
 import { createShapeInterner } from "../../src/kube/parse/shape-interner.ts";
 import { defaultPolicy } from "../../src/policy/parse.ts";
 import type { FakeApiServer } from "./api-server/api-server.ts";
-import { specOf } from "./modelled-cluster.ts";
-import { NAMESPACE, replicaOf, type Replica } from "./replica.ts";
-import type { PolicyDraft } from "./schedule.ts";
+import { specOf, STUBBORN_LABEL } from "./modelled-cluster.ts";
+import { Openings } from "./openings.ts";
+import { NAMESPACE, replicaOf, type Judged, type Replica } from "./replica.ts";
+import type { PolicyDraft } from "./steps.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
 export const JANITOR = "janitor";
@@ -72,12 +74,18 @@ export class Witness {
   readonly time: VirtualTime;
   readonly replicas: readonly Replica[];
   readonly books = new Map<string, PodBook>();
+  /** When nodes opened. */
+  readonly openings = new Openings();
   /** Changes since the last check. */
   fresh: Change[] = [];
+  /** Answers of admission since the last check. */
+  judged: Judged[] = [];
   readonly policies: PolicyInForce[] = [];
   readonly internalErrors: string[] = [];
   /** When the last fault, or event of the world, ended. */
   busyUntilMs: number;
+  /** When the last fault that hits Paceline, not its world, ended. */
+  blindUntilMs: number;
   /** When another program's webhook last refused updates. */
   refusedUntilMs = -Infinity;
   /** Until then a replica may believe to lead though it does not: its steady clock stood still. */
@@ -96,6 +104,7 @@ export class Witness {
     this.time = time;
     this.replicas = replicas;
     this.busyUntilMs = time.now();
+    this.blindUntilMs = time.now();
   }
 
   get nowMs(): number {
@@ -136,6 +145,9 @@ export class Witness {
     return facts;
   }
 
+  /** Another program's webhook refuses its every update, so Paceline can do nothing for it. */
+  isStubborn = ({ shape }: PodFacts): boolean => STUBBORN_LABEL in shape.labels;
+
   /** Policies that were in force within this time, ms. */
   policiesWithin(ms: number): readonly PolicyInForce[] {
     const since = this.nowMs - ms;
@@ -170,6 +182,8 @@ export class Witness {
       return false;
     }
     this.lastChangeMs = this.nowMs;
+    if (actor === "tenant" && after?.metadata?.namespace === undefined && after?.["kind"] === "Node")
+      this.openings.note(before, after, this.nowMs);
     this.fresh.push({ actor, atMs: this.nowMs, path, before, after, holder: this.holder });
     return true;
   }
@@ -194,6 +208,7 @@ export class Witness {
   /** Everything so far has been checked. */
   forgetFresh(): void {
     this.fresh = [];
+    this.judged = [];
   }
 
   /** Brings the books up to the API server's state. */
@@ -213,7 +228,7 @@ export class Witness {
         createdAtMs: nowMs,
         cameGated: facts.gated,
         isExempt: exempt(facts.shape, defaultPolicy()),
-        ...{ levers: [], ungatedBy: [], boundAtMs: undefined, everStuck: false, forged: false },
+        ...{ levers: [], ungatedBy: [], boundAtMs: undefined, everStuck: false, forged: isForged(raw) },
       };
       this.books.set(facts.uid, book);
     }
@@ -225,9 +240,15 @@ export class Witness {
   #bringsNothing({ shape: { images } }: PodFacts, name: string, atMs: number): boolean {
     const youngMs = 1_000 * Math.min(...this.policies.map(({ draft }) => draft.youngForSeconds));
     const node = this.nodes.find((one) => one.name === name);
-    if (!node || node.fence || atMs < (node.readySinceMs ?? Infinity) + youngMs) return false;
-    const there = this.pods.filter((pod) => pod.node === name && (pod.containersStarted || pod.ready));
-    return images.every((image) => there.some((pod) => pod.shape.images.includes(image)));
+    if (!node || node.fence || atMs < (this.openings.openedMs(node.uid) ?? Infinity) + youngMs) return false;
+    return images.every((image) => this.hasImage(node, image));
+  }
+
+  /** The node lists it, or a pod that uses it has started there. */
+  hasImage({ name, images }: NodeFacts, image: ImageName): boolean {
+    const isUsed = ({ node, containersStarted, ready, shape }: PodFacts) =>
+      node === name && (containersStarted || ready) && shape.images.includes(image);
+    return images.has(image) || this.pods.some(isUsed);
   }
 
   // eslint-disable-next-line complexity -- one condition after another, each with its reason
@@ -250,5 +271,8 @@ export class Witness {
 
 export const carriesGate = (raw: KubeObject) =>
   recordsOf(specOf(raw)["schedulingGates"]).some(({ name }) => name === GATE);
+
+/** A pod that nothing of Paceline has written to yet. */
+const isForged = ({ metadata }: KubeObject) => metadata?.annotations?.[RESERVATION_ANNOTATION] !== undefined;
 
 export const hasFencedAt = (raw: KubeObject) => raw.metadata?.annotations?.[FENCED_AT_ANNOTATION] !== undefined;
