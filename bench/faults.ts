@@ -1,8 +1,8 @@
 /**
  * `npm run faults`: runs Paceline against a cluster in memory whose network, clocks and processes fail, and checks the
  * promises of docs/design.md after every step (docs/faults.md). `--seeds N` runs, from `--seed S` on. `--bugs` checks
- * the checker: it must find each of the deliberate bugs; `--bug NAME` shows what it says of one. `--hostile`
- * adds what the core does not withstand yet (faults/hostile.ts). Ctrl-C ends it and prints what was done until then.
+ * the checker: it must find each of the deliberate bugs; `--bug NAME` shows what it says of one. Ctrl-C ends it and
+ * prints what was done until then.
  */
 import { parseArgs } from "node:util";
 import { withProgress, type Tell } from "../src/cli/progress.ts";
@@ -18,7 +18,6 @@ const { values } = parseArgs({
     seed: { type: "string" },
     bugs: { type: "boolean", default: false },
     bug: { type: "string" },
-    hostile: { type: "boolean", default: false },
   },
 });
 
@@ -71,10 +70,9 @@ async function search(tell: Tell, bug: string | undefined): Promise<void> {
 }
 
 function shares(): CampaignTask[] {
-  const { hostile } = values;
   const tasks: CampaignTask[] = [];
   for (let done = 0; done < seeds; done += SEEDS_AT_A_TIME) {
-    tasks.push({ firstSeed: firstSeed + done, seeds: Math.min(SEEDS_AT_A_TIME, seeds - done), hostile });
+    tasks.push({ firstSeed: firstSeed + done, seeds: Math.min(SEEDS_AT_A_TIME, seeds - done) });
   }
   return tasks;
 }

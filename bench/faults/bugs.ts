@@ -203,8 +203,8 @@ export const bugs: readonly Bug[] = [
     seams: () => ({
       pacer: (pacer) =>
         around(pacer, {
-          plan(nowMs) {
-            const plan = pacer.plan(nowMs);
+          plan(nowMs, aside) {
+            const plan = pacer.plan(nowMs, aside);
             return { ...plan, fences: plan.fences.filter(({ kind }) => kind !== "endRollCall") };
           },
         }),
@@ -232,11 +232,24 @@ export const bugs: readonly Bug[] = [
     }),
   },
   { name: "note no opening", breaks: "aNewLeaderAgrees", seams: () => ({ client: patching(withoutOpened) }) },
+  {
+    name: "never let a pinned pod go",
+    breaks: "aFreeSlotIsGiven",
+    seams: () => ({
+      pacer: (pacer) =>
+        around(pacer, {
+          plan(nowMs, aside) {
+            const plan = pacer.plan(nowMs, aside);
+            return { ...plan, releases: plan.releases.filter(({ pod }) => pod.pinnedTo === undefined) };
+          },
+        }),
+    }),
+  },
   { name: "leave the cordon behind", seams: () => ({ client: patching(withoutUncordoning) }) },
   {
     name: "never lift a fence",
     seams: () => ({
-      pacer: (pacer) => around(pacer, { plan: (nowMs) => ({ ...pacer.plan(nowMs), fences: [] }) }),
+      pacer: (pacer) => around(pacer, { plan: (nowMs, aside) => ({ ...pacer.plan(nowMs, aside), fences: [] }) }),
     }),
   },
 ];

@@ -14,8 +14,6 @@ export interface CampaignOptions {
   readonly firstSeed: number;
   readonly seeds: number;
   readonly bug?: Bug | undefined;
-  /** With faults and invariants that the core does not withstand yet (hostile.ts). Default: without. */
-  readonly hostile?: boolean | undefined;
   /** Ends after so many failures; default: never. */
   readonly mostFailures?: number | undefined;
   /** Called after each run with the number of runs so far. */
@@ -26,11 +24,11 @@ const HOUR_MS = 3_600_000;
 
 /** Runs one seed after another; equal options give equal results. */
 export async function runCampaign(options: CampaignOptions): Promise<Campaign> {
-  const { firstSeed, bug, hostile, mostFailures = Infinity, onRun } = options;
+  const { firstSeed, bug, mostFailures = Infinity, onRun } = options;
   const campaigns: Campaign[] = [];
   let failed = 0;
   for (let seed = firstSeed; seed < firstSeed + options.seeds && failed < mostFailures; seed++) {
-    const result = await runSchedule(scheduleOf(seed, hostile), bug);
+    const result = await runSchedule(scheduleOf(seed), bug);
     if (result.violation) failed += 1;
     campaigns.push({
       seeds: 1,

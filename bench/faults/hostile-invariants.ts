@@ -4,7 +4,7 @@ import type { Invariant } from "./invariant.ts";
 import type { Witness } from "./witness.ts";
 
 const SECOND_MS = 1_000;
-/** A leader whose watch of pods or nodes is older than this is to leave (30 s), with its next look, ms. */
+/** A leader whose watch of pods or nodes is older than 30 s leaves with its next look, ms. */
 const BLIND_MS = 40_000;
 /** Replicas that no fault hits know everything again after this, ms. */
 const RECOVERED_MS = 45_000;

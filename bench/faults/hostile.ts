@@ -4,8 +4,6 @@ import { CHAOS_MS, NODES, REPLICAS, SETTLED_NODES, type ForgedAtCreation, type P
 
 interface Hostile {
   readonly name: string;
-  /** False where the core does not withstand it yet; `--hostile` draws it all the same. */
-  readonly byDefault: boolean;
   readonly steps: (chance: Chance, atMs: number) => Iterable<Step>;
 }
 
@@ -17,12 +15,11 @@ const forgedPods = (forged: ForgedAtCreation, what: PodKind): Hostile["steps"] =
   };
 
 export const hostile: readonly Hostile[] = [
-  { name: "reservations of the future", byDefault: true, steps: forgedPods("futureReservation", "plain") },
-  { name: "reservations of 999 cores", byDefault: true, steps: forgedPods("hugeReservation", "huge") },
-  { name: "holds of the past", byDefault: true, steps: forgedPods("pastHold", "plain") },
+  { name: "reservations of the future", steps: forgedPods("futureReservation", "plain") },
+  { name: "reservations of 999 cores", steps: forgedPods("hugeReservation", "huge") },
+  { name: "holds of the past", steps: forgedPods("pastHold", "plain") },
   {
     name: "pods whose every update is refused",
-    byDefault: true,
     *steps(chance, atMs) {
       const node = chance.whole(SETTLED_NODES, NODES - 1);
       const forMs = chance.between(20_000, 60_000);
@@ -32,7 +29,6 @@ export const hostile: readonly Hostile[] = [
   },
   {
     name: "watches that hang while the Lease is renewed",
-    byDefault: true,
     *steps(chance, atMs) {
       const forMs = chance.between(35_000, 90_000);
       for (let replica = 0; replica < REPLICAS; replica++) {
@@ -44,11 +40,10 @@ export const hostile: readonly Hostile[] = [
   },
 ];
 
-/** @param all also what is not drawn by default */
-export function* hostileFaults(chance: Chance, all: boolean): Generator<Step> {
-  for (const { byDefault, steps } of hostile) {
+export function* hostileFaults(chance: Chance): Generator<Step> {
+  for (const { steps } of hostile) {
     const isDrawn = chance.is(0.08);
     const drawn = [...steps(chance, chance.between(3_000, 105_000))];
-    if (isDrawn && (byDefault || all)) yield* drawn;
+    if (isDrawn) yield* drawn;
   }
 }

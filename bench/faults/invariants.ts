@@ -11,6 +11,7 @@ import { LEASE_TIMES } from "../../src/kube/leader/lease.ts";
 import { heldNow } from "./held.ts";
 import type { Invariant } from "./invariant.ts";
 import { openingInvariants } from "./opening-invariants.ts";
+import { hostileInvariants } from "./hostile-invariants.ts";
 import type { Replica } from "./replica.ts";
 import { type Change, type PodBook, type Witness } from "./witness.ts";
 
@@ -351,6 +352,7 @@ export const invariants: readonly Invariant[] = [
   ...[noGateWithoutALeader, exemptNeverHeld],
   ...[aLimitIsALimit, noHoldPastItsCap, noFencePastItsCap, noCordonStays],
   ...openingInvariants,
+  ...hostileInvariants,
   ...[allStateIsInTheApiServer],
   ...[aReplicaLeads, everythingHeldGoes, everyFenceFalls, noReservationStays],
 ];

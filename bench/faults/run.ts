@@ -11,7 +11,6 @@ import { textMapOf, type KubeObject } from "../../src/kube/parse/kube-json.ts";
 import { seededRandom } from "../../src/simulate/model/random.ts";
 import { admitPolicy } from "../../src/webhooks/policy.ts";
 import { createFakeApiServer, type FakeApiServer } from "./api-server/api-server.ts";
-import { hostileInvariants } from "./hostile-invariants.ts";
 import type { Invariant } from "./invariant.ts";
 import { invariants, JANITOR_AHEAD_MS, JANITOR_EVERY_MS } from "./invariants.ts";
 import { ModelledCluster, STUBBORN_LABEL, TENANT } from "./modelled-cluster.ts";
@@ -93,8 +92,7 @@ export class Run {
 
   /** @param checked the only invariant that is checked; default: all */
   constructor(schedule: Schedule, seams: Seams, checked?: string) {
-    const all = schedule.hostile ? [...invariants, ...hostileInvariants] : invariants;
-    this.#checked = all.filter(({ name }) => checked === undefined || name === checked);
+    this.#checked = invariants.filter(({ name }) => checked === undefined || name === checked);
     this.#schedule = schedule;
     this.#random = seededRandom(schedule.seed * 7 + 3);
     this.server = createFakeApiServer({

@@ -21,8 +21,7 @@ import {
 /** `backAfterMs` of a node that never comes back. */
 const STAYS_AWAY = Infinity;
 
-/** @param hostile with the faults that the core does not withstand yet (hostile.ts) */
-export function scheduleOf(seed: number, hostile = false): Schedule {
+export function scheduleOf(seed: number): Schedule {
   const chance = new Chance(seed * 2 + 1);
   const steps = [...life(chance), ...faults(chance)];
   const policy = draftPolicy(chance);
@@ -30,13 +29,12 @@ export function scheduleOf(seed: number, hostile = false): Schedule {
   const late = new Chance(seed * 3 + 1_000_003);
   const standby = late.is(0.35) ? late.whole(1, 2) : 0;
   if (standby > 0 || late.is(0.3)) steps.push(...lateOpenings(late, standby));
-  steps.push(...hostileFaults(new Chance(seed * 5 + 2_000_003), hostile));
+  steps.push(...hostileFaults(new Chance(seed * 5 + 2_000_003)));
   return {
     seed,
     policy,
     mayListDaemonSets: seed % 4 !== 0,
     standby,
-    hostile,
     steps: steps.sort((a, b) => a.atMs - b.atMs),
   };
 }

@@ -90,8 +90,6 @@ export interface Schedule {
   readonly mayListDaemonSets: boolean;
   /** Settled nodes with images and with room, beside the small ones. */
   readonly standby: number;
-  /** With faults and invariants that the core does not withstand yet (hostile.ts). */
-  readonly hostile: boolean;
   readonly steps: readonly Step[];
 }
 

@@ -8,7 +8,6 @@ export interface CampaignTask {
   readonly bug?: string | undefined;
   readonly firstSeed: number;
   readonly seeds: number;
-  readonly hostile?: boolean | undefined;
   readonly mostFailures?: number | undefined;
 }
 
