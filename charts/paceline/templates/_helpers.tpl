@@ -128,10 +128,10 @@ spec:
     variables.annotations.all(name, name.startsWith('paceline.dev/') ||
     (name in variables.annotationsBefore && variables.annotationsBefore[name] == variables.annotations[name])) &&
     variables.annotationsBefore.all(name, name.startsWith('paceline.dev/') || name in variables.annotations)
-  message: Paceline changes its own annotations only
+  message: Paceline changes its own annotations only; if another webhook did, set admissionPolicies.accounts=Audit
 - expression: >-
     object.metadata.?labels == oldObject.metadata.?labels &&
     object.metadata.?finalizers == oldObject.metadata.?finalizers &&
     object.metadata.?ownerReferences == oldObject.metadata.?ownerReferences
-  message: Paceline changes no labels, finalizers or owners
+  message: Paceline changes no labels, finalizers or owners; if another webhook did, set admissionPolicies.accounts=Audit
 {{- end }}
