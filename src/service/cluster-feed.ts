@@ -46,7 +46,7 @@ export interface ClusterFeed {
  * end. So silence tells of a hung watch soon: it is given up after 14 s, and the next one is heard within 12 s more,
  * before the leader leaves (pacing.ts). That is a request each 9 s and resource; the Lease takes six times as many.
  */
-const HEARD_OFTEN = { watchSeconds: 6, idleMs: 14_000 };
+const HEARD_OFTEN = { watchSeconds: 6, idleMs: 14_000, longestRetryMs: 3_000 };
 
 /** Starts the reflectors. */
 export function startClusterFeed(given: ClusterFeedOptions): ClusterFeed {

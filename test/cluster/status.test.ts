@@ -76,8 +76,11 @@ test("with a leader it exits 0, and a replica asked by --url shows the same", as
   await installAccess(plane.client, fixedPolicy(3, { mode: "off" }));
   const service = await startServiceProcess(plane);
   await eventually("it leads", async () => (await service.get("/metrics")).text.includes("paceline_leader 1\n"));
-  const read = await status("--json");
-  expect(read.code, read.stdout + read.stderr).toBe(0);
+  const read = await eventually("the leader has published its limits", async () => {
+    const answer = await status("--json");
+    expect(answer.code, answer.stdout + answer.stderr).toBe(0);
+    return parsed(answer).nodes[0]?.limit === undefined ? undefined : answer;
+  });
   await writeFile(join(plane.folder, "ca.crt"), plane.caCert);
   const asked = await status("--json", "--url", service.url, "--ca-file", join(plane.folder, "ca.crt"));
   expect(asked.code, asked.stdout + asked.stderr).toBe(0);

@@ -70,9 +70,7 @@ export const conflict = ({ plural }: Resource, name: string, why: string) =>
   new Refusal(409, "Conflict", `Operation cannot be fulfilled on ${plural} "${name}": ${why}`);
 export const expired = (message: string) => new Refusal(410, "Expired", message);
 export const misfit = (message: string) =>
-  new Refusal(422, "Invalid", "the server rejected our request due to an error in our request", [
-    { reason: "FieldValueInvalid", field: "", message },
-  ]);
+  new Refusal(422, "Invalid", `the server rejected our request due to an error in our request (${message})`);
 
 /** @throws when there are causes */
 export function refuseInvalid({ kind }: Resource, name: string, causes: readonly Cause[]): void {

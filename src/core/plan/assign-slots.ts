@@ -9,7 +9,7 @@ import { type Cost, costOf, type NodeLoad } from "../state/load.ts";
 import { youngUntilMs } from "../state/pace.ts";
 import type { Hold } from "../verdict.ts";
 import { fitsNow } from "./claims.ts";
-import { isDoubtful, triesDoubtful } from "./doubts.ts";
+import { isDoubtful, triesEnough } from "./doubts.ts";
 import { NodeQueue } from "./node-queue.ts";
 import { openingsFor } from "./openings.ts";
 import { compareRanks, type Rank, rank } from "./order.ts";
@@ -69,7 +69,7 @@ function bestCandidate(plan: PlanBuilder, node: KnownNode, queues: readonly Queu
   let bestRank: Rank | undefined;
   for (const { pod, cost } of candidatesOf(plan, load, queues)) {
     const doubtful = isDoubtful(plan, pod, node.facts);
-    if (doubtful && triesDoubtful(plan, node.facts)) continue;
+    if (doubtful && triesEnough(plan, node.facts)) continue;
     const givesWay = doubtful && load.limit.slots === 1;
     const standing = { schedulerIsBehind, bytesPerPod: bytesPerPod(plan, cost, wanted), givesWay };
     const ranked = rank(pod, node.facts, standing, maxHoldMs, nowMs);

@@ -1,9 +1,10 @@
 /**
  * Pods that kube-scheduler may refuse for reasons of its own: volumes, devices, plugins. A slot that is kept for such a
- * pod is lost to others until its reservation ends, so a node tries one of them at a time. One that can run is bound
- * within a moment, and the next one follows.
+ * pod is lost to others until its reservation ends, so half of a node's slots are for them at most. Not fewer: after a
+ * shortage of nodes every pod looks like that, and the scheduler may take seconds to answer.
  */
 import type { NodeFacts, PodFacts } from "../facts.ts";
+import type { PodUID } from "../ids.ts";
 import { SECOND_MS } from "../measures.ts";
 import { openedMs } from "../state/opening.ts";
 import { hasReservation } from "../state/reservations.ts";
@@ -25,11 +26,16 @@ export function isDoubtful({ state, nowMs }: PlanBuilder, pod: PodFacts, node: N
   if (pod.gated || !pod.unschedulable) return false;
   if (!pod.shape.interPodRules && state.ledger.boundAlike.has(pod.shape)) return false;
   if (pod.reservation && !hasReservation(state, pod, nowMs)) return true;
-  return (openedMs(node) ?? nowMs) >= Math.max(pod.createdAtMs, pod.release?.atMs ?? 0) + LONG_MS;
+  const opensMs = openedMs(node) ?? nowMs;
+  const letGoMs = pod.release?.atMs ?? 0;
+  return opensMs >= Math.max(pod.createdAtMs, letGoMs < opensMs ? letGoMs : 0) + LONG_MS;
 }
 
-/** Is a slot of the node kept for a pod that may be refused there? */
-export function triesDoubtful(plan: PlanBuilder, node: NodeFacts): boolean {
-  const isTried = (pod: PodFacts) => isDoubtful(plan, pod, node);
-  return plan.load(node).reserved.some(isTried) || plan.plannedFor(node.name).some(isTried);
+/** Are as many slots of the node kept for pods that may be refused there as there are for such pods? */
+export function triesEnough(plan: PlanBuilder, node: NodeFacts): boolean {
+  const { reserved, limit } = plan.load(node);
+  const most = Math.max(1, Math.floor(limit.slots / 2));
+  const tried = new Set<PodUID>();
+  for (const pod of [...reserved, ...plan.plannedFor(node.name)]) if (isDoubtful(plan, pod, node)) tried.add(pod.uid);
+  return tried.size >= most;
 }

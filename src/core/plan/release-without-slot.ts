@@ -108,5 +108,6 @@ function passFence(plan: PlanBuilder, pod: PodFacts, fenced: readonly KnownNode[
   const isKeptOut = ({ facts: { fence } }: KnownNode) => fence !== undefined && !toleratesFence(pod, fence.value);
   const node = fenced.find((one) => isKeptOut(one) && isSchedulableNow(pod, one.facts) && fitsNow(plan, pod, one));
   if (!node) return;
-  plan.releaseTo(pod, node.facts, "Exempt", `exempt from pacing: passes the fence of node ${node.facts.name}`);
+  const message = `exempt from pacing: passes the fence of node ${node.facts.name}`;
+  plan.release(pod, "Exempt", message, { fence: node.facts.fence?.value });
 }

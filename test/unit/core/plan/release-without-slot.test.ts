@@ -69,10 +69,10 @@ describe("a pod that a fence keeps out", () => {
   const system = { shape: aShape({ namespace: "kube-system" }) };
 
   test("passes if it is exempt, but only a fence that it does not pass anyway, on a node that takes it", () => {
-    expect(releases(stateWith([aFencedNode("n1")], [aPendingPod("p", system)]))).toEqual({ p: "Exempt to n1" });
+    expect(releases(stateWith([aFencedNode("n1")], [aPendingPod("p", system)]))).toEqual({ p: "Exempt" });
     const tolerant = aPendingPod("p", { ...system, fencesTolerated: ["n1"] });
     expect(releases(stateWith([aFencedNode("n1")], [tolerant]))).toEqual({});
-    expect(releases(stateWith([aFencedNode("n1"), aFencedNode("n2")], [tolerant]))).toEqual({ p: "Exempt to n2" });
+    expect(releases(stateWith([aFencedNode("n1"), aFencedNode("n2")], [tolerant]))).toEqual({ p: "Exempt" });
     expect(releases(stateWith([aJoiningNode("n1")], [aPendingPod("p", system)]))).toEqual({});
   });
 
@@ -81,7 +81,14 @@ describe("a pod that a fence keeps out", () => {
     const pods = [aPod("untried", system), aPendingPod("reserved", { ...system, reservation })];
     const state = stateWith([aFencedNode("n1")], pods);
     expect(releases(state)).toEqual({});
-    expect(releases(state, START_MS + 15_000)).toEqual({ reserved: "Exempt to n1" });
+    expect(releases(state, START_MS + 15_000)).toEqual({ reserved: "Exempt" });
+  });
+
+  test("takes no slot from others, however many of them there are", () => {
+    const exempt = many(50, (name) => aPendingPod(`exempt-${name}`, system));
+    const plan = pacerWith([aFencedNode("n1")], [...exempt, aGatedPod("paced")], slots(1)).plan(START_MS);
+    expect(plan.releases.map(({ fence }) => fence)).toEqual(Array(51).fill("n1"));
+    expect(plan.releases.filter(({ node }) => node !== undefined).map(({ pod }) => pod.name)).toEqual(["paced"]);
   });
 
   test("passes none where the policy puts up no fences", () => {
