@@ -71,7 +71,7 @@ export const LEADER_LEASE = "paceline-leader";
 
 /**
  * Annotation of that Lease: the limit of each paced node and the time of its latest telemetry (epoch seconds), as JSON
- * `{"<node>":[8,1767225600]}`. The leader writes it for those who only look.
+ * `{"<node>":[8,1767225600]}`. The leader writes it for other replicas and the CLI.
  */
 export const LEADER_FIGURES_ANNOTATION = "paceline.dev/figures";
 

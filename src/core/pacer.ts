@@ -80,7 +80,7 @@ export interface Pacer {
   /** Pods without a gate that only a fence keeps waiting, with today's reason; the first few hundred. */
   keptOut(nowMs: number, aside?: SetAside): readonly Held[];
   status(nowMs: number): ClusterStatus;
-  /** What only the leader knows, for those who only look. */
+  /** What only the leader knows, for other replicas and the CLI. */
   leaderFigures(nowMs: number): LeaderFigures;
   /** What limits have moved since the last call, oldest first: for logs and metrics. */
   takeMoves(): readonly LimitMove[];

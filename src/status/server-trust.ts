@@ -9,7 +9,7 @@ export interface ServerTrust {
   readonly ca: string | undefined;
 }
 
-/** Time for the answer, ms: whoever asks has other ways. Assumed. */
+/** Time for the answer, ms: there are other ways to ask. Assumed. */
 const ANSWER_MS = 5_000;
 
 /** Undefined where the webhooks call no Service. @throws ApiError where they cannot be read */

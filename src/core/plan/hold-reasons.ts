@@ -35,7 +35,7 @@ function gatedAside(plan: PlanBuilder): Held[] {
   });
 }
 
-/** `why` is empty where another client was changing the pod: that is over in a moment, and told to nobody. */
+/** `why` is empty where another client was changing the pod: that is over in a moment, and told nowhere. */
 const asideHold = (pod: PodFacts, why: string): Hold =>
   why === ""
     ? {

@@ -1,5 +1,5 @@
 /**
- * Can a reservation be Paceline's? Anyone who creates pods can write one, so it is believed no further than that: a pod
+ * Can a reservation be Paceline's? Any tenant can write one, so it is believed no further than that: a pod
  * that was given the node fits it by all that does not change.
  */
 import type { NodeFacts, PodFacts } from "../facts.ts";

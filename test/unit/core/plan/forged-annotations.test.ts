@@ -1,4 +1,4 @@
-/** Anyone who creates pods can write Paceline's annotations on them: what that must not bring about. */
+/** Any tenant can write Paceline's annotations on its new pods: what that must not bring about. */
 import { describe, expect, test } from "vitest";
 import type { PodFacts } from "../../../../src/core/facts.ts";
 import { nodeName } from "../../../../src/core/ids.ts";
