@@ -27,6 +27,8 @@ export interface ControlPlaneOptions extends CallsOut {
   readonly controllers?: readonly string[];
   /** Default true; benchmarks that measure throughput turn it off. */
   readonly auditLog?: boolean;
+  /** Admission plugins of kube-apiserver that are off by default. */
+  readonly admissionPlugins?: readonly string[];
   /** Users besides the administrator; RBAC decides what they may do. */
   readonly users?: readonly TokenUser[];
 }
@@ -84,7 +86,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   const around: Surroundings = { binaries, folder, watchdog };
   let apiServer: ApiServer | undefined;
   try {
-    const moreFlags = await callsOutFlags(folder, options);
+    const moreFlags = [...(await callsOutFlags(folder, options)), ...admissionFlags(options.admissionPlugins ?? [])];
     apiServer = await startApiServer(around, { audit: options.auditLog ?? true, moreFlags });
     return await startAround(around, apiServer, options);
   } catch (error) {
@@ -92,6 +94,9 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     throw error;
   }
 }
+
+const admissionFlags = (plugins: readonly string[]) =>
+  plugins.length > 0 ? [`--enable-admission-plugins=${plugins.join(",")}`] : [];
 
 async function end({ folder, watchdog }: Surroundings, apiServer: ApiServer | undefined): Promise<void> {
   await Promise.all([apiServer?.client.close(), killChildrenOf(folder.path)]);

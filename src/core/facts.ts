@@ -141,10 +141,10 @@ export interface PodFacts {
   readonly reservation:
     { readonly node: NodeName; readonly others?: readonly NodeName[] | undefined; readonly atMs: number } | undefined;
   /**
-   * Paceline let it go then, epoch ms, and had kept it back for so long, ms. Undefined: it never did, or the pod is
-   * still gated.
+   * Paceline let it go then, epoch ms, and had kept it back for so long, ms. `ungated`: it had the gate until then, so
+   * that the scheduler has not seen it before. Undefined: it never did, or the pod is still gated.
    */
-  readonly release: { readonly atMs: number; readonly heldMs: number } | undefined;
+  readonly release: { readonly atMs: number; readonly heldMs: number; readonly ungated?: true } | undefined;
   /** Fences that it tolerates: node-specific values, or "*" for all (operator Exists). */
   readonly fencesTolerated: readonly string[];
   /** It has preferred node affinity, to which a release adds a term; undefined: none. */
@@ -170,7 +170,8 @@ export interface PodFacts {
   /** Condition PodScheduled is False with reason Unschedulable. */
   readonly unschedulable: boolean;
   /**
-   * The same, and the scheduler said so of the pod as it is now (`observedGeneration`), its newest toleration included.
+   * The same, and the scheduler said so of the pod as it is now, its newest toleration included: `observedGeneration`
+   * tells, or that it saw the pod for the first time then.
    */
   readonly refused: boolean;
 }

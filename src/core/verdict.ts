@@ -48,6 +48,8 @@ export interface Release {
   readonly others?: readonly Opening[];
   /** What the release leaves on the pod ({@link PodFacts.release}); undefined where no fence matters any more. */
   readonly note?: PodFacts["release"];
+  /** When the pod has been held for the most that the policy allows, epoch ms; undefined: not Paceline's plan. */
+  readonly capMs?: number;
   /** It goes though no slot is free for it. */
   readonly overLimit?: boolean;
   readonly reason: ReleaseReason;

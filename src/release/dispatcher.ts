@@ -58,6 +58,8 @@ export class Dispatcher {
   #queue: Work[] = [];
   #noteQueue: Work[] = [];
   #lastPlanTookMs = 0;
+  /** By how much the wall clock was ahead of the steady one at the last plan, ms. */
+  #wallAheadMs = 0;
   /** When the next plan is due; undefined: none was asked for. */
   #planAtMs: number | undefined;
   /** When to ask for a plan though nothing happens. */
@@ -117,6 +119,7 @@ export class Dispatcher {
    */
   planned(plan: Plan, now: Moment, tookMs: number): readonly Held[] {
     this.#lastPlanTookMs = tookMs;
+    this.#wallAheadMs = now.wallMs - now.steadyMs;
     const { notes, wakeAtMs: notesAtMs } = this.#notes.due(plan.held, now.wallMs);
     const works = startable(plan, this.#inFlight);
     const mayBegin = ({ key }: Work) => !this.#retries.waits(key, now.steadyMs);
@@ -180,13 +183,15 @@ export class Dispatcher {
   }
 
   /** A write has ended, however it did. What it changed must be in the facts before the next plan. */
-  ended({ key }: Work, end: WriteEnd, nowMs: number): void {
+  ended(work: Work, end: WriteEnd, nowMs: number): void {
+    const { key } = work;
     this.#inFlight.delete(key);
+    const byMs = work.kind === "release" ? (work.release.capMs ?? Infinity) - this.#wallAheadMs : Infinity;
     if (end.kind === "changed") this.#retries.succeeded(key);
     // Otherwise there was nothing to do, or another client is changing the object, or the write failed: not at once
     // again.
-    else if (end.kind === "failed") this.#retries.failed(key, nowMs, end.why, end.retryAfterMs);
-    else this.#retries.failed(key, nowMs, "");
+    else if (end.kind === "failed") this.#retries.failed(key, nowMs, end.why, { atLeastMs: end.retryAfterMs, byMs });
+    else this.#retries.failed(key, nowMs, "", { byMs });
     this.poke(nowMs);
   }
 

@@ -22,9 +22,11 @@ export class Retries {
     this.#random = random;
   }
 
-  failed(key: string, nowMs: number, why: string, atLeastMs = 0): void {
+  /** @param byMs if it is still to come, the next try is not later than that, unless the API server asked to wait. */
+  failed(key: string, nowMs: number, why: string, { atLeastMs = 0, byMs = Infinity } = {}): void {
     const failures = (this.#waits.get(key)?.failures ?? 0) + 1;
-    const waitMs = Math.max(backoffMs(failures, LIMITS, this.#random), atLeastMs);
+    const mostMs = byMs > nowMs ? byMs - nowMs : Infinity;
+    const waitMs = Math.max(Math.min(backoffMs(failures, LIMITS, this.#random), mostMs), atLeastMs);
     this.#waits.set(key, { failures, untilMs: nowMs + waitMs, why });
   }
 

@@ -13,11 +13,18 @@ import { applyAll, chartObjects } from "../support/installed.ts";
 const KIND = "MutatingAdmissionPolicy";
 const API = ["--api-versions", `admissionregistration.k8s.io/v1/${KIND}`];
 
+/** What the API server adds to every pod. */
+const ALLOWED = ["not-ready", "unreachable"].map((key) => ({
+  key: `node.kubernetes.io/${key}`,
+  operator: "Exists",
+  effect: "NoExecute",
+}));
+
 const helm = await findHelm();
 let cp: ControlPlane;
 
 beforeAll(async () => {
-  cp = await startControlPlane({ scheduler: false });
+  cp = await startControlPlane({ scheduler: false, admissionPlugins: ["PodTolerationRestriction"] });
   const rendered = await chartObjects(helm, [
     ...API,
     "--set",
@@ -32,6 +39,13 @@ beforeAll(async () => {
     await cp.client.create("/apis/scheduling.k8s.io/v1/priorityclasses", { metadata: { name }, value });
   }
   for (const name of ["vital", "team"]) await cp.client.create("/api/v1/namespaces", { metadata: { name } });
+  await cp.client.create("/api/v1/namespaces", {
+    metadata: {
+      name: "strict",
+      labels: { "kubernetes.io/metadata.name": "strict" },
+      annotations: { "scheduler.alpha.kubernetes.io/tolerationsWhitelist": JSON.stringify(ALLOWED) },
+    },
+  });
   await eventually("the policy is in force", async () => (await tolerated("vital")).length > 0);
 });
 afterAll(() => cp.stop());
@@ -52,6 +66,10 @@ it.each<[string, string, Record<string, unknown>]>([
   ["with tolerations of its own", "vital", { tolerations: [{ key: "gpu", operator: "Exists" }] }],
 ])("a pod %s tolerates every fence", async (_, namespace, given) => {
   expect(await tolerated(namespace, given)).toEqual([EVERY_FENCE]);
+});
+
+it("an exempt pod of a namespace that does not allow the toleration is created without it", async () => {
+  expect(await tolerated("strict", { priorityClassName: "high" })).toEqual([]);
 });
 
 it("other pods do not, and nothing is added twice", async () => {

@@ -9,7 +9,7 @@ import { type Cost, costOf, type NodeLoad } from "../state/load.ts";
 import { youngUntilMs } from "../state/pace.ts";
 import type { Hold } from "../verdict.ts";
 import { fitsNow } from "./claims.ts";
-import { isDoubtful, triesEnough } from "./doubts.ts";
+import { doubtAbout, triesEnough } from "./doubts.ts";
 import { NodeQueue } from "./node-queue.ts";
 import { openingsFor } from "./openings.ts";
 import { compareRanks, type Rank, rank } from "./order.ts";
@@ -68,10 +68,11 @@ function bestCandidate(plan: PlanBuilder, node: KnownNode, queues: readonly Queu
   let best: PodFacts | undefined;
   let bestRank: Rank | undefined;
   for (const { pod, cost } of candidatesOf(plan, load, queues)) {
-    const doubtful = isDoubtful(plan, pod, node.facts);
-    if (doubtful && triesEnough(plan, node.facts)) continue;
-    const givesWay = doubtful && load.limit.slots === 1;
-    const standing = { schedulerIsBehind, bytesPerPod: bytesPerPod(plan, cost, wanted), givesWay };
+    const doubt = doubtAbout(plan, pod, node.facts);
+    if (doubt && triesEnough(plan, node.facts, doubt)) continue;
+    const givesWay = load.limit.slots === 1 && doubt === "refused";
+    const isDaemon = plan.state.daemonSets.maybeMade(pod);
+    const standing = { isDaemon, schedulerIsBehind, bytesPerPod: bytesPerPod(plan, cost, wanted), givesWay };
     const ranked = rank(pod, node.facts, standing, maxHoldMs, nowMs);
     if (best && bestRank && (compareRanks(bestRank, ranked) || byAge(best, pod)) < 0) continue;
     const verdict = checkStart(load, cost, nowMs, plan.onTheirWay);

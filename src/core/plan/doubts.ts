@@ -18,11 +18,23 @@ import type { PlanBuilder } from "./plan-builder.ts";
 const LONG_MS = 300 * SECOND_MS;
 
 /**
+ * Why the scheduler may refuse a pod: it has, or others of its namespace went in vain and none of its template is bound
+ * yet. What is broken in one template may be in the next.
+ */
+export type Doubt = "refused" | "unproven";
+
+export function doubtAbout(plan: PlanBuilder, pod: PodFacts, node: NodeFacts): Doubt | undefined {
+  if (hasBeenRefused(plan, pod, node)) return "refused";
+  const isProven = plan.state.ledger.boundAlike.has(pod.shape);
+  return !isProven && plan.wentInVain(pod.shape.namespace) ? "unproven" : undefined;
+}
+
+/**
  * The scheduler has refused the pod for long before the node opened, or took none of the nodes that it was let go to.
  * What is bound of its template shows that nothing but room was lacking, unless the template has rules about other
  * pods.
  */
-export function isDoubtful({ state, nowMs }: PlanBuilder, pod: PodFacts, node: NodeFacts): boolean {
+function hasBeenRefused({ state, nowMs }: PlanBuilder, pod: PodFacts, node: NodeFacts): boolean {
   if (pod.gated || !pod.unschedulable) return false;
   if (!pod.shape.interPodRules && state.ledger.boundAlike.has(pod.shape)) return false;
   if (pod.reservation && !hasReservation(state, pod, nowMs)) return true;
@@ -31,11 +43,15 @@ export function isDoubtful({ state, nowMs }: PlanBuilder, pod: PodFacts, node: N
   return opensMs >= Math.max(pod.createdAtMs, letGoMs < opensMs ? letGoMs : 0) + LONG_MS;
 }
 
-/** Are as many slots of the node kept for pods that may be refused there as there are for such pods? */
-export function triesEnough(plan: PlanBuilder, node: NodeFacts): boolean {
+/**
+ * Are as many slots of the node kept for pods of this doubt as there are for such pods? Each doubt has its own, so that
+ * pods that have been refused do not keep out what only comes from the same namespace.
+ */
+export function triesEnough(plan: PlanBuilder, node: NodeFacts, doubt: Doubt): boolean {
   const { reserved, limit } = plan.load(node);
   const most = Math.max(1, Math.floor(limit.slots / 2));
   const tried = new Set<PodUID>();
-  for (const pod of [...reserved, ...plan.plannedFor(node.name)]) if (isDoubtful(plan, pod, node)) tried.add(pod.uid);
+  for (const pod of [...reserved, ...plan.plannedFor(node.name)])
+    if (doubtAbout(plan, pod, node) === doubt) tried.add(pod.uid);
   return tried.size >= most;
 }

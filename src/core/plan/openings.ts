@@ -11,7 +11,7 @@ import { checkStart } from "../rules/start-checks.ts";
 import { MOST_NODES } from "../state/ledger.ts";
 import { costOf } from "../state/load.ts";
 import { fitsNow } from "./claims.ts";
-import { isDoubtful, triesEnough } from "./doubts.ts";
+import { doubtAbout, triesEnough } from "./doubts.ts";
 import type { NodeQueue } from "./node-queue.ts";
 import type { PlanBuilder } from "./plan-builder.ts";
 
@@ -42,7 +42,8 @@ function takes(plan: PlanBuilder, pod: PodFacts, node: KnownNode): boolean {
   const { fence } = node.facts;
   if (!pod.gated && (!fence || toleratesFence(pod, fence.value))) return false; // the scheduler may bind it there anyway
   if (!isSchedulableNow(pod, node.facts) || plan.isRefused(pod.shape, node.facts)) return false;
-  if (isDoubtful(plan, pod, node.facts) && triesEnough(plan, node.facts)) return false;
+  const doubt = doubtAbout(plan, pod, node.facts);
+  if (doubt && triesEnough(plan, node.facts, doubt)) return false;
   const load = plan.load(node.facts);
   const cost = costOf(pod, load, plan.state.catalogue);
   return checkStart(load, cost, plan.nowMs, plan.onTheirWay).kind === "allow" && fitsNow(plan, pod, node);

@@ -20,6 +20,8 @@ export type Rank = readonly [
 
 /** What the order takes into account besides the pod itself. */
 export interface Standing {
+  /** A DaemonSet has made the pod for the node. */
+  readonly isDaemon: boolean;
   /** kube-scheduler has a long queue, and comes to the oldest pod first. */
   readonly schedulerIsBehind: boolean;
   /**
@@ -39,7 +41,7 @@ export function rank(pod: PodFacts, node: NodeFacts, standing: Standing, maxHold
   return [
     nowMs >= sinceMs + maxHoldMs - easeMs(maxHoldMs) ? 0 : 1,
     standing.givesWay ? 1 : 0,
-    pod.shape.ownerKind === "DaemonSet" ? 0 : 1,
+    standing.isDaemon ? 0 : 1,
     -pod.shape.priority,
     standing.schedulerIsBehind ? pod.createdAtMs : 0,
     standing.bytesPerPod,

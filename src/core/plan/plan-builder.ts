@@ -15,7 +15,7 @@ import type { ClusterState } from "../state/cluster-state.ts";
 import { heldBySinceMs, heldSinceMs } from "../state/held-since.ts";
 import type { NodeLoad } from "../state/load.ts";
 import { youngUntilMs } from "../state/pace.ts";
-import { claimedFor, reservedFor } from "../state/reservations.ts";
+import { claimedFor, letGoInVain, reservedFor } from "../state/reservations.ts";
 import type { Opening, Release, SetAside } from "../verdict.ts";
 import { Refusals } from "./refusals.ts";
 
@@ -66,6 +66,7 @@ export class PlanBuilder {
   readonly #missingDaemonSets = new Map<NodeName, readonly DaemonSetFacts[]>();
   readonly #stillToCome = new Map<NodeName, readonly Claimant[]>();
   readonly #refusals: Refusals;
+  #inVain: ReadonlySet<string> | undefined;
   #pinnedWaiting: ReadonlyMap<NodeName | undefined, readonly PodFacts[]> | undefined;
   /** Of nodes to which the extender offers pods, or this plan releases some. */
   readonly #loads = new Map<NodeName, NodeLoad>();
@@ -113,6 +114,12 @@ export class PlanBuilder {
     return this.#tried.has(shape) || this.#refusals.anyOnTheWay(shape);
   }
 
+  /** Does a pod of this namespace wait that was let go to a node, and that the scheduler did not take there? */
+  wentInVain(namespace: string): boolean {
+    this.#inVain ??= new Set(letGoInVain(this.state, this.nowMs).map((pod) => pod.namespace));
+    return this.#inVain.has(namespace);
+  }
+
   /** A pod of this shape that the scheduler has refused on every paced node with room for it. */
   refusedEverywhere(shape: PodShape): PodFacts | undefined {
     return this.#refusals.everywhere(shape, this.paced);
@@ -136,8 +143,8 @@ export class PlanBuilder {
   /** Releases a pod without a slot. */
   release(pod: PodFacts, reason: ReleaseReason, message: string, past: PastLimits = {}): void {
     this.#leave(pod);
-    const note = { atMs: this.nowMs, heldMs: this.nowMs - heldSinceMs(pod) };
-    this.releases.push({ pod, node: undefined, fence: undefined, reason, message, note, ...past });
+    const heldMs = this.nowMs - heldSinceMs(pod);
+    this.releases.push({ pod, node: undefined, fence: undefined, reason, message, ...this.#noted(pod, heldMs, past) });
   }
 
   /** Releases a pod to a node, and reserves its slot there. It may take one of `others` instead: as many slots more. */
@@ -151,15 +158,21 @@ export class PlanBuilder {
     this.#leave(pod);
     const openings = [node, ...others].map((one) => openingOf(pod, one));
     const [first = openingOf(pod, node), ...rest] = openings;
-    const note = { atMs: this.nowMs, heldMs: Math.max(0, this.nowMs - heldBySinceMs(pod, node, this.nowMs)) };
+    const heldMs = Math.max(0, this.nowMs - heldBySinceMs(pod, node, this.nowMs));
     const also = rest.length > 0 && { others: rest };
-    this.releases.push({ pod, ...first, ...also, reason, message, note, ...past });
+    this.releases.push({ pod, ...first, ...also, reason, message, ...this.#noted(pod, heldMs, past) });
     for (const opening of openings) {
       this.#planned.set(opening.node, [...this.plannedFor(opening.node), pod]);
       this.#loads.delete(opening.node);
     }
     this.#tried.add(pod.shape);
     this.#releasedToNodes += 1;
+  }
+
+  /** What a release says of a pod that was held for so long, ms. */
+  #noted(pod: PodFacts, heldMs: number, past: PastLimits) {
+    const note = { ...(past.note ?? { atMs: this.nowMs, heldMs }), ...(pod.gated && { ungated: true as const }) };
+    return { ...past, note, capMs: this.nowMs - note.heldMs + this.maxHoldMs };
   }
 
   /** Pods that were released to paced nodes and are not bound yet, this plan's included. */

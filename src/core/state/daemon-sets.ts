@@ -1,5 +1,5 @@
 /** The DaemonSets of the cluster, as far as Paceline may list them. */
-import type { DaemonSetFacts } from "../facts.ts";
+import type { DaemonSetFacts, PodFacts } from "../facts.ts";
 
 export class DaemonSets {
   readonly #byKey = new Map<string, DaemonSetFacts>();
@@ -44,6 +44,12 @@ export class DaemonSets {
     const wasThere = this.#byKey.delete(key);
     if (wasThere) this.#generation += 1;
     return wasThere;
+  }
+
+  /** Anyone may name a DaemonSet as a pod's owner: a pod is of one that is there, and for one node. */
+  maybeMade({ namespace, pinnedTo, shape }: PodFacts): boolean {
+    if (shape.ownerKind !== "DaemonSet" || pinnedTo === undefined) return false;
+    return !this.#areKnown || this.#byKey.has(daemonSetKey(namespace, shape.ownerName));
   }
 
   all(): Iterable<readonly [key: string, DaemonSetFacts]> {

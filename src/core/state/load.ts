@@ -196,14 +196,15 @@ export function isStuck(pod: PodFacts, deadlines: Deadlines, nowMs: number): boo
 
 /**
  * When the pod's reservation ends, epoch ms; undefined where it has none. Where only the scheduler can tell whether the
- * pod fits, its refusal ends the reservation early, so that no slot waits for a pod that cannot be placed. For other
- * pods a refusal is a race (the scheduler had not seen the node as we do), and it binds the pod after its back-off.
+ * pod fits, its refusal ends the reservation early, so that no slot waits for a pod that cannot be placed. So does that
+ * of a pod that it had not seen before: were it a race (the scheduler had not seen the node as we do), it would bind
+ * the pod after its first back-off. For others the back-off may be as long as it gets.
  */
-export function reservationEndsMs({ reservation, refused, shape }: PodFacts, deadlines: Deadlines): number | undefined {
+export function reservationEndsMs(pod: PodFacts, deadlines: Deadlines): number | undefined {
+  const { reservation, refused, shape, release } = pod;
   if (!reservation) return undefined;
-  const forMs =
-    refused && shape.interPodRules ? Math.min(REFUSED_MS, deadlines.reservationMs) : deadlines.reservationMs;
-  return reservation.atMs + forMs;
+  const endsEarly = refused && (shape.interPodRules || release?.ungated === true);
+  return reservation.atMs + (endsEarly ? Math.min(REFUSED_MS, deadlines.reservationMs) : deadlines.reservationMs);
 }
 
 /**

@@ -9,6 +9,8 @@ export class UnboundPods {
   readonly #pods = new Map<PodUID, PodFacts>();
   /** Pods that were not released to a node and that the scheduler has not looked at, about the oldest first. */
   readonly #untried = new Map<PodUID, PodFacts>();
+  /** Pods with a reservation, ended ones included. */
+  readonly #letGo = new Map<PodUID, PodFacts>();
   readonly #pinned = new Map<NodeName, PodGroup>();
   readonly #byShape = new Map<PodShape, PodGroup>();
 
@@ -19,6 +21,8 @@ export class UnboundPods {
     this.#pods.set(pod.uid, pod);
     if (pod.unschedulable || pod.reservation) this.#untried.delete(pod.uid);
     else this.#untried.set(pod.uid, pod);
+    if (pod.reservation) this.#letGo.set(pod.uid, pod);
+    else this.#letGo.delete(pod.uid);
     if (pod.pinnedTo === undefined) groupOf(this.#byShape, pod.shape).add(pod);
     else groupOf(this.#pinned, pod.pinnedTo).add(pod);
   }
@@ -26,12 +30,18 @@ export class UnboundPods {
   remove(pod: PodFacts): void {
     if (!this.#pods.delete(pod.uid)) return;
     this.#untried.delete(pod.uid);
+    this.#letGo.delete(pod.uid);
     if (pod.pinnedTo === undefined) removeFrom(this.#byShape, pod.shape, pod);
     else removeFrom(this.#pinned, pod.pinnedTo, pod);
   }
 
   pods(): IterableIterator<PodFacts> {
     return this.#pods.values();
+  }
+
+  /** Those that were let go to nodes. */
+  letGo(): IterableIterator<PodFacts> {
+    return this.#letGo.values();
   }
 
   /** How many pods wait for the scheduler's first look without having been released to a node, and since when. */

@@ -56,6 +56,16 @@ export function mayBeDone(error: unknown): boolean {
   return !(error instanceof ApiError) || error.status === 0 || error.status >= 500;
 }
 
+/**
+ * A policy, an admission plugin or a webhook refuses the result of a write; sent again, it would be refused again.
+ * PodTolerationRestriction says 500 when it does.
+ */
+export function isRefusal(error: unknown): boolean {
+  if (!(error instanceof ApiError) || isPatchMismatch(error)) return false;
+  const { status, message } = error;
+  return status === 400 || status === 403 || status === 422 || (status === 500 && /toleration/i.test(message));
+}
+
 /** The object is not there (any more). */
 export function isNotFound(error: unknown): boolean {
   return error instanceof ApiError && error.status === 404;

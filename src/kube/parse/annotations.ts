@@ -51,9 +51,9 @@ export function parseReservation(text: string | undefined): ReservationNote | un
   return { node: nodeName(node), ...(counted.length > 0 && { others: counted }), atMs };
 }
 
-/** `{"at","heldSeconds"}`, the value of the release annotation. */
-export function formatRelease({ atMs, heldMs }: ReleaseNote): string {
-  return JSON.stringify({ at: new Date(atMs).toISOString(), heldSeconds: Math.round(heldMs) / 1_000 });
+/** `{"at","heldSeconds","ungated"}`, the value of the release annotation. `ungated` is there only where it is true. */
+export function formatRelease({ atMs, heldMs, ungated }: ReleaseNote): string {
+  return JSON.stringify({ at: new Date(atMs).toISOString(), heldSeconds: Math.round(heldMs) / 1_000, ungated });
 }
 
 /** Reads a release annotation; undefined if it is malformed. */
@@ -62,7 +62,7 @@ export function parseRelease(text: string | undefined): ReleaseNote | undefined 
   const atMs = timeOf(note["at"]);
   const held = note["heldSeconds"];
   if (atMs === undefined || typeof held !== "number" || !(held >= 0)) return undefined;
-  return { atMs, heldMs: held * 1_000 };
+  return { atMs, heldMs: held * 1_000, ...(note["ungated"] === true && { ungated: true }) };
 }
 
 /** `{"at","boot"}`, the value of the annotation on a node's openings; `at` is left out while the node is closed. */

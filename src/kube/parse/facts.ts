@@ -35,6 +35,8 @@ export function podFacts(raw: KubeObject, interner: ShapeInterner, defaults: Pod
   const node = textOf(spec["nodeName"]);
   const { shape: fresh, pinnedTo, fencesTolerated } = shapePod(raw, defaults.namespace);
   const shape = interner.shape(fresh);
+  const release = parseRelease(annotations[RELEASE_ANNOTATION]);
+  const progress = podProgress(spec, recordOf(raw["status"]), metadata["generation"]);
   return {
     uid: podUID(textOf(metadata["uid"])),
     namespace: shape.namespace,
@@ -49,11 +51,12 @@ export function podFacts(raw: KubeObject, interner: ShapeInterner, defaults: Pod
     gatedByOthers: gates.some((gate) => gate !== GATE),
     hold: parseHold(annotations[HOLD_ANNOTATION]),
     reservation: parseReservation(annotations[RESERVATION_ANNOTATION]),
-    release: parseRelease(annotations[RELEASE_ANNOTATION]),
+    release,
     fencesTolerated: fencesTolerated.length === 0 ? NO_FENCES : fencesTolerated,
     ...(preferredTerms(spec).length > 0 && { prefersNodes: true }),
     deleting: metadata["deletionTimestamp"] != null,
-    ...podProgress(spec, recordOf(raw["status"]), metadata["generation"]),
+    ...progress,
+    refused: progress.refused || (progress.unschedulable && release?.ungated === true),
   };
 }
 

@@ -24,7 +24,7 @@ import { fencedSinceMs } from "../../core/state/held-since.ts";
 import { EVERY_FENCE, type FenceAction, type Opening, type Release } from "../../core/verdict.ts";
 import { formatHold, formatRelease, formatReservation, parseReservation } from "../parse/annotations.ts";
 import type { ApiClient } from "../client/api-client.ts";
-import { isConflict, isNotFound, isPatchMismatch } from "../client/api-error.ts";
+import { isConflict, isNotFound, isPatchMismatch, isRefusal } from "../client/api-error.ts";
 import { preferredTerms } from "../parse/facts.ts";
 import { recordOf, recordsOf, textMapOf } from "../parse/kube-json.ts";
 import type { KubeObject } from "../parse/kube-json.ts";
@@ -50,18 +50,29 @@ const ATTEMPTS = 3;
 /**
  * Releases a pod with one write. It removes the gate and the hold; if the release names nodes or fences, it also
  * reserves the slots (annotation) and adds the tolerations for the fences, or for every fence. A pod that never had the
- * gate (it waits for a fenced node) gets only toleration and annotations.
+ * gate (it waits for a fenced node) gets only toleration and annotations. Some policies refuse tolerations
+ * (PodTolerationRestriction): a pod that goes whether a slot is free or not then loses the gate alone.
  * @param clock dates the reservation when the request is sent: a slow attempt before it must not use up its time.
  */
 export async function releasePod(client: ApiClient, release: Release, clock: Pick<Clock, "now">): Promise<Write> {
   const { gated, prefersNodes } = release.pod;
+  const mustGo = gated && release.reason !== "SlotFree";
   const isSimple = fencesOf(release).length === 0 && steeredOf(release).length === 0;
   if (gated && isSimple && !(release.node !== undefined && prefersNodes)) {
     const write = await ungateAsSeen(client, release, clock.now());
     if (write.kind !== "conflict") return write;
   }
-  return rewrite(client, podPath(release.pod), release.pod.uid, (raw) => releaseOperations(raw, release, clock.now()));
+  try {
+    return await rewriteReleased(client, release, clock);
+  } catch (error) {
+    if (!mustGo || isSimple || !isRefusal(error)) throw error;
+    const { pod, reason, message, note } = release;
+    return rewriteReleased(client, { pod, node: undefined, fence: undefined, reason, message, note }, clock);
+  }
 }
+
+const rewriteReleased = (client: ApiClient, release: Release, clock: Pick<Clock, "now">): Promise<Write> =>
+  rewrite(client, podPath(release.pod), release.pod.uid, (raw) => releaseOperations(raw, release, clock.now()));
 
 /** Reads the pod as it is now, without writing. */
 export async function lookAtPod(client: ApiClient, pod: PodFacts): Promise<Write> {

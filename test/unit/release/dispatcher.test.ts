@@ -106,6 +106,23 @@ describe("the dispatcher", () => {
     expect([...dispatcher.setAside(3_010)]).toEqual([]);
   });
 
+  it("tries a write that was refused time and again once more when the pod's cap comes, and then waits again", () => {
+    const dispatcher = new Dispatcher(() => 0.5);
+    const capMs = 47_000;
+    const wallMs = START_MS;
+    const plan = aPlan({ releases: [{ ...to("a", "n1"), capMs: wallMs + capMs }] });
+    const tries: number[] = [];
+    for (let nowMs = 0; nowMs <= 60_000; nowMs += 10) {
+      dispatcher.planned(plan, { wallMs: wallMs + nowMs, steadyMs: nowMs }, 0);
+      for (const work of all(dispatcher)) {
+        tries.push(nowMs);
+        dispatcher.ended(work, { kind: "failed", retryAfterMs: 0, why: "denied" }, nowMs);
+      }
+    }
+    expect(tries).toContain(capMs);
+    expect(tries.filter((ms) => ms > capMs).length).toBeLessThan(4);
+  });
+
   it("waits longer after each refusal, also where the pod was set aside in between", () => {
     const dispatcher = new Dispatcher(() => 0.5);
     const waits: number[] = [];

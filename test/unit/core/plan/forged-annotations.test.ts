@@ -73,8 +73,17 @@ test("a forged reservation of 999 cores makes no settled node look full to admis
 
 test("a forged hold in the past makes no pod urgent, gated or not", () => {
   const hold = { node: undefined, reason: "AwaitingRelease", sinceMs: START_MS - 86_400_000 } as const;
-  const standing = { schedulerIsBehind: false, bytesPerPod: 0 };
+  const standing = { isDaemon: false, schedulerIsBehind: false, bytesPerPod: 0 };
   const urgency = (pod: PodFacts) => rank(pod, aNode("young"), standing, 300_000, START_MS + 1_000)[0];
   expect(urgency(aGatedPod("gated", { hold }))).toBe(urgency(aGatedPod("honest")));
   expect(urgency(aPendingPod("pending", { hold }))).toBe(urgency(aPendingPod("honest")));
+});
+
+test("a pod that names a DaemonSet as its owner goes before none of higher priority", () => {
+  const owner = { ownerKind: "DaemonSet", ownerName: "agent" };
+  const pods = [
+    ...many(6, (name) => aGatedPod(`forged-${name}`, { shape: aShape(owner) })),
+    aGatedPod("important", { shape: aShape({ priority: 10 }) }),
+  ];
+  expect(released(pacerWith([aFencedNode("young")], pods, slots(1)).plan(START_MS + 100))).toEqual(["important"]);
 });

@@ -41,7 +41,8 @@ function play(pacer: Pacer, world: World, forMs: number, see: (plan: Plan) => vo
   const boundAtMs = new Map<string, number>();
   const onTheirWay = new Map<PodUID, PodFacts>();
   const answer = (pod: PodFacts, nowMs: number) => {
-    if (isHopeless(pod)) return changed(pod, { unschedulable: true, refused: world === "tells its generation" });
+    const refused = world === "tells its generation" || pod.release?.ungated === true;
+    if (isHopeless(pod)) return changed(pod, { unschedulable: true, refused });
     boundAtMs.set(pod.name, nowMs - START_MS);
     return bound({ ...pod, unschedulable: false }, pod.reservation?.node ?? nodeName("n1"), nowMs);
   };
@@ -80,6 +81,39 @@ describe.each(worlds)("where kube-scheduler %s,", (world) => {
       expect(firstMs(play(pacer, world, 10_000))).toBeLessThanOrEqual(3_000);
     });
   });
+});
+
+describe.each(worlds)("where kube-scheduler %s,", (world) => {
+  const templates = [
+    { what: "of one template", given: {} },
+    { what: "of a template each", given: undefined },
+    { what: "of one template with rules about other pods", given: { interPodRules: true } },
+    { what: "of higher priority", given: { priority: 10 } },
+  ];
+  test.each(templates)("40 gated pods that it will refuse ($what) let the first of 20 go within 3 s", ({ given }) => {
+    const shapeOf = (name: string) => aShape({ namespace: "broken", ownerName: name, ...given });
+    const one = shapeOf("broken");
+    const broken = many(40, (name) => {
+      const shape = given ? one : shapeOf(name);
+      return aGatedPod(`hopeless-${name}`, { namespace: "broken", createdAtMs: START_MS - 5_000, shape });
+    });
+    const pacer = pacerWith([aFencedNode("n1")], [...broken, ...many(20, (name) => aGatedPod(name))], slots(4));
+    expect(firstMs(play(pacer, world, 10_000))).toBeLessThanOrEqual(3_000);
+  });
+});
+
+test("pods of a namespace in which others went in vain go as slots allow once the first of their template is bound", () => {
+  const broken = many(4, (name) =>
+    aGatedPod(`hopeless-${name}`, { createdAtMs: START_MS - 5_000, shape: aShape({ ownerName: "broken" }) }),
+  );
+  const pacer = pacerWith([aFencedNode("n1")], broken, slots(4));
+  play(pacer, "tells its generation", 3_000);
+  const nowMs = START_MS + 3_000;
+  for (const pod of many(8, (name) => aGatedPod(name, { createdAtMs: nowMs }))) pacer.upsertPod(pod, nowMs);
+  const { releases } = pacer.plan(nowMs);
+  expect(releases.map(({ pod }) => pod.name)).toEqual(["p0", "p1"]);
+  for (const { pod } of releases) pacer.upsertPod(bound(changed(pod, { gated: false }), "n1", nowMs), nowMs);
+  expect(released(pacer.plan(nowMs))).toEqual(["p2", "p3"]);
 });
 
 test("while kube-scheduler has not answered for pods pending for days, real ones that come later find a free slot", () => {

@@ -7,7 +7,7 @@ import { aFencedNode } from "../../../support/core-plan.ts";
 
 const CAP_MS = 300_000;
 const opened = aFencedNode("n1", { opening: { openedMs: START_MS, bootID: "", resources: [] } });
-const common: Standing = { schedulerIsBehind: false, bytesPerPod: 0 };
+const common: Standing = { isDaemon: false, schedulerIsBehind: false, bytesPerPod: 0 };
 
 interface Candidate {
   readonly pod: PodFacts;
@@ -24,20 +24,19 @@ const rankOf = ({ pod, standing }: Candidate, nowMs = START_MS + 60_000): Rank =
 /** Does the first go before the second? */
 const goesFirst = (a: Candidate, b: Candidate, nowMs?: number) => compareRanks(rankOf(a, nowMs), rankOf(b, nowMs)) < 0;
 
-const agent = aShape({ ownerKind: "DaemonSet" });
 const urgent = candidate({ createdAtMs: START_MS - 0.8 * CAP_MS });
 
 describe("the order of release", () => {
   test("a pod is urgent once it is near its cap, and not a moment before", () => {
     const waits = candidate();
-    const other = candidate({ createdAtMs: START_MS + 1, shape: agent });
+    const other = candidate({ createdAtMs: START_MS + 1 }, { isDaemon: true });
     expect(goesFirst(waits, other, START_MS + 0.8 * CAP_MS - 1)).toBe(false);
     expect(goesFirst(waits, other, START_MS + 0.8 * CAP_MS)).toBe(true);
   });
 
   test("a pod that has been pending for days is urgent only once the fence has held it for most of the cap", () => {
     const pending = { pod: aPod("old", { unschedulable: true, createdAtMs: START_MS - 86_400_000 }), standing: common };
-    const other = candidate({ createdAtMs: START_MS + 1, shape: agent });
+    const other = candidate({ createdAtMs: START_MS + 1 }, { isDaemon: true });
     expect(goesFirst(pending, other, START_MS + 0.8 * CAP_MS - 1)).toBe(false);
     expect(goesFirst(pending, other, START_MS + 0.8 * CAP_MS)).toBe(true);
   });
@@ -51,7 +50,7 @@ describe("the order of release", () => {
   /** Each goes before the one after it, although the one after it is better in all that counts less. */
   const ladder: readonly (readonly [string, Candidate])[] = [
     ["a pod that has waited for most of the cap", urgent],
-    ["a DaemonSet pod", candidate({ shape: agent }, { bytesPerPod: 900 })],
+    ["a DaemonSet pod", candidate({}, { isDaemon: true, bytesPerPod: 900 })],
     ["a pod of higher priority", candidate({ shape: aShape({ priority: 1 }) }, { bytesPerPod: 900 })],
     ["one of fewer bytes", candidate({}, { bytesPerPod: 1 })],
     ["one held longer", candidate({ createdAtMs: START_MS - 1_000 }, { bytesPerPod: 2 })],
@@ -90,18 +89,12 @@ describe("is a total order:", () => {
   const candidateArb = fc
     .record({
       ageSeconds: fc.constantFrom(0, 1, 200, 240, 400),
-      daemon: fc.boolean(),
+      isDaemon: fc.boolean(),
       priority: fc.constantFrom(-1, 0, 5),
       bytesPerPod: fc.constantFrom(0, 1, 1e9),
     })
-    .map(({ ageSeconds, daemon, priority, ...standing }) =>
-      candidate(
-        {
-          createdAtMs: START_MS - ageSeconds * 1_000,
-          shape: aShape({ ownerKind: daemon ? "DaemonSet" : "ReplicaSet", priority }),
-        },
-        standing,
-      ),
+    .map(({ ageSeconds, priority, ...standing }) =>
+      candidate({ createdAtMs: START_MS - ageSeconds * 1_000, shape: aShape({ priority }) }, standing),
     );
   /** Candidates of one plan: kube-scheduler is behind for all of them or for none. */
   const some = (count: number) =>

@@ -5,8 +5,10 @@ import {
   FENCED_AT_ANNOTATION,
   GATE,
   HOLD_ANNOTATION,
+  RELEASE_ANNOTATION,
   RESERVATION_ANNOTATION,
 } from "../../../../src/api/names.ts";
+import { formatRelease } from "../../../../src/kube/parse/annotations.ts";
 import { nodeFacts, podFacts } from "../../../../src/kube/parse/facts.ts";
 import type { KubeObject } from "../../../../src/kube/parse/kube-json.ts";
 import { createShapeInterner } from "../../../../src/kube/parse/shape-interner.ts";
@@ -147,6 +149,26 @@ describe("podFacts", () => {
       reason: "AwaitingRelease",
       sinceMs: Date.parse("2026-01-01T00:00:05Z"),
     });
+  });
+
+  it("takes a refusal for one of the pod as it is now if the scheduler had not seen it before, in any version", () => {
+    const read = (release: string, condition: object = {}) =>
+      podFacts(
+        {
+          metadata: { name: "p", generation: 3, annotations: { [RELEASE_ANNOTATION]: release } },
+          spec: {},
+          status: {
+            conditions: [{ type: "PodScheduled", status: "False", reason: "Unschedulable", ...condition }],
+          },
+        },
+        createShapeInterner(),
+      ).refused;
+    const note = { atMs: 1_000, heldMs: 500 };
+    expect(read(formatRelease({ ...note, ungated: true }))).toBe(true);
+    expect(read(formatRelease({ ...note, ungated: true }), { reason: "SchedulingGated" })).toBe(false);
+    expect(read(formatRelease(note))).toBe(false);
+    expect(read(formatRelease(note), { observedGeneration: 2 })).toBe(false);
+    expect(read(formatRelease(note), { observedGeneration: 3 })).toBe(true);
   });
 
   it("has started once every app container has, regardless of the init containers", () => {
