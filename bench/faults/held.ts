@@ -30,7 +30,8 @@ export function heldNow(witness: Witness): HeldPod[] {
   const closed = nodes.filter(({ fence, readySinceMs }) => fence !== undefined && readySinceMs !== undefined);
   for (const pod of pods) {
     const known = before.get(pod.uid);
-    const keptOutBy = pod.gated ? undefined : closed.find((node) => keepsOut(pods, node, pod))?.name;
+    const keptOutBy =
+      pod.gated || witness.isStrict(pod) ? undefined : closed.find((node) => keepsOut(pods, node, pod))?.name;
     const isHeld = !pod.deleting && !witness.isStubborn(pod) && (pod.gated || keptOutBy !== undefined);
     if (!isHeld) {
       if (known) now.set(pod.uid, { ...known, seenMs: Infinity });

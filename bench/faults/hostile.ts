@@ -28,6 +28,13 @@ export const hostile: readonly Hostile[] = [
     },
   },
   {
+    name: "pods that may not get tolerations",
+    *steps(chance, atMs) {
+      const node = chance.whole(SETTLED_NODES, NODES - 1);
+      yield { kind: "strictPods", atMs, count: chance.whole(1, 6), node, code: chance.of([400, 403, 422]) };
+    },
+  },
+  {
     name: "watches that hang while the Lease is renewed",
     *steps(chance, atMs) {
       const forMs = chance.between(35_000, 90_000);

@@ -164,14 +164,15 @@ function slotInUse(witness: Witness, pod: PodFacts) {
   if (!book || !lever || book.isExempt || book.forged || book.everStuck) return undefined;
   if (pod.terminal || pod.deleting || pod.containersStarted || pod.ready) return undefined;
   if (isReleasedByCap(witness, book, lever.atMs)) return undefined;
-  const reservationEndsMs = lever.atMs + bindMs(pod) - witness.mostOffMs - SECOND_MS;
+  const reservationEndsMs = lever.atMs + bindMs(pod, book) - witness.mostOffMs - SECOND_MS;
   if (pod.node === undefined) return nowMs < reservationEndsMs ? lever : undefined;
   const cameInTime = lever.nodes.includes(pod.node) && (book.boundAtMs ?? nowMs) < reservationEndsMs;
   return cameInTime && !isStuck(pod, DEADLINES, nowMs + witness.mostOffMs + SECOND_MS) ? lever : undefined;
 }
 
-/** How long a reservation lasts at least: the scheduler may have refused a pod with inter-pod rules. */
-const bindMs = ({ shape }: PodFacts) => (shape.interPodRules ? REFUSED_MS : BIND_MS);
+/** How long a reservation lasts at least: a refusal by the scheduler may end it early. */
+const bindMs = ({ shape }: PodFacts, { everRefused }: PodBook) =>
+  shape.interPodRules || everRefused ? REFUSED_MS : BIND_MS;
 
 /** Promise 2 comes before promise 6: near its cap a pod goes, whether a slot is free or not. */
 function isReleasedByCap(witness: Witness, { createdAtMs }: PodBook, atMs: number): boolean {
@@ -195,7 +196,7 @@ function secondRelease(witness: Witness, { after, before, actor, atMs }: Change)
   const pod = witness.podFactsOf(after);
   if (pod.node !== undefined)
     return `${actor} gave pod ${pod.name} a slot of node ${last.nodes.join()} after it was bound`;
-  if (!earlier || atMs >= earlier.datedMs + bindMs(pod) - witness.mostOffMs - SECOND_MS) return undefined;
+  if (!earlier || atMs >= earlier.datedMs + bindMs(pod, book) - witness.mostOffMs - SECOND_MS) return undefined;
   const node = witness.nodes.find(({ name }) => earlier.nodes.includes(name));
   if (!node || node.createdAtMs + SECOND_MS > earlier.atMs) return undefined; // its node is gone, or is another one now
   const nodes = `${last.nodes.join()}; ${earlier.actor} had given it one of ${earlier.nodes.join()}`;

@@ -137,6 +137,9 @@ export class ModelledCluster {
       case "rollout":
         this.#rollOut(step);
         return true;
+      case "strictPods":
+        this.#createStrict(step);
+        return true;
       case "stubbornPods":
         this.#createStubborn(step);
         return true;
@@ -275,6 +278,12 @@ export class ModelledCluster {
       const pod = this.#createPod({ ...step, kind: "pods", what: "plain", startMs: 1_000, spreadMs: 0 }, { labels });
       this.#time.setTimer(() => this.#deletePod(pod), step.forMs);
     }
+  }
+
+  #createStrict(step: Extract<Step, { kind: "strictPods" }>): void {
+    const labels = { [STRICT_LABEL]: String(step.code) };
+    const pods: Extract<Step, { kind: "pods" }> = { ...step, kind: "pods", what: "plain", startMs: 1_000, spreadMs: 0 };
+    for (let index = 0; index < step.count; index++) this.#createPod(pods, { labels });
   }
 
   /** Paceline has written to a pod or a node. */
@@ -546,6 +555,9 @@ const GPU = "example.com/gpu";
 
 /** Another program's webhook refuses all updates of pods with this label, with the code that is its value. */
 export const STUBBORN_LABEL = "refuses-updates";
+
+/** The same of updates that give them tolerations. */
+export const STRICT_LABEL = "refuses-tolerations";
 
 /** What a pod has beside what its kind says. */
 interface MorePod {

@@ -7,13 +7,13 @@ import { ApiError } from "../../src/kube/client/api-error.ts";
 import { sweepAhead } from "../../src/release/sweep-ahead.ts";
 import { isLeaderSeen } from "../../src/kube/leader/leader-seen.ts";
 import { LEASE_TIMES } from "../../src/kube/leader/lease.ts";
-import { textMapOf, type KubeObject } from "../../src/kube/parse/kube-json.ts";
+import { recordOf, recordsOf, textMapOf, type KubeObject } from "../../src/kube/parse/kube-json.ts";
 import { seededRandom } from "../../src/simulate/model/random.ts";
 import { admitPolicy } from "../../src/webhooks/policy.ts";
 import { createFakeApiServer, type FakeApiServer } from "./api-server/api-server.ts";
 import type { Invariant } from "./invariant.ts";
 import { invariants, JANITOR_AHEAD_MS, JANITOR_EVERY_MS } from "./invariants.ts";
-import { ModelledCluster, STUBBORN_LABEL, TENANT } from "./modelled-cluster.ts";
+import { ModelledCluster, specOf, STRICT_LABEL, STUBBORN_LABEL, TENANT } from "./modelled-cluster.ts";
 import { NAMESPACE, Replica, type Seams } from "./replica.ts";
 import { blinding, faultKinds, FAULTS_END_MS, REPLICAS, type Schedule, type Step } from "./steps.ts";
 import { VirtualTime } from "./virtual-time.ts";
@@ -231,9 +231,11 @@ export class Run {
     return replica ? ask(replica) : { uid: request.uid, allowed: true }; // failurePolicy Ignore
   }
 
-  #otherWebhook({ uid, operation, resource, subResource, object }: AdmissionRequest): AdmissionResponse {
+  #otherWebhook({ uid, operation, resource, subResource, object, oldObject }: AdmissionRequest): AdmissionResponse {
     const asks = operation === "UPDATE" && resource.resource === "pods" && (subResource ?? "") === "";
-    const code = Number(textMapOf((object as KubeObject | undefined)?.metadata?.labels)[STUBBORN_LABEL] ?? 0);
+    const labels = textMapOf((object as KubeObject | undefined)?.metadata?.labels);
+    const isGiven = tolerationsOf(object) > tolerationsOf(oldObject);
+    const code = Number(labels[STUBBORN_LABEL] ?? (isGiven ? labels[STRICT_LABEL] : undefined) ?? 0);
     if (asks && code > 0)
       return { uid, allowed: false, status: { code, reason: "Forbidden", message: "not this pod" } };
     if (!asks || this.#cluster.refusesUpdates === 0) return { uid, allowed: true };
@@ -363,3 +365,5 @@ export class Run {
     this.#time.setTimer(() => this.#tick(), CHECK_EVERY_MS);
   }
 }
+
+const tolerationsOf = (pod: unknown): number => recordsOf(specOf(recordOf(pod))["tolerations"]).length;

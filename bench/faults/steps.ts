@@ -42,6 +42,8 @@ export type Step = { readonly atMs: number } & (
       readonly code: number;
       readonly forMs: number;
     }
+  /** Another program's webhook refuses every update, with this code, that gives so many new pods tolerations. */
+  | { readonly kind: "strictPods"; readonly count: number; readonly node: number; readonly code: number }
   /** So many pods of a new tag come, and each replaces one. */
   | { readonly kind: "rollout"; readonly count: number; readonly startMs: number; readonly spreadMs: number }
   | { readonly kind: "deletePods"; readonly which: "gated" | "pending" | "bound"; readonly count: number }
@@ -97,7 +99,7 @@ export interface Schedule {
 export const faultKinds: ReadonlySet<Step["kind"]> = new Set<Step["kind"]>([
   ...(["forge", "flap", "leave", "pullTrouble", "policy", "badPolicy", "otherWebhookRefuses", "network"] as const),
   ...(["cutWatches", "compact", "kill", "suspend", "jump", "drift", "deletePods"] as const),
-  ...(["deleteWritten", "leaveWritten", "stubbornPods"] as const),
+  ...(["deleteWritten", "leaveWritten", "stubbornPods", "strictPods"] as const),
 ]);
 
 /** Of these, such as hit Paceline itself and not the world around it. */

@@ -14,7 +14,7 @@ import { recordOf, recordsOf, textOf, timeOf, type KubeObject } from "../../src/
 import { createShapeInterner } from "../../src/kube/parse/shape-interner.ts";
 import { defaultPolicy } from "../../src/policy/parse.ts";
 import type { FakeApiServer } from "./api-server/api-server.ts";
-import { specOf, STUBBORN_LABEL } from "./modelled-cluster.ts";
+import { specOf, STRICT_LABEL, STUBBORN_LABEL } from "./modelled-cluster.ts";
 import { Openings } from "./openings.ts";
 import { NAMESPACE, replicaOf, type Judged, type Replica } from "./replica.ts";
 import type { PolicyDraft } from "./steps.ts";
@@ -59,6 +59,8 @@ export interface PodBook {
   boundAtMs: number | undefined;
   /** It waited for something that pacing cannot help, so it gave its slot back for a while. */
   everStuck: boolean;
+  /** The scheduler refused it, as it was then. */
+  everRefused: boolean;
   /** A tenant wrote Paceline's annotations. */
   forged: boolean;
 }
@@ -148,6 +150,9 @@ export class Witness {
   /** Another program's webhook refuses its every update, so Paceline can do nothing for it. */
   isStubborn = ({ shape }: PodFacts): boolean => STUBBORN_LABEL in shape.labels;
 
+  /** Another program's webhook refuses tolerations for it, so Paceline cannot let it past a fence. */
+  isStrict = ({ shape }: PodFacts): boolean => STRICT_LABEL in shape.labels;
+
   /** Policies that were in force within this time, ms. */
   policiesWithin(ms: number): readonly PolicyInForce[] {
     const since = this.nowMs - ms;
@@ -228,12 +233,20 @@ export class Witness {
         createdAtMs: nowMs,
         cameGated: facts.gated,
         isExempt: exempt(facts.shape, defaultPolicy()),
-        ...{ levers: [], ungatedBy: [], boundAtMs: undefined, everStuck: false, forged: isForged(raw) },
+        ...{
+          levers: [],
+          ungatedBy: [],
+          boundAtMs: undefined,
+          everStuck: false,
+          everRefused: false,
+          forged: isForged(raw),
+        },
       };
       this.books.set(facts.uid, book);
     }
     if (facts.node !== undefined) book.boundAtMs ??= nowMs;
     if (facts.waitingOn !== undefined) book.everStuck = true;
+    if (facts.refused) book.everRefused = true;
   }
 
   /** The node is settled, and a pod of the same images has started there. */

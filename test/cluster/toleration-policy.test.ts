@@ -66,6 +66,23 @@ test.each<[string, Partial<Release>]>([
   expect(after.release).toMatchObject(note);
 });
 
+test("a pod goes at its turn to a node that has the soft taint only", async () => {
+  const pod = await createGatedPod("steered");
+  const others = [{ node: nodeName("n2"), fence: undefined, steered: true }];
+  const to = {
+    ...past(pod),
+    fence: undefined,
+    reason: "SlotFree",
+    node: nodeName("n1"),
+    steered: true,
+    others,
+  } as const;
+  const write = await releasePod(client, to, clock);
+  if (!("object" in write)) throw new Error(write.kind);
+  const reservation = { node: "n1", others: ["n2"] };
+  expect(podFacts(write.object, interner)).toMatchObject({ gated: false, reservation, prefersNodes: true });
+});
+
 test("a pod whose turn is merely due keeps its gate, and the refusal is told", async () => {
   const pod = await createGatedPod("waits");
   const release = past(pod, { reason: "SlotFree", node: nodeName("n1"), fence: "n1" });

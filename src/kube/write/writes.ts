@@ -50,13 +50,12 @@ const ATTEMPTS = 3;
 /**
  * Releases a pod with one write. It removes the gate and the hold; if the release names nodes or fences, it also
  * reserves the slots (annotation) and adds the tolerations for the fences, or for every fence. A pod that never had the
- * gate (it waits for a fenced node) gets only toleration and annotations. Some policies refuse tolerations
- * (PodTolerationRestriction): a pod that goes whether a slot is free or not then loses the gate alone.
+ * gate (it waits for a fenced node) gets only toleration and annotations. Where a policy refuses tolerations
+ * (PodTolerationRestriction), it does with fewer.
  * @param clock dates the reservation when the request is sent: a slow attempt before it must not use up its time.
  */
 export async function releasePod(client: ApiClient, release: Release, clock: Pick<Clock, "now">): Promise<Write> {
   const { gated, prefersNodes } = release.pod;
-  const mustGo = gated && release.reason !== "SlotFree";
   const isSimple = fencesOf(release).length === 0 && steeredOf(release).length === 0;
   if (gated && isSimple && !(release.node !== undefined && prefersNodes)) {
     const write = await ungateAsSeen(client, release, clock.now());
@@ -65,11 +64,27 @@ export async function releasePod(client: ApiClient, release: Release, clock: Pic
   try {
     return await rewriteReleased(client, release, clock);
   } catch (error) {
-    if (!mustGo || isSimple || !isRefusal(error)) throw error;
-    const { pod, reason, message, note } = release;
-    return rewriteReleased(client, { pod, node: undefined, fence: undefined, reason, message, note }, clock);
+    const fewer = isRefusal(error) ? withFewerTolerations(release) : undefined;
+    if (!fewer) throw error;
+    return rewriteReleased(client, fewer, clock);
   }
 }
+
+/**
+ * What is left of a release where a policy refuses tolerations; undefined: nothing. That of the soft taint is no more
+ * than a hint. Without one for the fence the pod waits on, unless it goes whether a slot is free or not.
+ */
+function withFewerTolerations(release: Release): Release | undefined {
+  const { pod, reason, message, note, others } = release;
+  if (!pod.gated) return undefined;
+  if (fencesOf(release).length === 0) {
+    const unsteered = { ...release, steered: false, ...(others && { others: others.map(withoutSteer) }) };
+    return steeredOf(release).length > 0 ? unsteered : undefined;
+  }
+  return reason === "SlotFree" ? undefined : { pod, node: undefined, fence: undefined, reason, message, note };
+}
+
+const withoutSteer = (opening: Opening): Opening => ({ ...opening, steered: false });
 
 const rewriteReleased = (client: ApiClient, release: Release, clock: Pick<Clock, "now">): Promise<Write> =>
   rewrite(client, podPath(release.pod), release.pod.uid, (raw) => releaseOperations(raw, release, clock.now()));
