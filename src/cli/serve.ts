@@ -22,6 +22,7 @@ const DEFAULT_PORT = 8443;
  */
 const LEAVE_MS = 1_000;
 
+const EVERY_ADDRESS: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 const LOOPBACK = /^(localhost|127\..*|::1)$/;
 
 /** The flags as commander passes them. */
@@ -172,7 +173,8 @@ async function serve(flags: ServeFlags): Promise<void> {
     policyFile,
     log,
   });
-  log.info({ url: service.url, version, identity }, "listening");
+  const on = EVERY_ADDRESS.has(host) ? "every address" : host;
+  log.info({ on, url: service.url, version, identity }, "listening");
   if (tlsFiles === undefined && certificates === undefined && !LOOPBACK.test(host)) {
     log.warn({ host }, "plain HTTP on an address that others reach: the API server calls webhooks by HTTPS only");
   }

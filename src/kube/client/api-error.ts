@@ -66,6 +66,16 @@ export function isRefusal(error: unknown): boolean {
   return status === 400 || status === 403 || status === 422 || (status === 500 && /toleration/i.test(message));
 }
 
+/** The right to do so is missing. */
+export function isForbidden(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 403;
+}
+
+/** The answer had begun, and then nothing came for as long as the request allows. */
+export function wasSilent(error: unknown): boolean {
+  return error instanceof ApiError && error.cause instanceof Error && error.cause.name === "BodyTimeoutError";
+}
+
 /** The object is not there (any more). */
 export function isNotFound(error: unknown): boolean {
   return error instanceof ApiError && error.status === 404;

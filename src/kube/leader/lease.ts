@@ -9,7 +9,7 @@
  * held for longer than the cap.
  */
 import type { ApiClient } from "../client/api-client.ts";
-import { isConflict, isNotFound } from "../client/api-error.ts";
+import { isConflict, isForbidden, isNotFound } from "../client/api-error.ts";
 import { pause } from "../clock.ts";
 import type { Clock } from "../clock.ts";
 import type { KubeObject } from "../parse/kube-json.ts";
@@ -156,16 +156,21 @@ class Candidate implements LeaderElection {
 
   async #run(): Promise<void> {
     const { clock, random, log, name } = this.#options;
+    let wasForbidden = false;
     while (!this.#stopping.signal.aborted) {
       try {
         await this.#attempt();
+        wasForbidden = false;
       } catch (error) {
         // A conflict may come from our own write whose answer was lost: read at once which replica holds the Lease.
         if (isConflict(error) && !this.#mustLook) {
           this.#mustLook = true;
           continue;
         }
-        log.warn({ err: error, lease: name }, "the leader Lease could not be read or written");
+        // A right is missing until a person grants it; at an uninstall it goes before the replica does.
+        const level = isForbidden(error) && wasForbidden ? "debug" : "warn";
+        wasForbidden = isForbidden(error);
+        log[level]({ err: error, lease: name }, "the leader Lease could not be read or written");
       }
       const jitterMs = this.isLeader ? 0 : this.#times.retryMs * 0.2 * random();
       await pause(clock, this.#times.retryMs + jitterMs, this.#stopping.signal);
@@ -270,7 +275,8 @@ class Candidate implements LeaderElection {
       const released = releasedLease(this.#where(), record, clock.now());
       await client.patch(`${this.#path}/${name}`, released, "merge", {}, this.#request());
     } catch (error) {
-      log.warn({ err: error }, "the leader Lease could not be given back; the next leader waits for its end");
+      const level = isForbidden(error) ? "info" : "warn";
+      log[level]({ err: error }, "the leader Lease could not be given back; the next leader waits for its end");
     }
   }
 

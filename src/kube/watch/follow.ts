@@ -1,5 +1,5 @@
 /** How a reflector lists, watches, fails and recovers. reflector.ts says what it guarantees. */
-import { ApiError, isExpired } from "../client/api-error.ts";
+import { ApiError, isExpired, isForbidden, wasSilent } from "../client/api-error.ts";
 import { backoffMs } from "../client/backoff.ts";
 import { pause } from "../clock.ts";
 import { textOf } from "../parse/kube-json.ts";
@@ -100,9 +100,8 @@ function failed<Facts>(of: Following<Facts>, error: unknown, startedMs: number):
   const lasted = of.options.clock.now() - startedMs >= GOOD_WATCH_MS;
   of.failuresInRow = lasted ? 1 : of.failuresInRow + 1;
   const { wasForbidden } = of;
-  const isForbidden = error instanceof ApiError && error.status === 403;
-  of.wasForbidden = isForbidden;
-  if (isForbidden && of.position === undefined && of.isSynced) forgetAll(of);
+  of.wasForbidden = isForbidden(error);
+  if (of.wasForbidden && of.position === undefined && of.isSynced) forgetAll(of);
   if (isExpired(error)) {
     of.position = undefined;
     of.options.log.info({ path: of.options.path, err: error }, "the watch position expired; listing again");
@@ -110,8 +109,8 @@ function failed<Facts>(of: Following<Facts>, error: unknown, startedMs: number):
   }
   of.refusalsInRow = isRefusal(error) ? of.refusalsInRow + 1 : 0;
   if (of.refusalsInRow >= REFUSALS_BEFORE_RELIST) of.position = undefined;
-  // A right is missing until a person grants it, so the log has it once.
-  const level = isForbidden && wasForbidden ? "debug" : "warn";
+  // A right is missing until a person grants it, so the log has it once. Where nothing happens a watch is silent.
+  const level = (of.wasForbidden && wasForbidden) || wasSilent(error) ? "debug" : "warn";
   of.options.log[level]({ path: of.options.path, err: error, failures: of.failuresInRow }, "list or watch failed");
 }
 

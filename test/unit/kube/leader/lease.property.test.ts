@@ -19,9 +19,11 @@ interface Weather {
 /** A Lease in an in-memory API server with conditional writes. */
 class LeaseServer {
   lease: KubeObject | undefined;
+  isForbidden = false;
   #version = 0;
 
   put(body: KubeObject, isCreate: boolean): KubeObject {
+    if (this.isForbidden) throw new ApiError(403, "Forbidden", "no right to do so");
     const known = this.lease?.metadata?.resourceVersion;
     if (isCreate ? known !== undefined : body.metadata?.resourceVersion !== known) {
       throw new ApiError(409, "Conflict", "somebody was faster");
@@ -75,6 +77,7 @@ function elect(
   name: string,
   weather: readonly Weather[],
   isFit?: () => boolean,
+  log = silentLog,
 ) {
   let next = 0;
   return startLeaderElection({
@@ -84,7 +87,7 @@ function elect(
     identity: name,
     clock,
     random: () => 0.5,
-    log: silentLog,
+    log,
     isFit,
   });
 }
@@ -130,6 +133,21 @@ describe("leader election", () => {
     await clock.advance(15_000);
     expect([leader.isLeader, heir.isLeader]).toEqual([false, true]);
     await stopAll([leader, heir], clock);
+  });
+
+  it("tells once of a right that it lacks, also when it stops: at an uninstall rights go before replicas", async () => {
+    const warned: string[] = [];
+    const clock = fakeClock();
+    const server = new LeaseServer();
+    const leader = elect(server, clock, "a", [fine], undefined, {
+      ...silentLog,
+      warn: (_, message) => warned.push(message),
+    });
+    await clock.advance(3_000);
+    server.isForbidden = true;
+    await clock.advance(5 * LEASE_TIMES.retryMs);
+    await stopAll([leader], clock);
+    expect(warned).toEqual(["the leader Lease could not be read or written"]);
   });
 
   it("hands over within two retries when the leader stops in order, before the Lease expires", async () => {
