@@ -54,6 +54,11 @@ export interface Pacer {
   daemonSetsListed(): void;
   /** They may not be listed any more: as before the first list. */
   forgetDaemonSets(): void;
+  /** True if plans may change by it. */
+  upsertNamespace(name: string, labels: Readonly<Record<string, string>>): boolean;
+  deleteNamespace(name: string): void;
+  /** They may not be listed any more: as before the first list. */
+  forgetNamespaces(): void;
   observeSample(node: NodeName, sample: NodeSample, nowMs: number): void;
   /** True if it counts: the ledger knows the pod as bound there, in startup and without a sandbox. */
   observeSandboxFailure(failure: SandboxFailure, nowMs: number): boolean;
@@ -165,6 +170,18 @@ class StatefulPacer implements Pacer {
 
   forgetDaemonSets(): void {
     this.#state.daemonSets.forget();
+  }
+
+  upsertNamespace(name: string, labels: Readonly<Record<string, string>>): boolean {
+    return this.#state.namespaces.upsert(name, labels);
+  }
+
+  deleteNamespace(name: string): void {
+    this.#state.namespaces.delete(name);
+  }
+
+  forgetNamespaces(): void {
+    this.#state.namespaces.forget();
   }
 
   observeSample(node: NodeName, sample: NodeSample, nowMs: number): void {

@@ -36,10 +36,10 @@ export function offer(
   return answer(names, sorted, chosen);
 }
 
-function allowAll({ policy }: ClusterState, pod: PodFacts, replica: ReplicaState): AllowReason | undefined {
+function allowAll({ policy, namespaces }: ClusterState, pod: PodFacts, replica: ReplicaState): AllowReason | undefined {
   if (policy.mode === "off" || !policy.extender.enabled) return "PacingOff";
   if (!replica.synced) return "NotSynced";
-  return exempt(pod.shape, policy) ? "Exempt" : undefined;
+  return exempt(pod.shape, policy, namespaces) ? "Exempt" : undefined;
 }
 
 /** A paced node that could take the pod now. */

@@ -14,6 +14,7 @@ import { Ledger } from "./ledger.ts";
 import { type Deadlines, nodeLoad, type NodeLoad } from "./load.ts";
 import { LoadCache } from "./load-cache.ts";
 import { NearCapReleases } from "./near-cap-releases.ts";
+import { Namespaces } from "./namespaces.ts";
 import { Offers } from "./offers.ts";
 import { SCHEDULER_BATCH } from "./scheduler-batch.ts";
 
@@ -27,6 +28,7 @@ export class ClusterState {
   readonly ledger: Ledger;
   readonly catalogue = new ImageCatalogue();
   readonly daemonSets = new DaemonSets();
+  readonly namespaces = new Namespaces();
   readonly offers = new Offers();
   /** What admission of this replica has given away. */
   readonly admitted = new AdmissionClaims();
