@@ -44,6 +44,7 @@ export const liftReasons = {
   NodeNotReady: "The node has not become Ready for minutes: the fence may keep out what it needs for that.",
   DaemonSetKeptOut: "The node is closed, and the fence may keep the pod of a DaemonSet out of it.",
   NotSelected: "fence.nodeSelector does not select the node.",
+  NotPaced: "The node's class leaves it out of pacing (nodeClasses[].paced).",
   PacingOff: "Pacing is off, only observing, or the fence is disabled.",
   Requested: "An operator asked for it (paceline release).",
 } as const;

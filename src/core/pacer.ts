@@ -93,6 +93,8 @@ export interface Pacer {
   takeFailedStarts(): readonly FailedStart[];
   /** Names of the nodes whose disk is worth watching closely now: young or hot ones, and those that fetch images. */
   watchedNodes(nowMs: number): readonly NodeName[];
+  /** The policy does not pace the node at all. No for one that is not known. */
+  isLeftOut(node: NodeName): boolean;
 }
 
 /** Moves and failed starts beyond this many that are not taken are forgotten, oldest first. */
@@ -256,6 +258,11 @@ class StatefulPacer implements Pacer {
     return watchedNodes(this.#state, nowMs);
   }
 
+  isLeftOut(node: NodeName): boolean {
+    const facts = knownNode(this.#state, node)?.facts;
+    return facts !== undefined && this.#state.isLeftOut(facts);
+  }
+
   #learn(change: LedgerChange, nowMs: number): void {
     const { node, pod } = change;
     if (change.kind === "failed") {
@@ -305,7 +312,7 @@ class StatefulPacer implements Pacer {
 
   #move(node: NodeName, step: (limit: Limit, facts: NodeFacts) => Limit): void {
     const facts = knownNode(this.#state, node)?.facts;
-    if (!facts) return;
+    if (!facts || this.#state.isLeftOut(facts)) return;
     const before = this.#state.limitOf(facts);
     const after = step(before, facts);
     this.#state.setLimit(node, after);

@@ -121,7 +121,7 @@ const offeredOther = (node: NodeName, better: NodeName): Hold => ({
 export function score(state: ClusterState, names: readonly string[], nowMs: number): readonly number[] {
   return names.map((name) => {
     const node = knownNode(state, nodeName(name));
-    return node ? nodeScore(state, node, nowMs) : MAX_SCORE;
+    return node && !state.isLeftOut(node.facts) ? nodeScore(state, node, nowMs) : MAX_SCORE;
   });
 }
 
