@@ -196,7 +196,7 @@ export const PacingPolicy = section({
     .max(LONGEST_HOLD_SECONDS)
     .default(300)
     .describe(
-      "No pod is held longer while a replica lives. With every replica gone, the janitor ends holds a minute and the start of its pod later at most: it runs each minute and goes on for 40 s. The cap stays below the 600 s of a Deployment's progressDeadlineSeconds.",
+      "No pod is held longer while a replica lives; a pod may lower it for itself (`paceline.dev/max-hold-seconds`). With every replica gone, the janitor ends holds a minute and the start of its pod later at most: it runs each minute and goes on for 40 s. The cap stays below the 600 s of a Deployment's progressDeadlineSeconds.",
     ),
   startup: Startup.prefault({}).describe("When a pod counts as started, and when as stuck."),
   nodeClasses: NodeClasses.default([]).describe(

@@ -8,7 +8,7 @@ import type { PodUID } from "../ids.ts";
 import { SECOND_MS } from "../measures.ts";
 import { isSchedulableNow } from "../placement/fit.ts";
 import { type KnownNode, knownNode } from "../placement/known-node.ts";
-import { capSchedule, easeMs, wentNearCap } from "../rules/hold-cap.ts";
+import { capSchedule, easeMs, holdCapMs, wentNearCap } from "../rules/hold-cap.ts";
 import { fencesWork, toleratesFence } from "../rules/node-fence.ts";
 import type { ClusterState } from "../state/cluster-state.ts";
 import { heldSinceMs, keptOutSinceMs } from "../state/held-since.ts";
@@ -21,15 +21,17 @@ import type { PlanBuilder } from "./plan-builder.ts";
 interface NearCap {
   readonly pod: PodFacts;
   readonly capMs: number;
+  /** How long it may be held in all, ms. */
+  readonly mostMs: number;
 }
 
 export function releaseNearCap(plan: PlanBuilder): void {
   const { state, nowMs, maxHoldMs } = plan;
   state.nearCap.begin(nowMs);
-  const easingMs = easeMs(maxHoldMs);
   const nodes = new FittingNodes(plan);
   const crowd: NearCap[] = [];
   for (const one of [...gatedPods(plan), ...keptOutPods(plan, nodes)]) {
+    const easingMs = easeMs(one.mostMs);
     if (nowMs >= one.capMs - easingMs) crowd.push(one);
     else plan.wake(one.capMs - easingMs);
   }
@@ -38,7 +40,7 @@ export function releaseNearCap(plan: PlanBuilder): void {
   const lastMs = lastReleaseMs(state, maxHoldMs, nowMs);
   const { dueMs, nextMs } = capSchedule(
     crowd.map(({ capMs }) => capMs),
-    easingMs,
+    easeMs(maxHoldMs),
     lastMs,
     nowMs,
   );
@@ -65,15 +67,17 @@ function lastReleaseMs({ ledger, nearCap }: ClusterState, maxHoldMs: number, now
 }
 
 function* gatedPods(plan: PlanBuilder): Generator<NearCap> {
-  for (const pod of plan.waiting.values()) yield { pod, capMs: heldSinceMs(pod) + plan.maxHoldMs };
+  for (const pod of plan.waiting.values()) {
+    const mostMs = holdCapMs(pod.shape, plan.maxHoldMs);
+    yield { pod, capMs: heldSinceMs(pod) + mostMs, mostMs };
+  }
 }
 
 /** Pods that a fence keeps out though its node has room for them, a slot that the scheduler could not use included. */
 function* keptOutPods(plan: PlanBuilder, nodes: FittingNodes): Generator<NearCap> {
-  const { state, nowMs, maxHoldMs } = plan;
+  const { state, nowMs } = plan;
   if (!fencesWork(state.policy) || !plan.paced.some(({ facts }) => facts.fence)) return;
-  const easingMs = easeMs(maxHoldMs);
-  for (const pod of oldPods(plan, nowMs + easingMs - maxHoldMs)) {
+  for (const pod of oldPods(plan)) {
     if (plan.aside.has(pod.uid) || !pod.unschedulable || pod.fencesTolerated.includes(EVERY_FENCE)) continue;
     if (!pod.refused && hasReservation(state, pod, nowMs)) continue; // on its way
     let sinceMs = Infinity;
@@ -81,18 +85,24 @@ function* keptOutPods(plan: PlanBuilder, nodes: FittingNodes): Generator<NearCap
       if (facts.fence && !toleratesFence(pod, facts.fence.value))
         sinceMs = Math.min(sinceMs, keptOutSinceMs(pod, facts, nowMs));
     }
-    if (sinceMs !== Infinity) yield { pod, capMs: sinceMs + maxHoldMs };
+    const mostMs = holdCapMs(pod.shape, plan.maxHoldMs);
+    if (sinceMs !== Infinity) yield { pod, capMs: sinceMs + mostMs, mostMs };
   }
 }
 
-/** Pending pods that were created by then. It looks at no younger ones, of which there may be a hundred thousand. */
-function* oldPods(plan: PlanBuilder, createdByMs: number): Generator<PodFacts> {
+/**
+ * Pending pods that are old enough to be near their caps. It looks at no younger ones, of which there may be a hundred
+ * thousand.
+ */
+function* oldPods(plan: PlanBuilder): Generator<PodFacts> {
   const { pending } = plan.state.ledger;
   for (const { facts } of plan.paced) {
     for (const pod of pending.pinnedTo(facts.name)) if (!plan.isExempt(pod.shape)) yield pod;
   }
   for (const [shape, alike] of pending.shapes()) {
     if (plan.isExempt(shape)) continue;
+    const mostMs = holdCapMs(shape, plan.maxHoldMs);
+    const createdByMs = plan.nowMs + easeMs(mostMs) - mostMs;
     for (const pod of alike.pods()) {
       if (pod.createdAtMs > createdByMs) {
         plan.wake(pod.createdAtMs + plan.nowMs - createdByMs);
@@ -103,14 +113,14 @@ function* oldPods(plan: PlanBuilder, createdByMs: number): Generator<PodFacts> {
   }
 }
 
-function letGo(plan: PlanBuilder, nodes: FittingNodes, { pod, capMs }: NearCap, dueAtMs: number): void {
-  const { nowMs, maxHoldMs } = plan;
-  const heldMs = nowMs - (capMs - maxHoldMs);
+function letGo(plan: PlanBuilder, nodes: FittingNodes, { pod, capMs, mostMs }: NearCap, dueAtMs: number): void {
+  const { nowMs } = plan;
+  const heldMs = nowMs - (capMs - mostMs);
   const isPast = nowMs >= capMs;
   const reason = isPast ? "HoldCapReached" : "NearHoldCap";
   const why = isPast
-    ? `held for ${maxHoldMs / SECOND_MS} s, the most`
-    : `held for ${Math.floor(heldMs / SECOND_MS)} s of ${maxHoldMs / SECOND_MS} s, the most`;
+    ? `held for ${mostMs / SECOND_MS} s, the most`
+    : `held for ${Math.floor(heldMs / SECOND_MS)} s of ${mostMs / SECOND_MS} s, the most`;
   const fence = fencesWork(plan.state.policy) ? EVERY_FENCE : undefined;
   const past = { fence, note: { atMs: dueAtMs, heldMs } };
   const hasSlot = hasReservation(plan.state, pod, nowMs);
