@@ -10,7 +10,6 @@ import { isSchedulableNow } from "../placement/fit.ts";
 import { type KnownNode, knownNode } from "../placement/known-node.ts";
 import { capSchedule, easeMs, holdCapMs, wentNearCap } from "../rules/hold-cap.ts";
 import { fencesWork, toleratesFence } from "../rules/node-fence.ts";
-import type { ClusterState } from "../state/cluster-state.ts";
 import { heldSinceMs, keptOutSinceMs } from "../state/held-since.ts";
 import { drainSeconds } from "../state/load.ts";
 import { hasReservation } from "../state/reservations.ts";
@@ -25,19 +24,33 @@ interface NearCap {
   readonly mostMs: number;
 }
 
+/**
+ * Pods with lower caps of their own are a crowd of their own. In one crowd they would go first, at the pace of all, and
+ * a tenant that makes such pods all the time would keep the others until their caps.
+ */
 export function releaseNearCap(plan: PlanBuilder): void {
-  const { state, nowMs, maxHoldMs } = plan;
-  state.nearCap.begin(nowMs);
+  const { state, nowMs } = plan;
   const nodes = new FittingNodes(plan);
-  const crowd: NearCap[] = [];
+  const crowds: Readonly<Record<"common" | "own", NearCap[]>> = { common: [], own: [] };
   for (const one of [...gatedPods(plan), ...keptOutPods(plan, nodes)]) {
     const easingMs = easeMs(one.mostMs);
-    if (nowMs >= one.capMs - easingMs) crowd.push(one);
+    if (nowMs >= one.capMs - easingMs) crowds[capOf(plan, one.pod)].push(one);
     else plan.wake(one.capMs - easingMs);
   }
+  for (const which of ["common", "own"] as const) {
+    state.nearCap[which].begin(nowMs);
+    letGoEvenly(plan, nodes, crowds[which], which);
+  }
+}
+
+const capOf = ({ maxHoldMs }: PlanBuilder, { shape }: PodFacts) =>
+  holdCapMs(shape, maxHoldMs) < maxHoldMs ? "own" : "common";
+
+function letGoEvenly(plan: PlanBuilder, nodes: FittingNodes, crowd: NearCap[], which: "common" | "own"): void {
+  const { state, nowMs, maxHoldMs } = plan;
   if (crowd.length === 0) return;
   crowd.sort((a, b) => a.capMs - b.capMs || (a.pod.uid < b.pod.uid ? -1 : 1));
-  const lastMs = lastReleaseMs(state, maxHoldMs, nowMs);
+  const lastMs = lastReleaseMs(plan, which);
   const { dueMs, nextMs } = capSchedule(
     crowd.map(({ capMs }) => capMs),
     easeMs(maxHoldMs),
@@ -49,15 +62,17 @@ export function releaseNearCap(plan: PlanBuilder): void {
     const due = crowd[at];
     if (!due) continue;
     letGo(plan, nodes, due, dueAtMs);
-    state.nearCap.planned(due.pod.uid, dueAtMs);
+    state.nearCap[which].planned(due.pod.uid, dueAtMs);
   }
 }
 
-/** When the last pod went that was near its cap, under this leader or another one, epoch ms. */
-function lastReleaseMs({ ledger, nearCap }: ClusterState, maxHoldMs: number, nowMs: number): number {
+/** When the last pod of such a crowd went, under this leader or another one, epoch ms. */
+function lastReleaseMs(plan: PlanBuilder, which: "common" | "own"): number {
+  const { nowMs, maxHoldMs } = plan;
+  const nearCap = plan.state.nearCap[which];
   let lastMs = -Infinity;
-  for (const pod of ledger.pods.values()) {
-    if (!pod.release) continue;
+  for (const pod of plan.state.ledger.pods.values()) {
+    if (!pod.release || capOf(plan, pod) !== which) continue;
     const atMs = nearCap.believed(pod) ?? Infinity;
     // A time that is still to come is a tenant's, or of a clock that is ahead.
     if (atMs <= nowMs && atMs > lastMs && wentNearCap(pod, maxHoldMs)) lastMs = atMs;

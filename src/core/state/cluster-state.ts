@@ -32,7 +32,8 @@ export class ClusterState {
   readonly offers = new Offers();
   /** What admission of this replica has given away. */
   readonly admitted = new AdmissionClaims();
-  readonly nearCap = new NearCapReleases();
+  /** Of pods that the policy's cap holds for, and of those with a lower one of their own. */
+  readonly nearCap = { common: new NearCapReleases(), own: new NearCapReleases() };
   readonly #loads = new LoadCache(this.catalogue);
   readonly #samples = new Map<NodeName, NodeSample>();
   readonly #limits = new Map<NodeName, Limit>();

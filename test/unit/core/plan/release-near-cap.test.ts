@@ -287,4 +287,18 @@ describe("a pod with a lower cap of its own", () => {
     expect(late?.atMs).toBeLessThanOrEqual(at(60));
     for (const { pod, atMs } of went.filter((one) => one !== late)) expect(atMs, pod.name).toBeLessThanOrEqual(at(1));
   });
+
+  test("leaves the pace of all others alone, however many such pods a tenant makes", () => {
+    const calm = many(30, (name) => aGatedPod(name));
+    const impatient = Array.from({ length: 120 }, (_, at_) =>
+      aGatedPod(`own${at_}`, { createdAtMs: START_MS - 1 + at_, ...own(1 + (at_ % 59)) }),
+    );
+    const timesOf = (went: readonly Went[]) =>
+      went.filter(({ pod }) => !pod.name.startsWith("own")).map(({ atMs }) => atMs);
+    const alone = lead([busy, ...calm], [aNode("n1")], 60);
+    const together = lead([busy, ...calm, ...impatient], [aNode("n1")], 60);
+    expect(together).toHaveLength(150);
+    expect(timesOf(together)).toEqual(timesOf(alone));
+    expect(countIn(alone, 30, 45)).toBeGreaterThan(10);
+  });
 });
