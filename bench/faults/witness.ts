@@ -6,6 +6,7 @@ import { FENCED_AT_ANNOTATION, GATE, LEADER_LEASE, RESERVATION_ANNOTATION } from
 import type { NodeFacts, PodFacts } from "../../src/core/facts.ts";
 import type { ImageName } from "../../src/core/ids.ts";
 import { exempt } from "../../src/core/rules/exempt.ts";
+import { Namespaces } from "../../src/core/state/namespaces.ts";
 import type { ApiClient } from "../../src/kube/client/api-client.ts";
 import { nodesOf } from "../../src/core/state/ledger.ts";
 import { parseReservation } from "../../src/kube/parse/annotations.ts";
@@ -232,7 +233,7 @@ export class Witness {
         uid: facts.uid,
         createdAtMs: nowMs,
         cameGated: facts.gated,
-        isExempt: exempt(facts.shape, defaultPolicy()),
+        isExempt: exempt(facts.shape, defaultPolicy(), new Namespaces()),
         ...{
           levers: [],
           ungatedBy: [],

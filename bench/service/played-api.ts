@@ -58,6 +58,7 @@ const lists: Readonly<Record<string, readonly Buffer[]>> = {
   "/api/v1/nodes": pagesOf(size.nodes, (index) => nodeObject(index, sinceMs)),
   "/api/v1/pods": pagesOf(size.pods, (index) => podObject(index, size, sinceMs)),
   "/apis/apps/v1/daemonsets": pagesOf(DAEMON_SETS, (index) => daemonSetObject(index, size.nodes)),
+  "/api/v1/namespaces": [Buffer.from(JSON.stringify({ metadata: { resourceVersion: "1000000" }, items: [] }))],
   "/api/v1/events": [Buffer.from(JSON.stringify({ metadata: { resourceVersion: "1000000" }, items: [] }))],
 };
 

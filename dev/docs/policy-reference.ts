@@ -59,7 +59,7 @@ export async function policyReference(): Promise<string> {
     `\`\`\`yaml\n${example.trimEnd()}\n\`\`\``,
     body(),
     "## Label selectors",
-    "As in Kubernetes: all of `matchLabels` and all of `matchExpressions` must hold, and a selector without either selects everything (`exempt.podSelector` must not be empty).",
+    "As in Kubernetes: all of `matchLabels` and all of `matchExpressions` must hold, and a selector without either selects everything (those under `exempt` must not be empty).",
     keyTable(rowsOf(selectorSchema)),
   ].join("\n\n");
   const options = await prettier.resolveConfig(PAGE);

@@ -36,6 +36,8 @@ export interface AdmissionResponse {
   readonly allowed: boolean;
   readonly patchType?: "JSONPatch";
   readonly patch?: string;
+  /** Shown to the user, though the request is allowed. */
+  readonly warnings?: readonly string[];
   /** The reason of a denial, shown to the user. */
   readonly status?: { readonly code: number; readonly reason: string; readonly message: string };
 }

@@ -33,6 +33,12 @@ export const RELEASE_ANNOTATION = "paceline.dev/release";
 /** Pod annotations that only Paceline has a reason to write. */
 export const POD_NOTES = [HOLD_ANNOTATION, RESERVATION_ANNOTATION, RELEASE_ANNOTATION] as const;
 
+/** Pod annotation of users: the longest that it may be held, whole seconds; counts where it is below the policy's. */
+export const MAX_HOLD_ANNOTATION = "paceline.dev/max-hold-seconds";
+
+/** Pod annotation of users: `first`, `normal` or `last` among the pods of its namespace that have its priority. */
+export const ORDER_ANNOTATION = "paceline.dev/order";
+
 /**
  * Node annotation: when the fence went up, RFC 3339, by the clock of the replica that put it up. A time after the
  * node's creation is not believed.

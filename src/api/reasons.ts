@@ -27,7 +27,7 @@ export const releaseReasons = {
   NodeSettled: "A node that needs no pacing has room for the pod.",
   NoNodeFits: "No node that exists has room for the pod, so an autoscaler must be able to see it.",
   NearHoldCap: "The pod was near maxHoldSeconds: those held so long go one by one, slots or not.",
-  HoldCapReached: "The pod was held for maxHoldSeconds.",
+  HoldCapReached: "The pod was held for maxHoldSeconds, or for its own lower cap.",
   PacingOff: "Pacing is off, only observing, or this lever is disabled.",
   Exempt: "The pod is exempt from pacing.",
   Requested: "An operator asked for it (paceline release).",
@@ -44,6 +44,7 @@ export const liftReasons = {
   NodeNotReady: "The node has not become Ready for minutes: the fence may keep out what it needs for that.",
   DaemonSetKeptOut: "The node is closed, and the fence may keep the pod of a DaemonSet out of it.",
   NotSelected: "fence.nodeSelector does not select the node.",
+  NotPaced: "The node's class leaves it out of pacing (nodeClasses[].paced).",
   PacingOff: "Pacing is off, only observing, or the fence is disabled.",
   Requested: "An operator asked for it (paceline release).",
 } as const;

@@ -76,6 +76,10 @@ export interface PodShape {
   readonly podRules?: { readonly text: string; readonly labels: readonly string[] } | undefined;
   /** Static or mirror pod: the kubelet runs it whatever anybody says. */
   readonly mirror: boolean;
+  /** Its own hold cap, s, which counts where it is lower than the policy's; undefined: none. */
+  readonly maxHoldSeconds?: number | undefined;
+  /** Its place among the pods of its namespace that have its priority; undefined: between the two. */
+  readonly order?: "first" | "last" | undefined;
 }
 
 /** Why a bound pod cannot start however long it is given (it returns its slot). */

@@ -54,6 +54,11 @@ export interface Pacer {
   daemonSetsListed(): void;
   /** They may not be listed any more: as before the first list. */
   forgetDaemonSets(): void;
+  /** True if plans may change by it. */
+  upsertNamespace(name: string, labels: Readonly<Record<string, string>>): boolean;
+  deleteNamespace(name: string): void;
+  /** They may not be listed any more: as before the first list. */
+  forgetNamespaces(): void;
   observeSample(node: NodeName, sample: NodeSample, nowMs: number): void;
   /** True if it counts: the ledger knows the pod as bound there, in startup and without a sandbox. */
   observeSandboxFailure(failure: SandboxFailure, nowMs: number): boolean;
@@ -88,6 +93,8 @@ export interface Pacer {
   takeFailedStarts(): readonly FailedStart[];
   /** Names of the nodes whose disk is worth watching closely now: young or hot ones, and those that fetch images. */
   watchedNodes(nowMs: number): readonly NodeName[];
+  /** The policy does not pace the node at all. No for one that is not known. */
+  isLeftOut(node: NodeName): boolean;
 }
 
 /** Moves and failed starts beyond this many that are not taken are forgotten, oldest first. */
@@ -167,6 +174,18 @@ class StatefulPacer implements Pacer {
     this.#state.daemonSets.forget();
   }
 
+  upsertNamespace(name: string, labels: Readonly<Record<string, string>>): boolean {
+    return this.#state.namespaces.upsert(name, labels);
+  }
+
+  deleteNamespace(name: string): void {
+    this.#state.namespaces.delete(name);
+  }
+
+  forgetNamespaces(): void {
+    this.#state.namespaces.forget();
+  }
+
   observeSample(node: NodeName, sample: NodeSample, nowMs: number): void {
     this.#state.setSample(node, sample);
     const freshForMs = this.#state.policy.telemetry.staleSeconds * SECOND_MS;
@@ -239,6 +258,11 @@ class StatefulPacer implements Pacer {
     return watchedNodes(this.#state, nowMs);
   }
 
+  isLeftOut(node: NodeName): boolean {
+    const facts = knownNode(this.#state, node)?.facts;
+    return facts !== undefined && this.#state.isLeftOut(facts);
+  }
+
   #learn(change: LedgerChange, nowMs: number): void {
     const { node, pod } = change;
     if (change.kind === "failed") {
@@ -288,7 +312,7 @@ class StatefulPacer implements Pacer {
 
   #move(node: NodeName, step: (limit: Limit, facts: NodeFacts) => Limit): void {
     const facts = knownNode(this.#state, node)?.facts;
-    if (!facts) return;
+    if (!facts || this.#state.isLeftOut(facts)) return;
     const before = this.#state.limitOf(facts);
     const after = step(before, facts);
     this.#state.setLimit(node, after);

@@ -31,17 +31,20 @@ export function status(state: ClusterState, lastPlan: LastPlan | undefined, nowM
     nodeStatus(state, node, shownState(state, node.facts, nowMs), nowMs),
   );
   let settledNodes = 0;
+  let leftOutNodes = 0;
   for (const entry of state.ledger.nodes.values()) {
     const { facts } = entry;
     if (!facts || isPaced(state, facts, nowMs)) continue;
     if (isSaturated(state, { entry, facts }, nowMs))
       shown.push(nodeStatus(state, { entry, facts }, "saturated", nowMs));
+    else if (state.isLeftOut(facts)) leftOutNodes += 1;
     else settledNodes += 1;
   }
   return {
     mode: state.policy.mode,
     nodes: shown,
     settledNodes,
+    leftOutNodes,
     held: [
       ...heldPods(state, lastPlan, nowMs).map((one) => heldStatus(one, heldSinceMs(one.pod), nowMs)),
       ...keptOut(state, nowMs).map((one) => heldStatus(one, fencedOutSinceMs(state, one, nowMs), nowMs)),

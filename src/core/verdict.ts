@@ -170,6 +170,8 @@ export interface ClusterStatus {
   /** Paced nodes (young, hot or fenced), and saturated ones. */
   readonly nodes: readonly NodeStatus[];
   readonly settledNodes: number;
+  /** Nodes that the policy does not pace at all. */
+  readonly leftOutNodes: number;
   /** Gated pods, and those that nothing but a fence keeps out (the first few hundred). */
   readonly held: readonly {
     readonly namespace: string;

@@ -77,6 +77,12 @@ export const NodeClass = section({
     .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, "is not a name; use at most 63 lower-case letters, digits and '-'")
     .describe("Unique name, shown in metrics and in `paceline status`."),
   selector: LabelSelector.exactOptional().describe("Labels of the nodes in this class; without it every node matches."),
+  paced: z
+    .boolean()
+    .exactOptional()
+    .describe(
+      "false leaves the nodes out altogether: no fence, no soft taint, no slots, no telemetry, and pods for them are not held. Without it virtual nodes (`type: virtual-kubelet`) and Fargate's (`eks.amazonaws.com/compute-type: fargate`) are left out, and all others are paced.",
+    ),
   slots: Slots.prefault({}).describe("How many pods may be in startup on one node at a time."),
   drainSeconds: z
     .number()

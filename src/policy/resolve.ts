@@ -17,6 +17,20 @@ export function nodeClassFor(policy: PacingPolicy, labels: Labels): NodeClass {
   return matching ?? defaultNodeClass;
 }
 
+/**
+ * Nodes that have no disk for Paceline to look after, by the labels with which they register. Windows nodes pull images
+ * as others do, and on one of a control plane that takes pods at all they start as elsewhere: both are paced.
+ */
+const VIRTUAL: readonly (readonly [key: string, value: string])[] = [
+  ["type", "virtual-kubelet"],
+  ["eks.amazonaws.com/compute-type", "fargate"],
+];
+
+/** Is a node with these labels paced, or left out altogether? */
+export function pacesNode(policy: PacingPolicy, labels: Labels): boolean {
+  return nodeClassFor(policy, labels).paced ?? !VIRTUAL.some(([key, value]) => labelOf(labels, key) === value);
+}
+
 /** True if the selector selects the labels. No selector, or one without requirements, selects everything. */
 export function matchesSelector(selector: LabelSelector | undefined, labels: Labels): boolean {
   const { matchLabels = {}, matchExpressions = [] } = selector ?? {};

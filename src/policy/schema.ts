@@ -144,6 +144,11 @@ const Exempt = section({
     .describe(
       "Pods of this priority or above are never held; the default is where Kubernetes' own system classes begin.",
     ),
+  namespaceSelector: LabelSelector.superRefine(checkSelectsSomething, evenWithErrors)
+    .exactOptional()
+    .describe(
+      "Labels of namespaces whose pods are never held. The label `paceline.dev/pacing: disabled` does the same without the policy.",
+    ),
   podSelector: LabelSelector.superRefine(checkSelectsSomething, evenWithErrors)
     .exactOptional()
     .describe("Labels of pods that are never held."),
@@ -156,6 +161,12 @@ function checkSelectsSomething(selector: unknown, context: z.RefinementCtx) {
     message: "is empty and would exempt every pod; give a label, or set mode to off",
   });
 }
+
+const Namespaces = section({
+  selector: LabelSelector.exactOptional().describe(
+    "Only pods of namespaces with these labels are paced, for a start with a few; without it those of all. To name them, use `kubernetes.io/metadata.name`.",
+  ),
+});
 
 /** The whole of `policy.yaml`. */
 export const PacingPolicy = section({
@@ -185,7 +196,7 @@ export const PacingPolicy = section({
     .max(LONGEST_HOLD_SECONDS)
     .default(300)
     .describe(
-      "No pod is held longer while a replica lives. With every replica gone, the janitor ends holds a minute and the start of its pod later at most: it runs each minute and goes on for 40 s. The cap stays below the 600 s of a Deployment's progressDeadlineSeconds.",
+      "No pod is held longer while a replica lives; a pod may lower it for itself (`paceline.dev/max-hold-seconds`). With every replica gone, the janitor ends holds a minute and the start of its pod later at most: it runs each minute and goes on for 40 s. The cap stays below the 600 s of a Deployment's progressDeadlineSeconds.",
     ),
   startup: Startup.prefault({}).describe("When a pod counts as started, and when as stuck."),
   nodeClasses: NodeClasses.default([]).describe(
@@ -195,6 +206,7 @@ export const PacingPolicy = section({
   fence: Fence.prefault({}).describe("Paces pods that were pending before the node existed."),
   steer: Steer.prefault({}).describe("Turns pods that settled nodes have room for away from young nodes, softly."),
   extender: Extender.prefault({}).describe("Paces every pod of a kube-scheduler that is configured with it."),
+  namespaces: Namespaces.prefault({}).describe("Whose pods are paced at all, by every lever alike."),
   exempt: Exempt.prefault({}).describe("Pods that are never held."),
   telemetry: Telemetry.prefault({}).describe("Where the figures of a node's disk and CPU come from."),
 });

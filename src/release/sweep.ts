@@ -15,6 +15,7 @@ import { placementUnfitReason } from "../core/placement/fit.ts";
 import { EVERY_FENCE } from "../core/verdict.ts";
 import { heldSinceMs, keptOutSinceMs, raisedMs } from "../core/state/held-since.ts";
 import { openedMs, openingOf } from "../core/state/opening.ts";
+import { holdCapMs } from "../core/rules/hold-cap.ts";
 import { isRollCallForgotten } from "../core/rules/roll-call.ts";
 import { SECOND_MS } from "../core/measures.ts";
 
@@ -123,7 +124,7 @@ const isGated = (raw: KubeObject) =>
 function coversPod({ which, node }: SweepScope, { holdSeconds }: Caps, pod: PodFacts, nowMs: number): boolean {
   if (!pod.gated) return false;
   if (node !== undefined && pod.pinnedTo !== node && pod.hold?.node !== node) return false;
-  return which === "all" || nowMs >= heldSinceMs(pod) + holdSeconds * SECOND_MS;
+  return which === "all" || nowMs >= heldSinceMs(pod) + holdCapMs(pod.shape, holdSeconds * SECOND_MS);
 }
 
 /** Has a fence kept the pod out for the hold cap, on a node that would take it by labels and taints? */
@@ -135,7 +136,7 @@ function isKeptOut(
   nowMs: number,
 ) {
   if (pod.gated || !pod.unschedulable || pod.fencesTolerated.includes(EVERY_FENCE)) return false;
-  const byCapMs = nowMs - holdSeconds * SECOND_MS;
+  const byCapMs = nowMs - holdCapMs(pod.shape, holdSeconds * SECOND_MS);
   return fenced.some(
     (node) =>
       (scope.node === undefined || scope.node === node.name) &&

@@ -56,7 +56,7 @@ export function nodeGauges(registers: Registry[]) {
   });
   const states = new Gauge({
     name: "paceline_nodes",
-    help: "Nodes by state: young and hot ones are paced, saturated ones for images, cordoned ones once they open.",
+    help: "Nodes by state: young and hot are paced, saturated for images, cordoned once they open, leftOut never.",
     labelNames: ["state"] as const,
     registers,
   });
@@ -84,6 +84,7 @@ export function nodeGauges(registers: Registry[]) {
       states.reset();
       for (const { state } of status.nodes) states.inc({ state });
       states.inc({ state: "settled" }, status.settledNodes);
+      states.inc({ state: "leftOut" }, status.leftOutNodes);
       telemetryNodes.reset();
       for (const sample of ["fresh", "stale", "absent", "notAsked"] as const) telemetryNodes.set({ sample }, 0);
       for (const { sample } of status.nodes) telemetryNodes.inc({ sample });

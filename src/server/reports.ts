@@ -39,9 +39,9 @@ export function reporters(metrics: Metrics, log: FastifyBaseLogger): Reporters {
         failed("mutate-pods", report.error);
         return;
       }
-      const { pod, verdict, dryRun } = report;
+      const { pod, verdict, dryRun, ignored } = report;
       if (!dryRun) countVerdict(metrics, "gate", verdict);
-      const fields = { pod: podLabel(pod), reason: verdict.reason, dryRun };
+      const fields = { pod: podLabel(pod), reason: verdict.reason, dryRun, ...(ignored.length > 0 && { ignored }) };
       if (verdict.kind === "hold") log.info({ ...fields, node: verdict.node, message: verdict.message }, "held");
       else log.debug({ ...fields, would: verdict.would?.reason }, "allowed");
     },

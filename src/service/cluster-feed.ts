@@ -1,9 +1,10 @@
-/** Follows the pods, nodes, DaemonSets and failed sandboxes of the cluster and reports every change to the pacer. */
+/** Follows pods, nodes, DaemonSets, namespaces and failed sandboxes of the cluster; tells the pacer what changes. */
 import { LIVE_PODS } from "../kube/client/live-pods.ts";
 import type { ApiClient } from "../kube/client/api-client.ts";
 import type { Clock } from "../kube/clock.ts";
 import { daemonSetFacts } from "../kube/parse/daemon-set.ts";
 import { nodeFacts, podFacts } from "../kube/parse/facts.ts";
+import { textMapOf, textOf } from "../kube/parse/kube-json.ts";
 import type { Log } from "../kube/log.ts";
 import { startReflector, type Reflector } from "../kube/watch/reflector.ts";
 import type { ShapeInterner } from "../kube/parse/shape-interner.ts";
@@ -29,8 +30,8 @@ export interface ClusterFeedOptions {
 
 export interface ClusterFeed {
   /**
-   * True once pods and nodes have been listed in full, and DaemonSets have, or could not: a leader that learnt of them
-   * a moment later would begin a roll call, and take it back.
+   * True once pods and nodes have been listed in full, and DaemonSets and namespaces have, or could not: a leader that
+   * learnt of these a moment later would begin a roll call and take it back, or hold pods that opted out.
    */
   readonly isSynced: boolean;
   readonly synced: Promise<void>;
@@ -88,10 +89,12 @@ export function startClusterFeed(given: ClusterFeedOptions): ClusterFeed {
     },
   });
   const daemonSets = followDaemonSets({ ...given, clock: steady });
+  const namespaces = followNamespaces({ ...given, clock: steady });
+  const isSettled = ({ isSynced, counts }: Reflector) => isSynced || counts.failures > 0;
   const sandboxes = startSandboxFeed({ ...rest, clock, pacer, onChange });
   return {
     get isSynced() {
-      return nodes.isSynced && pods.isSynced && (daemonSets.isSynced || daemonSets.counts.failures > 0);
+      return nodes.isSynced && pods.isSynced && isSettled(daemonSets) && isSettled(namespaces);
     },
     synced: Promise.all([nodes.synced, pods.synced]).then(() => undefined),
     addresses,
@@ -100,7 +103,7 @@ export function startClusterFeed(given: ClusterFeedOptions): ClusterFeed {
       nodes: steady.now() - (nodes.lastContactMs ?? beganMs),
     }),
     async stop() {
-      await Promise.all([nodes.stop(), pods.stop(), daemonSets.stop(), sandboxes.stop()]);
+      await Promise.all([nodes, pods, daemonSets, namespaces, sandboxes].map((one) => one.stop()));
     },
   };
 }
@@ -125,6 +128,27 @@ function followDaemonSets({ pacer, interner, onChange, ...options }: ClusterFeed
     },
     onForbidden() {
       pacer.forgetDaemonSets();
+      onChange();
+    },
+  });
+}
+
+/** Of these only the labels matter. Without the right to list them pacing goes on, as far as the policy names none. */
+function followNamespaces({ pacer, onChange, ...options }: ClusterFeedOptions): Reflector {
+  return startReflector({
+    ...options,
+    path: "/api/v1/namespaces",
+    parse: ({ metadata }) => ({ name: textOf(metadata?.name), labels: textMapOf(metadata?.labels) }),
+    keyOf: ({ metadata }) => textOf(metadata?.name),
+    onUpsert({ name, labels }) {
+      if (pacer.upsertNamespace(name, labels)) onChange();
+    },
+    onDelete(name) {
+      pacer.deleteNamespace(name);
+      onChange();
+    },
+    onForbidden() {
+      pacer.forgetNamespaces();
       onChange();
     },
   });

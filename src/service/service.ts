@@ -209,7 +209,8 @@ function startTelemetry(
     random,
     targets() {
       const paced = new Set(pacer.watchedNodes(now()));
-      return [...addresses()].map(([name, address]) => ({ name, address, paced: paced.has(name) }));
+      const nodes = [...addresses()].filter(([name]) => !pacer.isLeftOut(name));
+      return nodes.map(([name, address]) => ({ name, address, paced: paced.has(name) }));
     },
     onSample(node, sample) {
       pacer.observeSample(node, sample, now());

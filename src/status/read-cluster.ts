@@ -6,13 +6,14 @@ import { LEADER_LEASE, POLICY_CONFIG_MAP } from "../api/names.ts";
 import type { ApiClient } from "../kube/client/api-client.ts";
 import { ApiError } from "../kube/client/api-error.ts";
 import { nodeFacts, podFacts } from "../kube/parse/facts.ts";
+import { textMapOf, textOf } from "../kube/parse/kube-json.ts";
 import type { KubeObject } from "../kube/parse/kube-json.ts";
 import { parseLease } from "../kube/leader/lease-record.ts";
 import { parseLeaderFigures } from "../kube/parse/leader-figures.ts";
 import { listPages, NODES_IN_PAGE } from "../kube/client/list-pages.ts";
 import { createShapeInterner } from "../kube/parse/shape-interner.ts";
 import { type LeaderFigures, withFigure, withoutFigure } from "../core/leader-figures.ts";
-import { createPacer } from "../core/pacer.ts";
+import { createPacer, type Pacer } from "../core/pacer.ts";
 import { defaultPolicy, parsePolicyConfigMap } from "../policy/parse.ts";
 import type { PacingPolicy } from "../policy/schema.ts";
 import type { LeaderState } from "../server/state.ts";
@@ -36,12 +37,24 @@ export async function readClusterStatus(client: ApiClient, namespace: string, no
   for await (const page of listPages(client, "/api/v1/pods", LIVE_PODS)) {
     for (const raw of page) pacer.upsertPod(podFacts(raw, interner), nowMs);
   }
+  await readNamespaces(client, pacer);
   const status = pacer.status(nowMs);
   const nodes = status.nodes.map((node) => {
     const figure = figures?.get(node.name);
     return figure ? withFigure(node, figure, telemetry, nowMs) : withoutFigure(node);
   });
   return { version, synced: true, leader, policyValid: policy !== undefined, ...status, nodes };
+}
+
+/** Who may not list them sees pods as the service does without that right. */
+async function readNamespaces(client: ApiClient, pacer: Pacer): Promise<void> {
+  try {
+    for await (const page of listPages(client, "/api/v1/namespaces")) {
+      for (const { metadata } of page) pacer.upsertNamespace(textOf(metadata?.name), textMapOf(metadata?.labels));
+    }
+  } catch (error) {
+    if (!(error instanceof ApiError && error.status === 403)) throw error;
+  }
 }
 
 /** The policy; undefined if there is none or it has errors. */

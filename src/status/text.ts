@@ -34,14 +34,15 @@ export function statusText(answer: StatusAnswer, problems: readonly string[]): s
   return `${parts.join("\n\n")}\n`;
 }
 
-function summary({ mode, leader, nodes, settledNodes, held }: StatusAnswer): string {
+function summary({ mode, leader, nodes, settledNodes, leftOutNodes, held }: StatusAnswer): string {
   const slots = nodes.reduce((total, { limit = NaN }) => total + limit, 0);
   const taken = nodes.reduce((total, node) => total + slotsInUse(node), 0);
   const longest = Math.max(0, ...held.map(({ heldSeconds }) => heldSeconds));
   const wait = held.length > 0 ? `${held.length} pods wait, the longest for ${seconds(longest)}` : "no pod waits";
+  const leftOut = leftOutNodes > 0 ? `, ${leftOutNodes} left out` : "";
   return (
     `mode ${mode}; leader ${leader.holder ?? "none"}${leader.alive ? "" : " (not alive)"}\n` +
-    `${nodes.length} paced nodes and ${settledNodes} settled ones; ${taken}${Number.isNaN(slots) ? "" : ` of ${slots}`} slots held; ${wait}`
+    `${nodes.length} paced nodes and ${settledNodes} settled ones${leftOut}; ${taken}${Number.isNaN(slots) ? "" : ` of ${slots}`} slots held; ${wait}`
   );
 }
 

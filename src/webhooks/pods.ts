@@ -8,6 +8,7 @@ import type { PodFacts } from "../core/facts.ts";
 import type { Pacer } from "../core/pacer.ts";
 import type { ReplicaState } from "../core/verdict.ts";
 import type { Hold, Verdict } from "../core/verdict.ts";
+import { ignoredTerms } from "../policy/own-terms.ts";
 import { allowAsIs, allowWithPatch, type Touched } from "./patch.ts";
 
 /** Reads the pod inside an AdmissionReview. Its own namespace may be missing, so the context has the request's. */
@@ -18,7 +19,13 @@ export type FormatHold = (hold: Pick<Hold, "node" | "reason"> & { readonly since
 
 /** The result of one request; for metrics and logs. */
 export type PodAdmissionReport =
-  | { readonly kind: "verdict"; readonly pod: PodFacts; readonly verdict: Verdict; readonly dryRun: boolean }
+  | {
+      readonly kind: "verdict";
+      readonly pod: PodFacts;
+      readonly verdict: Verdict;
+      readonly dryRun: boolean;
+      readonly ignored: readonly string[];
+    }
   | { readonly kind: "failure"; readonly error: unknown };
 
 export interface PodAdmissionOptions {
@@ -64,8 +71,9 @@ export function podAdmission(options: PodAdmissionOptions): (request: AdmissionR
         verdict.kind === "hold"
           ? gatePatch(request, formatHold({ ...verdict, sinceMs: nowMs }))
           : allowAsIs(request.uid);
-      report({ kind: "verdict", pod, verdict, dryRun: request.dryRun === true });
-      return answer;
+      const ignored = ignoredTerms((request.object as Touched).metadata?.annotations ?? {});
+      report({ kind: "verdict", pod, verdict, dryRun: request.dryRun === true, ignored });
+      return ignored.length > 0 ? { ...answer, warnings: ignored } : answer;
     } catch (error) {
       // Fails open: the pod is created as it came (promise 1).
       report({ kind: "failure", error });

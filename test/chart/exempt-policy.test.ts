@@ -2,11 +2,16 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { findHelm } from "../../dev/chart/helm.ts";
 import { startControlPlane, type ControlPlane } from "../../dev/control-plane/control-plane.ts";
-import { FENCE_TAINT_KEY, PACING_LABEL } from "../../src/api/names.ts";
+import { FENCE_TAINT_KEY, PACING_LABEL, YOUNG_TAINT_KEY } from "../../src/api/names.ts";
 import { podFacts } from "../../src/kube/parse/facts.ts";
 import { createShapeInterner } from "../../src/kube/parse/shape-interner.ts";
 import { recordOf, recordsOf } from "../../src/kube/parse/kube-json.ts";
+import { exempt as exemptShape } from "../../src/core/rules/exempt.ts";
+import { Namespaces } from "../../src/core/state/namespaces.ts";
 import { EVERY_FENCE } from "../../src/core/verdict.ts";
+import type { LabelSelector } from "../../src/policy/label-selector.ts";
+import { defaultPolicy } from "../../src/policy/parse.ts";
+import { aShape } from "../support/core-facts.ts";
 import { eventually } from "../support/control-plane.ts";
 import { applyAll, chartObjects } from "../support/installed.ts";
 
@@ -20,6 +25,26 @@ const ALLOWED = ["not-ready", "unreachable"].map((key) => ({
   effect: "NoExecute",
 }));
 
+/** Namespaces that the policy exempts, and those that alone it paces. */
+const OUT: LabelSelector = {
+  matchLabels: { tier: "data" },
+  matchExpressions: [{ key: "web", operator: "DoesNotExist" }],
+};
+const ONLY: LabelSelector = {
+  matchExpressions: [
+    { key: "canary", operator: "Exists" },
+    { key: "kubernetes.io/metadata.name", operator: "NotIn", values: ["excluded"] },
+    { key: "canary", operator: "In", values: ["yes", "true"] },
+  ],
+};
+const CANARY = { canary: "yes" };
+const NAMESPACES: Readonly<Record<string, Record<string, string>>> = {
+  ...{ team: CANARY, vital: CANARY, excluded: CANARY, outside: {}, bystander: { canary: "no" } },
+  optedout: { ...CANARY, [PACING_LABEL]: "disabled" },
+  data: { ...CANARY, tier: "data" },
+  webdata: { ...CANARY, tier: "data", web: "" },
+};
+
 const helm = await findHelm();
 let cp: ControlPlane;
 
@@ -31,6 +56,10 @@ beforeAll(async () => {
     "policy.exempt.namespaces={vital}",
     "--set",
     "policy.exempt.minPriority=1000",
+    "--set-json",
+    `policy.exempt.namespaceSelector=${JSON.stringify(OUT)}`,
+    "--set-json",
+    `policy.namespaces.selector=${JSON.stringify(ONLY)}`,
   ]);
   const policies = rendered.filter(({ kind }) => String(kind).startsWith(KIND));
   expect(policies).toHaveLength(2);
@@ -38,7 +67,9 @@ beforeAll(async () => {
   for (const [name, value] of Object.entries({ low: 999, high: 1_000 })) {
     await cp.client.create("/apis/scheduling.k8s.io/v1/priorityclasses", { metadata: { name }, value });
   }
-  for (const name of ["vital", "team"]) await cp.client.create("/api/v1/namespaces", { metadata: { name } });
+  for (const [name, labels] of Object.entries(NAMESPACES)) {
+    await cp.client.create("/api/v1/namespaces", { metadata: { name, labels } });
+  }
   await cp.client.create("/api/v1/namespaces", {
     metadata: {
       name: "strict",
@@ -70,6 +101,29 @@ it.each<[string, string, Record<string, unknown>]>([
 
 it("an exempt pod of a namespace that does not allow the toleration is created without it", async () => {
   expect(await tolerated("strict", { priorityClassName: "high" })).toEqual([]);
+});
+
+it("a namespace's labels decide as in the service: opted out, exempt by the policy, or not among those that it paces", async () => {
+  const exempt: string[] = [];
+  for (const name of Object.keys(NAMESPACES)) if ((await tolerated(name)).length > 0) exempt.push(name);
+  expect(exempt.toSorted()).toEqual(["bystander", "data", "excluded", "optedout", "outside", "vital"]);
+  const core = new Namespaces();
+  for (const [name, labels] of Object.entries(NAMESPACES)) {
+    core.upsert(name, { ...labels, "kubernetes.io/metadata.name": name });
+  }
+  const policy = defaultPolicy({
+    exempt: { namespaces: ["vital"], namespaceSelector: OUT },
+    namespaces: { selector: ONLY },
+  });
+  const asTheCore = Object.keys(NAMESPACES).filter((namespace) => exemptShape(aShape({ namespace }), policy, core));
+  expect(asTheCore.toSorted()).toEqual(exempt.toSorted());
+});
+
+it("exempt pods are not steered: they tolerate the soft taint of young nodes as well", async () => {
+  const pod = { metadata: { name: "p" }, spec: { containers: [{ name: "main", image: "app:1" }] } };
+  const created = await cp.client.create("/api/v1/namespaces/vital/pods", pod, { dryRun: "All" });
+  const soft = { key: YOUNG_TAINT_KEY, operator: "Exists", effect: "PreferNoSchedule" };
+  expect(recordsOf(recordOf(created["spec"])["tolerations"])).toContainEqual(soft);
 });
 
 it("other pods do not, and nothing is added twice", async () => {

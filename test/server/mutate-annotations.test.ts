@@ -33,7 +33,7 @@ describe("a new pod", () => {
   });
 
   it("keeps what users set on purpose, those with our prefix included", async () => {
-    const own = { "paceline.dev/pacing": "disabled", "paceline.dev/team": "a" };
+    const own = { "paceline.dev/max-hold-seconds": "60", "paceline.dev/order": "last", "paceline.dev/team": "a" };
     expect((await kept(own)).annotations).toEqual(own);
   });
 

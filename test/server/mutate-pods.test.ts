@@ -12,6 +12,7 @@ interface Answer {
     readonly allowed: boolean;
     readonly patch?: string;
     readonly patchType?: string;
+    readonly warnings?: readonly string[];
   };
 }
 
@@ -53,6 +54,24 @@ describe("a pod that fits only young nodes", () => {
     const { body } = await ask(review);
     const note = patched(review, body).metadata.annotations?.[HOLD_ANNOTATION] ?? "";
     expect(JSON.parse(note)).toHaveProperty("node", expect.stringMatching(/^node-[12]$/));
+  });
+
+  it("is warned of annotations that cannot be read; they are ignored, and the log names them", async () => {
+    const review = recorded<RecordedReview>("review-pod-naked");
+    const annotations = { "paceline.dev/max-hold-seconds": "1m", "paceline.dev/order": "front" };
+    Object.assign(review.request.object.metadata, { annotations });
+    const { body, lines } = await ask(review);
+    const warnings = [
+      'paceline.dev/max-hold-seconds: "1m" is ignored; write whole seconds, "1" to "540"',
+      'paceline.dev/order: "front" is ignored; write first, normal or last',
+    ];
+    expect(body.response.warnings).toEqual(warnings);
+    expect(patched(review, body).spec.schedulingGates).toEqual([{ name: GATE }]);
+    expect(lines.find(({ msg }) => msg === "held")).toMatchObject({ ignored: warnings });
+    const settled = await ask(review, { nodes: [anOldNode("old")] });
+    expect(settled.body.response).toMatchObject({ allowed: true, warnings });
+    Object.assign(review.request.object.metadata, { annotations: { "paceline.dev/max-hold-seconds": "60" } });
+    expect((await ask(review)).body.response).not.toHaveProperty("warnings");
   });
 
   it("keeps other gates in front of its own", async () => {

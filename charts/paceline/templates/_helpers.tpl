@@ -54,6 +54,8 @@ annotations:
 - {apiGroups: [""], resources: [nodes], verbs: [get, list, watch, patch]}
 # Knows which pods a new node still lacks. Without this right each new node gets a roll call, needed or not.
 - {apiGroups: [apps], resources: [daemonsets], verbs: [list, watch]}
+# Knows the labels of namespaces, which decide whose pods are paced.
+- {apiGroups: [""], resources: [namespaces], verbs: [list, watch]}
 {{- if .Values.watchEvents }}
 # Learns of sandboxes that kubelets could not make. RBAC cannot narrow this to a reason.
 - {apiGroups: [""], resources: [events], verbs: [list, watch]}
@@ -134,4 +136,23 @@ spec:
     object.metadata.?finalizers == oldObject.metadata.?finalizers &&
     object.metadata.?ownerReferences == oldObject.metadata.?ownerReferences
   message: Paceline changes no labels, finalizers or owners; if another webhook did, set admissionPolicies.accounts=Audit
+{{- end }}
+
+{{- /* A label selector as CEL over variables.namespaceLabels. */}}
+{{- define "paceline.selects" -}}
+{{- $labels := "variables.namespaceLabels" -}}
+{{- $terms := list -}}
+{{- range $key, $value := .matchLabels | default dict }}
+{{- $terms = append $terms (printf "(%s in %s && %s[%s] == %s)" (toJson $key) $labels $labels (toJson $key) (toJson (toString $value))) }}
+{{- end }}
+{{- range .matchExpressions | default list }}
+{{- $has := printf "%s in %s" (toJson .key) $labels }}
+{{- if eq .operator "Exists" }}{{ $terms = append $terms $has }}
+{{- else if eq .operator "DoesNotExist" }}{{ $terms = append $terms (printf "!(%s)" $has) }}
+{{- else }}
+{{- $isOne := printf "%s && %s[%s] in %s" $has $labels (toJson .key) (toJson .values) }}
+{{- $terms = append $terms (ternary (printf "(%s)" $isOne) (printf "!(%s)" $isOne) (eq .operator "In")) }}
+{{- end }}
+{{- end }}
+{{- join " && " $terms | default "true" }}
 {{- end }}

@@ -74,7 +74,8 @@ export function watchedNodes(state: ClusterState, nowMs: number): NodeName[] {
   const watched: NodeName[] = [];
   for (const { name, facts, starting, reserved } of state.ledger.nodes.values()) {
     if (!facts) continue;
-    const mayFetch = starting.size + reserved.size > 0; // most nodes, most of the time, do not
+    const isStarting = starting.size + reserved.size > 0; // most nodes, most of the time, do not
+    const mayFetch = isStarting && !state.isLeftOut(facts);
     const isWatched = isPaced(state, facts, nowMs) || (mayFetch && state.loadOf(facts, nowMs).fetching.size > 0);
     if (isWatched) watched.push(name);
   }

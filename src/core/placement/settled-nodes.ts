@@ -129,13 +129,17 @@ function settledHold(state: ClusterState, pod: PodFacts, facts: NodeFacts, given
 /** Has the settled node been given all the startup room that it has? */
 export function isSaturated(state: ClusterState, { entry, facts }: KnownNode, nowMs: number): boolean {
   if (entry.starting.size + entry.reserved.size === 0) return false; // most nodes, most of the time
+  if (state.isLeftOut(facts)) return false;
   const load = state.loadOf(facts, nowMs);
   return load.slotsInUse >= load.limit.slots;
 }
 
-/** Does the pod use an image that the node does not have yet? One that is on its way is not there. */
-export const bringsImages = ({ catalogue }: ClusterState, pod: PodFacts, node: KnownNode): boolean =>
-  imageNeeds(pod, node, catalogue).missing.length > 0;
+/**
+ * Does the pod use an image that the node does not have yet? One that is on its way is not there. What a node that is
+ * left out has is none of our affair.
+ */
+export const bringsImages = (state: ClusterState, pod: PodFacts, node: KnownNode): boolean =>
+  !state.isLeftOut(node.facts) && imageNeeds(pod, node, state.catalogue).missing.length > 0;
 
 /** Settled nodes that waiting pods of one shape fit, sorted as far as they were looked at. */
 interface Pool {

@@ -12,6 +12,7 @@ import { fitsNow } from "./claims.ts";
 import { doubtAbout, triesEnough } from "./doubts.ts";
 import { NodeQueue } from "./node-queue.ts";
 import { openingsFor } from "./openings.ts";
+import { withoutPreceded } from "./own-order.ts";
 import { compareRanks, type Rank, rank } from "./order.ts";
 import type { PlanBuilder } from "./plan-builder.ts";
 import { type Queue, Queues, wantedImages } from "./queues.ts";
@@ -67,7 +68,8 @@ function bestCandidate(plan: PlanBuilder, node: KnownNode, queues: readonly Queu
   const { schedulerIsBehind, maxHoldMs, nowMs } = plan;
   let best: PodFacts | undefined;
   let bestRank: Rank | undefined;
-  for (const { pod, cost } of candidatesOf(plan, load, queues)) {
+  const candidates = candidatesOf(plan, load, queues);
+  for (const { pod, cost } of withoutPreceded(candidates, (one) => mayGo(plan, node, load, one))) {
     const doubt = doubtAbout(plan, pod, node.facts);
     if (doubt && triesEnough(plan, node.facts, doubt)) continue;
     const givesWay = load.limit.slots === 1 && doubt === "refused";
@@ -80,6 +82,13 @@ function bestCandidate(plan: PlanBuilder, node: KnownNode, queues: readonly Queu
     else if (fitsNow(plan, pod, node)) [best, bestRank] = [pod, ranked];
   }
   return best;
+}
+
+/** For pods that others of their namespace wait for. */
+function mayGo(plan: PlanBuilder, node: KnownNode, load: NodeLoad, { pod, cost }: Candidate): boolean {
+  const doubt = doubtAbout(plan, pod, node.facts);
+  if (doubt && triesEnough(plan, node.facts, doubt)) return false;
+  return checkStart(load, cost, plan.nowMs, plan.onTheirWay).kind === "allow" && fitsNow(plan, pod, node);
 }
 
 function candidatesOf(plan: PlanBuilder, load: NodeLoad, queues: readonly Queue[]): Candidate[] {

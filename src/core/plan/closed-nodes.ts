@@ -56,7 +56,7 @@ export function raiseAction(plan: PlanBuilder, node: KnownNode): FenceAction | u
   const { facts } = node;
   const { daemonSets, policy } = plan.state;
   if (!facts.unschedulable || facts.fence || openRollCall(facts) || isInitialized(facts)) return undefined;
-  if (!fencesWork(policy) || policy.youngForSeconds === 0) return undefined;
+  if (!fencesWork(policy) || policy.youngForSeconds === 0 || plan.state.isLeftOut(facts)) return undefined;
   if (!matchesSelector(policy.fence.nodeSelector, facts.labels) || !daemonSets.areKnown) return undefined;
   if (!isAwaited(plan, node) || keepsDaemonSetOut(plan, node)) return undefined;
   return { kind: "raise", node: facts, value: fenceValue(facts.name) };

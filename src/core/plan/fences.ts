@@ -125,6 +125,7 @@ function liftReason(plan: PlanBuilder, node: KnownNode): LiftAnswer {
   const { policy } = state;
   if (!fencesWork(policy)) return always("PacingOff");
   if (!matchesSelector(policy.fence.nodeSelector, facts.labels)) return always("NotSelected");
+  if (state.isLeftOut(facts)) return always("NotPaced");
   if (paceOf(state, facts, nowMs) !== "young") return always("NodeSettled");
   const openMs = openedMs(facts);
   if (openMs === undefined) return closedLiftReason(plan, node);

@@ -10,7 +10,7 @@ export function planOpeningNotes({ state, nowMs }: PlanBuilder, busy: ReadonlySe
   const actions: FenceAction[] = [];
   for (const name of state.ledger.unnoted) {
     const node = busy.has(name) ? undefined : state.ledger.nodes.get(name)?.facts;
-    const note = node && neededNote(node, nowMs);
+    const note = node && !state.isLeftOut(node) && neededNote(node, nowMs);
     if (note) actions.push({ kind: "note", node, note });
   }
   return actions;

@@ -34,7 +34,7 @@ export interface Standing {
 
 /**
  * @param node where the pod would go.
- * @param maxHoldMs the hold cap.
+ * @param maxHoldMs the policy's hold cap: a lower one of the pod's own must not put it before others.
  */
 export function rank(pod: PodFacts, node: NodeFacts, standing: Standing, maxHoldMs: number, nowMs: number): Rank {
   const sinceMs = heldBySinceMs(pod, node, nowMs);

@@ -89,7 +89,7 @@ export class PlanBuilder {
   isExempt(shape: PodShape): boolean {
     const known = this.#exempt.get(shape);
     if (known !== undefined) return known;
-    const answer = exempt(shape, this.state.policy);
+    const answer = exempt(shape, this.state.policy, this.state.namespaces);
     this.#exempt.set(shape, answer);
     return answer;
   }

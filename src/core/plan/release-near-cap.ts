@@ -8,9 +8,8 @@ import type { PodUID } from "../ids.ts";
 import { SECOND_MS } from "../measures.ts";
 import { isSchedulableNow } from "../placement/fit.ts";
 import { type KnownNode, knownNode } from "../placement/known-node.ts";
-import { capSchedule, easeMs, wentNearCap } from "../rules/hold-cap.ts";
+import { capSchedule, easeMs, holdCapMs, wentNearCap } from "../rules/hold-cap.ts";
 import { fencesWork, toleratesFence } from "../rules/node-fence.ts";
-import type { ClusterState } from "../state/cluster-state.ts";
 import { heldSinceMs, keptOutSinceMs } from "../state/held-since.ts";
 import { drainSeconds } from "../state/load.ts";
 import { hasReservation } from "../state/reservations.ts";
@@ -21,24 +20,40 @@ import type { PlanBuilder } from "./plan-builder.ts";
 interface NearCap {
   readonly pod: PodFacts;
   readonly capMs: number;
+  /** How long it may be held in all, ms. */
+  readonly mostMs: number;
 }
 
+/**
+ * Pods with lower caps of their own are a crowd of their own. In one crowd they would go first, at the pace of all, and
+ * a tenant that makes such pods all the time would keep the others until their caps.
+ */
 export function releaseNearCap(plan: PlanBuilder): void {
-  const { state, nowMs, maxHoldMs } = plan;
-  state.nearCap.begin(nowMs);
-  const easingMs = easeMs(maxHoldMs);
+  const { state, nowMs } = plan;
   const nodes = new FittingNodes(plan);
-  const crowd: NearCap[] = [];
+  const crowds: Readonly<Record<"common" | "own", NearCap[]>> = { common: [], own: [] };
   for (const one of [...gatedPods(plan), ...keptOutPods(plan, nodes)]) {
-    if (nowMs >= one.capMs - easingMs) crowd.push(one);
+    const easingMs = easeMs(one.mostMs);
+    if (nowMs >= one.capMs - easingMs) crowds[capOf(plan, one.pod)].push(one);
     else plan.wake(one.capMs - easingMs);
   }
+  for (const which of ["common", "own"] as const) {
+    state.nearCap[which].begin(nowMs);
+    letGoEvenly(plan, nodes, crowds[which], which);
+  }
+}
+
+const capOf = ({ maxHoldMs }: PlanBuilder, { shape }: PodFacts) =>
+  holdCapMs(shape, maxHoldMs) < maxHoldMs ? "own" : "common";
+
+function letGoEvenly(plan: PlanBuilder, nodes: FittingNodes, crowd: NearCap[], which: "common" | "own"): void {
+  const { state, nowMs, maxHoldMs } = plan;
   if (crowd.length === 0) return;
   crowd.sort((a, b) => a.capMs - b.capMs || (a.pod.uid < b.pod.uid ? -1 : 1));
-  const lastMs = lastReleaseMs(state, maxHoldMs, nowMs);
+  const lastMs = lastReleaseMs(plan, which);
   const { dueMs, nextMs } = capSchedule(
     crowd.map(({ capMs }) => capMs),
-    easingMs,
+    easeMs(maxHoldMs),
     lastMs,
     nowMs,
   );
@@ -47,15 +62,17 @@ export function releaseNearCap(plan: PlanBuilder): void {
     const due = crowd[at];
     if (!due) continue;
     letGo(plan, nodes, due, dueAtMs);
-    state.nearCap.planned(due.pod.uid, dueAtMs);
+    state.nearCap[which].planned(due.pod.uid, dueAtMs);
   }
 }
 
-/** When the last pod went that was near its cap, under this leader or another one, epoch ms. */
-function lastReleaseMs({ ledger, nearCap }: ClusterState, maxHoldMs: number, nowMs: number): number {
+/** When the last pod of such a crowd went, under this leader or another one, epoch ms. */
+function lastReleaseMs(plan: PlanBuilder, which: "common" | "own"): number {
+  const { nowMs, maxHoldMs } = plan;
+  const nearCap = plan.state.nearCap[which];
   let lastMs = -Infinity;
-  for (const pod of ledger.pods.values()) {
-    if (!pod.release) continue;
+  for (const pod of plan.state.ledger.pods.values()) {
+    if (!pod.release || capOf(plan, pod) !== which) continue;
     const atMs = nearCap.believed(pod) ?? Infinity;
     // A time that is still to come is a tenant's, or of a clock that is ahead.
     if (atMs <= nowMs && atMs > lastMs && wentNearCap(pod, maxHoldMs)) lastMs = atMs;
@@ -65,15 +82,17 @@ function lastReleaseMs({ ledger, nearCap }: ClusterState, maxHoldMs: number, now
 }
 
 function* gatedPods(plan: PlanBuilder): Generator<NearCap> {
-  for (const pod of plan.waiting.values()) yield { pod, capMs: heldSinceMs(pod) + plan.maxHoldMs };
+  for (const pod of plan.waiting.values()) {
+    const mostMs = holdCapMs(pod.shape, plan.maxHoldMs);
+    yield { pod, capMs: heldSinceMs(pod) + mostMs, mostMs };
+  }
 }
 
 /** Pods that a fence keeps out though its node has room for them, a slot that the scheduler could not use included. */
 function* keptOutPods(plan: PlanBuilder, nodes: FittingNodes): Generator<NearCap> {
-  const { state, nowMs, maxHoldMs } = plan;
+  const { state, nowMs } = plan;
   if (!fencesWork(state.policy) || !plan.paced.some(({ facts }) => facts.fence)) return;
-  const easingMs = easeMs(maxHoldMs);
-  for (const pod of oldPods(plan, nowMs + easingMs - maxHoldMs)) {
+  for (const pod of oldPods(plan)) {
     if (plan.aside.has(pod.uid) || !pod.unschedulable || pod.fencesTolerated.includes(EVERY_FENCE)) continue;
     if (!pod.refused && hasReservation(state, pod, nowMs)) continue; // on its way
     let sinceMs = Infinity;
@@ -81,18 +100,24 @@ function* keptOutPods(plan: PlanBuilder, nodes: FittingNodes): Generator<NearCap
       if (facts.fence && !toleratesFence(pod, facts.fence.value))
         sinceMs = Math.min(sinceMs, keptOutSinceMs(pod, facts, nowMs));
     }
-    if (sinceMs !== Infinity) yield { pod, capMs: sinceMs + maxHoldMs };
+    const mostMs = holdCapMs(pod.shape, plan.maxHoldMs);
+    if (sinceMs !== Infinity) yield { pod, capMs: sinceMs + mostMs, mostMs };
   }
 }
 
-/** Pending pods that were created by then. It looks at no younger ones, of which there may be a hundred thousand. */
-function* oldPods(plan: PlanBuilder, createdByMs: number): Generator<PodFacts> {
+/**
+ * Pending pods that are old enough to be near their caps. It looks at no younger ones, of which there may be a hundred
+ * thousand.
+ */
+function* oldPods(plan: PlanBuilder): Generator<PodFacts> {
   const { pending } = plan.state.ledger;
   for (const { facts } of plan.paced) {
     for (const pod of pending.pinnedTo(facts.name)) if (!plan.isExempt(pod.shape)) yield pod;
   }
   for (const [shape, alike] of pending.shapes()) {
     if (plan.isExempt(shape)) continue;
+    const mostMs = holdCapMs(shape, plan.maxHoldMs);
+    const createdByMs = plan.nowMs + easeMs(mostMs) - mostMs;
     for (const pod of alike.pods()) {
       if (pod.createdAtMs > createdByMs) {
         plan.wake(pod.createdAtMs + plan.nowMs - createdByMs);
@@ -103,14 +128,14 @@ function* oldPods(plan: PlanBuilder, createdByMs: number): Generator<PodFacts> {
   }
 }
 
-function letGo(plan: PlanBuilder, nodes: FittingNodes, { pod, capMs }: NearCap, dueAtMs: number): void {
-  const { nowMs, maxHoldMs } = plan;
-  const heldMs = nowMs - (capMs - maxHoldMs);
+function letGo(plan: PlanBuilder, nodes: FittingNodes, { pod, capMs, mostMs }: NearCap, dueAtMs: number): void {
+  const { nowMs } = plan;
+  const heldMs = nowMs - (capMs - mostMs);
   const isPast = nowMs >= capMs;
   const reason = isPast ? "HoldCapReached" : "NearHoldCap";
   const why = isPast
-    ? `held for ${maxHoldMs / SECOND_MS} s, the most`
-    : `held for ${Math.floor(heldMs / SECOND_MS)} s of ${maxHoldMs / SECOND_MS} s, the most`;
+    ? `held for ${mostMs / SECOND_MS} s, the most`
+    : `held for ${Math.floor(heldMs / SECOND_MS)} s of ${mostMs / SECOND_MS} s, the most`;
   const fence = fencesWork(plan.state.policy) ? EVERY_FENCE : undefined;
   const past = { fence, note: { atMs: dueAtMs, heldMs } };
   const hasSlot = hasReservation(plan.state, pod, nowMs);

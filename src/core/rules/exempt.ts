@@ -1,8 +1,12 @@
-/** Which pods Paceline never holds: those that the node and the cluster need to live (promise 4). */
+/**
+ * Which pods Paceline never holds: those that the node and the cluster need to live (promise 4), and those that opt out
+ * or are left out. Every lever asks here, so that none paces what another one lets go.
+ */
 import { PACING_LABEL } from "../../api/names.ts";
 import type { PacingPolicy } from "../../policy/schema.ts";
-import { matchesSelector } from "../../policy/resolve.ts";
+import { labelOf, matchesSelector } from "../../policy/resolve.ts";
 import type { PodShape } from "../facts.ts";
+import type { Namespaces } from "../state/namespaces.ts";
 
 /** Label of Paceline's own pods (chart and manifests set it). */
 const OWN_LABEL = "paceline.dev/component";
@@ -14,7 +18,8 @@ export function exemptLabels({ exempt: { podSelector } }: PacingPolicy): Readonl
 }
 
 /** True when pods of this shape are never held. The policy's lists always include Kubernetes' own critical ones. */
-export function exempt(shape: PodShape, { exempt: rules }: PacingPolicy): boolean {
+export function exempt(shape: PodShape, policy: PacingPolicy, namespaces: Pick<Namespaces, "labelsOf">): boolean {
+  const { exempt: rules } = policy;
   return (
     shape.mirror ||
     shape.labels[OWN_LABEL] !== undefined ||
@@ -22,6 +27,20 @@ export function exempt(shape: PodShape, { exempt: rules }: PacingPolicy): boolea
     rules.namespaces.includes(shape.namespace) ||
     rules.priorityClassNames.includes(shape.priorityClassName) ||
     shape.priority >= rules.minPriority ||
-    (rules.podSelector !== undefined && matchesSelector(rules.podSelector, shape.labels))
+    (rules.podSelector !== undefined && matchesSelector(rules.podSelector, shape.labels)) ||
+    isNamespaceLeftOut(policy, namespaces.labelsOf(shape.namespace))
   );
+}
+
+/**
+ * Fails open: where the policy selects namespaces, pods of one that is not known (yet) are not held. Without such a
+ * selector they are: only the rare label on the namespace itself is missed.
+ */
+function isNamespaceLeftOut(
+  { exempt: { namespaceSelector: out }, namespaces: { selector: only } }: PacingPolicy,
+  labels: Readonly<Record<string, string>> | undefined,
+): boolean {
+  if (!labels) return out !== undefined || only !== undefined;
+  if (labelOf(labels, PACING_LABEL) === "disabled") return true;
+  return (out !== undefined && matchesSelector(out, labels)) || !matchesSelector(only, labels);
 }

@@ -4,7 +4,8 @@
  * pods, so a new leader goes on where the old one was.
  */
 
-import type { PodFacts } from "../facts.ts";
+import type { PodFacts, PodShape } from "../facts.ts";
+import { SECOND_MS } from "../measures.ts";
 
 /** Length of the last part, ms, and the same as a share of the cap; the longer one counts, but at most half the cap. */
 const EASE_MS = 60_000;
@@ -21,12 +22,21 @@ const CATCH_UP_MS = 1_000;
 export const easeMs = (maxHoldMs: number): number =>
   Math.min(Math.max(EASE_MS, EASE_SHARE * maxHoldMs), MOST_EASE_SHARE * maxHoldMs);
 
+/** The hold cap of pods of this shape, ms: their own where that is lower than the policy's. */
+export const holdCapMs = ({ maxHoldSeconds = Infinity }: Pick<PodShape, "maxHoldSeconds">, policyMs: number): number =>
+  Math.min(maxHoldSeconds * SECOND_MS, policyMs);
+
 /**
  * Was the pod near its cap when it was let go? Then no limit keeps it back any more. Anyone may write annotations, so a
  * pod is not believed to have been held for longer than it was there.
+ * @param policyMs the policy's cap.
  */
-export function wentNearCap({ release, createdAtMs }: Pick<PodFacts, "release" | "createdAtMs">, maxHoldMs: number) {
+export function wentNearCap(
+  { release, createdAtMs, shape }: Pick<PodFacts, "release" | "createdAtMs" | "shape">,
+  policyMs: number,
+): boolean {
   if (!release) return false;
+  const maxHoldMs = holdCapMs(shape, policyMs);
   return Math.min(release.heldMs, release.atMs - createdAtMs) >= maxHoldMs - easeMs(maxHoldMs);
 }
 
@@ -41,7 +51,7 @@ export interface CapSchedule {
  * Which pods near their caps go now. Between one release and the next there is as much time as lets all that wait go
  * evenly until their caps: with n pods whose caps come in r seconds, r ÷ n. Of several caps the most pressing counts.
  * @param capsMs when the caps of all waiting pods near their caps come, epoch ms, the first one first.
- * @param easingMs {@link easeMs}.
+ * @param easingMs {@link easeMs} of the longest of these caps.
  * @param lastMs when the last pod near its cap went, epoch ms; -Infinity where that is not known.
  */
 export function capSchedule(capsMs: readonly number[], easingMs: number, lastMs: number, nowMs: number): CapSchedule {

@@ -1,7 +1,7 @@
 /**
  * Which nodes get a fence, and its value: specific to one node, so that one toleration lets one pod onto one node only.
  */
-import { matchesSelector } from "../../policy/resolve.ts";
+import { matchesSelector, pacesNode } from "../../policy/resolve.ts";
 import type { PacingPolicy } from "../../policy/schema.ts";
 import type { NodeFacts, PodFacts } from "../facts.ts";
 import type { NodeName } from "../ids.ts";
@@ -55,5 +55,6 @@ export function fenceVerdict(
 ): FenceVerdict {
   if (!policy || policy.mode === "off" || !policy.fence.enabled || !leaderAlive) return "none";
   if (policy.youngForSeconds === 0 || !matchesSelector(policy.fence.nodeSelector, labels)) return "none";
+  if (!pacesNode(policy, labels)) return "none";
   return policy.mode === "observe" ? "observe" : "fence";
 }

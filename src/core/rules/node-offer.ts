@@ -36,10 +36,10 @@ export function offer(
   return answer(names, sorted, chosen);
 }
 
-function allowAll({ policy }: ClusterState, pod: PodFacts, replica: ReplicaState): AllowReason | undefined {
+function allowAll({ policy, namespaces }: ClusterState, pod: PodFacts, replica: ReplicaState): AllowReason | undefined {
   if (policy.mode === "off" || !policy.extender.enabled) return "PacingOff";
   if (!replica.synced) return "NotSynced";
-  return exempt(pod.shape, policy) ? "Exempt" : undefined;
+  return exempt(pod.shape, policy, namespaces) ? "Exempt" : undefined;
 }
 
 /** A paced node that could take the pod now. */
@@ -121,7 +121,7 @@ const offeredOther = (node: NodeName, better: NodeName): Hold => ({
 export function score(state: ClusterState, names: readonly string[], nowMs: number): readonly number[] {
   return names.map((name) => {
     const node = knownNode(state, nodeName(name));
-    return node ? nodeScore(state, node, nowMs) : MAX_SCORE;
+    return node && !state.isLeftOut(node.facts) ? nodeScore(state, node, nowMs) : MAX_SCORE;
   });
 }
 

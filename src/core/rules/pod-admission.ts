@@ -43,10 +43,10 @@ function failsOpen({ policy }: ClusterState, { synced, leaderAlive }: ReplicaSta
   return leaderAlive ? undefined : "NoLeader";
 }
 
-function notOurs({ policy }: ClusterState, pod: PodFacts): AllowReason | undefined {
+function notOurs({ policy, namespaces }: ClusterState, pod: PodFacts): AllowReason | undefined {
   if (pod.node !== undefined) return "AlreadyBound";
   if (pod.gated) return "AlreadyGated";
-  return exempt(pod.shape, policy) ? "Exempt" : undefined;
+  return exempt(pod.shape, policy, namespaces) ? "Exempt" : undefined;
 }
 
 function unpinnedVerdict({ state, settled, open, dryRun }: Asked, pod: PodFacts, nowMs: number): Verdict {

@@ -12,7 +12,7 @@ import { keptOutSinceMs } from "../state/held-since.ts";
 import { openedMs } from "../state/opening.ts";
 import type { ReplicaState } from "../verdict.ts";
 import { exempt } from "./exempt.ts";
-import { wentNearCap } from "./hold-cap.ts";
+import { holdCapMs, wentNearCap } from "./hold-cap.ts";
 import { fencesWork, toleratesFence } from "./node-fence.ts";
 
 /**
@@ -26,8 +26,9 @@ export function roomBehindPacing(
   replica: ReplicaState,
   nowMs: number,
 ): NodeName | undefined {
-  const maxHoldMs = state.policy.maxHoldSeconds * SECOND_MS;
-  if (state.policy.mode !== "enforce" || !replica.synced || wentNearCap(pod, maxHoldMs)) return undefined;
+  const policyMs = state.policy.maxHoldSeconds * SECOND_MS;
+  const maxHoldMs = holdCapMs(pod.shape, policyMs);
+  if (state.policy.mode !== "enforce" || !replica.synced || wentNearCap(pod, policyMs)) return undefined;
   const found = pacedNodes(state, nowMs).find(
     (node) =>
       openedMs(node.facts) !== undefined && // before, the node itself keeps pods out
@@ -46,5 +47,5 @@ const isFencedOut = ({ policy }: ClusterState, pod: PodFacts, { facts }: KnownNo
  * filter refuses it a paced node without a slot. Of a pod with inter-pod rules only kube-scheduler knows whether it
  * came as far as filter there: it must not wait for a node that never takes it.
  */
-const mayBeRefused = ({ policy }: ClusterState, { shape }: PodFacts) =>
-  policy.extender.enabled && !shape.interPodRules && !exempt(shape, policy);
+const mayBeRefused = ({ policy, namespaces }: ClusterState, { shape }: PodFacts) =>
+  policy.extender.enabled && !shape.interPodRules && !exempt(shape, policy, namespaces);

@@ -1,5 +1,5 @@
 /** All that a replica knows when it decides: policy, ledger, what it learnt of disks, what it offered. */
-import { nodeClassFor } from "../../policy/resolve.ts";
+import { nodeClassFor, pacesNode } from "../../policy/resolve.ts";
 import type { NodeClass, PacingPolicy } from "../../policy/schema.ts";
 import type { NodeFacts, NodeSample, PodFacts } from "../facts.ts";
 import type { NodeName } from "../ids.ts";
@@ -14,6 +14,7 @@ import { Ledger } from "./ledger.ts";
 import { type Deadlines, nodeLoad, type NodeLoad } from "./load.ts";
 import { LoadCache } from "./load-cache.ts";
 import { NearCapReleases } from "./near-cap-releases.ts";
+import { Namespaces } from "./namespaces.ts";
 import { Offers } from "./offers.ts";
 import { SCHEDULER_BATCH } from "./scheduler-batch.ts";
 
@@ -27,14 +28,17 @@ export class ClusterState {
   readonly ledger: Ledger;
   readonly catalogue = new ImageCatalogue();
   readonly daemonSets = new DaemonSets();
+  readonly namespaces = new Namespaces();
   readonly offers = new Offers();
   /** What admission of this replica has given away. */
   readonly admitted = new AdmissionClaims();
-  readonly nearCap = new NearCapReleases();
+  /** Of pods that the policy's cap holds for, and of those with a lower one of their own. */
+  readonly nearCap = { common: new NearCapReleases(), own: new NearCapReleases() };
   readonly #loads = new LoadCache(this.catalogue);
   readonly #samples = new Map<NodeName, NodeSample>();
   readonly #limits = new Map<NodeName, Limit>();
   readonly #classes = new Map<NodeName, NodeClass>();
+  readonly #leftOut = new Map<NodeName, boolean>();
   /** Image pulls of pods that have started lately. They are lost with the replica, which is worth seconds. */
   readonly #donePulls = new Map<NodeName, readonly DonePulls[]>();
   /** When nodes that kept DaemonSet pods out were seen to open, epoch ms. Lost with the replica: worth seconds. */
@@ -58,6 +62,7 @@ export class ClusterState {
     this.#policy = policy;
     this.#deadlines = deadlinesOf(policy);
     this.#classes.clear();
+    this.#leftOut.clear();
     this.#initialLimits = new WeakMap();
     this.#loads.clear();
     this.ledger.setPolicy(policy.startup.until, exemptLabels(policy));
@@ -75,9 +80,17 @@ export class ClusterState {
     return found;
   }
 
+  /** The policy does not pace the node at all. */
+  isLeftOut(facts: NodeFacts): boolean {
+    let answer = this.#leftOut.get(facts.name);
+    if (answer === undefined) this.#leftOut.set(facts.name, (answer = !pacesNode(this.policy, facts.labels)));
+    return answer;
+  }
+
   /** The node's labels have changed. */
   forgetClass(node: NodeName): void {
     this.#classes.delete(node);
+    this.#leftOut.delete(node);
     this.#loads.forget(node);
   }
 
@@ -121,8 +134,9 @@ export class ClusterState {
   }
 
   forgetNode(node: NodeName): void {
-    for (const map of [this.#limits, this.#samples, this.#classes, this.#donePulls, this.opened]) map.delete(node);
-    this.#loads.forget(node);
+    const { opened } = this;
+    for (const map of [this.#limits, this.#samples, this.#donePulls, opened]) map.delete(node);
+    this.forgetClass(node);
   }
 
   /**

@@ -30,6 +30,7 @@ export function serviceRights(namespace: string): Right[] {
     ...each(["get", "list", "watch", "patch"], { resource: "pods" }),
     ...each(["get", "list", "watch", "patch"], { resource: "nodes" }),
     ...each(["list", "watch"], { group: "apps", resource: "daemonsets" }),
+    ...each(["list", "watch"], { resource: "namespaces" }),
     ...each(["list", "watch"], { resource: "events" }),
     { verb: "create", group: "events.k8s.io", resource: "events" },
     ...each(["list", "watch"], { resource: "configmaps", namespace, name: POLICY_CONFIG_MAP }),

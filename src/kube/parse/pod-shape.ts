@@ -1,6 +1,7 @@
 /** The part of a pod that all pods of one template share, from the API server's JSON. */
 import type { HostPort, NodeRequirement, NodeSelectorTerm, PodShape, Resources } from "../../core/facts.ts";
 import { nodeName, type NodeName } from "../../core/ids.ts";
+import { ownTerms } from "../../policy/own-terms.ts";
 import { recordOf, recordsOf, textMapOf, textOf, textsOf } from "./kube-json.ts";
 import type { KubeObject } from "./kube-json.ts";
 import { podImages } from "./pod-images.ts";
@@ -21,6 +22,7 @@ export function shapePod(raw: KubeObject, namespace = ""): ShapedPod {
   const metadata = recordOf(raw.metadata);
   const spec = recordOf(raw["spec"]);
   const owner = recordsOf(metadata["ownerReferences"]).find((one) => one["controller"] === true) ?? {};
+  const annotations = recordOf(metadata["annotations"]);
   const { tolerations, fencesTolerated } = sortTolerations(spec["tolerations"]);
   const { pinnedTo, affinityTerms } = requiredNodes(recordOf(spec["affinity"]));
   const shape: PodShape = {
@@ -39,7 +41,8 @@ export function shapePod(raw: KubeObject, namespace = ""): ShapedPod {
     schedulerName: textOf(spec["schedulerName"]) || "default-scheduler",
     interPodRules: onlySchedulerKnows(spec),
     ...podRules(spec),
-    mirror: runsWithoutScheduler(recordOf(metadata["annotations"])),
+    mirror: runsWithoutScheduler(annotations),
+    ...ownTerms(annotations),
   };
   return { shape, pinnedTo, fencesTolerated };
 }

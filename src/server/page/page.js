@@ -116,10 +116,11 @@ function fill(id, all, rowOf) {
   byId(`${id}-note`).textContent = all.length === 0 ? "none" : shown < all.length ? `${shown} of ${all.length}` : "";
 }
 
-function showSums({ nodes, settledNodes, held }) {
+function showSums({ nodes, settledNodes, leftOutNodes, held }) {
   const sums = {
     "paced nodes": nodes.length,
     "settled nodes": settledNodes,
+    ...(leftOutNodes > 0 && { "nodes left out": leftOutNodes }),
     "slots held": `${sum(nodes.map(slotsHeld))} of ${sum(nodes.map(({ limit }) => limit))}`,
     "pods that wait": held.length,
     "longest wait": seconds(most(held.map(({ heldSeconds }) => heldSeconds))),

@@ -42,9 +42,9 @@ export class PacelineLever implements Lever {
   /** @param known images that the rest of the cluster lists, with their sizes in bytes. */
   constructor(cluster: Cluster, policy: PacingPolicy, known: NodeFacts["images"] = new Map()) {
     this.#cluster = cluster;
-    this.#policy = policy;
+    this.#policy = forAllNamespaces(policy);
     this.#beganMs = cluster.agenda.nowMs;
-    this.pacer = createPacer(policy);
+    this.pacer = createPacer(this.#policy);
     this.pacer.daemonSetsListed();
     this.#dispatcher = new Dispatcher(() => 0.5);
     const { agenda, times } = cluster;
@@ -229,4 +229,10 @@ function restOfCluster(images: NodeFacts["images"]): NodeFacts {
     allocatable: {},
     images,
   };
+}
+
+/** Scenarios know no labels of namespaces: their pods are those that the policy paces. */
+function forAllNamespaces(policy: PacingPolicy): PacingPolicy {
+  const { namespaceSelector: _out, ...exempt } = policy.exempt;
+  return { ...policy, namespaces: {}, exempt };
 }

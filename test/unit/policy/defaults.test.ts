@@ -26,6 +26,7 @@ describe("defaults", () => {
       fence: { enabled: true, rollCall: true, maxSeconds: 600, bindSeconds: 15 },
       steer: { enabled: true },
       extender: { enabled: false, startupWeight: 1, awaitWeight: 1, offerSeconds: 15 },
+      namespaces: {},
       exempt: {
         namespaces: ["kube-system", "kube-node-lease", "kube-public"],
         priorityClassNames: ["system-node-critical", "system-cluster-critical"],

@@ -1,6 +1,6 @@
 /** Promise 2 with every replica gone: what one run of the janitor lets go, and when. */
 import { describe, expect, it } from "vitest";
-import { FENCE_TAINT_KEY, GATE, LEADER_LEASE } from "../../../src/api/names.ts";
+import { FENCE_TAINT_KEY, GATE, LEADER_LEASE, MAX_HOLD_ANNOTATION } from "../../../src/api/names.ts";
 import type { ApiClient } from "../../../src/kube/client/api-client.ts";
 import { ApiError } from "../../../src/kube/client/api-error.ts";
 import { isLeaderSeen } from "../../../src/kube/leader/leader-seen.ts";
@@ -44,6 +44,19 @@ describe("a run of the janitor", () => {
     expect(await run(31)).toMatchObject([{ name: "first", outcome: "released" }]);
     expect(facts("first")).toMatchObject({ gated: false, fencesTolerated: ["*"] });
     expect(ranForS(31)).toBe(0);
+  });
+
+  it("agrees with the leader on a pod's own cap where that is lower, and on nothing that is not a cap", async () => {
+    const { server, run, facts, ranForS } = scene();
+    server.patch(`${PODS}/first`, { metadata: { annotations: { [MAX_HOLD_ANNOTATION]: "600" } } }, "merge");
+    await run(0);
+    expect(ranForS(0)).toBe(30);
+    expect(facts("first").gated).toBe(false);
+    const other = scene();
+    other.server.patch(`${PODS}/first`, { metadata: { annotations: { [MAX_HOLD_ANNOTATION]: "12" } } }, "merge");
+    await other.run(0);
+    expect(other.ranForS(0)).toBe(12);
+    expect(other.facts("first").gated).toBe(false);
   });
 
   it("lets go at its cap what reaches it before the next run, and ends then", async () => {
@@ -131,6 +144,14 @@ describe("a pod that a fence keeps out", () => {
     const results = await run(10);
     expect(results.map(({ name }) => name).sort()).toEqual(["first", "pending"]);
     expect(facts("pending").fencesTolerated).toEqual(["*"]);
+  });
+
+  it("passes them at its own cap where that is lower", async () => {
+    const { server, run, ranForS } = fenced();
+    server.patch(`${PODS}/pending`, { metadata: { annotations: { [MAX_HOLD_ANNOTATION]: "15" } } }, "merge");
+    server.delete(`${PODS}/first`);
+    await run(10);
+    expect(ranForS(10)).toBe(5);
   });
 
   it("is the leader's affair where one lives: it knows whether the node has room", async () => {

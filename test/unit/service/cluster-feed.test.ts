@@ -82,3 +82,58 @@ describe("the feed of DaemonSets", () => {
     expect(at.heard).toEqual([]);
   });
 });
+
+describe("the feed of namespaces", () => {
+  async function feedOf(namespaces: Answer, events: readonly object[] = []) {
+    const api = await startScriptedApi(({ path, query }) => {
+      const isOurs = path === "/api/v1/namespaces";
+      if (query.has("watch")) return stream(isOurs ? events : [], "silence");
+      return isOurs ? namespaces : listOf();
+    });
+    const client = createApiClient({ url: api.url });
+    const heard: unknown[] = [];
+    const pacer = createPacer(defaultPolicy());
+    const upsert = pacer.upsertNamespace.bind(pacer);
+    let changes = 0;
+    Object.assign<typeof pacer, Partial<typeof pacer>>(pacer, {
+      upsertNamespace(name, labels) {
+        heard.push([name, labels]);
+        return upsert(name, labels);
+      },
+      deleteNamespace: (name) => heard.push(`-${name}`),
+    });
+    const feed = startClusterFeed({
+      ...{ client, pacer, interner: createShapeInterner(), random: () => 0.5, log: silentLog },
+      ...{ clock: systemClock, steady: steadyClock },
+      onChange: () => (changes += 1),
+    });
+    return {
+      ...{ feed, heard, changes: () => changes },
+      async [Symbol.asyncDispose]() {
+        await feed.stop();
+        await client.close();
+        await api[Symbol.asyncDispose]();
+      },
+    };
+  }
+  const team = { metadata: { name: "team", uid: "u1", resourceVersion: "1", labels: { canary: "yes" } } };
+
+  test("tells the pacer of their labels; what changes else wakes no plan", async () => {
+    const events = [
+      { type: "MODIFIED", object: { ...team, status: { phase: "Terminating" } } },
+      { type: "DELETED", object: team },
+    ];
+    await using at = await feedOf(listOf(team), events);
+    const known = ["team", { canary: "yes" }];
+    await expect.poll(() => at.heard).toEqual([known, known, "-team"]);
+    expect(at.changes()).toBe(3); // it is there, it is gone, and the list of DaemonSets
+  });
+
+  test("is waited for, so that no pod is held that a label leaves out; but not where they may not be listed", async () => {
+    await using waits = await feedOf(stream([], "silence"));
+    await waits.feed.synced; // pods and nodes
+    expect(waits.feed.isSynced).toBe(false);
+    await using forbidden = await feedOf(refusal(403, "Forbidden"));
+    await expect.poll(() => forbidden.feed.isSynced).toBe(true);
+  });
+});

@@ -239,3 +239,66 @@ describe("a crowd of gated and fenced-out pods", () => {
     );
   });
 });
+
+describe("a pod with a lower cap of its own", () => {
+  const own = (maxHoldSeconds: number, more = {}) => ({ shape: aShape({ maxHoldSeconds, ...more }) });
+
+  test("goes when that is reached, from gate and fence alike; its like wait for the policy's", () => {
+    const gated = pacerWith([aNode("n1")], [busy, aGatedPod("own", own(20)), aGatedPod("other")], capOf(60));
+    expect(gated.plan(START_MS).wakeAtMs).toBe(at(10));
+    expect(released(gated.plan(at(19.999)))).toEqual([]);
+    expect(gated.plan(at(20)).releases).toMatchObject([
+      {
+        pod: { name: "own" },
+        reason: "HoldCapReached",
+        message: "held for 20 s, the most: slot 2 of 1 of node n1, over its limit",
+      },
+    ]);
+    const pending = [busy, aPendingPod("own", own(20)), aPendingPod("other")];
+    const fenced = pacerWith([aFencedNode("n1")], pending, capOf(60));
+    expect(released(fenced.plan(at(19.999)))).toEqual([]);
+    expect(fenced.plan(at(20)).releases).toMatchObject([
+      { pod: { name: "own" }, fence: "*", note: { heldMs: 20_000 } },
+    ]);
+  });
+
+  test("cannot raise it, and is let go once: nothing holds it a second time", () => {
+    const pacer = pacerWith([aNode("n1")], [busy, aGatedPod("own", own(540))], capOf(60));
+    expect(released(pacer.plan(at(60)))).toEqual(["own"]);
+    const went = aPendingPod("went", { ...own(20), release: { atMs: at(20), heldMs: 20_000 } });
+    const policy = { ...capOf(60), extender: { enabled: true } };
+    const core = pacerWith([aNode("n1")], [busy, went], policy);
+    const healthy = { synced: true, leaderAlive: true };
+    expect(core.offer(went, ["n1"], healthy, at(21)).accepted).toEqual(["n1"]);
+    const other = aPendingPod("other", { release: { atMs: at(20), heldMs: 20_000 } });
+    expect(core.offer(other, ["n1"], healthy, at(21)).accepted).toEqual([]);
+    expect(core.roomBehindPacing(went, healthy, at(21))).toBeUndefined();
+    expect(core.roomBehindPacing(other, healthy, at(21))).toBe("n1");
+  });
+
+  test("does not go before others by it: it gets no slot earlier, and others keep their caps", () => {
+    const image = "app:1";
+    const impatient = aGatedPod("impatient", { createdAtMs: at(1), ...own(20, { image }) });
+    const pacer = pacerWith([aNode("n1")], [impatient, aGatedPod("calm", { shape: aShape({ image }) })], capOf(300));
+    expect(released(pacer.plan(at(12)))).toEqual(["calm"]);
+    const crowd = many(30, (name) => aGatedPod(name, own(1)));
+    const went = lead([busy, ...crowd, aGatedPod("calm")], [aNode("n1")], 60);
+    const late = went.find(({ pod }) => pod.name === "calm");
+    expect(late?.atMs).toBeLessThanOrEqual(at(60));
+    for (const { pod, atMs } of went.filter((one) => one !== late)) expect(atMs, pod.name).toBeLessThanOrEqual(at(1));
+  });
+
+  test("leaves the pace of all others alone, however many such pods a tenant makes", () => {
+    const calm = many(30, (name) => aGatedPod(name));
+    const impatient = Array.from({ length: 120 }, (_, at_) =>
+      aGatedPod(`own${at_}`, { createdAtMs: START_MS - 1 + at_, ...own(1 + (at_ % 59)) }),
+    );
+    const timesOf = (went: readonly Went[]) =>
+      went.filter(({ pod }) => !pod.name.startsWith("own")).map(({ atMs }) => atMs);
+    const alone = lead([busy, ...calm], [aNode("n1")], 60);
+    const together = lead([busy, ...calm, ...impatient], [aNode("n1")], 60);
+    expect(together).toHaveLength(150);
+    expect(timesOf(together)).toEqual(timesOf(alone));
+    expect(countIn(alone, 30, 45)).toBeGreaterThan(10);
+  });
+});
