@@ -45,7 +45,7 @@ interface Webhook {
 
 /** The documents of one file of webhook-config/. */
 export async function configDocuments(
-  file: "rbac.yaml" | "service.yaml" | "webhooks.yaml" | "policy.yaml",
+  file: "rbac.yaml" | "janitor.yaml" | "service.yaml" | "webhooks.yaml" | "policy.yaml",
 ): Promise<KubeObject[]> {
   const text = await readFile(join(FOLDER, file), "utf8");
   return parseAllDocuments(text).map((document) => document.toJS() as KubeObject);

@@ -81,6 +81,12 @@ export const LEADER_LEASE = "paceline-leader";
  */
 export const LEADER_FIGURES_ANNOTATION = "paceline.dev/figures";
 
+/**
+ * Annotation of that Lease: when some replica was last asked about a new pod, RFC 3339. Replicas write it, once a
+ * minute at most: only so one that is not asked can know that another one is.
+ */
+export const ASKED_ANNOTATION = "paceline.dev/asked-at";
+
 /** Default namespace of an installation. */
 export const DEFAULT_NAMESPACE = "paceline";
 

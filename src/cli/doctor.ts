@@ -49,7 +49,7 @@ export function doctorCommand(): Command {
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
-      "\nExit codes: 0 nothing to mend, 1 findings, 2 wrong usage or no cluster.\nIt takes the right to list nodes, pods, events and the like; what may not be read is told and left out.",
+      "\nExit codes: 0 nothing to mend but notes, 1 findings, 2 wrong usage or no cluster.\nIt takes the right to list nodes, pods, events and the like; what may not be read is told and left out.",
     )
     .action((flags: DoctorFlags) => doctor(flags));
 }
@@ -60,7 +60,7 @@ async function doctor(flags: DoctorFlags): Promise<void> {
   process.stdout.write(
     flags.json ? `${JSON.stringify(doctorJson(facts, findings), undefined, 2)}\n` : doctorText(facts, findings),
   );
-  if (findings.length > 0) process.exitCode = 1;
+  if (findings.some(({ severity }) => severity === undefined)) process.exitCode = 1;
 }
 
 /** @throws UsageError when there is no cluster, or when doctor may read nothing in it */

@@ -23,6 +23,7 @@ import { ClusterState } from "./state/cluster-state.ts";
 import type { LedgerChange } from "./state/ledger.ts";
 import { imageNeeds } from "./state/image-needs.ts";
 import { writesInFlight } from "./state/load.ts";
+import { WebhookSilence } from "./state/webhook-silence.ts";
 import { type LastPlan, status } from "./status.ts";
 import type {
   ClusterStatus,
@@ -37,6 +38,8 @@ import type {
 } from "./verdict.ts";
 
 export interface Pacer {
+  /** Whether replicas are asked about new pods. */
+  readonly silence: WebhookSilence;
   setPolicy(policy: PacingPolicy): void;
   /**
    * Newer facts replace older ones; a lower or equal resourceVersion of the same object is ignored, and so is an object
@@ -106,6 +109,7 @@ export function createPacer(policy: PacingPolicy): Pacer {
 }
 
 class StatefulPacer implements Pacer {
+  readonly silence = new WebhookSilence();
   readonly #state: ClusterState;
   readonly #settled = new SettledNodes();
   readonly #open = new OpenNodes();
@@ -128,6 +132,7 @@ class StatefulPacer implements Pacer {
 
   upsertPod(pod: PodFacts, nowMs: number): void {
     const before = this.#state.ledger.pods.get(pod.uid);
+    if (!before) this.silence.see(pod, this.#state.policy, nowMs);
     const change = this.#state.ledger.upsertPod(pod);
     if (pod.node !== undefined && before?.node === undefined) this.#state.admitted.resolve(pod);
     else if (!before && !pod.gated) this.#state.admitted.see(pod);
@@ -206,6 +211,7 @@ class StatefulPacer implements Pacer {
   }
 
   admit(given: PodFacts, replica: ReplicaState, nowMs: number, dryRun = false): Verdict {
+    this.silence.asked(nowMs);
     const pod = this.#state.ledger.asKind(given);
     const asked = { state: this.#state, settled: this.#settled, open: this.#open, dryRun };
     return admit(asked, pod, replica, nowMs);

@@ -2,8 +2,10 @@
  * The facts that `paceline doctor` gathers; its rules see nothing else. Undefined: it could not be read, and a note
  * says why.
  */
+import type { PodFacts, PodShape } from "../core/facts.ts";
 import type { nodeFacts } from "../kube/parse/facts.ts";
 import type { PolicyResult } from "../policy/parse.ts";
+import type { LabelSelector } from "../policy/label-selector.ts";
 import type { PacingPolicy } from "../policy/schema.ts";
 import type { Findings } from "../diagnose/findings/findings.ts";
 import type { Verdict } from "../diagnose/findings/verdict.ts";
@@ -15,6 +17,7 @@ export type NodeSeen = Omit<ReturnType<typeof nodeFacts>, "images"> & {
   readonly instanceType: string;
   readonly runtime: string;
   readonly kubelet: string;
+  readonly hasExternalAddress: boolean;
 };
 
 /** The kubelet's settings that the rules need, as `/configz` returns them, and its cgroup version. */
@@ -46,8 +49,34 @@ export interface HeldPod {
   readonly sinceMs: number;
 }
 
+/** A pod that the gate's webhook selects. */
+export interface CreatedPod {
+  /** `namespace/name`. */
+  readonly name: string;
+  readonly createdMs: number;
+  /** It carries what only an answer of the webhook, or what followed on it, has put there. */
+  readonly marked: boolean;
+}
+
+/** A pod without a node that no gate of others keeps back. */
+export interface PendingPod {
+  /** `namespace/name`. */
+  readonly name: string;
+  readonly createdMs: number;
+  readonly shape: PodShape;
+  readonly pinnedTo: PodFacts["pinnedTo"];
+  /** A claim of its volumes that is missing, as kube-scheduler says. */
+  readonly missingClaim: string | undefined;
+}
+
 export interface PodsSeen {
   readonly count: number;
+  /** Those of the last hour. */
+  readonly created: readonly CreatedPod[];
+  /** The first few thousand. */
+  readonly pending: readonly PendingPod[];
+  /** Pods about which an Event says that the policies of our accounts refused Paceline's write. */
+  readonly refusedWrites: readonly string[];
   readonly held: readonly HeldPod[];
   /** The number of pods that each node got while it was young. */
   readonly startedOnYoung: ReadonlyMap<string, number>;
@@ -57,6 +86,13 @@ export interface PodsSeen {
   readonly verdict: Verdict;
 }
 
+/** A webhook of others that is called when pods or nodes are updated. */
+export interface RewriterSeen {
+  readonly configuration: string;
+  readonly name: string;
+  readonly kinds: readonly ("pods" | "nodes")[];
+}
+
 export interface WebhookSeen {
   /** `MutatingWebhookConfiguration/paceline`. */
   readonly configuration: string;
@@ -64,6 +100,10 @@ export interface WebhookSeen {
   readonly failurePolicy: string;
   readonly timeoutSeconds: number;
   readonly seesKubeSystem: boolean;
+  /** When its configuration was created, epoch ms. */
+  readonly createdMs: number;
+  readonly namespaceSelector: LabelSelector;
+  readonly objectSelector: LabelSelector;
   /** The address that the API server calls. */
   readonly address: string;
   /** Namespace of its Service, if it has one. */
@@ -92,10 +132,30 @@ export interface LeaderSeen {
   readonly alive: boolean;
   /** RFC 3339; empty when there is no Lease. */
   readonly renewed: string;
+  /** When it took the Lease, epoch ms. */
+  readonly sinceMs: number;
+  /** When some replica was last asked about a new pod, as they have noted it on the Lease, epoch ms. */
+  readonly askedMs: number | undefined;
 }
 
-/** A right that the service's account lacks, such as `patch nodes`. */
-export type MissingRight = string;
+/** One of Paceline's accounts, and what it lacks. */
+export interface AccountRights {
+  /** `system:serviceaccount:…`. */
+  readonly account: string;
+  /** Such as `patch nodes`; undefined if no review could be made. */
+  readonly missing: readonly string[] | undefined;
+}
+
+/** The replicas' Deployment. */
+export interface InstallationSeen {
+  readonly name: string;
+  readonly priorityClassName: string;
+  /** The namespace has a ResourceQuota for pods of that class. */
+  readonly hasQuota: boolean;
+  /** The message of a pod that was refused for want of such a quota. */
+  readonly refusal: string | undefined;
+  readonly port: number | undefined;
+}
 
 export interface OursSeen {
   readonly namespace: string;
@@ -103,10 +163,12 @@ export interface OursSeen {
   readonly leader: LeaderSeen | undefined;
   /** `missing`: there is no ConfigMap. */
   readonly policy: PolicyResult | "missing" | undefined;
-  /** Rights that its account lacks; undefined if the review could not be made. */
-  readonly missingRights: readonly MissingRight[] | undefined;
-  /** The account that was checked, as `system:serviceaccount:…`. */
-  readonly account: string;
+  /** Undefined where no Deployment of ours is there. */
+  readonly installation: InstallationSeen | undefined;
+  /** Of replicas, second scheduler and janitor. */
+  readonly rights: readonly AccountRights[];
+  /** What our accounts may not do is refused (`admissionPolicies.accounts: Deny`). */
+  readonly accountsDenied: boolean;
 }
 
 /** An extender in a scheduler's configuration that calls Paceline. */
@@ -138,6 +200,15 @@ export interface DaemonSetSeen {
   readonly hasTolerations: boolean;
 }
 
+/** An EC2NodeClass of Karpenter on AWS. */
+export interface NodeClassSeen {
+  readonly name: string;
+  /** It turns on parallel pulling (FastImagePull, SOCI). */
+  readonly pullsFast: boolean;
+  /** Of its volumes; undefined: not known, or local disks. */
+  readonly diskMibPerSecond: number | undefined;
+}
+
 export interface NodePoolSeen {
   readonly name: string;
   readonly hasStartupTaint: boolean;
@@ -164,12 +235,17 @@ export interface ClusterFacts {
   /** Undefined if Paceline is not installed. */
   readonly ours: OursSeen | undefined;
   readonly schedulers: readonly SchedulerSeen[];
+  readonly rewriters: readonly RewriterSeen[];
   readonly daemonSets: readonly DaemonSetSeen[];
   readonly nodePools: readonly NodePoolSeen[];
+  readonly nodeClasses: readonly NodeClassSeen[];
   readonly autoscalers: readonly AutoscalerSeen[];
   /** Sentences about what could not be read, or only in part, and why. */
   readonly notes: readonly string[];
 }
+
+/** The name of the gate's webhook. */
+export const GATE_WEBHOOK = "pods.paceline.dev";
 
 /** The policy in force, according to the ConfigMap. */
 export function policyOf({ ours }: Pick<ClusterFacts, "ours">): PacingPolicy | undefined {

@@ -28,6 +28,12 @@ export const findingCodes = {
     "The webhook's caBundle does not trust the certificate that is served, so the API server skips the webhook.",
   CertificateExpiring:
     "The API server skips the webhooks once the certificate has expired; it should have been renewed by now.",
+  WebhookNotAsked:
+    "The API server asks no replica about new pods: each creation waits for the webhook's time-out, and nothing is paced.",
+  OwnWriteRefused:
+    "The API server takes another webhook's change for a part of Paceline's write, refuses it, and the pod stays held until its cap.",
+  WebhookMayRewrite:
+    "If another webhook changes the object in Paceline's own write, the policies of Paceline's accounts refuse that write.",
   WebhookFailsClosed: "With failurePolicy Fail, pods or nodes cannot be created while Paceline is down.",
   WebhookTimeoutLong:
     "Every creation waits for the webhook. With a long time-out, a hanging webhook slows the whole cluster.",
@@ -46,6 +52,13 @@ export const findingCodes = {
   DrainTargetTooLong:
     "Starts fail if the disk needs longer than the kubelet's time-out to write the bytes it owes; the target must stay well below the time-out.",
   MissingRight: "Without this right, Paceline cannot do a part of its work.",
+  CriticalClassRefused:
+    "Pods of a system-critical class are refused in a namespace without a ResourceQuota for it (GKE), so no replica runs.",
+  PrivateControlPlanePort:
+    "The control plane of a private GKE cluster reaches nodes on ports 443 and 10250 only, unless a firewall rule allows more.",
+  FastPullsOnSlowDisk:
+    "Parallel pulling of layers makes pulls slower on a disk of less than 600 MiB/s, and overloads it sooner.",
+  PodsFitNoNode: "No node that is here fits these pods, whatever Paceline does.",
   ExtenderNotIgnorable: "If its extender is not ignorable, a scheduler schedules nothing while Paceline is down.",
   ExtenderSendsWholeNodes:
     "Without nodeCacheCapable, every call contains every node object, so scheduling slows down as the cluster grows.",
@@ -69,6 +82,8 @@ export type FindingCode = keyof typeof findingCodes;
 /** One problem that doctor found. */
 export interface Finding {
   readonly code: FindingCode;
+  /** A note is worth knowing and may be right as it is; it changes no exit code. Absent: a warning. */
+  readonly severity?: "note";
   /** The objects concerned: `kind/name` or `kind/namespace/name`. Only the first few if there are many. */
   readonly about: readonly string[];
   /** A sentence with figures that says what was seen. */

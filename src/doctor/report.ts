@@ -11,7 +11,10 @@ export function doctorJson(facts: ClusterFacts, findings: readonly Finding[]) {
   return { findings: findings.map(withReason), notes: facts.notes, ...summaryOf(facts) };
 }
 
-const withReason = ({ code, about, seen, change }: Finding) => ({ code, about, seen, why: findingCodes[code], change });
+const withReason = ({ code, severity, about, seen, change }: Finding) => {
+  const words = { about, seen, why: findingCodes[code], change };
+  return { code, severity: severity ?? "warning", ...words };
+};
 
 export function doctorText(facts: ClusterFacts, findings: readonly Finding[]): string {
   const summary = summaryOf(facts);
@@ -23,18 +26,25 @@ export function doctorText(facts: ClusterFacts, findings: readonly Finding[]): s
       facts.notes.map((note) => `  ${note}`),
     ),
     "",
-    findings.length === 0 ? "Nothing to mend." : `${many(findings.length, "finding")}:`,
+    countText(findings),
     ...findings.flatMap(findingLines),
     "",
   ].join("\n");
 }
 
+function countText(findings: readonly Finding[]): string {
+  const notes = findings.filter(({ severity }) => severity === "note").length;
+  const warnings = findings.length - notes;
+  const told = warnings === 0 ? "Nothing to mend." : `${many(warnings, "finding")}:`;
+  return notes === 0 ? told : `${told} ${many(notes, "note")}${warnings === 0 ? ":" : " among what follows."}`;
+}
+
 const section = (title: string, lines: readonly string[]) => (lines.length === 0 ? [] : ["", title, ...lines]);
 
-function findingLines({ code, about, seen, change }: Finding, index: number): string[] {
+function findingLines({ code, severity, about, seen, change }: Finding, index: number): string[] {
   return [
     "",
-    `${index + 1}. ${code}: ${about.join(", ")}`,
+    `${index + 1}. ${code}${severity === undefined ? "" : ` (${severity})`}: ${about.join(", ")}`,
     `   Seen:    ${seen}`,
     `   Matters: ${findingCodes[code]}`,
     `   Change:  ${change.replaceAll("\n", `\n${" ".repeat(12)}`)}`,
@@ -84,7 +94,10 @@ function pacelineLines({ paceline }: Summary): string[] {
       ({ name, answer, certificateEnds }) =>
         `webhook ${name}: ${answer}${certificateEnds === null ? "" : `, its certificate ends ${certificateEnds}`}`,
     ),
-    `rights of ${rights.account}: ${rights.missing === null ? "not known" : rights.missing.length === 0 ? "all there" : `${rights.missing.length} missing`}`,
+    ...rights.map(
+      ({ account, missing }) =>
+        `rights of ${account}: ${missing === null ? "not asked" : missing.length === 0 ? "all there" : `${missing.length} missing`}`,
+    ),
     ...extenders,
   ];
 }

@@ -1,7 +1,7 @@
 /** The figures around the findings: what doctor saw, whether or not it is a problem. */
 import { nodeClassFor, matchesSelector } from "../policy/resolve.ts";
 import { rfc3339 } from "../diagnose/json.ts";
-import { type ClusterFacts, type KubeletSeen, type OursSeen, policyOf, type WebhookSeen } from "./facts.ts";
+import { type ClusterFacts, type KubeletSeen, policyOf, type WebhookSeen } from "./facts.ts";
 
 const DAY_MS = 86_400_000;
 /** The most young nodes and images that are listed, also in `--json`, since there may be thousands. */
@@ -88,11 +88,9 @@ function pacelineSummary(facts: ClusterFacts) {
     policy: policySummary(facts),
     leader: ours.leader ?? null,
     webhooks: ours.webhooks.map(webhookSummary),
-    rights: rightsSummary(ours),
+    rights: ours.rights.map(({ account, missing }) => ({ account, missing: missing ?? null })),
   };
 }
-
-const rightsSummary = ({ account, missingRights }: OursSeen) => ({ account, missing: missingRights ?? null });
 
 function webhookSummary({ name, address, answer }: WebhookSeen) {
   const certificate = answer.kind === "trusted" || answer.kind === "untrusted" ? answer.certificate : undefined;

@@ -177,6 +177,11 @@ function serviceMetrics(registers: Registry[]) {
       help: "1 while the policy in the cluster is the one in force; 0 when it has errors and an earlier one is kept.",
       registers,
     }),
+    webhookSilence: new Gauge({
+      name: "paceline_webhook_silence_seconds",
+      help: "Time since the first new pod about which no replica was asked, on the leader; 0 when they are asked.",
+      registers,
+    }),
     certificateEnd: new Gauge({
       name: "paceline_certificate_end_timestamp_seconds",
       help: "When the certificate that this replica shows ends, in Unix time; 0 where it shows none.",

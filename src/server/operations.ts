@@ -13,6 +13,8 @@ export interface StatusAnswer extends Omit<ClusterStatus, "nodes"> {
   readonly synced: boolean;
   readonly leader: LeaderState;
   readonly policyValid: boolean;
+  /** Time since the first new pod about which no replica was asked; 0 when they are asked, undefined: not known. */
+  readonly silentSeconds?: number;
 }
 
 /** Makes the answer of `/status.json`: of nodes that others lead, too, the limits that count. */
@@ -26,7 +28,8 @@ export function statusAnswer({ pacer, state, now, version }: AppDependencies): S
     const figure = figures?.get(node.name);
     return figure && policy ? withFigure(node, figure, policy.telemetry, nowMs) : node;
   });
-  return { version, synced, leader, policyValid: state.policyValid(), ...status, nodes };
+  const silentSeconds = Math.round(pacer.silence.silentMs(nowMs) / 1_000);
+  return { version, synced, leader, policyValid: state.policyValid(), silentSeconds, ...status, nodes };
 }
 
 const flag = (on: boolean) => (on ? 1 : 0);
@@ -37,6 +40,7 @@ function refreshGauges({ pacer, state, now, metrics }: AppDependencies): void {
   const { alive, leading } = state.leader();
   metrics.leading.set(flag(leading));
   metrics.leaderAlive.set(flag(alive));
+  metrics.webhookSilence.set(leading ? pacer.silence.silentMs(nowMs) / 1_000 : 0);
   metrics.synced.set(flag(state.replica().synced));
   metrics.policyValid.set(flag(state.policyValid()));
   const endMs = state.certificateEndMs?.();

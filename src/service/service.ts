@@ -21,6 +21,7 @@ import { countRelease, createMetrics, type Metrics } from "../server/metrics.ts"
 import { reportFailedStarts, reportLimitMoves } from "../server/reports.ts";
 import type { ServiceState } from "../server/state.ts";
 import type { TlsFiles, TlsMaterial } from "../server/tls.ts";
+import { startAskedNote } from "./asked-note.ts";
 import type { ClusterFeed } from "./cluster-feed.ts";
 import { startPacing, type Pacing } from "./pacing.ts";
 import { followPolicy, policyFromFile, type PolicyFeed } from "./policy-feed.ts";
@@ -101,6 +102,7 @@ interface Parts extends Pacing {
   readonly telemetry: TelemetryFeed;
   /** Follows the Lease of the second scheduler. */
   readonly secondScheduler: LeaderElection | undefined;
+  readonly endAskedNote: () => Promise<void>;
 }
 
 /**
@@ -174,7 +176,8 @@ async function startParts(base: Base): Promise<Parts> {
     },
     hooks: releaseHooks(base),
   }));
-  return { ...pacing, telemetry, secondScheduler: followSecondScheduler(base) };
+  const endAskedNote = startAskedNote({ ...base, ...options, election: pacing.election });
+  return { ...pacing, telemetry, secondScheduler: followSecondScheduler(base), endAskedNote };
 }
 
 function followSecondScheduler({ options, client, random, log }: Base): LeaderElection | undefined {
@@ -314,9 +317,9 @@ async function listen(base: Base, parts: Parts, app: FastifyInstance, tls: TlsMa
 
 /** Stops in order: first new requests and releases, then leadership, which others may take, then the feeds. */
 async function stopAll({ client, events, log }: Base, parts: Parts, app: FastifyInstance, endTls: () => Promise<void>) {
-  const { cluster, policy, telemetry, election, secondScheduler, loop } = parts;
+  const { cluster, policy, telemetry, election, secondScheduler, loop, endAskedNote } = parts;
   const graceful = async () => {
-    await Promise.all([endTls(), closeApp(app), loop.stop(), telemetry.stop()]);
+    await Promise.all([endTls(), closeApp(app), loop.stop(), telemetry.stop(), endAskedNote()]);
     await Promise.all([election.stop(), secondScheduler?.stop()]);
     await Promise.all([cluster.stop(), policy.stop(), events.stop()]);
   };

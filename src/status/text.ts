@@ -3,14 +3,22 @@ import type { ShownNode } from "../core/leader-figures.ts";
 import { LONGEST_HOLD_SECONDS } from "../policy/caps.ts";
 import type { StatusAnswer } from "../server/operations.ts";
 
+/** Webhooks that were not asked about new pods for this long are a problem, s. As the alert in docs/metrics.md. */
+const LONG_SILENCE_SECONDS = 300;
+
 /** The problems, each with its cure. */
-export function statusProblems({ mode, leader, policyValid, held }: StatusAnswer): string[] {
+export function statusProblems({ mode, leader, policyValid, held, silentSeconds = 0 }: StatusAnswer): string[] {
   // No policy allows a longer hold, so such a pod has been forgotten.
   const forgotten = held.filter(({ heldSeconds }) => heldSeconds > LONGEST_HOLD_SECONDS).length;
   return [
     ...(leader.alive || mode === "off"
       ? []
       : ["no leader is alive: nothing new is held, and nobody releases; see the replicas"]),
+    ...(silentSeconds > LONG_SILENCE_SECONDS && leader.alive
+      ? [
+          `no replica was asked about a new pod for ${silentSeconds} s: the API server does not reach the webhook; see paceline doctor`,
+        ]
+      : []),
     ...(policyValid ? [] : ["there is no valid policy in the cluster: see paceline-policy and the leader's Events"]),
     ...(forgotten > 0
       ? [`${forgotten} pods are held for more than ${LONGEST_HOLD_SECONDS} s: run paceline release --expired`]

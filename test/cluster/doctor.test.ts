@@ -13,7 +13,7 @@ import { freePort } from "../../dev/control-plane/ports.ts";
 import { newToken } from "../../dev/control-plane/users.ts";
 import { applyPolicy, installAccess, installWebhooks } from "../../dev/install.ts";
 import { MAIN, startServiceProcess } from "../../dev/service.ts";
-import { FENCE_TAINT_KEY, GATE } from "../../src/api/names.ts";
+import { ASKED_ANNOTATION, FENCE_TAINT_KEY, GATE } from "../../src/api/names.ts";
 import { makeAuthority } from "../../src/certificates/certificates.ts";
 import type { ModelledNode, ModelledNodeOptions } from "../../dev/modelled-node/modelled-node.ts";
 import { startModelledNode } from "../../dev/modelled-node/modelled-node.ts";
@@ -171,7 +171,7 @@ describe("bad settings, then fixed ones", () => {
         policy: { valid: true, mode: "enforce", nodesByClass: { default: 1 }, nodesTheFenceSelects: 1 },
         leader: { holder: "serve", alive: true },
         webhooks: [{ answer: "trusted" }, { answer: "trusted" }, { answer: "trusted" }],
-        rights: { missing: [] },
+        rights: [{ account: "system:serviceaccount:paceline:paceline", missing: [] }],
       });
       expect(found.cluster).toMatchObject({ nodes: 1, joinedLastDay: 1, instanceTypes: { "m5.2xlarge": 1 } });
       if (reachesKubelets) {
@@ -182,6 +182,11 @@ describe("bad settings, then fixed ones", () => {
           ...{ cgroups: { v2: 1 }, pressureFigures: { present: 1 } },
         });
       }
+    });
+    await cp.client.create(PODS, podNamed("asked", { schedulerName: "nobody" }));
+    await eventually("the replicas note that they were asked", async () => {
+      const { metadata } = await cp.client.get(LEASE);
+      return metadata?.annotations?.[ASKED_ANNOTATION] !== undefined;
     });
     await eventually("the text says so", async () => {
       const { stdout } = await doctor("--kubeconfig", kubeconfig, "--context", "paceline-dev");
@@ -205,13 +210,38 @@ describe("bad settings, then fixed ones", () => {
     });
   });
 
-  test("by the audit log it only made get and list requests and SelfSubjectAccessReviews", async () => {
+  test("finds what other objects of the cluster spoil, and asks for the rights of each account", async () => {
+    const exporter = { type: "Endpoints", namespace: "monitoring", service: "exporter" } as const;
+    await applyPolicy(cp.client, { telemetry: { source: "node-exporter", address: exporter } });
+    await spoilCloud();
+    await reportWhere((found, code) => {
+      expect(codesOf(found)).toEqual(
+        [
+          ...["CriticalClassRefused", "FastPullsOnSlowDisk", "MissingRight", "MissingRight"],
+          ...["NodePoolWithoutStartupTaint", "WebhookCertificateUntrusted", "WebhookMayRewrite"],
+        ].sort(),
+      );
+      expect(code).toBe(1);
+      const lacks = found.findings.filter((one) => one.code === "MissingRight").map(({ seen }) => seen);
+      expect(lacks).toEqual([
+        expect.stringMatching(
+          /^system:serviceaccount:paceline:paceline may not: list endpointslices\S+ in monitoring, /,
+        ),
+        expect.stringMatching(/^system:serviceaccount:paceline:paceline-scheduler may not: get pods, list pods/),
+      ]);
+      const said = Object.fromEntries(found.findings.map((one) => [one.code, one]));
+      expect(said["NodePoolWithoutStartupTaint"]?.change).toContain("replaces 1 node that is there now");
+      expect(said["WebhookMayRewrite"]?.about).toEqual(["MutatingWebhookConfiguration/rewriter/pods.rewriter.dev"]);
+    });
+  });
+
+  test("by the audit log it only made get and list requests and reviews of rights", async () => {
     const requests = await eventually("its last request is logged", async () => {
       const made = await requestsOf(doctorUser.name);
       return made.has("list deployments") && made;
     });
     const others = [...requests].filter((request) => !/^(?:get|list) /.test(request));
-    expect(others).toEqual(["create selfsubjectaccessreviews"]);
+    expect(others.sort()).toEqual(["create selfsubjectaccessreviews", "create subjectaccessreviews"]);
     expect(requests).toContain("get nodes/proxy");
     expect(requests).toContain("list pods");
   });
@@ -228,6 +258,8 @@ test("no cluster, an unknown context and a wrong flag are exit 2", async () => {
 });
 
 const WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/paceline";
+const LEASE = "/apis/coordination.k8s.io/v1/namespaces/paceline/leases/paceline-leader";
+const DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const CLUSTER_ROLE = "/apis/rbac.authorization.k8s.io/v1/clusterroles/paceline";
 
 async function requestsOf(user: string): Promise<ReadonlySet<string>> {
@@ -274,6 +306,49 @@ const schedulerMap = (extender: object) => ({
     }),
   },
 });
+/**
+ * A GKE node of Karpenter's, a replica of a class that needs a quota there, a second scheduler without any right,
+ * another webhook on updates of pods while our policies deny, and fast pulls to a slow disk.
+ */
+async function spoilCloud(): Promise<void> {
+  const { client } = cp;
+  const registration = "/apis/admissionregistration.k8s.io/v1";
+  const labels = { "cloud.google.com/gke-nodepool": "p", "karpenter.sh/nodepool": "default" };
+  await client.create("/api/v1/nodes", { metadata: { name: "gke-1", labels } });
+  for (const component of ["serve", "scheduler"]) {
+    const name = component === "serve" ? "paceline" : "paceline-scheduler";
+    const spec = { serviceAccountName: name, priorityClassName: "system-cluster-critical", containers: container("x") };
+    const template = { metadata: { labels: { app: "x", "paceline.dev/component": component } }, spec };
+    const deployment = { replicas: 0, selector: { matchLabels: { app: "x" } }, template };
+    await client.create("/apis/apps/v1/namespaces/paceline/deployments", { metadata: { name }, spec: deployment });
+  }
+  await client.create(`${registration}/mutatingwebhookconfigurations`, {
+    metadata: { name: "rewriter" },
+    webhooks: [
+      {
+        ...{ name: "pods.rewriter.dev", sideEffects: "None", admissionReviewVersions: ["v1"], failurePolicy: "Ignore" },
+        clientConfig: { url: "https://127.0.0.1:1" },
+        namespaceSelector: { matchLabels: { nobody: "here" } },
+        rules: [{ operations: ["CREATE", "UPDATE"], apiGroups: [""], apiVersions: ["v1"], resources: ["pods"] }],
+      },
+    ],
+  });
+  await client.create(`${registration}/validatingadmissionpolicybindings`, {
+    metadata: { name: "paceline-account-pods" },
+    spec: { policyName: "paceline-account-pods", validationActions: ["Deny"] },
+  });
+  await client.create(DEFINITIONS, definition("karpenter.k8s.aws", "EC2NodeClass", "ec2nodeclasses"));
+  const classes = "/apis/karpenter.k8s.aws/v1/ec2nodeclasses";
+  await eventually("EC2NodeClasses are served", async () => (await client.raw("GET", classes)).status === 200);
+  await client.create(classes, {
+    apiVersion: "karpenter.k8s.aws/v1",
+    kind: "EC2NodeClass",
+    metadata: { name: "fast" },
+    spec: { userData: "spec:\n  featureGates:\n    FastImagePull: true\n" },
+  });
+  await client.patch(`${POOLS}/default`, { spec: nodePool("15m", []).spec }, "merge");
+}
+
 const podTemplate = (spec: object) => ({
   selector: { matchLabels: { app: "x" } },
   template: { metadata: { labels: { app: "x" } }, spec },
@@ -301,7 +376,7 @@ async function spoilSurroundings(): Promise<void> {
     metadata: { name: "cluster-autoscaler" },
     spec: { replicas: 0, ...podTemplate({ containers: container(image, ["--scale-down-delay-after-add=1m"]) }) },
   });
-  await client.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", nodePoolDefinition);
+  await client.create(DEFINITIONS, definition("karpenter.sh", "NodePool", "nodepools"));
   await eventually("NodePools are served", async () => (await client.raw("GET", POOLS)).status === 200);
   await client.create(POOLS, nodePool("30s", []));
 }
@@ -342,13 +417,13 @@ const nodePool = (consolidateAfter: string, startupTaints: object[]) => ({
   spec: { disruption: { consolidateAfter }, template: { spec: { startupTaints } } },
 });
 
-/** Karpenter's NodePools; nothing else of Karpenter is installed. */
-const nodePoolDefinition = {
-  metadata: { name: "nodepools.karpenter.sh" },
+/** A kind of Karpenter's; nothing else of Karpenter is installed. */
+const definition = (group: string, kind: string, plural: string) => ({
+  metadata: { name: `${plural}.${group}` },
   spec: {
-    group: "karpenter.sh",
+    group,
     scope: "Cluster",
-    names: { kind: "NodePool", listKind: "NodePoolList", plural: "nodepools", singular: "nodepool" },
+    names: { kind, listKind: `${kind}List`, plural, singular: kind.toLowerCase() },
     versions: [
       {
         name: "v1",
@@ -358,7 +433,7 @@ const nodePoolDefinition = {
       },
     ],
   },
-};
+});
 
 /** Creates pods that come to the node together. */
 async function startHerd(node: string): Promise<void> {
@@ -388,6 +463,6 @@ async function failToStart(name: string): Promise<void> {
 const remove = (path: string) => cp.client.remove(path, {}, { gracePeriodSeconds: 0 });
 
 async function leaderHolds(): Promise<boolean> {
-  const { spec } = await cp.client.get("/apis/coordination.k8s.io/v1/namespaces/paceline/leases/paceline-leader");
+  const { spec } = await cp.client.get(LEASE);
   return (spec as { holderIdentity?: string }).holderIdentity === "serve";
 }

@@ -93,6 +93,20 @@ describe("/status.json of a replica that does not lead", () => {
 });
 
 describe("/metrics", () => {
+  it("says for how long new pods have come about which no replica was asked, on the leader only", async () => {
+    for (const [leading, seconds] of [
+      [true, 400],
+      [false, 0],
+    ] as const) {
+      const state = { leader: () => ({ holder: "me", alive: true, leading }) };
+      const { app, pacer } = testApp({ state });
+      const createdAtMs = START_MS - 400_000;
+      pacer.upsertPod(aPod("a", { createdAtMs }), createdAtMs);
+      expect((await app.inject("/metrics")).body).toContain(`paceline_webhook_silence_seconds ${seconds}\n`);
+      expect((await app.inject("/status.json")).json()).toMatchObject({ silentSeconds: 400 });
+    }
+  });
+
   it("has the age of every node's figures, also of settled nodes", async () => {
     const state = { telemetryAgesMs: () => new Map([[nodeName("old"), 250]]) };
     const { app } = testApp({ nodes: [anOldNode("old")], state });

@@ -1,15 +1,18 @@
-/** Reads all of a cluster once. It only gets, lists, and makes SelfSubjectAccessReviews. */
+/** Reads all of a cluster once. It only gets, lists, and makes reviews of rights. */
 import type { ApiClient } from "../../kube/client/api-client.ts";
 import type { Clock } from "../../kube/clock.ts";
 import { defaultPolicy } from "../../policy/parse.ts";
 import { Tally } from "../../diagnose/findings/tally.ts";
 import { type ClusterFacts, policyOf } from "../facts.ts";
+import { gatherAskedPods } from "./asked-pods.ts";
 import { gatherAutoscalers, gatherDaemonSets, gatherNodePools } from "./autoscalers.ts";
 import { gatherKubelets } from "./kubelets.ts";
 import type { Look } from "./look.ts";
+import { gatherNodeClasses } from "./node-classes.ts";
 import { gatherNodes } from "./nodes.ts";
 import { gatherOurs } from "./ours.ts";
 import { gatherPods } from "./pods.ts";
+import { gatherRewriters } from "./rewriters.ts";
 import { gatherSchedulers } from "./schedulers.ts";
 
 export interface GatherOptions {
@@ -37,7 +40,9 @@ export async function gatherCluster(client: ApiClient, options: GatherOptions): 
   const tally = new Tally(BIN_MS, { sinceMs: nowMs - RECENT_MS, untilMs: undefined });
   const nodesSeen = await gatherNodes(look, tally);
   const nodes = nodesSeen.nodes ?? [];
-  const { pods, schedulerConfigs } = await gatherPods(look, tally, nodesSeen, policy.youngForSeconds * 1_000);
+  const isAskedAbout = await gatherAskedPods(look, ours?.webhooks ?? []);
+  const youngMs = policy.youngForSeconds * 1_000;
+  const { pods, schedulerConfigs } = await gatherPods(look, tally, { ...nodesSeen, isAskedAbout }, youngMs);
   return {
     nowMs,
     ours,
@@ -46,7 +51,9 @@ export async function gatherCluster(client: ApiClient, options: GatherOptions): 
     nodes: nodesSeen.nodes,
     kubelets: await gatherKubelets(look, nodes, options.sample),
     schedulers: await gatherSchedulers(look, ours?.namespace, schedulerConfigs),
+    rewriters: await gatherRewriters(look),
     daemonSets: await gatherDaemonSets(look),
+    nodeClasses: await gatherNodeClasses(look),
     nodePools: await gatherNodePools(look),
     autoscalers: await gatherAutoscalers(look),
   };

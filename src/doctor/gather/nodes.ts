@@ -1,6 +1,6 @@
 /** Gathers nodes, and the sizes of the images that they list. */
 import { nodeFacts } from "../../kube/parse/facts.ts";
-import { recordOf, textOf } from "../../kube/parse/kube-json.ts";
+import { recordOf, recordsOf, textOf } from "../../kube/parse/kube-json.ts";
 import type { KubeObject } from "../../kube/parse/kube-json.ts";
 import { createShapeInterner } from "../../kube/parse/shape-interner.ts";
 import type { Tally } from "../../diagnose/findings/tally.ts";
@@ -31,12 +31,14 @@ export async function gatherNodes(look: Look, tally: Tally): Promise<NodesSeen> 
   return { nodes: all, imageBytes };
 }
 
-function machineOf(raw: KubeObject): Pick<NodeSeen, "instanceType" | "runtime" | "kubelet"> {
-  const info = recordOf(recordOf(raw["status"])["nodeInfo"]);
+function machineOf(raw: KubeObject): Pick<NodeSeen, "instanceType" | "runtime" | "kubelet" | "hasExternalAddress"> {
+  const status = recordOf(raw["status"]);
+  const info = recordOf(status["nodeInfo"]);
   const labels = raw.metadata?.labels ?? {};
   return {
     instanceType: textOf(labels["node.kubernetes.io/instance-type"]) || "unknown",
     runtime: textOf(info["containerRuntimeVersion"]) || "unknown",
     kubelet: textOf(info["kubeletVersion"]) || "unknown",
+    hasExternalAddress: recordsOf(status["addresses"]).some(({ type }) => type === "ExternalIP"),
   };
 }

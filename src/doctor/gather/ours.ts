@@ -1,17 +1,17 @@
 /** Gathers Paceline's own webhooks, policy, leader and rights. */
-import { COMPONENT, LEADER_LEASE, POLICY_CONFIG_MAP } from "../../api/names.ts";
+import { LEADER_LEASE, POLICY_CONFIG_MAP } from "../../api/names.ts";
 import { pause, type Clock } from "../../kube/clock.ts";
-import type { KubeObject } from "../../kube/parse/kube-json.ts";
-import { recordOf, textOf, timeOf } from "../../kube/parse/kube-json.ts";
+import { timeOf } from "../../kube/parse/kube-json.ts";
 import { parseLease, type LeaseRecord } from "../../kube/leader/lease-record.ts";
 import { parsePolicyConfigMap, type PolicyResult } from "../../policy/parse.ts";
 import type { LeaderSeen, OursSeen, WebhookSeen } from "../facts.ts";
-import { listOf, type Look, seen } from "./look.ts";
+import { gatherAccounts } from "./accounts.ts";
+import { inParallel, type Look, seen } from "./look.ts";
+import { gatherInstallation } from "./installation.ts";
+import { areAccountsDenied } from "./rewriters.ts";
 import { rightsMissing } from "./rights.ts";
 import { gatherWebhooks } from "./webhooks.ts";
 
-/** Label of the replicas; the chart and the manifests set it. */
-const COMPONENT_LABEL = "paceline.dev/component";
 /** The duration of a Lease that does not state one, ms. */
 const LEASE_MS = 15_000;
 /** Allowance for clocks that differ: within this time a renewal counts as fresh. Assumed, ms. */
@@ -34,14 +34,16 @@ export async function gatherOurs(look: Look, options: OursOptions): Promise<Ours
   const [policy, lease] = await Promise.all([readPolicy(look, namespace), readLease(look, namespace)]);
   const hasPolicy = policy !== "missing" && policy !== undefined;
   if (webhooks.length === 0 && !hasPolicy && (lease === undefined || lease === "missing")) return undefined;
-  const account = `system:serviceaccount:${namespace}:${await accountName(look, namespace)}`;
+  const inForce = typeof policy === "object" && policy.ok ? policy.policy : undefined;
+  const accounts = await gatherAccounts(look, namespace, inForce);
   return {
     namespace,
     webhooks,
     policy,
-    account,
     leader: lease === undefined ? undefined : await leaderOf(look, namespace, lease, options.clock),
-    missingRights: await rightsMissing(look, account, namespace),
+    installation: await gatherInstallation(look, namespace),
+    accountsDenied: await areAccountsDenied(look),
+    rights: await inParallel(accounts, 1, (account) => rightsMissing(look, account)),
   };
 }
 
@@ -71,9 +73,9 @@ async function leaderOf(
   lease: LeaseRecord | "missing",
   clock: Clock,
 ): Promise<LeaderSeen> {
-  if (lease === "missing") return { holder: "", alive: false, renewed: "" };
-  const { holder, renewTime, durationMs } = lease;
-  const told = { holder, renewed: renewTime };
+  if (lease === "missing") return { holder: "", alive: false, renewed: "", sinceMs: 0, askedMs: undefined };
+  const { holder, renewTime, durationMs, askedMs } = lease;
+  const told = { holder, renewed: renewTime, sinceMs: timeOf(lease.acquireTime) ?? 0, askedMs };
   if (holder === "") return { ...told, alive: false };
   const age = clock.now() - (timeOf(renewTime) ?? 0);
   if (Math.abs(age) < durationMs + CLOCK_SLACK_MS) return { ...told, alive: true };
@@ -82,23 +84,7 @@ async function leaderOf(
     await pause(clock, LOOK_AGAIN_MS);
     const now = await readLease(look, namespace);
     if (typeof now === "object" && now.renewTime !== renewTime)
-      return { holder: now.holder, renewed: now.renewTime, alive: now.holder !== "" };
+      return { ...told, holder: now.holder, renewed: now.renewTime, alive: now.holder !== "" };
   }
   return { ...told, alive: false };
-}
-
-/**
- * The service account of the replicas' Deployment. Without a Deployment, the name that the chart and the manifests use.
- */
-async function accountName(look: Look, namespace: string): Promise<string> {
-  const path = `/apis/apps/v1/namespaces/${namespace}/deployments`;
-  const names = await listOf(look, "Paceline's Deployment", path, (raw) => serviceAccountOf(raw));
-  return names[0] ?? COMPONENT;
-}
-
-function serviceAccountOf(raw: KubeObject): string | undefined {
-  const template = recordOf(recordOf(raw["spec"])["template"]);
-  const labels = recordOf(recordOf(template["metadata"])["labels"]);
-  if (labels[COMPONENT_LABEL] !== "serve") return undefined;
-  return textOf(recordOf(template["spec"])["serviceAccountName"]) || undefined;
 }

@@ -3,7 +3,7 @@
  * that run as pods.
  */
 import { heldSinceMs } from "../../core/state/held-since.ts";
-import { GATE, HOLD_ANNOTATION } from "../../api/names.ts";
+import { GATE, HOLD_ANNOTATION, RELEASE_ANNOTATION } from "../../api/names.ts";
 import { parseHold } from "../../kube/parse/annotations.ts";
 import { recordOf, recordsOf, textOf, textsOf, timeOf, type KubeObject } from "../../kube/parse/kube-json.ts";
 import { shapePod } from "../../kube/parse/pod-shape.ts";
@@ -11,7 +11,8 @@ import { findingsOf } from "../../diagnose/findings/findings.ts";
 import type { Tally } from "../../diagnose/findings/tally.ts";
 import { verdictOf } from "../../diagnose/findings/verdict.ts";
 import { readObject } from "../../diagnose/records/objects.ts";
-import type { HeldPod, ImageSeen, NodeSeen, PodsSeen } from "../facts.ts";
+import type { CreatedPod, HeldPod, ImageSeen, NodeSeen, PendingPod, PodsSeen } from "../facts.ts";
+import type { IsAskedAbout } from "./asked-pods.ts";
 import { eachOf, fullName, type Look, seen } from "./look.ts";
 import type { NodesSeen } from "./nodes.ts";
 
@@ -26,20 +27,58 @@ export interface PodsGathered {
   readonly schedulerConfigs: readonly MountedConfig[];
 }
 
+/** Pods created within this time are looked at for the webhook's silence, ms. */
+const CREATED_MS = 3_600_000;
+/** The end of the message with which the policies of our accounts refuse a write (charts/paceline). */
+const REFUSED = "admissionPolicies.accounts=Audit";
+
+/** Pending pods that are kept, about 1 KB each. */
+const MOST_PENDING = 5_000;
+
 class PodReader {
+  readonly created: CreatedPod[] = [];
+  readonly pending: PendingPod[] = [];
   readonly held: HeldPod[] = [];
   readonly podsByImage = new Map<string, number>();
   readonly schedulerConfigs: MountedConfig[] = [];
   count = 0;
+  readonly #look: Look;
+  readonly #isAskedAbout: IsAskedAbout;
+
+  constructor(look: Look, isAskedAbout: IsAskedAbout) {
+    this.#look = look;
+    this.#isAskedAbout = isAskedAbout;
+  }
 
   take(raw: KubeObject): void {
     this.count++;
-    const { shape } = shapePod(raw);
+    const createdMs = timeOf(raw.metadata?.creationTimestamp) ?? 0;
+    if (this.#look.nowMs - createdMs < CREATED_MS && this.#isAskedAbout(raw)) {
+      const notes = raw.metadata?.annotations ?? {};
+      const marked = HOLD_ANNOTATION in notes || RELEASE_ANNOTATION in notes;
+      this.created.push({ name: fullName(raw), createdMs, marked });
+    }
+    const { shape, pinnedTo } = shapePod(raw);
     for (const image of shape.images) this.podsByImage.set(image, (this.podsByImage.get(image) ?? 0) + 1);
     const gates = recordsOf(recordOf(raw["spec"])["schedulingGates"]).map(({ name }) => name);
+    if (isPending(raw, gates) && this.pending.length < MOST_PENDING) {
+      this.pending.push({ name: fullName(raw), createdMs, shape, pinnedTo, missingClaim: missingClaim(raw) });
+    }
     if (gates.includes(GATE)) this.held.push({ name: fullName(raw), sinceMs: gatedSinceMs(raw) });
     this.schedulerConfigs.push(...schedulerConfigs(raw));
   }
+}
+
+function isPending(raw: KubeObject, gates: readonly unknown[]): boolean {
+  const isOver = ["Succeeded", "Failed"].includes(textOf(recordOf(raw["status"])["phase"]));
+  return textOf(recordOf(raw["spec"])["nodeName"]) === "" && !isOver && gates.every((gate) => gate === GATE);
+}
+
+/** kube-scheduler's word about a claim that does not exist. */
+function missingClaim(raw: KubeObject): string | undefined {
+  const conditions = recordsOf(recordOf(raw["status"])["conditions"]);
+  const message = textOf(conditions.find(({ type }) => type === "PodScheduled")?.["message"]);
+  return /persistentvolumeclaim "([^"]+)" not found/.exec(message)?.[1];
 }
 
 const gatedSinceMs = ({ metadata }: KubeObject) =>
@@ -53,10 +92,11 @@ const gatedSinceMs = ({ metadata }: KubeObject) =>
 export async function gatherPods(
   look: Look,
   tally: Tally,
-  { nodes, imageBytes }: NodesSeen,
+  { nodes, imageBytes, isAskedAbout }: NodesSeen & { readonly isAskedAbout: IsAskedAbout },
   youngMs: number,
 ): Promise<PodsGathered> {
-  const reader = new PodReader();
+  const reader = new PodReader(look, isAskedAbout);
+  const refused = new Set<string>();
   const readAll = async () => {
     await eachOf(look, "/api/v1/pods", (raw) => {
       reader.take(raw);
@@ -66,19 +106,30 @@ export async function gatherPods(
   };
   const isRead = await seen(look, "pods", undefined, readAll);
   await seen(look, "Events", undefined, () =>
-    eachOf(look, "/api/v1/events", (raw) => void readObject(raw, "EventList", undefined, tally)),
+    eachOf(look, "/api/v1/events", (raw) => {
+      readObject(raw, "EventList", undefined, tally);
+      if (textOf(raw["message"]).includes(REFUSED)) refused.add(aboutOf(raw));
+    }),
   );
   if (isRead !== true) return { pods: undefined, schedulerConfigs: [] };
   const starts = findingsOf(tally);
   const pods: PodsSeen = {
     count: reader.count,
     held: reader.held,
+    created: reader.created,
+    pending: reader.pending,
+    refusedWrites: [...refused],
     startedOnYoung: startedOnYoung(tally, nodes ?? [], youngMs),
     images: imagesOf(reader.podsByImage, imageBytes),
     starts,
     verdict: verdictOf(starts),
   };
   return { pods, schedulerConfigs: reader.schedulerConfigs };
+}
+
+function aboutOf(event: KubeObject): string {
+  const { namespace, name } = recordOf(event["involvedObject"]);
+  return `${textOf(namespace)}/${textOf(name)}`;
 }
 
 /**

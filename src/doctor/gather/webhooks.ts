@@ -1,6 +1,6 @@
 /** Gathers Paceline's webhooks: how they are configured, and what answers at their addresses. */
 import type { KubeObject } from "../../kube/parse/kube-json.ts";
-import { recordOf, recordsOf, textOf } from "../../kube/parse/kube-json.ts";
+import { recordOf, recordsOf, textOf, timeOf } from "../../kube/parse/kube-json.ts";
 import { matchesSelector } from "../../policy/resolve.ts";
 import type { WebhookAnswer, WebhookSeen } from "../facts.ts";
 import { handshake, pemCertificates } from "./handshake.ts";
@@ -19,6 +19,7 @@ const PROXY_TIMEOUT_MS = 5_000;
 type Json = Readonly<Record<string, unknown>>;
 interface Configured {
   readonly configuration: string;
+  readonly createdMs: number;
   readonly webhook: Json;
 }
 
@@ -35,10 +36,11 @@ export async function gatherWebhooks(look: Look): Promise<WebhookSeen[]> {
 function ourWebhooks(kind: string, raw: KubeObject): Configured[] {
   const configuration = `${kind}/${raw.metadata?.name ?? ""}`;
   const ours = recordsOf(raw["webhooks"]).filter(({ name }) => textOf(name).endsWith(OURS));
-  return ours.map((webhook) => ({ configuration, webhook }));
+  const createdMs = timeOf(raw.metadata?.creationTimestamp) ?? 0;
+  return ours.map((webhook) => ({ configuration, createdMs, webhook }));
 }
 
-async function webhookSeen(look: Look, { configuration, webhook }: Configured): Promise<WebhookSeen> {
+async function webhookSeen(look: Look, { configuration, createdMs, webhook }: Configured): Promise<WebhookSeen> {
   const client = recordOf(webhook["clientConfig"]);
   const service = recordOf(client["service"]);
   const namespace = textOf(service["namespace"]);
@@ -49,6 +51,9 @@ async function webhookSeen(look: Look, { configuration, webhook }: Configured): 
     failurePolicy: textOf(webhook["failurePolicy"]) || "Fail",
     timeoutSeconds: typeof webhook["timeoutSeconds"] === "number" ? webhook["timeoutSeconds"] : 10,
     seesKubeSystem: seesKubeSystem(webhook),
+    createdMs,
+    namespaceSelector: recordOf(webhook["namespaceSelector"]),
+    objectSelector: recordOf(webhook["objectSelector"]),
     address: originOf(textOf(client["url"])) ?? `Service ${namespace}/${textOf(service["name"])}`,
     serviceNamespace: namespace || undefined,
     authorities: pemCertificates(caBundle),

@@ -3,6 +3,9 @@ import type { ClusterFacts } from "../facts.ts";
 import type { Finding } from "../finding-codes.ts";
 import { findNodesProblems } from "./nodes.ts";
 import { findServiceProblems } from "./service.ts";
+import { findCloudProblems } from "./clouds.ts";
+import { findSilence } from "./silence.ts";
+import { findStrandedPods } from "./stranded.ts";
 import { findStartsProblems } from "./starts.ts";
 import { findSurroundingsProblems } from "./surroundings.ts";
 import { findWebhooksProblems } from "./webhooks.ts";
@@ -14,6 +17,9 @@ export function findingsOf(facts: ClusterFacts): Finding[] {
     findStartsProblems,
     findNodesProblems,
     findSurroundingsProblems,
+    findSilence,
+    findCloudProblems,
+    findStrandedPods,
   ].flatMap((rules) => rules(facts));
   const same = Map.groupBy(all, ({ code, seen, change }) => JSON.stringify([code, seen, change]));
   return [...same.values()].flatMap(merged);

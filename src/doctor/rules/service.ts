@@ -8,6 +8,12 @@ import { type Finding, many, someOf } from "../finding-codes.ts";
 /** Tolerance past a cap: the janitor runs every minute by default, and takes a while to start, ms. */
 const GRACE_MS = 90_000;
 
+const RIGHTS_CHANGE =
+  "kubectl apply -f webhook-config/ (rbac.yaml, janitor.yaml) or scheduler-config/second-scheduler.yaml, or helm upgrade (docs/security.md lists all rights).";
+/** Rights that `telemetry-config/` grants, by bindings that name their accounts. */
+const TELEMETRY_RIGHT = /endpointslices|nodes\/proxy/;
+const TELEMETRY_CHANGE = `Add the account to the subjects of the binding in telemetry-config/ (node-exporter.yaml or kubelet-rbac.yaml). For other rights: ${RIGHTS_CHANGE}`;
+
 export function findServiceProblems(facts: ClusterFacts): Finding[] {
   const { ours } = facts;
   return [
@@ -59,16 +65,17 @@ function leaderFindings({ leader, namespace }: OursSeen): Finding[] {
   ];
 }
 
-function rightFindings({ missingRights, account }: OursSeen): Finding[] {
-  if (missingRights === undefined || missingRights.length === 0) return [];
-  return [
-    {
-      code: "MissingRight",
-      about: [account],
-      seen: `${account} may not: ${missingRights.join(", ")}.`,
-      change: "kubectl apply -f webhook-config/rbac.yaml, or helm upgrade (docs/security.md lists all its rights).",
-    },
-  ];
+function rightFindings({ rights }: OursSeen): Finding[] {
+  return rights.flatMap(({ account, missing = [] }) =>
+    missing.length === 0
+      ? []
+      : {
+          code: "MissingRight",
+          about: [account],
+          seen: `${account} may not: ${missing.join(", ")}.`,
+          change: missing.some((right) => TELEMETRY_RIGHT.test(right)) ? TELEMETRY_CHANGE : RIGHTS_CHANGE,
+        },
+  );
 }
 
 function heldWithoutLeader({ pods, ours, nowMs }: ClusterFacts): Finding[] {

@@ -1,5 +1,5 @@
 /** Rules about the neighbours of Paceline: schedulers, DaemonSets, autoscalers. */
-import { FENCE_TAINT_KEY } from "../../api/names.ts";
+import { FENCE_TAINT_KEY, KARPENTER_NODEPOOL_LABEL } from "../../api/names.ts";
 import { type ClusterFacts, type DaemonSetSeen, type ExtenderSeen, isFencing, policyOf } from "../facts.ts";
 import { type Finding, type FindingCode, many, someOf } from "../finding-codes.ts";
 
@@ -106,7 +106,7 @@ function nodePools(facts: ClusterFacts): Finding[] {
       code: "NodePoolWithoutStartupTaint",
       about: someOf("NodePool", open),
       seen: `${open.length} of ${many(pools.length, "NodePool")} do not have the fence among their startupTaints.`,
-      change: `spec.template.spec.startupTaints: [{ key: ${FENCE_TAINT_KEY}, effect: NoSchedule }].`,
+      change: `spec.template.spec.startupTaints: [{ key: ${FENCE_TAINT_KEY}, effect: NoSchedule }]. ${driftText(facts, open)}`,
     });
   }
   const [first] = hasty;
@@ -124,6 +124,16 @@ function nodePools(facts: ClusterFacts): Finding[] {
     });
   }
   return found;
+}
+
+/** Startup taints are a part of the hash by which Karpenter finds nodes that differ from their NodePool. */
+function driftText({ nodes = [] }: ClusterFacts, pools: readonly string[]): string {
+  const count = nodes.filter(({ labels }) => pools.includes(labels[KARPENTER_NODEPOOL_LABEL] ?? "")).length;
+  const which =
+    count === 0
+      ? "the NodePool's nodes, if there are any by then"
+      : `${many(count, "node")} that ${count === 1 ? "is" : "are"} there now`;
+  return `Karpenter takes that for drift and replaces ${which}, as spec.disruption.budgets allow: make the change when that is welcome, or in a NodePool that is new.`;
 }
 
 function autoscalers(facts: ClusterFacts): Finding[] {

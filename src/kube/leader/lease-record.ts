@@ -1,6 +1,6 @@
 /** A Lease of coordination.k8s.io/v1 as leader election uses it, and the conclusions from it. Pure. */
-import { LEADER_FIGURES_ANNOTATION } from "../../api/names.ts";
-import { recordOf, textMapOf, textOf } from "../parse/kube-json.ts";
+import { ASKED_ANNOTATION, LEADER_FIGURES_ANNOTATION } from "../../api/names.ts";
+import { recordOf, textMapOf, textOf, timeOf } from "../parse/kube-json.ts";
 import type { KubeObject } from "../parse/kube-json.ts";
 
 export interface LeaseRecord {
@@ -13,6 +13,8 @@ export interface LeaseRecord {
   readonly transitions: number;
   /** {@link LEADER_FIGURES_ANNOTATION}; "" if it is not there. */
   readonly note: string;
+  /** {@link ASKED_ANNOTATION}, epoch ms; undefined if it is not there. */
+  readonly askedMs: number | undefined;
   readonly resourceVersion: string;
 }
 
@@ -32,13 +34,15 @@ export interface Observation {
 export function parseLease(raw: KubeObject, defaultDurationMs: number): LeaseRecord {
   const spec = recordOf(raw["spec"]);
   const seconds = spec["leaseDurationSeconds"];
+  const annotations = textMapOf(raw.metadata?.annotations);
   return {
     holder: textOf(spec["holderIdentity"]),
     durationMs: typeof seconds === "number" && seconds > 0 ? seconds * 1_000 : defaultDurationMs,
     renewTime: textOf(spec["renewTime"]),
     acquireTime: textOf(spec["acquireTime"]),
     transitions: typeof spec["leaseTransitions"] === "number" ? spec["leaseTransitions"] : 0,
-    note: textMapOf(raw.metadata?.annotations)[LEADER_FIGURES_ANNOTATION] ?? "",
+    note: annotations[LEADER_FIGURES_ANNOTATION] ?? "",
+    askedMs: timeOf(annotations[ASKED_ANNOTATION]),
     resourceVersion: textOf(raw.metadata?.resourceVersion),
   };
 }

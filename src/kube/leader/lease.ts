@@ -70,6 +70,8 @@ export interface LeaderElection {
   readonly holder: string;
   /** What the leader last wrote for others to read; "" if nothing. It may be an earlier leader's. */
   readonly note: string;
+  /** When some replica was last asked about a pod, as the Lease says, epoch ms. */
+  readonly askedMs: number | undefined;
   /** True if the Lease was renewed within its duration, by us or another replica: held pods will be released. */
   leaderAlive(): boolean;
   /**
@@ -126,6 +128,10 @@ class Candidate implements LeaderElection {
 
   get note(): string {
     return this.#seen?.record.note ?? "";
+  }
+
+  get askedMs(): number | undefined {
+    return this.#seen?.record.askedMs;
   }
 
   leaderAlive(): boolean {

@@ -137,11 +137,12 @@ function showSums({ nodes, settledNodes, leftOutNodes, held }) {
 }
 
 /** What keeps pacing from working, in words. */
-function troubles({ synced, policyValid, leader }) {
+function troubles({ synced, policyValid, leader, silentSeconds }) {
   return [
     synced ? undefined : "this replica has not seen the whole cluster yet: it holds nothing",
     policyValid ? undefined : "the policy in the cluster has errors: the last good one stays in force",
     leader.alive ? undefined : "no leader is alive: nothing new is held",
+    silentSeconds > 300 ? `no replica was asked about new pods for ${silentSeconds} s: nothing new is held` : undefined,
   ].filter((text) => text !== undefined);
 }
 

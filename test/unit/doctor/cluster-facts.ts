@@ -31,6 +31,9 @@ const webhook = (name: string): WebhookSeen => ({
   failurePolicy: "Ignore",
   timeoutSeconds: 2,
   seesKubeSystem: false,
+  createdMs: NOW_MS - DAY_MS,
+  namespaceSelector: {},
+  objectSelector: {},
   address: "https://10.0.0.1",
   serviceNamespace: undefined,
   authorities: [certificate],
@@ -45,10 +48,23 @@ export const policyResult = (over: Omit<PacingPolicyInput, "apiVersion" | "kind"
 export const ours: OursSeen = {
   namespace: "paceline",
   webhooks: [webhook("pods.paceline.dev"), webhook("nodes.paceline.dev")],
-  leader: { holder: "a", alive: true, renewed: "2026-11-24T11:59:58.000000Z" },
+  leader: {
+    holder: "a",
+    alive: true,
+    renewed: "2026-11-24T11:59:58.000000Z",
+    sinceMs: NOW_MS - DAY_MS,
+    askedMs: NOW_MS - 60_000,
+  },
   policy: policyResult(),
-  missingRights: [],
-  account: "system:serviceaccount:paceline:paceline",
+  installation: {
+    name: "paceline",
+    priorityClassName: "system-cluster-critical",
+    hasQuota: false,
+    refusal: undefined,
+    port: 8443,
+  },
+  accountsDenied: true,
+  rights: [{ account: "system:serviceaccount:paceline:paceline", missing: [] }],
 };
 
 /** Pods as the gatherer of pods and Events makes them from raw objects. */
@@ -57,7 +73,15 @@ export function podsSeen(objects: readonly object[] = [], over: Partial<PodsSeen
   tally.nodeCreated("node-1", NOW_MS - 300_000);
   for (const object of objects) readObject(object as Readonly<Record<string, unknown>>, "", undefined, tally);
   const starts = findingsOf(tally);
-  const rest = { count: objects.length, held: [], startedOnYoung: new Map<string, number>(), images: [] };
+  const rest = {
+    count: objects.length,
+    created: [],
+    pending: [],
+    refusedWrites: [],
+    held: [],
+    startedOnYoung: new Map<string, number>(),
+    images: [],
+  };
   return { ...rest, starts, verdict: verdictOf(starts), ...over };
 }
 
@@ -65,11 +89,21 @@ export function clusterFacts(over: Partial<ClusterFacts> = {}): ClusterFacts {
   const { images: _images, ...node } = nodeFacts(rawNode());
   return {
     nowMs: NOW_MS,
-    nodes: [{ ...node, instanceType: "m5.xlarge", runtime: "containerd://2.1.5", kubelet: "v1.36.3" }],
+    nodes: [
+      {
+        ...node,
+        instanceType: "m5.xlarge",
+        runtime: "containerd://2.1.5",
+        kubelet: "v1.36.3",
+        hasExternalAddress: true,
+      },
+    ],
     kubelets: [kubelet],
     pods: podsSeen(),
     ours,
     schedulers: [],
+    rewriters: [],
+    nodeClasses: [],
     daemonSets: [{ name: "kube-system/cni", toleratesFence: true, hasTolerations: true }],
     nodePools: [],
     autoscalers: [],

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { findingCodes } from "../../../src/doctor/finding-codes.ts";
-import { serviceRights } from "../../../src/doctor/gather/rights.ts";
+import { janitorRights } from "../../../src/doctor/gather/accounts.ts";
+import { type Right, serviceRights } from "../../../src/doctor/gather/rights.ts";
 import { recordsOf, textOf, textsOf } from "../../../src/kube/parse/kube-json.ts";
 import { configDocuments } from "../../../dev/install.ts";
 
@@ -12,12 +13,15 @@ describe("docs and code agree", () => {
     expect(rows).toEqual(Object.entries(findingCodes));
   });
 
-  it("the rights that doctor checks are those that webhook-config/rbac.yaml grants", async () => {
-    const granted = (await configDocuments("rbac.yaml"))
+  it.each([
+    ["rbac.yaml", serviceRights("paceline")],
+    ["janitor.yaml", janitorRights("paceline")],
+  ] as const)("the rights that doctor checks are those that webhook-config/%s grants", async (file, rights) => {
+    const granted = (await configDocuments(file))
       .filter(({ kind }) => kind === "ClusterRole" || kind === "Role")
       .flatMap((role) => recordsOf(role["rules"]).flatMap((rule) => rightsOf(rule, role.kind === "Role")));
-    const asked = serviceRights("paceline").map(
-      ({ verb, group = "", resource, name = "", namespace }) =>
+    const asked = rights.map(
+      ({ verb, group = "", resource, name = "", namespace }: Right) =>
         `${verb} ${group}/${resource}/${name} ${namespace === undefined}`,
     );
     expect(asked.sort()).toEqual(granted.sort());

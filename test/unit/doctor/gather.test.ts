@@ -8,7 +8,7 @@ import { rawNode } from "../../support/raw-objects.ts";
 function node(index: number, instanceType: string): NodeSeen {
   const creationTimestamp = new Date(Date.UTC(2026, 0, 1) + index * 60_000).toISOString();
   const { images: _images, ...facts } = nodeFacts(rawNode({ metadata: { name: `node-${index}`, creationTimestamp } }));
-  return { ...facts, instanceType, runtime: "containerd://2.1.5", kubelet: "v1.36.3" };
+  return { ...facts, instanceType, runtime: "containerd://2.1.5", kubelet: "v1.36.3", hasExternalAddress: true };
 }
 
 describe("which kubelets are asked", () => {

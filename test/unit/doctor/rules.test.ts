@@ -5,6 +5,7 @@ import { findingCodes } from "../../../src/doctor/finding-codes.ts";
 import { findingsOf } from "../../../src/doctor/rules/rules.ts";
 import { doctorText } from "../../../src/doctor/report.ts";
 import { podObject } from "../diagnose/inputs.ts";
+import { aShape } from "../../support/core-facts.ts";
 import { clusterFacts, kubelet, NOW_MS, ours, podsSeen, policyResult } from "./cluster-facts.ts";
 
 const codes = (over: Partial<ClusterFacts>) => findingsOf(clusterFacts(over)).map(({ code }) => code);
@@ -27,6 +28,30 @@ const autoscaler = { name: "kube-system/ca", minor: 33, knowsFence: false, delay
 const daemonSet = { name: "logs/agent", toleratesFence: false, hasTolerations: false };
 const pool = { name: "default", hasStartupTaint: true, consolidateAfterMs: 900_000 };
 const ended = { subject: "CN=x", fromMs: NOW_MS - 90_000, toMs: NOW_MS + 1_000 };
+
+const leader = ours.leader ?? { holder: "", alive: false, renewed: "", sinceMs: 0, askedMs: undefined };
+const createdPod = (name: string, agoMs: number, marked = false) => ({ name, createdMs: NOW_MS - agoMs, marked });
+const rewriter = {
+  configuration: "MutatingWebhookConfiguration/kyverno",
+  name: "mutate.kyverno",
+  kinds: ["pods"] as const,
+};
+const installation = {
+  name: "paceline",
+  priorityClassName: "system-cluster-critical",
+  hasQuota: false,
+  refusal: undefined,
+  port: 8443,
+};
+const gkeNodes = (hasExternalAddress: boolean) =>
+  clusterFacts().nodes?.map((node) => ({ ...node, kubelet: "v1.33.5-gke.100", hasExternalAddress }));
+const pendingPod = (shape: Parameters<typeof aShape>[0], given: { missingClaim?: string } = {}) => ({
+  name: "shop/waits",
+  createdMs: NOW_MS - 600_000,
+  shape: aShape(shape),
+  pinnedTo: undefined,
+  missingClaim: given.missingClaim,
+});
 
 /** Each broken fact, and all findings that it must lead to. */
 const spoilt: Readonly<Record<string, Partial<ClusterFacts>>> = {
@@ -59,7 +84,20 @@ const spoilt: Readonly<Record<string, Partial<ClusterFacts>>> = {
       ...ours.webhooks.map((one) => ({ ...one, configuration: "MutatingWebhookConfiguration/b" })),
     ],
   }),
-  NoLeader: withOurs({ leader: { holder: "", alive: false, renewed: "" } }),
+  NoLeader: withOurs({ leader: { ...leader, holder: "", alive: false } }),
+  WebhookNotAsked: {
+    ...withOurs({ leader: { ...leader, askedMs: NOW_MS - 900_000 } }),
+    pods: podsSeen([], { created: [createdPod("shop/a", 400_000), createdPod("shop/b", 100_000)] }),
+  },
+  OwnWriteRefused: { rewriters: [rewriter], pods: podsSeen([], { refusedWrites: ["shop/a"] }) },
+  WebhookMayRewrite: { rewriters: [rewriter] },
+  CriticalClassRefused: { nodes: gkeNodes(true) },
+  PrivateControlPlanePort: {
+    nodes: gkeNodes(false),
+    ...withOurs({ leader: { ...leader, askedMs: undefined }, installation: { ...installation, hasQuota: true } }),
+  },
+  FastPullsOnSlowDisk: { nodeClasses: [{ name: "fast", pullsFast: true, diskMibPerSecond: 125 }] },
+  PodsFitNoNode: { pods: podsSeen([], { pending: [pendingPod({ nodeSelector: { disk: "ssd" } })] }) },
   HeldPastCap: { pods: podsSeen([], { held: [{ name: "shop/a", sinceMs: NOW_MS - 500_000 }] }) },
   HeldWithoutLeader: { ours: undefined, pods: podsSeen([], { held: [{ name: "shop/a", sinceMs: NOW_MS - 5_000 }] }) },
   FencePastCap: {
@@ -67,7 +105,7 @@ const spoilt: Readonly<Record<string, Partial<ClusterFacts>>> = {
   },
   PolicyMissing: withOurs({ policy: "missing" }),
   PolicyInvalid: withOurs({ policy: { ok: false, errors: [{ path: "mode", message: "mode: is wrong" }] } }),
-  MissingRight: withOurs({ missingRights: ["patch nodes"] }),
+  MissingRight: withOurs({ rights: [{ account: "a", missing: ["patch nodes"] }] }),
   ExtenderNotIgnorable: withExtender({ ignorable: false }),
   ExtenderSendsWholeNodes: withExtender({ nodeCacheCapable: false }),
   ExtenderLetsEvict: withExtender({ preempts: false }),
@@ -108,7 +146,12 @@ describe("rules", () => {
     expect(
       codes({
         ...nothing,
-        ...withOurs({ leader: undefined, policy: undefined, missingRights: undefined, webhooks: [] }),
+        ...withOurs({
+          leader: undefined,
+          policy: undefined,
+          rights: [{ account: "a", missing: undefined }],
+          webhooks: [],
+        }),
       }),
     ).toEqual([]);
   });
@@ -142,11 +185,74 @@ describe("rules", () => {
     expect(changeFor({ daemonSets: many.slice(0, 5) })).toHaveLength(5);
   });
 
+  it("speak of an unasked webhook only where pods came after the last question, for five minutes", () => {
+    const pods = podsSeen([], { created: [createdPod("shop/a", 400_000)] });
+    const asked = (agoMs: number | undefined, over: Partial<OursSeen> = {}) =>
+      codes({
+        pods,
+        ...withOurs({ leader: { ...leader, askedMs: agoMs === undefined ? undefined : NOW_MS - agoMs }, ...over }),
+      });
+    expect(asked(undefined)).toEqual(["WebhookNotAsked"]);
+    expect(asked(409_000)).toEqual([]); // its own question, by clocks that differ
+    expect(asked(undefined, { leader: { ...leader, askedMs: undefined, sinceMs: NOW_MS - 300_000 } })).toEqual([]);
+    expect(asked(undefined, { policy: policyResult({ gate: { enabled: false } }) })).toEqual([]);
+    const later = podsSeen([], { created: [createdPod("shop/a", 400_000), createdPod("shop/held", 350_000, true)] });
+    expect(codes({ pods: later, ...withOurs({ leader: { ...leader, askedMs: undefined } }) })).toEqual([]);
+  });
+
+  it("call webhooks of others that change pods on update a note, and only while our policies deny", () => {
+    const [note] = findingsOf(clusterFacts({ rewriters: [rewriter] }));
+    expect(note).toMatchObject({ severity: "note", about: ["MutatingWebhookConfiguration/kyverno/mutate.kyverno"] });
+    expect(note?.change).toContain("admissionPolicies.accounts=Audit");
+    expect(codes({ rewriters: [rewriter], ...withOurs({ accountsDenied: false }) })).toEqual([]);
+    expect(doctorText(clusterFacts(), note ? [note] : [])).toMatch(/Nothing to mend\. 1 note:/);
+  });
+
+  it("say beside the advice about NodePools that Karpenter replaces their nodes", () => {
+    const nodes = clusterFacts().nodes?.map((node) => ({ ...node, labels: { "karpenter.sh/nodepool": "default" } }));
+    const [finding] = findingsOf(clusterFacts({ nodes, nodePools: [{ ...pool, hasStartupTaint: false }] }));
+    expect(finding?.change).toMatch(/drift and replaces 1 node that is there now/);
+  });
+
+  it("leave GKE alone where a quota is there, where the class is another, and where the webhook was asked", () => {
+    const nodes = gkeNodes(false);
+    expect(codes({ nodes, ...withOurs({ installation: { ...installation, hasQuota: true } }) })).toEqual([]);
+    expect(codes({ nodes, ...withOurs({ installation: { ...installation, priorityClassName: "" } }) })).toEqual([]);
+    const refusal = "insufficient quota to match these scopes: [{PriorityClass In [system-cluster-critical]}]";
+    expect(codes(withOurs({ installation: { ...installation, refusal } }))).toEqual(["CriticalClassRefused"]);
+  });
+
+  it("leave fast pulls alone on fast disks, on local ones, and where they are off", () => {
+    const nodeClass = { name: "a", pullsFast: true, diskMibPerSecond: 600 };
+    const others = [nodeClass, { ...nodeClass, diskMibPerSecond: undefined }, { ...nodeClass, pullsFast: false }];
+    expect(codes({ nodeClasses: others })).toEqual([]);
+  });
+
+  it.each([
+    ["labels", pendingPod({ nodeSelector: { disk: "ssd" } }), /no node has the labels/],
+    ["a size", pendingPod({ requests: { cpu: 1e9 } }), /more cpu than any node/],
+    ["a claim", pendingPod({}, { missingClaim: "data" }), /volume claims do not exist/],
+  ])("name pending pods that no node fits, for want of %s, in a note", (_case, pod, words) => {
+    const [note, ...more] = findingsOf(
+      clusterFacts({ pods: podsSeen([], { pending: [pod, { ...pod, name: "shop/b" }] }) }),
+    );
+    expect(more).toEqual([]);
+    expect(note).toMatchObject({ severity: "note", about: ["Pod/shop/waits", "Pod/shop/b"] });
+    expect(note?.seen).toMatch(words);
+  });
+
+  it("say nothing of pods that wait for room, for a cordon's end or a taint's, or that are new", () => {
+    const nodes = clusterFacts().nodes?.map((node) => ({ ...node, unschedulable: true }));
+    expect(codes({ nodes, pods: podsSeen([], { pending: [pendingPod({})] }) })).toEqual([]);
+    const isNew = { ...pendingPod({ nodeSelector: { disk: "ssd" } }), createdMs: NOW_MS - 60_000 };
+    expect(codes({ pods: podsSeen([], { pending: [isNew] }) })).toEqual([]);
+  });
+
   it("say for each finding what was seen, why it matters and what to change", () => {
     for (const over of Object.values(spoilt)) {
       const facts = clusterFacts(over);
       expect(doctorText(facts, findingsOf(facts))).toMatch(
-        /1\. \w+: .+\n {3}Seen: {4}.+\n {3}Matters: .+\n {3}Change: {2}.+/,
+        /1\. \w+(?: \(note\))?: .+\n {3}Seen: {4}.+\n {3}Matters: .+\n {3}Change: {2}.+/,
       );
     }
   });

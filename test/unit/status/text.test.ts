@@ -1,7 +1,7 @@
 /** What `paceline status` prints of nodes. */
 import { expect, test } from "vitest";
 import type { StatusAnswer } from "../../../src/server/operations.ts";
-import { statusText } from "../../../src/status/text.ts";
+import { statusProblems, statusText } from "../../../src/status/text.ts";
 import { aNode, anOldNode, START_MS } from "../../support/core-facts.ts";
 import { CORDON_TAINT, pacerWith } from "../../support/core-plan.ts";
 
@@ -20,6 +20,21 @@ test("a young node has the time until which it is young, in UTC", () => {
   expect(linesOf(aNode("n1", { readySinceMs: START_MS }))).toEqual([
     expect.stringMatching(new RegExp(`^n1 +young until ${until}Z `)),
   ]);
+});
+
+test("webhooks that the API server does not reach are a problem, once pods have come unasked for five minutes", () => {
+  const leader = { holder: "p-1", alive: true, leading: true };
+  const problems = (silentSeconds: number) =>
+    statusProblems({
+      ...pacerWith([], []).status(START_MS),
+      leader,
+      policyValid: true,
+      synced: true,
+      version: "0",
+      silentSeconds,
+    });
+  expect(problems(300)).toEqual([]);
+  expect(problems(301)).toEqual([expect.stringContaining("does not reach the webhook")]);
 });
 
 test("a cordoned node has none", () => {
