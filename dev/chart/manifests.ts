@@ -4,6 +4,7 @@
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { parse, stringify } from "yaml";
 import { CHART, findHelm, helmTemplate } from "./helm.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -33,7 +34,7 @@ const FILES = ["--set", "certificates.mode=files,certificates.caBundle=CA_BUNDLE
 const manifests: readonly Manifest[] = [
   {
     file: "webhook-config/rbac.yaml",
-    templates: ["rbac"],
+    templates: ["rbac", "flow-schemas"],
     head: "Apply first: it holds the namespace.",
     before: NAMESPACE,
     args: FILES,
@@ -74,9 +75,14 @@ Where the service runs outside the cluster, replace each \`service:\` block by \
   },
 ];
 
+const DEFAULTS_HEAD = `# values.yaml without its comments, by \`npm run manifests\`: templates take from here what a release's values lack.
+`;
+
 /** Every file that is rendered from the chart, with its text. */
 export async function renderManifests(helm: string): Promise<ReadonlyMap<string, string>> {
-  const files = new Map<string, string>();
+  const values: unknown = parse(await readFile(join(CHART, "values.yaml"), "utf8"));
+  const defaults = `${DEFAULTS_HEAD}${stringify(values)}`;
+  const files = new Map([["charts/paceline/files/defaults.yaml", defaults]]);
   for (const manifest of manifests) files.set(manifest.file, await renderOne(helm, manifest));
   const config = await readFile(join(CHART, "files/kube-scheduler-config.yaml"), "utf8");
   return files.set("scheduler-config/kube-scheduler-config.yaml", config);

@@ -16,16 +16,21 @@ export interface CallsOut {
   readonly clusterProxy?: string | undefined;
   /** The certificate that it shows to webhooks that ask for one. */
   readonly webhookClient?: KeyPairPem | undefined;
+  /** Priority classes that a pod gets only where a ResourceQuota names them, as on GKE; not with `webhookClient`. */
+  readonly limitedClasses?: readonly string[] | undefined;
 }
 
 /** Writes the files into the folder. @returns the flags of kube-apiserver that name them */
 export async function callsOutFlags(folder: ControlPlaneFolder, options: CallsOut): Promise<string[]> {
-  const { clusterProxy, webhookClient } = options;
+  const { clusterProxy, webhookClient, limitedClasses } = options;
   return [
     ...(clusterProxy === undefined ? [] : [`--egress-selector-config-file=${await egress(folder, clusterProxy)}`]),
     ...(webhookClient === undefined
       ? []
       : [`--admission-control-config-file=${await admission(folder, webhookClient)}`]),
+    ...(limitedClasses === undefined
+      ? []
+      : [`--admission-control-config-file=${await quotaAdmission(folder, limitedClasses)}`]),
   ];
 }
 
@@ -50,4 +55,21 @@ async function admission(folder: ControlPlaneFolder, { cert, key }: KeyPairPem):
   };
   await install("webhook-clients.yaml");
   return install("admission-configuration.yaml");
+}
+
+function quotaAdmission(folder: ControlPlaneFolder, values: readonly string[]): Promise<string> {
+  const matchScopes = [{ scopeName: "PriorityClass", operator: "In", values }];
+  const configuration = {
+    apiVersion: "apiserver.config.k8s.io/v1",
+    kind: "ResourceQuotaConfiguration",
+    limitedResources: [{ resource: "pods", matchScopes }],
+  };
+  return folder.write(
+    "quota-admission.json",
+    JSON.stringify({
+      apiVersion: "apiserver.config.k8s.io/v1",
+      kind: "AdmissionConfiguration",
+      plugins: [{ name: "ResourceQuota", configuration }],
+    }),
+  );
 }

@@ -132,7 +132,7 @@ class StatefulPacer implements Pacer {
 
   upsertPod(pod: PodFacts, nowMs: number): void {
     const before = this.#state.ledger.pods.get(pod.uid);
-    if (!before) this.silence.see(pod, this.#state.policy, nowMs);
+    if (!before) this.silence.see(pod, this.#state, nowMs);
     const change = this.#state.ledger.upsertPod(pod);
     if (pod.node !== undefined && before?.node === undefined) this.#state.admitted.resolve(pod);
     else if (!before && !pod.gated) this.#state.admitted.see(pod);

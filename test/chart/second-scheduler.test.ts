@@ -2,9 +2,10 @@
  * The chart's second scheduler, for clusters whose own scheduler cannot be configured. kube-scheduler and extender run
  * with the chart's configuration, arguments, account and roles, beside the cluster's unmodified scheduler.
  */
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parseAllDocuments } from "yaml";
 import { CHART, findHelm } from "../../dev/chart/helm.ts";
 import { findBinaries } from "../../dev/control-plane/binaries.ts";
 import type { Child } from "../../dev/control-plane/child.ts";
@@ -21,6 +22,8 @@ import {
   chartObjects,
   containerArgs,
   NAMESPACE,
+  type Recorder,
+  startRecorder,
   startReplica,
 } from "../support/installed.ts";
 import { startServiceProxy, type ServiceProxy } from "../support/service-proxy.ts";
@@ -28,8 +31,15 @@ import { startServiceProxy, type ServiceProxy } from "../support/service-proxy.t
 const SLOTS = 2;
 const HERD = 8;
 const ACCOUNT = "paceline-scheduler";
-/** Only the extender is on. Slots are held until Ready, which is what the observer counts. */
+/**
+ * Only the extender is on. Slots are held until Ready, which is what the observer counts. The exporter's addresses take
+ * rights of their own.
+ */
 const POLICY = [
+  ...["source=node-exporter", "address.type=Endpoints", "address.namespace=paceline-telemetry"].map(
+    (value) => `telemetry.${value}`,
+  ),
+  "telemetry.address.service=node-exporter",
   ...["gate.enabled=false", "fence.enabled=false", "startup.until=Ready"],
   ...["nodeClasses[0].name=fixed", "nodeClasses[0].pullQPS.qps=0"],
   ...["initial", "min", "max"].map((which) => `nodeClasses[0].slots.${which}=${SLOTS}`),
@@ -39,6 +49,7 @@ let cp: ControlPlane;
 let proxy: ServiceProxy;
 let objects: KubeObject[];
 let scheduler: Child;
+let recorder: Recorder;
 
 beforeAll(async () => {
   const values = join(CHART, "ci/4-second-scheduler-values.yaml");
@@ -49,15 +60,25 @@ beforeAll(async () => {
   await cp.client.create("/api/v1/namespaces", {
     metadata: { name: "selected", labels: { "paceline.dev/scheduler": "paced" } },
   });
-  await applyAll(cp, objects);
+  await applyAll(cp, [...(await exporterRights()), ...objects]);
+  recorder = await startRecorder(cp);
+  const recorded = await accountKubeconfig(cp, ACCOUNT, "extender", recorder.url);
   const kubeconfig = await accountKubeconfig(cp, ACCOUNT, ACCOUNT);
-  scheduler = await startScheduler(kubeconfig, await startExtender(kubeconfig));
+  scheduler = await startScheduler(kubeconfig, await startExtender(recorded));
   proxy.use([(await startReplica(cp, objects, "paceline-a")).port]);
 });
 afterAll(async () => {
   await cp.stop();
+  await recorder[Symbol.asyncDispose]();
   await proxy[Symbol.asyncDispose]();
 });
+
+/** The namespace of telemetry-config's exporter, and who may read its addresses. */
+async function exporterRights(): Promise<KubeObject[]> {
+  const text = await readFile(join(import.meta.dirname, "../../telemetry-config/node-exporter.yaml"), "utf8");
+  const all = parseAllDocuments(text).map((one) => one.toJS() as KubeObject);
+  return all.filter(({ kind }) => kind === "Namespace" || String(kind).startsWith("Role"));
+}
 
 /** Starts the container beside kube-scheduler. @returns its port */
 async function startExtender(kubeconfig: string): Promise<number> {
@@ -121,6 +142,15 @@ describe("the second scheduler", () => {
     // Without Paceline, all of them would have started at once.
     expect(seen.peakInStartup()).toBeLessThanOrEqual(SLOTS);
     await node.stop();
+  });
+
+  it("has an extender with every right that it uses, those of the exporter's addresses among them", async () => {
+    await eventually("it has looked at all", () =>
+      ["pods", "nodes", "configmaps", "events"].every((one) => recorder.seen.has(`watch /${one}`)),
+    );
+    const needed = ["list apps/daemonsets", "list discovery.k8s.io/endpointslices", "get coordination.k8s.io/leases"];
+    expect([...recorder.seen]).toEqual(expect.arrayContaining(needed));
+    expect([...recorder.refused]).toEqual([]);
   });
 
   it("gets no more pods after it has died: they stay with the cluster's own scheduler", async () => {

@@ -95,16 +95,21 @@ export async function accountKubeconfig(
 export interface Recorder extends AsyncDisposable {
   readonly url: string;
   readonly seen: ReadonlySet<string>;
+  /** Those of them that the API server has answered with 403. */
+  readonly refused: ReadonlySet<string>;
 }
 
 export async function startRecorder(cp: ControlPlane): Promise<Recorder> {
   const seen = new Set<string>();
+  const refused = new Set<string>();
   const names = ["127.0.0.1"];
   const pair = await issueServerCertificate(cp.authority, { names, days: 1, nowMs: Date.now() });
   const server = createHttpsServer(pair, (incoming, answer) => {
     const { method = "GET", url = "/", headers } = incoming;
-    seen.add(asRbac(method, new URL(url, cp.url)));
+    const asked = asRbac(method, new URL(url, cp.url));
+    seen.add(asked);
     const onward = httpsRequest(new URL(url, cp.url), { method, headers, ca: cp.caCert }, (response) => {
+      if (response.statusCode === 403) refused.add(asked);
       answer.writeHead(response.statusCode ?? 502, response.headers);
       answer.flushHeaders();
       response.pipe(answer);
@@ -117,6 +122,7 @@ export async function startRecorder(cp: ControlPlane): Promise<Recorder> {
   return {
     url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
     seen,
+    refused,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
       server.close();

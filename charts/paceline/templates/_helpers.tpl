@@ -1,3 +1,18 @@
+{{- /* Gives every value that is missing its default. Helm takes an earlier release's values in place of values.yaml with
+--reuse-values, so that what is new since is not there. Every template begins with this. Inside the values listed below an
+absent key has a meaning of its own. */}}
+{{- define "paceline.fill" -}}
+{{- $open := list "policy" "resources" "nodeSelector" "affinity" "podAnnotations" }}
+{{- range $key, $default := .Files.Get "files/defaults.yaml" | fromYaml }}
+{{- if not (hasKey $.Values $key) }}{{ $_ := set $.Values $key $default }}
+{{- else if and (kindIs "map" $default) (not (has $key $open)) }}
+{{- range $inner, $value := $default }}
+{{- if not (hasKey (get $.Values $key) $inner) }}{{ $_ := set (get $.Values $key) $inner $value }}{{ end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "paceline.name" -}}
 {{- if contains "paceline" .Release.Name }}{{ .Release.Name | trunc 40 | trimSuffix "-" }}{{ else }}{{ printf "%s-paceline" .Release.Name | trunc 40 | trimSuffix "-" }}{{ end }}
 {{- end }}
@@ -21,9 +36,11 @@ paceline.dev/component: {{ .component }}
 
 {{- define "paceline.podSecurity" -}}
 runAsNonRoot: true
+{{- if .Values.fixedUser }}
 runAsUser: 65532
 runAsGroup: 65532
 fsGroup: 65532
+{{- end }}
 seccompProfile: { type: RuntimeDefault }
 {{- end }}
 
@@ -40,9 +57,38 @@ caBundle: {{ .Values.certificates.caBundle }}
 {{- end }}
 
 {{- define "paceline.webhookAnnotations" -}}
+{{- $annotations := deepCopy .Values.webhooks.annotations }}
 {{- if eq .Values.certificates.mode "cert-manager" }}
-annotations:
-  cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/{{ include "paceline.name" . }}
+{{- $_ := set $annotations "cert-manager.io/inject-ca-from" (printf "%s/%s" .Release.Namespace (include "paceline.name" .)) }}
+{{- end }}
+{{- with $annotations }}
+annotations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- /* Replicas on different nodes and zones, each version by itself: old replicas must not draw new ones together. Give
+"root", "component" and "keys". */}}
+{{- define "paceline.spread" -}}
+{{- range .keys }}
+- maxSkew: 1
+  topologyKey: {{ . }}
+  # Two replicas on one node are better than one.
+  whenUnsatisfiable: ScheduleAnyway
+  matchLabelKeys: [pod-template-hash]
+  labelSelector:
+    matchLabels: {{- include "paceline.selector" $ | nindent 6 }}
+{{- end }}
+{{- end }}
+
+{{- /* What every replica sees besides pods and nodes, also one that only follows. */}}
+{{- define "paceline.lookRules" -}}
+# Knows which pods a new node still lacks. Without this right each new node gets a roll call, needed or not.
+- {apiGroups: [apps], resources: [daemonsets], verbs: [list, watch]}
+# Knows the labels of namespaces, which decide whose pods are paced.
+- {apiGroups: [""], resources: [namespaces], verbs: [list, watch]}
+{{- if .Values.watchEvents }}
+# Learns of sandboxes that kubelets could not make. RBAC cannot narrow this to a reason.
+- {apiGroups: [""], resources: [events], verbs: [list, watch]}
 {{- end }}
 {{- end }}
 
@@ -52,14 +98,7 @@ annotations:
 - {apiGroups: [""], resources: [pods], verbs: [get, list, watch, patch]}
 # Sees every node; patches the fence.
 - {apiGroups: [""], resources: [nodes], verbs: [get, list, watch, patch]}
-# Knows which pods a new node still lacks. Without this right each new node gets a roll call, needed or not.
-- {apiGroups: [apps], resources: [daemonsets], verbs: [list, watch]}
-# Knows the labels of namespaces, which decide whose pods are paced.
-- {apiGroups: [""], resources: [namespaces], verbs: [list, watch]}
-{{- if .Values.watchEvents }}
-# Learns of sandboxes that kubelets could not make. RBAC cannot narrow this to a reason.
-- {apiGroups: [""], resources: [events], verbs: [list, watch]}
-{{- end }}
+{{ include "paceline.lookRules" . }}
 # Says why a pod waits.
 - {apiGroups: [events.k8s.io], resources: [events], verbs: [create]}
 {{- if eq .Values.certificates.mode "automatic" }}
@@ -155,4 +194,11 @@ spec:
 {{- end }}
 {{- end }}
 {{- join " && " $terms | default "true" }}
+{{- end }}
+
+{{- define "paceline.policyText" -}}
+apiVersion: paceline.dev/v1alpha1
+kind: PacingPolicy
+# Start with mode observe: it changes nothing and counts what it would have held (paceline_observed_holds_total).
+{{ toYaml .Values.policy }}
 {{- end }}

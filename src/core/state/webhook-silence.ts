@@ -2,10 +2,10 @@
  * Whether the API server asks the webhook about new pods at all. A webhook that it cannot reach fails open: pods come
  * as if Paceline were not installed, and nothing says so. What is seen of it are new pods, and questions to a replica.
  */
-import type { PacingPolicy } from "../../policy/schema.ts";
 import type { PodFacts } from "../facts.ts";
 import { SECOND_MS } from "../measures.ts";
 import { exempt } from "../rules/exempt.ts";
+import type { ClusterState } from "./cluster-state.ts";
 
 /** A pod that is first seen later than this after its creation says nothing: it comes from a list. Assumed, ms. */
 const FRESH_MS = 30 * SECOND_MS;
@@ -33,14 +33,14 @@ export class WebhookSilence {
   }
 
   /** A pod is seen for the first time. Only one without a node counts: nobody is asked about pods that bring theirs. */
-  see(pod: PodFacts, policy: PacingPolicy, nowMs: number): void {
+  see(pod: PodFacts, { policy, namespaces }: Pick<ClusterState, "policy" | "namespaces">, nowMs: number): void {
     const { createdAtMs } = pod;
     if (pod.gated && pod.hold !== undefined) {
       this.asked(createdAtMs);
       return;
     }
     if (pod.node !== undefined || pod.terminal || nowMs - createdAtMs > FRESH_MS) return;
-    if (!policy.gate.enabled || exempt(pod.shape, policy)) return;
+    if (!policy.gate.enabled || exempt(pod.shape, policy, namespaces)) return;
     if (createdAtMs <= (this.#askedMs ?? -Infinity) + SAME_QUESTION_MS || this.#created.size >= MOST_STEPS) return;
     this.#created.add(Math.floor(createdAtMs / STEP_MS) * STEP_MS);
   }

@@ -42,6 +42,7 @@ export function serviceRights(namespace: string): Right[] {
     { verb: "create", group: "events.k8s.io", resource: "events" },
     ...each(["list", "watch"], { resource: "configmaps", namespace, name: POLICY_CONFIG_MAP }),
     ...each(["get", "patch"], { group: "coordination.k8s.io", resource: "leases", namespace, name: LEADER_LEASE }),
+    { verb: "create", group: "coordination.k8s.io", resource: "leases", namespace },
   ];
 }
 

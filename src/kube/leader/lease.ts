@@ -102,6 +102,8 @@ class Candidate implements LeaderElection {
   #renewedMs: number | undefined;
   /** The API server no longer holds the Lease as we saw it last. */
   #mustLook = false;
+  /** When a read first did not find the Lease; undefined while it is there. */
+  #missingSinceMs: number | undefined;
   /** The last value that the listeners got. */
   #announced = false;
   #cancelDeadline: () => void = () => undefined;
@@ -168,8 +170,8 @@ class Candidate implements LeaderElection {
         await this.#attempt();
         wasForbidden = false;
       } catch (error) {
-        // A conflict may come from our own write whose answer was lost: read at once which replica holds the Lease.
-        if (isConflict(error) && !this.#mustLook) {
+        // A conflict may come from our own write whose answer was lost, and the Lease may be gone: read it at once.
+        if ((isConflict(error) || isNotFound(error)) && !this.#mustLook) {
           this.#mustLook = true;
           continue;
         }
@@ -188,7 +190,7 @@ class Candidate implements LeaderElection {
     if (this.isLeader && this.#seen !== undefined && !this.#mustLook) return this.#write(this.#seen);
     const raw = await this.#read();
     this.#mustLook = false;
-    if (raw === undefined) return this.#options.followOnly || !this.#isFit() ? undefined : this.#write(undefined);
+    if (raw === undefined) return this.#mayMake() ? this.#write(undefined) : undefined;
     this.#see(raw);
     if (this.#options.followOnly) return;
     const seen = this.#seen;
@@ -197,6 +199,18 @@ class Candidate implements LeaderElection {
     const isOurs = seen.record.holder === this.#options.identity;
     if (isOurs || isFree(seen, this.#options.clock.now())) await this.#write(seen);
     else this.#lose();
+  }
+
+  /**
+   * The Lease is missing: never applied (Argo CD leaves Leases out), or deleted. Where we have seen it before, another
+   * may still lead by it, until it has been missing for its whole duration.
+   */
+  #mayMake(): boolean {
+    const { followOnly, clock } = this.#options;
+    if (followOnly || !this.#isFit()) return false;
+    this.#missingSinceMs ??= clock.now();
+    const isOver = clock.now() >= this.#missingSinceMs + this.#times.durationMs;
+    return this.#seen === undefined || this.isLeader || isOver;
   }
 
   async #read(): Promise<KubeObject | undefined> {
@@ -239,6 +253,7 @@ class Candidate implements LeaderElection {
   }
 
   #see(raw: KubeObject): void {
+    this.#missingSinceMs = undefined;
     this.#seen = observe(this.#seen, parseLease(raw, this.#times.durationMs), this.#options.clock.now());
   }
 

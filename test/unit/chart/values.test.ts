@@ -1,5 +1,5 @@
 /** The chart's values: schema, defaults and comments agree. Needs no Helm. */
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { expect, it } from "vitest";
@@ -38,4 +38,17 @@ it("unknown values are refused at every level that the chart reads itself", () =
     ([, one]) => one !== false && one.properties !== undefined && one.additionalProperties !== false,
   );
   expect(open.map(([key]) => key)).toEqual(["policy"]); // the service itself checks it strictly
+});
+
+it("each cloud's value file says how to install with it, and why each of its values is there", async () => {
+  const files = await readdir(join(CHART, "values"));
+  expect(files.length).toBeGreaterThan(0);
+  for (const file of files) {
+    const [head = "", ...sections] = (await readFile(join(CHART, "values", file), "utf8")).split("\n\n");
+    expect(head, file).toMatch(/^#/);
+    expect(head + (sections[0] ?? ""), file).toContain(`-f charts/paceline/values/${file}`);
+    // A comment before the value, or inside it.
+    const bare = sections.filter((one) => !/^\s*# \w/m.test(one));
+    expect(bare, file).toEqual([]);
+  }
 });

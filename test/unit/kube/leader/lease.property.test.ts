@@ -25,6 +25,7 @@ class LeaseServer {
   put(body: KubeObject, isCreate: boolean): KubeObject {
     if (this.isForbidden) throw new ApiError(403, "Forbidden", "no right to do so");
     const known = this.lease?.metadata?.resourceVersion;
+    if (!isCreate && known === undefined) throw new ApiError(404, "NotFound", "no Lease any more");
     if (isCreate ? known !== undefined : body.metadata?.resourceVersion !== known) {
       throw new ApiError(409, "Conflict", "somebody was faster");
     }
@@ -110,6 +111,35 @@ describe("leader election", () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it("makes the Lease anew when it is deleted at any moment, and has no two leaders then", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.tuple(spells, spells), fc.integer({ min: 1, max: 40 }), async (all, deletedAtStep) => {
+        const clock = fakeClock();
+        const server = new LeaseServer();
+        // Each has seen the Lease before: one that begins just when it is deleted cannot know that there was one.
+        const begun = Array<Weather>(3).fill(fine);
+        const candidates = all.map((weather, index) => elect(server, clock, `c${index}`, [...begun, ...weather]));
+        await clock.advance(3_000);
+        for (let step = 0; step < 80; step++) {
+          if (step === deletedAtStep) server.lease = undefined;
+          await clock.advance(500);
+          expect(candidates.filter(({ isLeader }) => isLeader).length).toBeLessThanOrEqual(1);
+        }
+        await stopAll(candidates, clock);
+      }),
+      { numRuns: 60 },
+    );
+    const clock = fakeClock();
+    const server = new LeaseServer();
+    const candidates = ["a", "b"].map((name) => elect(server, clock, name, [fine]));
+    await clock.advance(3_000);
+    server.lease = undefined;
+    await clock.advance(2 * LEASE_TIMES.retryMs);
+    expect(candidates.filter(({ isLeader }) => isLeader)).toHaveLength(1);
+    expect(server.lease).toBeDefined();
+    await stopAll(candidates, clock);
   });
 
   /** Two candidates. `a` leads, and the network of `b` has no faults. */
