@@ -15,7 +15,7 @@ export interface OwnTerms {
 }
 
 /** Longest piece of a value that a message repeats, in characters: API servers cut warnings off at 256 bytes. */
-const MOST_QUOTED = 40;
+const MOST_QUOTED = 20;
 
 /** Reads them; what cannot be read counts as not there. */
 export function ownTerms(annotations: Readonly<Record<string, unknown>>): OwnTerms {
