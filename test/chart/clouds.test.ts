@@ -76,13 +76,14 @@ describe("the chart's values for", () => {
   });
 });
 
-it("replicas of one version are spread by themselves: those of the version before draw none of them", async () => {
-  const objects = await chartObjects(helm, ["-f", join(CHART, "ci/4-second-scheduler-values.yaml")]);
-  for (const name of ["paceline", "paceline-scheduler"]) {
-    const spread = recordsOf(podOf(named(objects, "Deployment", name))["topologySpreadConstraints"]);
-    expect(spread.length).toBeGreaterThan(0);
-    expect(spread.map(({ matchLabelKeys }) => matchLabelKeys)).toEqual(spread.map(() => ["pod-template-hash"]));
-  }
+it("an affinity of the operator's stays, beside the preference for different zones", async () => {
+  const required = "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0]";
+  const terms = `${required}.matchExpressions[0].key=infra,${required}.matchExpressions[0].operator=Exists`;
+  const affinity = recordOf(serve(await chartObjects(helm, ["--set", terms]))["affinity"]);
+  expect(Object.keys(affinity).toSorted()).toEqual(["nodeAffinity", "podAntiAffinity"]);
+  const own = "affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight=7";
+  const given = recordOf(serve(await chartObjects(helm, ["--set", own]))["affinity"]);
+  expect(given).toEqual({ podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 7 }] } });
 });
 
 describe("on an API server", () => {

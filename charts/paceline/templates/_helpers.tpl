@@ -66,18 +66,28 @@ annotations: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
-{{- /* Replicas on different nodes and zones, each version by itself: old replicas must not draw new ones together. Give
-"root", "component" and "keys". */}}
+{{- /* Replicas on different nodes, each version by itself: old replicas must not draw new ones together. No zones here:
+kube-scheduler leaves nodes that lack the key of any constraint out of all of them. Give "root" and "component". */}}
 {{- define "paceline.spread" -}}
-{{- range .keys }}
 - maxSkew: 1
-  topologyKey: {{ . }}
+  topologyKey: kubernetes.io/hostname
   # Two replicas on one node are better than one.
   whenUnsatisfiable: ScheduleAnyway
   matchLabelKeys: [pod-template-hash]
   labelSelector:
-    matchLabels: {{- include "paceline.selector" $ | nindent 6 }}
+    matchLabels: {{- include "paceline.selector" . | nindent 6 }}
 {{- end }}
+
+{{- /* Replicas in different zones, where there are zones. Give "root" and "component". */}}
+{{- define "paceline.zones" -}}
+podAntiAffinity:
+  preferredDuringSchedulingIgnoredDuringExecution:
+    - weight: 100
+      podAffinityTerm:
+        topologyKey: topology.kubernetes.io/zone
+        matchLabelKeys: [pod-template-hash]
+        labelSelector:
+          matchLabels: {{- include "paceline.selector" . | nindent 12 }}
 {{- end }}
 
 {{- /* What every replica sees besides pods and nodes, also one that only follows. */}}
