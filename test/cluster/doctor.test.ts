@@ -212,7 +212,10 @@ describe("bad settings, then fixed ones", () => {
 
   test("finds what other objects of the cluster spoil, and asks for the rights of each account", async () => {
     const exporter = { type: "Endpoints", namespace: "monitoring", service: "exporter" } as const;
-    await applyPolicy(cp.client, { telemetry: { source: "node-exporter", address: exporter } });
+    await applyPolicy(cp.client, {
+      extender: { enabled: true },
+      telemetry: { source: "node-exporter", address: exporter },
+    });
     await spoilCloud();
     await reportWhere((found, code) => {
       expect(codesOf(found)).toEqual(
