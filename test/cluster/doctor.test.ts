@@ -230,7 +230,7 @@ describe("bad settings, then fixed ones", () => {
         expect.stringMatching(
           /^system:serviceaccount:paceline:paceline may not: list endpointslices\S+ in monitoring, /,
         ),
-        expect.stringMatching(/^system:serviceaccount:paceline:paceline-scheduler may not: get pods, list pods/),
+        expect.stringMatching(/^system:serviceaccount:paceline:paceline-scheduler may not: list pods, watch pods/),
       ]);
       const said = Object.fromEntries(found.findings.map((one) => [one.code, one]));
       expect(said["NodePoolWithoutStartupTaint"]?.change).toContain("replaces 1 node that is there now");
