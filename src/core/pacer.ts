@@ -12,6 +12,7 @@ import { OpenNodes } from "./placement/open-nodes.ts";
 import { SettledNodes } from "./placement/settled-nodes.ts";
 import { keptOut } from "./plan/hold-reasons.ts";
 import { makePlan } from "./plan/plan.ts";
+import { exempt } from "./rules/exempt.ts";
 import { CUT_BY_SANDBOX, podWithoutSandbox } from "./rules/failed-sandbox.ts";
 import { afterFailure, afterSample, afterStart, boundLimit, type Limit, markUsed, type Start } from "./rules/limit.ts";
 import { hasOpened } from "./rules/kept-room.ts";
@@ -132,7 +133,7 @@ class StatefulPacer implements Pacer {
 
   upsertPod(pod: PodFacts, nowMs: number): void {
     const before = this.#state.ledger.pods.get(pod.uid);
-    if (!before) this.silence.see(pod, this.#state, nowMs);
+    if (!before) this.silence.see(pod, () => this.#isPaced(pod), nowMs);
     const change = this.#state.ledger.upsertPod(pod);
     if (pod.node !== undefined && before?.node === undefined) this.#state.admitted.resolve(pod);
     else if (!before && !pod.gated) this.#state.admitted.see(pod);
@@ -267,6 +268,11 @@ class StatefulPacer implements Pacer {
   isLeftOut(node: NodeName): boolean {
     const facts = knownNode(this.#state, node)?.facts;
     return facts !== undefined && this.#state.isLeftOut(facts);
+  }
+
+  #isPaced({ shape }: PodFacts): boolean {
+    const { policy, namespaces } = this.#state;
+    return policy.gate.enabled && !exempt(shape, policy, namespaces);
   }
 
   #learn(change: LedgerChange, nowMs: number): void {

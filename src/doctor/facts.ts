@@ -54,8 +54,8 @@ export interface CreatedPod {
   /** `namespace/name`. */
   readonly name: string;
   readonly createdMs: number;
-  /** It carries what only an answer of the webhook, or what followed on it, has put there. */
-  readonly marked: boolean;
+  /** It carries our gate, which only an answer of the webhook puts there. */
+  readonly gated: boolean;
 }
 
 /** A pod without a node that no gate of others keeps back. */
@@ -150,8 +150,10 @@ export interface AccountRights {
 export interface InstallationSeen {
   readonly name: string;
   readonly priorityClassName: string;
-  /** The namespace has a ResourceQuota for pods of that class. */
-  readonly hasQuota: boolean;
+  /** The namespace has a ResourceQuota for pods of that class; undefined: it could not be read. */
+  readonly hasQuota: boolean | undefined;
+  /** A replica is ready. */
+  readonly isRunning: boolean;
   /** The message of a pod that was refused for want of such a quota. */
   readonly refusal: string | undefined;
   readonly port: number | undefined;

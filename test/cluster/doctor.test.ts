@@ -212,7 +212,10 @@ describe("bad settings, then fixed ones", () => {
 
   test("finds what other objects of the cluster spoil, and asks for the rights of each account", async () => {
     const exporter = { type: "Endpoints", namespace: "monitoring", service: "exporter" } as const;
-    await applyPolicy(cp.client, { telemetry: { source: "node-exporter", address: exporter } });
+    await applyPolicy(cp.client, {
+      extender: { enabled: true },
+      telemetry: { source: "node-exporter", address: exporter },
+    });
     await spoilCloud();
     await reportWhere((found, code) => {
       expect(codesOf(found)).toEqual(
@@ -227,7 +230,7 @@ describe("bad settings, then fixed ones", () => {
         expect.stringMatching(
           /^system:serviceaccount:paceline:paceline may not: list endpointslices\S+ in monitoring, /,
         ),
-        expect.stringMatching(/^system:serviceaccount:paceline:paceline-scheduler may not: get pods, list pods/),
+        expect.stringMatching(/^system:serviceaccount:paceline:paceline-scheduler may not: list pods, watch pods/),
       ]);
       const said = Object.fromEntries(found.findings.map((one) => [one.code, one]));
       expect(said["NodePoolWithoutStartupTaint"]?.change).toContain("replaces 1 node that is there now");

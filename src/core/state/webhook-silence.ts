@@ -4,8 +4,6 @@
  */
 import type { PodFacts } from "../facts.ts";
 import { SECOND_MS } from "../measures.ts";
-import { exempt } from "../rules/exempt.ts";
-import type { ClusterState } from "./cluster-state.ts";
 
 /** A pod that is first seen later than this after its creation says nothing: it comes from a list. Assumed, ms. */
 const FRESH_MS = 30 * SECOND_MS;
@@ -32,17 +30,19 @@ export class WebhookSilence {
     for (const step of this.#created) if (step <= atMs + SAME_QUESTION_MS) this.#created.delete(step);
   }
 
-  /** A pod is seen for the first time. Only one without a node counts: nobody is asked about pods that bring theirs. */
-  see(pod: PodFacts, { policy, namespaces }: Pick<ClusterState, "policy" | "namespaces">, nowMs: number): void {
+  /**
+   * A pod is seen for the first time. Only one without a node counts: nobody is asked about pods that bring theirs.
+   * @param isPaced false where the webhook need not be asked about it; called for pods that are new.
+   */
+  see(pod: PodFacts, isPaced: () => boolean, nowMs: number): void {
     const { createdAtMs } = pod;
     if (pod.gated && pod.hold !== undefined) {
       this.asked(createdAtMs);
       return;
     }
     if (pod.node !== undefined || pod.terminal || nowMs - createdAtMs > FRESH_MS) return;
-    if (!policy.gate.enabled || exempt(pod.shape, policy, namespaces)) return;
     if (createdAtMs <= (this.#askedMs ?? -Infinity) + SAME_QUESTION_MS || this.#created.size >= MOST_STEPS) return;
-    this.#created.add(Math.floor(createdAtMs / STEP_MS) * STEP_MS);
+    if (isPaced()) this.#created.add(Math.floor(createdAtMs / STEP_MS) * STEP_MS);
   }
 
   /** For how long pods have been created about which nobody was asked, ms; 0: none was, or somebody was asked since. */

@@ -2,7 +2,7 @@
 import type { KubeObject } from "../../kube/parse/kube-json.ts";
 import { recordOf, recordsOf, textOf, textsOf } from "../../kube/parse/kube-json.ts";
 import type { InstallationSeen } from "../facts.ts";
-import { listOf, type Look } from "./look.ts";
+import { eachOf, listOf, type Look, seen } from "./look.ts";
 
 /** What the API server says where a class is bound to a ResourceQuota and the namespace has none. */
 const NO_QUOTA = /insufficient quota to match these scopes/;
@@ -12,8 +12,14 @@ export async function gatherInstallation(look: Look, namespace: string): Promise
   const apps = `/apis/apps/v1/namespaces/${namespace}/deployments`;
   const [found] = await listOf(look, "Paceline's Deployment", apps, deploymentSeen);
   if (found === undefined) return undefined;
-  const quotas = await listOf(look, "ResourceQuotas", `/api/v1/namespaces/${namespace}/resourcequotas`, (raw) => raw);
-  return { ...found, hasQuota: quotas.some((quota) => covers(quota, found.priorityClassName)) };
+  const hasQuota = await seen(look, "ResourceQuotas", undefined, async () => {
+    let covered = false;
+    await eachOf(look, `/api/v1/namespaces/${namespace}/resourcequotas`, (quota) => {
+      covered ||= covers(quota, found.priorityClassName);
+    });
+    return covered;
+  });
+  return { ...found, hasQuota };
 }
 
 function deploymentSeen(raw: KubeObject): Omit<InstallationSeen, "hasQuota"> | undefined {
@@ -21,11 +27,12 @@ function deploymentSeen(raw: KubeObject): Omit<InstallationSeen, "hasQuota"> | u
   if (recordOf(recordOf(template["metadata"])["labels"])["paceline.dev/component"] !== "serve") return undefined;
   const spec = recordOf(template["spec"]);
   const [port] = recordsOf(spec["containers"]).flatMap(({ ports }) => recordsOf(ports));
-  const conditions = recordsOf(recordOf(raw["status"])["conditions"]);
-  const refused = conditions.find(({ message }) => NO_QUOTA.test(textOf(message)));
+  const status = recordOf(raw["status"]);
+  const refused = recordsOf(status["conditions"]).find(({ message }) => NO_QUOTA.test(textOf(message)));
   return {
     name: raw.metadata?.name ?? "",
     priorityClassName: textOf(spec["priorityClassName"]),
+    isRunning: Number(status["readyReplicas"] ?? 0) > 0,
     refusal: refused === undefined ? undefined : textOf(refused["message"]),
     port: typeof port?.["containerPort"] === "number" ? port["containerPort"] : undefined,
   };

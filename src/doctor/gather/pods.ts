@@ -3,7 +3,7 @@
  * that run as pods.
  */
 import { heldSinceMs } from "../../core/state/held-since.ts";
-import { GATE, HOLD_ANNOTATION, RELEASE_ANNOTATION } from "../../api/names.ts";
+import { GATE, HOLD_ANNOTATION } from "../../api/names.ts";
 import { parseHold } from "../../kube/parse/annotations.ts";
 import { recordOf, recordsOf, textOf, textsOf, timeOf, type KubeObject } from "../../kube/parse/kube-json.ts";
 import { shapePod } from "../../kube/parse/pod-shape.ts";
@@ -53,14 +53,12 @@ class PodReader {
   take(raw: KubeObject): void {
     this.count++;
     const createdMs = timeOf(raw.metadata?.creationTimestamp) ?? 0;
-    if (this.#look.nowMs - createdMs < CREATED_MS && this.#isAskedAbout(raw)) {
-      const notes = raw.metadata?.annotations ?? {};
-      const marked = HOLD_ANNOTATION in notes || RELEASE_ANNOTATION in notes;
-      this.created.push({ name: fullName(raw), createdMs, marked });
-    }
     const { shape, pinnedTo } = shapePod(raw);
     for (const image of shape.images) this.podsByImage.set(image, (this.podsByImage.get(image) ?? 0) + 1);
     const gates = recordsOf(recordOf(raw["spec"])["schedulingGates"]).map(({ name }) => name);
+    if (this.#look.nowMs - createdMs < CREATED_MS && this.#isAskedAbout(raw)) {
+      this.created.push({ name: fullName(raw), createdMs, gated: gates.includes(GATE) });
+    }
     if (isPending(raw, gates) && this.pending.length < MOST_PENDING) {
       this.pending.push({ name: fullName(raw), createdMs, shape, pinnedTo, missingClaim: missingClaim(raw) });
     }

@@ -1,5 +1,5 @@
 /** Rules about what managed clusters do in other ways than Kubernetes alone: GKE's quota and masters, EKS's disks. */
-import { type ClusterFacts, policyOf } from "../facts.ts";
+import type { ClusterFacts } from "../facts.ts";
 import { type Finding, many, someOf } from "../finding-codes.ts";
 
 const CRITICAL = "system-cluster-critical";
@@ -19,8 +19,9 @@ function criticalClass(facts: ClusterFacts): Finding[] {
   const { ours } = facts;
   const found = ours?.installation;
   if (ours === undefined || found === undefined) return [];
-  const { priorityClassName, hasQuota, refusal, name } = found;
-  const isRefused = isGke(facts) && priorityClassName === CRITICAL && ours.namespace !== "kube-system" && !hasQuota;
+  const { priorityClassName, hasQuota, isRunning, refusal, name } = found;
+  const takesQuota = isGke(facts) && priorityClassName === CRITICAL && ours.namespace !== "kube-system";
+  const isRefused = takesQuota && hasQuota === false && !isRunning;
   if (refusal === undefined && !isRefused) return [];
   return [
     {
@@ -52,7 +53,7 @@ function privateControlPlane(facts: ClusterFacts): Finding[] {
   const port = ours?.installation?.port;
   if (ours === undefined || port === undefined || GKE_PORTS.includes(port) || !isGke(facts)) return [];
   if (nodes.some(({ hasExternalAddress }) => hasExternalAddress)) return [];
-  if (ours.leader?.askedMs !== undefined || pods?.created.some(({ marked }) => marked)) return [];
+  if (ours.leader?.askedMs !== undefined || pods?.created.some(({ gated }) => gated)) return [];
   return [
     {
       code: "PrivateControlPlanePort",
@@ -70,7 +71,6 @@ function slowDisks(facts: ClusterFacts): Finding[] {
   );
   const [first] = slow;
   if (first === undefined) return [];
-  const classes = policyOf(facts)?.nodeClasses ?? [];
   return [
     {
       code: "FastPullsOnSlowDisk",
@@ -79,7 +79,7 @@ function slowDisks(facts: ClusterFacts): Finding[] {
         slow.map(({ name }) => name),
       ),
       seen: `${many(slow.length, "EC2NodeClass", "EC2NodeClasses")} ${slow.length === 1 ? "pulls" : "pull"} the layers of an image in parallel (FastImagePull, SOCI) to a volume of less than ${FAST_DISK} MiB/s, such as ${first.diskMibPerSecond ?? 0} MiB/s.`,
-      change: `spec.blockDeviceMappings[].ebs: { volumeType: gp3, throughput: ${FAST_DISK} or more, iops: 16000 }${classes.length === 0 ? "" : ", and its figures in the policy's node class"}; or leave the setting out of spec.userData. Karpenter replaces the nodes of a changed EC2NodeClass (drift).`,
+      change: `spec.blockDeviceMappings[].ebs: { volumeType: gp3, throughput: ${FAST_DISK} or more, iops: 16000 }; or leave the setting out of spec.userData. Karpenter replaces the nodes of a changed EC2NodeClass (drift).`,
     },
   ];
 }

@@ -38,12 +38,13 @@ function unasked(facts: ClusterFacts): Finding[] {
   ];
 }
 
-/** The last question, and the pods that came after it and show no answer, oldest first. */
+/** The last question that is known of, and the pods that came after it, oldest first. */
 function silenceOf(created: readonly CreatedPod[], leader: LeaderSeen, webhook: WebhookSeen) {
-  const marks = created.filter(({ marked }) => marked).map(({ createdMs }) => createdMs);
-  const askedMs = Math.max(leader.askedMs ?? -Infinity, ...marks);
+  const askedMs = created
+    .filter(({ gated }) => gated)
+    .reduce((latest, { createdMs }) => Math.max(latest, createdMs), leader.askedMs ?? -Infinity);
   const fromMs = Math.max(askedMs + SAME_QUESTION_MS, leader.sinceMs, webhook.createdMs);
-  const silent = created.filter(({ marked, createdMs }) => !marked && createdMs > fromMs);
+  const silent = created.filter(({ createdMs }) => createdMs > fromMs);
   return { askedMs, silent: silent.sort((a, b) => a.createdMs - b.createdMs) };
 }
 

@@ -60,6 +60,7 @@ export const ours: OursSeen = {
     name: "paceline",
     priorityClassName: "system-cluster-critical",
     hasQuota: false,
+    isRunning: false,
     refusal: undefined,
     port: 8443,
   },

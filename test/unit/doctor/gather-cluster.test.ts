@@ -197,9 +197,8 @@ describe("what the API server asks, and what it refuses", () => {
       spec: { containers: [], ...given.spec },
     });
   const namespaceNamed = (name: string, labels = {}) => ({ metadata: { name, labels } });
-  const held = { "paceline.dev/hold": "{}" };
 
-  it("counts new pods that the gate's webhook selects by namespace and labels, and knows those that show an answer", async () => {
+  it("counts new pods that the gate's webhook selects by namespace and labels, and knows those that are gated", async () => {
     const { facts } = await gathered({
       [MUTATING]: listed([
         {
@@ -210,7 +209,7 @@ describe("what the API server asks, and what it refuses", () => {
       "/api/v1/namespaces": listed([namespaceNamed("in", { paced: "yes" }), namespaceNamed("out")]),
       "/api/v1/pods": listed([
         created("plain", "in"),
-        created("held", "in", { metadata: { annotations: held } }),
+        created("held", "in", { spec: { schedulingGates: [{ name: "paceline.dev/startup" }] } }),
         created("other", "out"),
         created("naked", "in", { spec: { nodeName: "n" }, metadata: { ownerReferences: [] } }),
         created("critical", "in", { spec: { priorityClassName: "system-node-critical" } }),
@@ -218,7 +217,7 @@ describe("what the API server asks, and what it refuses", () => {
         created("old", "in", { metadata: { creationTimestamp: ago(9_000) } }),
       ]),
     });
-    expect(facts.pods?.created.map(({ name, marked }) => [name, marked])).toEqual([
+    expect(facts.pods?.created.map(({ name, gated }) => [name, gated])).toEqual([
       ["in/plain", false],
       ["in/held", true],
     ]);
@@ -291,7 +290,7 @@ describe("what the API server asks, and what it refuses", () => {
     });
     expect(facts.ours?.installation).toEqual({
       ...{ name: "pace", priorityClassName: "system-cluster-critical", port: 8443 },
-      ...{ hasQuota: true, refusal: message },
+      ...{ hasQuota: true, isRunning: false, refusal: message },
     });
   });
 });

@@ -30,7 +30,7 @@ const pool = { name: "default", hasStartupTaint: true, consolidateAfterMs: 900_0
 const ended = { subject: "CN=x", fromMs: NOW_MS - 90_000, toMs: NOW_MS + 1_000 };
 
 const leader = ours.leader ?? { holder: "", alive: false, renewed: "", sinceMs: 0, askedMs: undefined };
-const createdPod = (name: string, agoMs: number, marked = false) => ({ name, createdMs: NOW_MS - agoMs, marked });
+const createdPod = (name: string, agoMs: number, gated = false) => ({ name, createdMs: NOW_MS - agoMs, gated });
 const rewriter = {
   configuration: "MutatingWebhookConfiguration/kyverno",
   name: "mutate.kyverno",
@@ -40,6 +40,7 @@ const installation = {
   name: "paceline",
   priorityClassName: "system-cluster-critical",
   hasQuota: false,
+  isRunning: false,
   refusal: undefined,
   port: 8443,
 };
@@ -196,7 +197,7 @@ describe("rules", () => {
     expect(asked(409_000)).toEqual([]); // its own question, by clocks that differ
     expect(asked(undefined, { leader: { ...leader, askedMs: undefined, sinceMs: NOW_MS - 300_000 } })).toEqual([]);
     expect(asked(undefined, { policy: policyResult({ gate: { enabled: false } }) })).toEqual([]);
-    const later = podsSeen([], { created: [createdPod("shop/a", 400_000), createdPod("shop/held", 350_000, true)] });
+    const later = podsSeen([], { created: [createdPod("shop/a", 400_000), createdPod("shop/held", 395_000, true)] });
     expect(codes({ pods: later, ...withOurs({ leader: { ...leader, askedMs: undefined } }) })).toEqual([]);
   });
 
@@ -214,10 +215,12 @@ describe("rules", () => {
     expect(finding?.change).toMatch(/drift and replaces 1 node that is there now/);
   });
 
-  it("leave GKE alone where a quota is there, where the class is another, and where the webhook was asked", () => {
+  it("leave GKE alone where a quota is there, where the class is another, where replicas run, and where the webhook was asked", () => {
     const nodes = gkeNodes(false);
     expect(codes({ nodes, ...withOurs({ installation: { ...installation, hasQuota: true } }) })).toEqual([]);
     expect(codes({ nodes, ...withOurs({ installation: { ...installation, priorityClassName: "" } }) })).toEqual([]);
+    for (const over of [{ isRunning: true }, { hasQuota: undefined }])
+      expect(codes({ nodes, ...withOurs({ installation: { ...installation, ...over } }) })).toEqual([]);
     const refusal = "insufficient quota to match these scopes: [{PriorityClass In [system-cluster-critical]}]";
     expect(codes(withOurs({ installation: { ...installation, refusal } }))).toEqual(["CriticalClassRefused"]);
   });

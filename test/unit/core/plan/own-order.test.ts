@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { PodFacts, PodShape } from "../../../../src/core/facts.ts";
 import { withoutPreceded } from "../../../../src/core/plan/own-order.ts";
+import { nodeName } from "../../../../src/core/ids.ts";
 import { aGatedPod, aNode, aShape, bound, started, START_MS } from "../../../support/core-facts.ts";
 import { namesOf, pacerWith, shows, sizes, slots } from "../../../support/core-plan.ts";
 
@@ -47,7 +48,7 @@ describe("among the pods of its namespace", () => {
     const pods = [
       pod("a-first", { order: "first" }),
       pod("a-ranking", { priority: 10, order: "last" }),
-      pod("a-agent", { ownerKind: "DaemonSet", order: "last" }),
+      { ...pod("a-agent", { ownerKind: "DaemonSet", order: "last" }), pinnedTo: nodeName("n1") },
     ];
     expect(turns(pods)).toEqual(["a-agent", "a-ranking", "a-first"]);
   });
