@@ -33,6 +33,10 @@ describe("promise 3: a herd gets as many nodes as without Paceline, and none is 
     expect(await run({ autoscaler: "karpenter", levers: "all", consolidateAfter: "0s" })).toMatchObject(AS_WITHOUT);
   });
 
+  test("from Karpenter, though its NodePool does not name the fence", async () => {
+    expect(await run({ autoscaler: "karpenter", levers: "all", namesFence: false })).toMatchObject(AS_WITHOUT);
+  });
+
   // Its module cannot be had from the module proxy: docs/autoscalers.md says how to build the program.
   test.skipIf(clusterAutoscalerProgram() === undefined)("from Cluster Autoscaler", async () => {
     expect(await run({ autoscaler: "cluster-autoscaler", levers: "all" })).toMatchObject(AS_WITHOUT);
@@ -46,7 +50,7 @@ test("a fence that was lifted before Karpenter registered the node comes back wi
   const karpenter = await startKarpenter(cluster.plane);
   await createPool(client, {
     startupTaints: [{ key: FENCE_TAINT_KEY, effect: "NoSchedule" }],
-    registrationDelay: "1h", // the test itself creates the Node, as a kubelet does
+    registrationDelay: "1h", // the test itself creates the Node, as a kubelet does: with the startup taints
   });
   await client.create(PODS, smallPod("waits", 1));
   const providerID = await eventually("a machine is launched", async () => {
@@ -58,7 +62,13 @@ test("a fence that was lifted before Karpenter registered the node comes back wi
   await using fences = fencesSeen(cluster, name);
   await client.create("/api/v1/nodes", {
     metadata: { name, labels: { "karpenter.sh/nodepool": "pool", "kubernetes.io/hostname": name } },
-    spec: { providerID, taints: [{ key: "karpenter.sh/unregistered", effect: "NoExecute" }] },
+    spec: {
+      providerID,
+      taints: [
+        { key: "karpenter.sh/unregistered", effect: "NoExecute" },
+        { key: FENCE_TAINT_KEY, effect: "NoSchedule" },
+      ],
+    },
   });
   await eventually("it is fenced", () => fences.values.length === 1);
   await applyPolicy(client, limitOf(1, { fence: { enabled: false } }));
