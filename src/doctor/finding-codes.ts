@@ -70,7 +70,7 @@ export const findingCodes = {
   DaemonSetWaitsForFence:
     "If the pods of a DaemonSet do not tolerate the fence, a node gets none until its roll call, or until the fence is lifted where there is no roll call.",
   NodePoolWithoutStartupTaint:
-    "To Karpenter, a fenced node has a taint that pending pods do not tolerate, so it may launch another node for them.",
+    "Nodes of a NodePool that does not name the fence get none, so that Karpenter launches no others for it: what was pending comes unpaced.",
   NodePoolConsolidatesEarly: "Karpenter may remove a node while Paceline still releases pods to it.",
   AutoscalerIgnoresFence:
     "Cluster Autoscaler before 1.29 does not treat the fence as a startup taint, so it may add nodes for pods that only wait.",

@@ -53,6 +53,13 @@ describe("a joining node", () => {
     }
   });
 
+  it("gets none where Karpenter made it, which launches others for a taint that its NodePool does not name", async () => {
+    const review = joining();
+    const { metadata } = review.request.object as { metadata: object };
+    const object = { ...review.request.object, metadata: { ...metadata, labels: { "karpenter.sh/nodepool": "pool" } } };
+    expect(fences(await ask({ ...review, request: { ...review.request, object } }))).toEqual([]);
+  });
+
   it("is counted in observe mode if it would have got a fence, but not on a dry run", async () => {
     const { app, metrics } = testApp({ policy: defaultPolicy({ mode: "observe" }) });
     const review = joining();

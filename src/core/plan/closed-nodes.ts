@@ -10,7 +10,7 @@ import { placementUnfitReason, unfitReason } from "../placement/fit.ts";
 import type { KnownNode } from "../placement/known-node.ts";
 import { missingDaemonSets } from "../placement/missing-daemon-sets.ts";
 import { roomOf } from "../placement/room.ts";
-import { fencesWork, fenceValue, isInitialized, toleratesFence } from "../rules/node-fence.ts";
+import { fencesWork, fenceValue, isOfKarpenter, toleratesFence } from "../rules/node-fence.ts";
 import { raisedMs } from "../state/held-since.ts";
 import { openRollCall } from "../state/open-roll-call.ts";
 import { reservedFor } from "../state/reservations.ts";
@@ -55,7 +55,7 @@ function keepsDaemonSetOut({ state }: PlanBuilder, node: KnownNode): boolean {
 export function raiseAction(plan: PlanBuilder, node: KnownNode): FenceAction | undefined {
   const { facts } = node;
   const { daemonSets, policy } = plan.state;
-  if (!facts.unschedulable || facts.fence || openRollCall(facts) || isInitialized(facts)) return undefined;
+  if (!facts.unschedulable || facts.fence || openRollCall(facts) || isOfKarpenter(facts.labels)) return undefined;
   if (!fencesWork(policy) || policy.youngForSeconds === 0 || plan.state.isLeftOut(facts)) return undefined;
   if (!matchesSelector(policy.fence.nodeSelector, facts.labels) || !daemonSets.areKnown) return undefined;
   if (!isAwaited(plan, node) || keepsDaemonSetOut(plan, node)) return undefined;

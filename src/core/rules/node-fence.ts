@@ -1,6 +1,7 @@
 /**
  * Which nodes get a fence, and its value: specific to one node, so that one toleration lets one pod onto one node only.
  */
+import { KARPENTER_NODEPOOL_LABEL } from "../../api/names.ts";
 import { matchesSelector, pacesNode } from "../../policy/resolve.ts";
 import type { PacingPolicy } from "../../policy/schema.ts";
 import type { NodeFacts, PodFacts } from "../facts.ts";
@@ -37,7 +38,14 @@ export const toleratesFence = ({ fencesTolerated }: Pick<PodFacts, "fencesTolera
 /** Do fences keep pods out at all? */
 export const fencesWork = ({ mode, fence }: PacingPolicy): boolean => mode === "enforce" && fence.enabled;
 
-/** Karpenter has done with the node's start. It would take a fence that goes up afterwards for a lasting taint. */
+/**
+ * Did Karpenter make the node? Then only Karpenter fences it, if its NodePool names the fence among its startupTaints.
+ * A node with a taint that these do not name is closed to its simulation, so it launches another for every pod that
+ * waits at the fence: twice as many as needed (docs/autoscalers.md).
+ */
+export const isOfKarpenter = (labels: Readonly<Record<string, string>>): boolean => KARPENTER_NODEPOOL_LABEL in labels;
+
+/** Karpenter has done with the node's start. */
 export const isInitialized = ({ labels }: Pick<NodeFacts, "labels">): boolean =>
   labels["karpenter.sh/initialized"] === "true";
 
@@ -45,7 +53,7 @@ export const isInitialized = ({ labels }: Pick<NodeFacts, "labels">): boolean =>
 export type FenceVerdict = "fence" | "observe" | "none";
 
 /**
- * Does a joining node get a fence? Only where the lever is on and a leader is alive to lift it.
+ * Does a joining node get a fence? Only where the lever is on and a leader is alive to lift it, and not from Karpenter.
  * @param labels those that it registers with
  */
 export function fenceVerdict(
@@ -55,6 +63,6 @@ export function fenceVerdict(
 ): FenceVerdict {
   if (!policy || policy.mode === "off" || !policy.fence.enabled || !leaderAlive) return "none";
   if (policy.youngForSeconds === 0 || !matchesSelector(policy.fence.nodeSelector, labels)) return "none";
-  if (!pacesNode(policy, labels)) return "none";
+  if (!pacesNode(policy, labels) || isOfKarpenter(labels)) return "none";
   return policy.mode === "observe" ? "observe" : "fence";
 }

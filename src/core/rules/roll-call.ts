@@ -6,7 +6,7 @@
 import type { PacingPolicy } from "../../policy/schema.ts";
 import type { NodeFacts, RollCall } from "../facts.ts";
 import { hasJoiningTaint } from "../placement/fit.ts";
-import { isInitialized } from "./node-fence.ts";
+import { isInitialized, isOfKarpenter } from "./node-fence.ts";
 import { openedMs } from "../state/opening.ts";
 import { openRollCall } from "../state/open-roll-call.ts";
 
@@ -34,9 +34,6 @@ const FORGOTTEN_AFTER = 7;
  */
 const BEGINS_WITHIN_MS = 30_000;
 
-/** Karpenter's label of its nodes. */
-const NODE_POOL = "karpenter.sh/nodepool";
-
 /**
  * May a roll call begin? Once per node, and only where the cordon would be ours: a node that is cordoned already stays
  * so. Karpenter takes a node for initialised as soon as no startup taint has its effect, so a fence that comes back
@@ -47,7 +44,7 @@ export function mayCallRoll(policy: PacingPolicy, node: NodeFacts, nowMs: number
   const { fence, labels, readySinceMs, unschedulable } = node;
   if (readySinceMs === undefined || nowMs >= (openedMs(node) ?? readySinceMs) + BEGINS_WITHIN_MS) return false;
   if (!policy.fence.rollCall || !fence || fence.value === "" || fence.rollCall || unschedulable) return false;
-  if (NODE_POOL in labels && !isInitialized(node)) return false;
+  if (isOfKarpenter(labels) && !isInitialized(node)) return false;
   return !hasJoiningTaint(node);
 }
 

@@ -122,8 +122,8 @@ describe("a cordoned node gets a fence", () => {
     expect(fencesAt(pacerWith([cordoned], herd, POLICY), START_MS)).toEqual([]); // which ones there are is not known
   });
 
-  test("not on a node that Karpenter has initialised, and not where the policy has no fence for it", () => {
-    expect(raised(anOldNode("n1", { ...CORDONED, labels: { "karpenter.sh/initialized": "true" } }))).toEqual([]);
+  test("not on a node of Karpenter's, and not where the policy has no fence for it", () => {
+    expect(raised(anOldNode("n1", { ...CORDONED, labels: { "karpenter.sh/nodepool": "pool" } }))).toEqual([]);
     const fence = { nodeSelector: { matchLabels: { pool: "paced" } } };
     for (const overrides of [
       { youngForSeconds: 0 },

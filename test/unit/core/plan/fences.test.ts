@@ -20,6 +20,7 @@ import {
   aJoiningNode,
   aPendingPod,
   many,
+  NOT_READY,
   type Overrides,
   pacerWith,
   planOf,
@@ -221,5 +222,18 @@ describe("a fence", () => {
       pacerWith([node], [aPendingPod("p")], slots(1)).plan(START_MS + 180_000).fences;
     expect(actions(joining)).toMatchObject([{ kind: "lift", reason: "NodeNotReady" }]);
     expect(actions(changed(joining, { notReadySinceMs: START_MS + 90_000 }))).toEqual([]);
+  });
+
+  test("is lifted again when Karpenter, which registers the node later, has put its startup taint back", () => {
+    const unregistered = { key: "karpenter.sh/unregistered", value: "", effect: "NoExecute" } as const;
+    const joining = aJoiningNode("n1", { taints: [NOT_READY, unregistered] });
+    const pacer = pacerWith([joining], [aPendingPod("p")], slots(1));
+    const kinds = (nowMs: number) => pacer.plan(nowMs).fences.map(({ kind }) => kind);
+    expect(kinds(START_MS + 180_000)).toEqual(["lift"]);
+    pacer.upsertNode(changed(joining, { fence: undefined }), START_MS + 181_000);
+    expect(kinds(START_MS + 181_000)).toEqual([]);
+    const back = { fence: { value: "", sinceMs: undefined }, taints: [NOT_READY] } as const;
+    pacer.upsertNode(changed(joining, back), START_MS + 182_000);
+    expect(kinds(START_MS + 182_000)).toEqual(["lift"]);
   });
 });
