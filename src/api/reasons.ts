@@ -57,7 +57,7 @@ export const allowReasons = {
   Observing: "The policy only observes.",
   NotSynced: "This replica has not seen the whole cluster yet (fails open).",
   NoLeader: "No leader is alive to release what would be held (fails open).",
-  Exempt: "The pod is exempt: its namespace, priority or labels.",
+  Exempt: "The pod is exempt: its scheduler, namespace, priority or labels.",
   AlreadyBound: "The pod names its node already; the API server refuses gates on such pods.",
   AlreadyGated: "The pod carries the gate already.",
   NoNodeFits: "No node that exists has room for it: an autoscaler must see it.",

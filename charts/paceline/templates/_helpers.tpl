@@ -135,3 +135,8 @@ spec:
     object.metadata.?ownerReferences == oldObject.metadata.?ownerReferences
   message: Paceline changes no labels, finalizers or owners; if another webhook did, set admissionPolicies.accounts=Audit
 {{- end }}
+
+{{- /* The schedulers whose pods are paced, as JSON: those of the policy, or else the cluster's own and our second one. */}}
+{{- define "paceline.schedulerNames" -}}
+{{- .Values.policy.schedulerNames | default (list "default-scheduler" .Values.secondScheduler.schedulerName) | uniq | toJson }}
+{{- end }}

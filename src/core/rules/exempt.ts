@@ -1,4 +1,8 @@
-/** Which pods Paceline never holds: those that the node and the cluster need to live (promise 4). */
+/**
+ * Which pods Paceline leaves alone: those that the node and the cluster need to live (promise 4), and those of
+ * schedulers that the policy does not name. A slot would be of no use to these: where they go, and when, is decided
+ * elsewhere.
+ */
 import { PACING_LABEL } from "../../api/names.ts";
 import type { PacingPolicy } from "../../policy/schema.ts";
 import { matchesSelector } from "../../policy/resolve.ts";
@@ -14,8 +18,9 @@ export function exemptLabels({ exempt: { podSelector } }: PacingPolicy): Readonl
 }
 
 /** True when pods of this shape are never held. The policy's lists always include Kubernetes' own critical ones. */
-export function exempt(shape: PodShape, { exempt: rules }: PacingPolicy): boolean {
+export function exempt(shape: PodShape, { exempt: rules, schedulerNames }: PacingPolicy): boolean {
   return (
+    !schedulerNames.includes(shape.schedulerName) ||
     shape.mirror ||
     shape.labels[OWN_LABEL] !== undefined ||
     shape.labels[PACING_LABEL] === "disabled" ||
