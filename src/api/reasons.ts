@@ -5,6 +5,7 @@
 
 /** Reasons for which a pod is held back from a node. */
 export const holdReasons = {
+  OtherGates: "Gates of others hold the pod as well: Paceline's own hold begins when they are gone.",
   AwaitingRelease: "Gated on arrival: the leader has not looked at it yet, and does so within moments.",
   NodeJoining: "The node is still joining: a taint that it loses by itself keeps the pod out.",
   StartupSlotsFull: "As many pods are starting on the node as it can carry now.",

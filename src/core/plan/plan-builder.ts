@@ -10,9 +10,9 @@ import type { Given, SettledRoom } from "../placement/settled-nodes.ts";
 import { stillToCome } from "../placement/still-to-come.ts";
 import { exempt } from "../rules/exempt.ts";
 import { roomKeptUntilMs } from "../rules/kept-room.ts";
-import { toleratesFence } from "../rules/node-fence.ts";
+import { fencesWork, toleratesFence } from "../rules/node-fence.ts";
 import type { ClusterState } from "../state/cluster-state.ts";
-import { heldBySinceMs, heldSinceMs } from "../state/held-since.ts";
+import { heldBySinceMs, heldForMs } from "../state/held-since.ts";
 import type { NodeLoad } from "../state/load.ts";
 import { youngUntilMs } from "../state/pace.ts";
 import { claimedFor, reservedFor } from "../state/reservations.ts";
@@ -50,6 +50,8 @@ export class PlanBuilder {
   readonly releases: Release[] = [];
   /** Gated pods that this plan may still release. */
   readonly waiting = new Map<PodUID, PodFacts>();
+  /** Gated pods that others gate as well: they cannot go yet, so they lay claim to nothing, and their time stands. */
+  readonly blocked: PodFacts[] = [];
   /** Young, hot and fenced nodes. */
   readonly paced: readonly KnownNode[];
   /** Settled nodes that waiting pods bring images to: they are given slots like the paced ones. */
@@ -136,7 +138,7 @@ export class PlanBuilder {
   /** Releases a pod without a slot. */
   release(pod: PodFacts, reason: ReleaseReason, message: string, past: PastLimits = {}): void {
     this.#leave(pod);
-    const note = { atMs: this.nowMs, heldMs: this.nowMs - heldSinceMs(pod) };
+    const note = { atMs: this.nowMs, heldMs: heldForMs(pod, this.nowMs) };
     this.releases.push({ pod, node: undefined, fence: undefined, reason, message, note, ...past });
   }
 
@@ -249,11 +251,12 @@ export class PlanBuilder {
   }
 
   /**
-   * Gated pods that may run on no other node: their room is kept free there. Complete once all of {@link waiting} is.
+   * Gated pods that may run on no other node, {@link blocked} ones included: their room is kept free there. Complete
+   * once all of {@link waiting} is.
    */
   waitingOnlyFor(node: NodeName): readonly PodFacts[] {
-    this.#pinnedWaiting ??= Map.groupBy(this.waiting.values(), ({ pinnedTo }) => pinnedTo);
-    return (this.#pinnedWaiting.get(node) ?? []).filter(({ uid }) => this.waiting.has(uid));
+    this.#pinnedWaiting ??= Map.groupBy([...this.waiting.values(), ...this.blocked], ({ pinnedTo }) => pinnedTo);
+    return (this.#pinnedWaiting.get(node) ?? []).filter(({ uid }) => !this.#released.has(uid));
   }
 
   beginRollCall(node: NodeName): void {

@@ -114,7 +114,7 @@ function letGo(plan: PlanBuilder, nodes: FittingNodes, { pod, capMs }: NearCap, 
   const fence = fencesWork(plan.state.policy) ? EVERY_FENCE : undefined;
   const past = { fence, note: { atMs: dueAtMs, heldMs } };
   const hasSlot = hasReservation(plan.state, pod, nowMs);
-  const node = pod.gatedByOthers || hasSlot ? undefined : nodes.leastLoaded(pod);
+  const node = hasSlot ? undefined : nodes.leastLoaded(pod);
   if (!node) {
     const overLimit = !hasSlot;
     if (pod.gated || hasSlot) plan.release(pod, reason, `${why}: kube-scheduler places it`, { ...past, overLimit });

@@ -2,6 +2,7 @@
  * Gathers from pods and Events: failed starts (by the core of `diagnose`), images in use, held pods, and schedulers
  * that run as pods.
  */
+import { notedFreedMs } from "../../core/state/freed.ts";
 import { heldSinceMs } from "../../core/state/held-since.ts";
 import { GATE, HOLD_ANNOTATION } from "../../api/names.ts";
 import { parseHold } from "../../kube/parse/annotations.ts";
@@ -37,17 +38,16 @@ class PodReader {
     const { shape } = shapePod(raw);
     for (const image of shape.images) this.podsByImage.set(image, (this.podsByImage.get(image) ?? 0) + 1);
     const gates = recordsOf(recordOf(raw["spec"])["schedulingGates"]).map(({ name }) => name);
-    if (gates.includes(GATE)) this.held.push({ name: fullName(raw), sinceMs: gatedSinceMs(raw) });
+    if (gates.includes(GATE) && gates.length === 1) this.held.push({ name: fullName(raw), sinceMs: gatedSinceMs(raw) });
     this.schedulerConfigs.push(...schedulerConfigs(raw));
   }
 }
 
-const gatedSinceMs = ({ metadata }: KubeObject) =>
-  heldSinceMs({
-    gated: true,
-    hold: parseHold(metadata?.annotations?.[HOLD_ANNOTATION]),
-    createdAtMs: timeOf(metadata?.creationTimestamp) ?? 0,
-  });
+function gatedSinceMs({ metadata }: KubeObject): number {
+  const hold = parseHold(metadata?.annotations?.[HOLD_ANNOTATION]);
+  const createdAtMs = timeOf(metadata?.creationTimestamp) ?? 0;
+  return heldSinceMs({ gated: true, hold, createdAtMs, freedMs: notedFreedMs({ hold, createdAtMs }, Infinity) });
+}
 
 /** Reads all pods and all Events. A node is young for `youngMs`. */
 export async function gatherPods(
