@@ -26,6 +26,7 @@ export type HoldReason = keyof typeof holdReasons;
 export const releaseReasons = {
   SlotFree: "The node has a slot free; the slot is reserved for this pod.",
   NodeSettled: "A node that needs no pacing has room for the pod.",
+  WholeGang: "Another pod of its gang was let go: a gang goes whole, slots or not.",
   NoNodeFits: "No node that exists has room for the pod, so an autoscaler must be able to see it.",
   NearHoldCap: "The pod was near maxHoldSeconds: those held so long go one by one, slots or not.",
   HoldCapReached: "The pod was held for maxHoldSeconds.",

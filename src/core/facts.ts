@@ -135,6 +135,8 @@ export interface PodFacts {
   readonly shape: PodShape;
   /** With all of its labels, where `shape` has only those that decide (state/kinds.ts); undefined: it has all. */
   readonly givenShape?: PodShape | undefined;
+  /** The gang that it belongs to: equal for all of its pods, whatever their templates; undefined: none. */
+  readonly gang?: string | undefined;
   /** The only node it may run on, by required affinity on `metadata.name` (DaemonSet pods). */
   readonly pinnedTo: NodeName | undefined;
   /** `spec.nodeName`. */

@@ -16,7 +16,7 @@ import { heldBySinceMs, heldForMs } from "../state/held-since.ts";
 import type { NodeLoad } from "../state/load.ts";
 import { youngUntilMs } from "../state/pace.ts";
 import { claimedFor, reservedFor } from "../state/reservations.ts";
-import type { Opening, Release, SetAside } from "../verdict.ts";
+import { EVERY_FENCE, type Opening, type Release, type SetAside } from "../verdict.ts";
 import { Refusals } from "./refusals.ts";
 
 /** What a pod near its hold cap is given more than others. */
@@ -52,6 +52,8 @@ export class PlanBuilder {
   readonly waiting = new Map<PodUID, PodFacts>();
   /** Gated pods that others gate as well: they cannot go yet, so they lay claim to nothing, and their time stands. */
   readonly blocked: PodFacts[] = [];
+  /** Gangs of which this plan releases a pod to a node. */
+  readonly begun = new Set<string>();
   /** Young, hot and fenced nodes. */
   readonly paced: readonly KnownNode[];
   /** Settled nodes that waiting pods bring images to: they are given slots like the paced ones. */
@@ -93,6 +95,11 @@ export class PlanBuilder {
     const answer = exempt(shape, this.state.policy);
     this.#exempt.set(shape, answer);
     return answer;
+  }
+
+  /** What a release adds for a pod that no fence may hold any more. */
+  get pastFences(): PastLimits {
+    return fencesWork(this.state.policy) ? { fence: EVERY_FENCE } : {};
   }
 
   get maxHoldMs(): number {
@@ -155,7 +162,9 @@ export class PlanBuilder {
     const [first = openingOf(pod, node), ...rest] = openings;
     const note = { atMs: this.nowMs, heldMs: Math.max(0, this.nowMs - heldBySinceMs(pod, node, this.nowMs)) };
     const also = rest.length > 0 && { others: rest };
-    this.releases.push({ pod, ...first, ...also, reason, message, note, ...past });
+    const open = pod.gang !== undefined && this.pastFences;
+    this.releases.push({ pod, ...first, ...also, reason, message, note, ...open, ...past });
+    if (pod.gang !== undefined) this.begun.add(pod.gang);
     for (const opening of openings) {
       this.#planned.set(opening.node, [...this.plannedFor(opening.node), pod]);
       this.#loads.delete(opening.node);

@@ -111,8 +111,7 @@ function letGo(plan: PlanBuilder, nodes: FittingNodes, { pod, capMs }: NearCap, 
   const why = isPast
     ? `held for ${maxHoldMs / SECOND_MS} s, the most`
     : `held for ${Math.floor(heldMs / SECOND_MS)} s of ${maxHoldMs / SECOND_MS} s, the most`;
-  const fence = fencesWork(plan.state.policy) ? EVERY_FENCE : undefined;
-  const past = { fence, note: { atMs: dueAtMs, heldMs } };
+  const past = { ...plan.pastFences, note: { atMs: dueAtMs, heldMs } };
   const hasSlot = hasReservation(plan.state, pod, nowMs);
   const node = hasSlot ? undefined : nodes.leastLoaded(pod);
   if (!node) {
