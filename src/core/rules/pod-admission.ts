@@ -54,8 +54,8 @@ function failsOpen({ policy }: ClusterState, { synced, leaderAlive }: ReplicaSta
 
 function notOurs({ policy }: ClusterState, pod: PodFacts): AllowReason | undefined {
   if (pod.node !== undefined) return "AlreadyBound";
-  if (pod.gated) return "AlreadyGated";
-  return exempt(pod.shape, policy) ? "Exempt" : undefined;
+  if (exempt(pod.shape, policy)) return "Exempt";
+  return pod.gated ? "AlreadyGated" : undefined;
 }
 
 function unpinnedVerdict({ state, settled, open, dryRun }: Asked, pod: PodFacts, nowMs: number): Verdict {
