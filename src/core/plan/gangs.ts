@@ -17,7 +17,8 @@ import type { PlanBuilder } from "./plan-builder.ts";
 /** What is left of gangs that have begun to go, under this leader or another one, or with this plan. */
 export function releaseBegunGangs(plan: PlanBuilder): void {
   const { gangs } = plan.state.ledger;
-  const names = fencesWork(plan.state.policy) ? gangs.names() : gatedGangs(plan);
+  const someAreFenced = fencesWork(plan.state.policy) && plan.paced.some(({ facts }) => facts.fence);
+  const names = someAreFenced ? gangs.names() : gatedGangs(plan);
   for (const gang of [...names]) releaseRest(plan, gang);
 }
 
