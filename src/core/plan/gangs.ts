@@ -38,9 +38,9 @@ export function releaseRest(plan: PlanBuilder, gang: string): void {
 /** kube-scheduler has it: no gate holds it any more. */
 const isPastGates = ({ gated, gatedByOthers }: PodFacts) => !gated && !gatedByOthers;
 
-/** It was let go to a node: no fence holds it any more. */
-const isPastFences = ({ node, fencesTolerated }: PodFacts) =>
-  node !== undefined || fencesTolerated.includes(EVERY_FENCE);
+/** It was let go to a node: no fence holds it. While a gate holds a pod, it may tolerate all fences by itself. */
+const isPastFences = (pod: PodFacts) =>
+  pod.node !== undefined || (isPastGates(pod) && pod.fencesTolerated.includes(EVERY_FENCE));
 
 /** Might a fence keep the pod out, now or when its node is open? */
 function isKeptOut(plan: PlanBuilder, pod: PodFacts): boolean {

@@ -39,6 +39,11 @@ describe("a gang that gates hold", () => {
     expect(released(others([aNode("n1")], [busy, ...waitingIn(8)], 1))).toEqual([]);
   });
 
+  test("waits as well if its pods tolerate every fence by themselves", () => {
+    const busy = bound(aPod("busy"), "n1");
+    expect(released(others([aNode("n1")], [busy, ...waitingIn(8, { fencesTolerated: ["*"] })], 1))).toEqual([]);
+  });
+
   test("uses the slots of others, which wait behind it", () => {
     const older = { createdAtMs: START_MS - 1_000 };
     const pods = [...waitingIn(8, older), aGatedPod("single"), aGatedPod("other", { gang: "default/test/b" })];
