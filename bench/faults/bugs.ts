@@ -231,6 +231,11 @@ export const bugs: readonly Bug[] = [
         around(pacer, { setPolicy: (policy) => pacer.setPolicy({ ...policy, settledNodes: "observe" }) }),
     }),
   },
+  {
+    name: "let gangs go in pieces",
+    breaks: "aGangIsWhole",
+    seams: () => ({ pacer: seeingPods((pod) => ({ ...pod, gang: undefined })) }),
+  },
   { name: "note no opening", breaks: "aNewLeaderAgrees", seams: () => ({ client: patching(withoutOpened) }) },
   {
     name: "never let a pinned pod go",

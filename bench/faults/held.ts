@@ -32,7 +32,8 @@ export function heldNow(witness: Witness): HeldPod[] {
     const known = before.get(pod.uid);
     const keptOutBy =
       pod.gated || witness.isStrict(pod) ? undefined : closed.find((node) => keepsOut(pods, node, pod))?.name;
-    const isHeld = !pod.deleting && !witness.isStubborn(pod) && (pod.gated || keptOutBy !== undefined);
+    const isOurs = pod.gated && !pod.gatedByOthers;
+    const isHeld = !pod.deleting && !witness.isStubborn(pod) && (isOurs || keptOutBy !== undefined);
     if (!isHeld) {
       if (known) now.set(pod.uid, { ...known, seenMs: Infinity });
       continue;

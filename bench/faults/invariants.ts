@@ -8,6 +8,7 @@ import { isStuck } from "../../src/core/state/load.ts";
 import type { NodeFacts, PodFacts } from "../../src/core/facts.ts";
 import type { ClusterStatus } from "../../src/core/verdict.ts";
 import { LEASE_TIMES } from "../../src/kube/leader/lease.ts";
+import { aGangIsWhole } from "./gang-invariants.ts";
 import { heldNow } from "./held.ts";
 import type { Invariant } from "./invariant.ts";
 import { openingInvariants } from "./opening-invariants.ts";
@@ -161,7 +162,7 @@ function slotInUse(witness: Witness, pod: PodFacts) {
   const { nowMs } = witness;
   const book = witness.books.get(pod.uid);
   const lever = book?.levers.at(-1);
-  if (!book || !lever || book.isExempt || book.forged || book.everStuck) return undefined;
+  if (pod.gang !== undefined || !book || !lever || book.isExempt || book.forged || book.everStuck) return undefined;
   if (pod.terminal || pod.deleting || pod.containersStarted || pod.ready) return undefined;
   if (isReleasedByCap(witness, book, lever.atMs)) return undefined;
   const reservationEndsMs = lever.atMs + bindMs(pod, book) - witness.mostOffMs - SECOND_MS;
@@ -354,6 +355,7 @@ export const invariants: readonly Invariant[] = [
   ...[aLimitIsALimit, noHoldPastItsCap, noFencePastItsCap, noCordonStays],
   ...openingInvariants,
   ...hostileInvariants,
+  aGangIsWhole,
   ...[allStateIsInTheApiServer],
   ...[aReplicaLeads, everythingHeldGoes, everyFenceFalls, noReservationStays],
 ];

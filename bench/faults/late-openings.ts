@@ -7,7 +7,7 @@ import type { Chance } from "./chance.ts";
 import { CHAOS_MS, NODES, SETTLED_NODES, type PodKind, type Step } from "./steps.ts";
 
 /** Replicas have recovered by then, and there is time left for what is held to go, ms. */
-const CALM_MS = 246_000;
+export const CALM_MS = 246_000;
 /** From the first sign of an opening to its end, so that a fence that waits for it still falls within the run, ms. */
 const OPENS_WITHIN_MS = 14_000;
 

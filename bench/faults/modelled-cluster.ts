@@ -12,6 +12,7 @@ import {
 import type { ExtenderArgs, ExtenderFilterResult } from "../../src/api/extender.ts";
 import { recordOf, recordsOf, textOf, type KubeObject } from "../../src/kube/parse/kube-json.ts";
 import type { FakeApiServer } from "./api-server/api-server.ts";
+import { GANG_LABEL, KUEUE_GATE, OTHER_SCHEDULER } from "./others-pods.ts";
 import { NAMESPACE } from "./replica.ts";
 import {
   NODES,
@@ -231,12 +232,14 @@ export class ModelledCluster {
   #createPods(step: Extract<Step, { kind: "pods" }>): void {
     const everyMs = step.spreadMs / step.count;
     for (let index = 0; index < step.count; index++) {
-      if (everyMs === 0) this.#createPod(step);
-      else this.#time.setTimer(() => this.#createPod(step), index * everyMs);
+      const more = step.what === "gang" ? { labels: { [GANG_LABEL]: `gang-${step.atMs}` } } : {};
+      if (everyMs === 0) this.#createPod(step, more);
+      else this.#time.setTimer(() => this.#createPod(step, more), index * everyMs);
     }
   }
 
-  #createPod({ what, node, startMs, forged }: Extract<Step, { kind: "pods" }>, more: MorePod = {}): KubeObject {
+  #createPod(step: Extract<Step, { kind: "pods" }>, more: MorePod = {}): KubeObject {
+    const { what, node, startMs, forged, letGoMs = 0 } = step;
     const name = `${what}-${this.#serial++}`;
     const annotations = forged && this.#forgedAnnotations(forged, node);
     const pod = this.#server.create(
@@ -244,7 +247,15 @@ export class ModelledCluster {
       podBody(name, what, node, this.#serial, { ...more, ...(annotations && { annotations }) }),
     );
     this.#startMs.set(textOf(pod.metadata?.uid), startMs * (0.5 + this.#options.random()));
+    if (what === "kueue") this.#time.setTimer(() => this.#takeOffKueuesGate(pod), letGoMs);
     return pod;
+  }
+
+  #takeOffKueuesGate(pod: KubeObject): void {
+    const now = this.#server.find(podPath(pod));
+    if (now?.metadata?.uid !== pod.metadata?.uid) return;
+    const schedulingGates = recordsOf(specOf(now ?? {})["schedulingGates"]).filter(({ name }) => name !== KUEUE_GATE);
+    this.#bypassWebhooks(() => this.#server.patch(podPath(pod), { spec: { schedulingGates } }, "merge"));
   }
 
   #forgedAnnotations(forged: ForgedAtCreation, node: number): Readonly<Record<string, string>> {
@@ -511,9 +522,11 @@ export class ModelledCluster {
       .filter((node) => fits(pod, node, used.get(textOf(node.metadata?.name)) ?? 0))
       .map(({ metadata }) => textOf(metadata?.name));
     if (fitting.length === 0) return undefined;
-    const answer = this.policy.extenderEnabled
-      ? this.#options.askExtender({ Pod: pod as unknown as ExtenderArgs["Pod"], NodeNames: fitting })
-      : undefined;
+    const isTheirs = specOf(pod)["schedulerName"] === OTHER_SCHEDULER;
+    const answer =
+      this.policy.extenderEnabled && !isTheirs
+        ? this.#options.askExtender({ Pod: pod as unknown as ExtenderArgs["Pod"], NodeNames: fitting })
+        : undefined;
     const accepted = [...(answer?.NodeNames ?? fitting)];
     return accepted.sort((a, b) => (used.get(a) ?? 0) - (used.get(b) ?? 0) || (a < b ? -1 : 1))[0];
   }
@@ -622,6 +635,8 @@ function podSpec(what: PodKind, image = `registry.example/${what}:1`): object {
   return {
     containers: [{ name: "main", image, resources: { requests, ...(gpu && { limits: gpu }) } }],
     ...(what === "critical" && { priorityClassName: "system-cluster-critical" }),
+    ...(what === "theirs" && { schedulerName: OTHER_SCHEDULER }),
+    ...(what === "kueue" && { schedulingGates: [{ name: KUEUE_GATE }] }),
     ...(what === "urgent" && { priorityClassName: "urgent" }),
     ...(what === "daemon" && { tolerations: [NOT_READY, CORDON].map(({ key }) => ({ key, operator: "Exists" })) }),
   };

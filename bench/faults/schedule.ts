@@ -5,6 +5,7 @@
 import { Chance } from "./chance.ts";
 import { hostileFaults } from "./hostile.ts";
 import { lateOpenings } from "./late-openings.ts";
+import { othersPods } from "./others-pods.ts";
 import { WATCHED, type NetworkFault, type Watched } from "./network.ts";
 import {
   CHAOS_MS,
@@ -30,6 +31,7 @@ export function scheduleOf(seed: number): Schedule {
   const standby = late.is(0.35) ? late.whole(1, 2) : 0;
   if (standby > 0 || late.is(0.3)) steps.push(...lateOpenings(late, standby));
   steps.push(...hostileFaults(new Chance(seed * 5 + 2_000_003)));
+  steps.push(...othersPods(new Chance(seed * 7 + 3_000_017)));
   return {
     seed,
     policy,

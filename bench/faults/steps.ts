@@ -13,8 +13,12 @@ export interface PolicyDraft {
   readonly extenderEnabled: boolean;
 }
 
-/** `gpu` needs an extended resource, `huge` more cores than any node has. */
-export type PodKind = "plain" | "daemon" | "exempt" | "critical" | "urgent" | "gpu" | "huge";
+/**
+ * `gpu` needs an extended resource, `huge` more cores than any node has. `theirs` are of another scheduler, `kueue` are
+ * gated by others as well, the pods of one step of `gang` are one.
+ */
+export type PodKind =
+  "plain" | "daemon" | "exempt" | "critical" | "urgent" | "gpu" | "huge" | "theirs" | "kueue" | "gang";
 
 /** What keeps pods out of a node until it opens. */
 export type Closing = "cordon" | "taint";
@@ -33,6 +37,8 @@ export type Step = { readonly atMs: number } & (
       /** From the first to the last of them. */
       readonly spreadMs: number;
       readonly forged?: ForgedAtCreation;
+      /** When others take their gate off, ms after its creation. */
+      readonly letGoMs?: number;
     }
   /** Another program's webhook refuses every update of so many new pods with this code; they are deleted at its end. */
   | {

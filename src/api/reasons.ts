@@ -5,6 +5,7 @@
 
 /** Reasons for which a pod is held back from a node. */
 export const holdReasons = {
+  OtherGates: "Gates of others hold the pod as well: Paceline's own hold begins when they are gone.",
   AwaitingRelease: "Gated on arrival: the leader has not looked at it yet, and does so within moments.",
   NodeJoining: "The node is still joining: a taint that it loses by itself keeps the pod out.",
   StartupSlotsFull: "As many pods are starting on the node as it can carry now.",
@@ -25,6 +26,7 @@ export type HoldReason = keyof typeof holdReasons;
 export const releaseReasons = {
   SlotFree: "The node has a slot free; the slot is reserved for this pod.",
   NodeSettled: "A node that needs no pacing has room for the pod.",
+  WholeGang: "Another pod of its gang was let go: a gang goes whole, slots or not.",
   NoNodeFits: "No node that exists has room for the pod, so an autoscaler must be able to see it.",
   NearHoldCap: "The pod was near maxHoldSeconds: those held so long go one by one, slots or not.",
   HoldCapReached: "The pod was held for maxHoldSeconds, or for its own lower cap.",
@@ -58,7 +60,7 @@ export const allowReasons = {
   Observing: "The policy only observes.",
   NotSynced: "This replica has not seen the whole cluster yet (fails open).",
   NoLeader: "No leader is alive to release what would be held (fails open).",
-  Exempt: "The pod is exempt: its namespace, priority or labels.",
+  Exempt: "The pod is exempt: its scheduler, namespace, priority or labels.",
   AlreadyBound: "The pod names its node already; the API server refuses gates on such pods.",
   AlreadyGated: "The pod carries the gate already.",
   NoNodeFits: "No node that exists has room for it: an autoscaler must see it.",

@@ -121,6 +121,15 @@ export interface PodStartup {
   readonly containers: readonly StartingContainer[];
 }
 
+/** The leader's note why a pod is held, and since when, epoch ms. */
+export interface HoldNote {
+  readonly node: NodeName | undefined;
+  readonly reason: HoldReason;
+  readonly sinceMs: number;
+  /** Others gated it, too, until `sinceMs`. */
+  readonly freed?: true | undefined;
+}
+
 /** A pod, as decisions see it. */
 export interface PodFacts {
   readonly uid: PodUID;
@@ -130,6 +139,8 @@ export interface PodFacts {
   readonly shape: PodShape;
   /** With all of its labels, where `shape` has only those that decide (state/kinds.ts); undefined: it has all. */
   readonly givenShape?: PodShape | undefined;
+  /** The gang that it belongs to: equal for all of its pods, whatever their templates; undefined: none. */
+  readonly gang?: string | undefined;
   /** The only node it may run on, by required affinity on `metadata.name` (DaemonSet pods). */
   readonly pinnedTo: NodeName | undefined;
   /** `spec.nodeName`. */
@@ -139,8 +150,12 @@ export interface PodFacts {
   readonly gated: boolean;
   /** Carries gates of others: it cannot start even when ours is off. */
   readonly gatedByOthers: boolean;
-  readonly hold:
-    { readonly node: NodeName | undefined; readonly reason: HoldReason; readonly sinceMs: number } | undefined;
+  readonly hold: HoldNote | undefined;
+  /**
+   * Since when the gates of others are gone, epoch ms; undefined: it has none of ours, has some of others, or never
+   * had. Filled in as its facts are recorded (state/freed.ts).
+   */
+  readonly freedMs?: number | undefined;
   /** Slots kept for it since then, epoch ms; on `others`, too, where only the scheduler can tell which one it takes. */
   readonly reservation:
     { readonly node: NodeName; readonly others?: readonly NodeName[] | undefined; readonly atMs: number } | undefined;

@@ -21,6 +21,7 @@ import { admit } from "./rules/pod-admission.ts";
 import { roomBehindPacing } from "./rules/preemption.ts";
 import { notePulls } from "./rules/pull-budget.ts";
 import { ClusterState } from "./state/cluster-state.ts";
+import { asFreed } from "./state/freed.ts";
 import type { LedgerChange } from "./state/ledger.ts";
 import { imageNeeds } from "./state/image-needs.ts";
 import { writesInFlight } from "./state/load.ts";
@@ -131,8 +132,9 @@ class StatefulPacer implements Pacer {
     }
   }
 
-  upsertPod(pod: PodFacts, nowMs: number): void {
-    const before = this.#state.ledger.pods.get(pod.uid);
+  upsertPod(given: PodFacts, nowMs: number): void {
+    const before = this.#state.ledger.pods.get(given.uid);
+    const pod = asFreed(given, before, nowMs);
     if (!before) this.silence.see(pod, () => this.#isPaced(pod), nowMs);
     const change = this.#state.ledger.upsertPod(pod);
     if (pod.node !== undefined && before?.node === undefined) this.#state.admitted.resolve(pod);

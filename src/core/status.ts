@@ -7,7 +7,7 @@ import { isPaced, type KnownNode, pacedNodes } from "./placement/known-node.ts";
 import { isSaturated } from "./placement/settled-nodes.ts";
 import { keptOut } from "./plan/hold-reasons.ts";
 import type { ClusterState } from "./state/cluster-state.ts";
-import { heldSinceMs, keptOutSinceMs } from "./state/held-since.ts";
+import { heldForMs, keptOutSinceMs } from "./state/held-since.ts";
 import { openRollCall } from "./state/open-roll-call.ts";
 import { drainSeconds, drainTargetSeconds } from "./state/load.ts";
 import { paceOf, youngUntilMs } from "./state/pace.ts";
@@ -46,7 +46,7 @@ export function status(state: ClusterState, lastPlan: LastPlan | undefined, nowM
     settledNodes,
     leftOutNodes,
     held: [
-      ...heldPods(state, lastPlan, nowMs).map((one) => heldStatus(one, heldSinceMs(one.pod), nowMs)),
+      ...heldPods(state, lastPlan, nowMs).map((one) => heldStatus(one, nowMs - heldForMs(one.pod, nowMs), nowMs)),
       ...keptOut(state, nowMs).map((one) => heldStatus(one, fencedOutSinceMs(state, one, nowMs), nowMs)),
     ],
   };

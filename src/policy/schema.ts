@@ -19,6 +19,9 @@ export const ALWAYS_EXEMPT_NAMESPACES: readonly string[] = ["kube-system"];
 /** Classes that are always exempt, whatever the policy says: Kubernetes' own for pods that nodes and clusters need. */
 export const ALWAYS_EXEMPT_PRIORITY_CLASSES: readonly string[] = ["system-node-critical", "system-cluster-critical"];
 
+/** The cluster's own scheduler, and the default name of Paceline's second one (the chart's secondScheduler). */
+const OUR_SCHEDULERS: readonly string[] = ["default-scheduler", "paced"];
+
 /**
  * Priority of system-cluster-critical, the lower of Kubernetes' system classes; users' classes end at 1,000,000,000.
  */
@@ -197,6 +200,13 @@ export const PacingPolicy = section({
     .default(300)
     .describe(
       "No pod is held longer while a replica lives; a pod may lower it for itself (`paceline.dev/max-hold-seconds`). With every replica gone, the janitor ends holds a minute and the start of its pod later at most: it runs each minute and goes on for 40 s. The cap stays below the 600 s of a Deployment's progressDeadlineSeconds.",
+    ),
+  schedulerNames: z
+    .array(Name)
+    .min(1, "is empty and would leave every pod alone; name a scheduler, or set mode to off")
+    .default([...OUR_SCHEDULERS])
+    .describe(
+      "Schedulers whose pods are paced. Every lever leaves pods of others alone; once bound they are load like any.",
     ),
   startup: Startup.prefault({}).describe("When a pod counts as started, and when as stuck."),
   nodeClasses: NodeClasses.default([]).describe(

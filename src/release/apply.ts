@@ -1,5 +1,5 @@
 /** Writes one decision to the API server and returns the facts of the object as it is now. */
-import type { NodeFacts, PodFacts } from "../core/facts.ts";
+import type { HoldNote, NodeFacts, PodFacts } from "../core/facts.ts";
 import type { FenceAction, Release } from "../core/verdict.ts";
 import type { ApiClient } from "../kube/client/api-client.ts";
 import type { Clock } from "../kube/clock.ts";
@@ -18,7 +18,7 @@ import {
   steerNode,
   unsteerNode,
 } from "../kube/write/writes.ts";
-import type { HoldNow, Write } from "../kube/write/writes.ts";
+import type { Write } from "../kube/write/writes.ts";
 
 /** The result; `facts` are those of the object as it is now. */
 export type Outcome<Facts> =
@@ -30,7 +30,7 @@ export type Outcome<Facts> =
 /** Every method may reject. Then nothing is known, and the loop tries again later. */
 export interface Apply {
   release(release: Release, clock: Pick<Clock, "now">): Promise<Outcome<PodFacts>>;
-  annotateHold(pod: PodFacts, hold: HoldNow): Promise<Outcome<PodFacts>>;
+  annotateHold(pod: PodFacts, hold: HoldNote): Promise<Outcome<PodFacts>>;
   fence(action: FenceAction, nowMs: number): Promise<Outcome<NodeFacts>>;
   /** Reads a pod: what has become of it, where a write got no answer. */
   look(pod: PodFacts): Promise<Outcome<PodFacts>>;

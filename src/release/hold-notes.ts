@@ -2,6 +2,7 @@
 import type { HoldReason } from "../api/reasons.ts";
 import type { PodUID } from "../core/ids.ts";
 import { heldSinceMs } from "../core/state/held-since.ts";
+import { lacksFreedNote } from "../core/state/freed.ts";
 import type { Held } from "../core/verdict.ts";
 
 /** A pod that is released within this time, in ms, gets no note. Assumed: people look after seconds, not before. */
@@ -10,7 +11,10 @@ const FIRST_NOTE_MS = 1_000;
 /** Shortest time between two notes for a pod, ms. Reasons may change with every start; people read slower. Assumed. */
 const RENOTE_MS = 5_000;
 
-/** Notes that may begin per second, so that 5,000 held pods cost the API server no more than a few. Assumed. */
+/**
+ * Notes that may begin per second, so that 5,000 held pods cost the API server no more than a few. Assumed. A note that
+ * dates the hold of a pod that others gated is not one of them: the next leader would count from anew.
+ */
 const NOTES_PER_SECOND = 20;
 
 /** A note for one pod. */
@@ -50,11 +54,12 @@ export class HoldNotes {
       if (last !== undefined) told.set(uid, last);
       const note = noteFor(one, last);
       if (note === undefined) continue;
-      const dueMs = last === undefined ? heldSinceMs(one.pod) + FIRST_NOTE_MS : last.atMs + RENOTE_MS;
+      const begins = lacksFreedNote(one.pod);
+      const dueMs = last && !begins ? last.atMs + RENOTE_MS : heldSinceMs(one.pod) + FIRST_NOTE_MS;
       if (nowMs < dueMs) wakeAtMs = Math.min(wakeAtMs, dueMs);
-      else if (this.#tokens < 1) wakeAtMs = Math.min(wakeAtMs, nowMs + 1_000);
+      else if (this.#tokens < 1 && !begins) wakeAtMs = Math.min(wakeAtMs, nowMs + 1_000);
       else {
-        this.#tokens--;
+        if (!begins) this.#tokens--;
         told.set(uid, { reason: one.hold.reason, atMs: nowMs });
         notes.push(note);
       }
@@ -73,6 +78,7 @@ export class HoldNotes {
 function noteFor(held: Held, last: Told | undefined): Note | undefined {
   const { pod, hold } = held;
   const annotate = pod.hold?.reason !== hold.reason || pod.hold.node !== hold.node;
-  const announce = last?.reason !== hold.reason;
+  // Other gates hold it for hours, and it is theirs to say why.
+  const announce = last?.reason !== hold.reason && hold.reason !== "OtherGates";
   return annotate || announce ? { held, annotate, announce } : undefined;
 }

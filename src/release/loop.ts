@@ -10,7 +10,7 @@ import type { EventRecorder } from "../kube/write/events.ts";
 import type { Log } from "../kube/log.ts";
 import type { PodFacts } from "../core/facts.ts";
 import type { Pacer } from "../core/pacer.ts";
-import { heldSinceMs } from "../core/state/held-since.ts";
+import { heldForMs, heldSinceMs } from "../core/state/held-since.ts";
 import type { FenceAction, Held, Plan, Release } from "../core/verdict.ts";
 import type { Apply, Outcome } from "./apply.ts";
 import { Dispatcher, type WriteEnd } from "./dispatcher.ts";
@@ -212,7 +212,7 @@ class Loop implements ReleaseLoop {
     const outcome = await apply.release(release, clock);
     this.#learnPod(pod, outcome);
     if (outcome.kind !== "changed") return outcome.kind;
-    const heldMs = pod.gated ? clock.now() - heldSinceMs(pod) : release.note?.heldMs;
+    const heldMs = pod.gated ? heldForMs(pod, clock.now()) : release.note?.heldMs;
     hooks?.onReleased?.(release, heldMs);
     this.#emit(pod, "Released", "Release", `${reason}: ${message}`);
     log.info({ pod: `${pod.namespace}/${pod.name}`, node, reason, heldMs }, "released");
@@ -221,8 +221,15 @@ class Loop implements ReleaseLoop {
 
   async #annotate({ held }: Extract<Work, { kind: "hold" }>): Promise<Outcome<PodFacts>["kind"]> {
     const { node, reason } = held.hold;
-    const outcome = await this.#options.apply.annotateHold(held.pod, { node, reason, sinceMs: heldSinceMs(held.pod) });
-    this.#learnPod(held.pod, outcome);
+    const { pod } = held;
+    const note = {
+      node,
+      reason,
+      sinceMs: heldSinceMs(pod),
+      ...(pod.freedMs !== undefined && { freed: true as const }),
+    };
+    const outcome = await this.#options.apply.annotateHold(pod, note);
+    this.#learnPod(pod, outcome);
     return outcome.kind;
   }
 

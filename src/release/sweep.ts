@@ -13,7 +13,7 @@ import { clearNode, releasePod, type Write } from "../kube/write/writes.ts";
 import type { NodeFacts, PodFacts } from "../core/facts.ts";
 import { placementUnfitReason } from "../core/placement/fit.ts";
 import { EVERY_FENCE } from "../core/verdict.ts";
-import { heldSinceMs, keptOutSinceMs, raisedMs } from "../core/state/held-since.ts";
+import { keptOutSinceMs, raisedMs, seenHeldSinceMs } from "../core/state/held-since.ts";
 import { openedMs, openingOf } from "../core/state/opening.ts";
 import { holdCapMs } from "../core/rules/hold-cap.ts";
 import { isRollCallForgotten } from "../core/rules/roll-call.ts";
@@ -83,7 +83,9 @@ export async function planSweep(
   const pods = await gather(client, podsPath(scope.namespace), { fieldSelector: "spec.nodeName=" }, (raw) => {
     if (!looksAtFences && !isGated(raw)) return undefined;
     const pod = podFacts(raw, interner);
-    return coversPod(scope, caps, pod, untilMs) || isKeptOut(scope, caps, pod, fenced, untilMs) ? pod : undefined;
+    return coversPod(scope, caps, pod, untilMs, leaderless) || isKeptOut(scope, caps, pod, fenced, untilMs)
+      ? pod
+      : undefined;
   });
   const nodes = marked.filter(
     (node) => coversNode(scope, caps, node, untilMs, leaderless) || isForgotten(scope, node, nowMs),
@@ -105,7 +107,7 @@ export function dueOf(plan: SweepPlan, caps: Caps, nowMs: number): SweepPlan {
   const { leaderless } = plan;
   return {
     pods: plan.pods.filter((pod) =>
-      pod.gated ? coversPod(scope, caps, pod, nowMs) : isKeptOut(scope, caps, pod, plan.fenced, nowMs),
+      pod.gated ? coversPod(scope, caps, pod, nowMs, leaderless) : isKeptOut(scope, caps, pod, plan.fenced, nowMs),
     ),
     nodes: plan.nodes.filter(
       (node) => coversNode(scope, caps, node, nowMs, leaderless) || isForgotten(scope, node, nowMs),
@@ -121,10 +123,17 @@ const podsPath = (namespace: string | undefined) =>
 const isGated = (raw: KubeObject) =>
   recordsOf(recordOf(raw["spec"])["schedulingGates"]).some(({ name }) => name === GATE);
 
-function coversPod({ which, node }: SweepScope, { holdSeconds }: Caps, pod: PodFacts, nowMs: number): boolean {
+function coversPod(
+  { which, node }: SweepScope,
+  { holdSeconds }: Caps,
+  pod: PodFacts,
+  nowMs: number,
+  leaderless: boolean,
+): boolean {
   if (!pod.gated) return false;
   if (node !== undefined && pod.pinnedTo !== node && pod.hold?.node !== node) return false;
-  return which === "all" || nowMs >= heldSinceMs(pod) + holdCapMs(pod.shape, holdSeconds * SECOND_MS);
+  const capMs = holdCapMs(pod.shape, holdSeconds * SECOND_MS);
+  return which === "all" || nowMs >= seenHeldSinceMs(pod, leaderless, nowMs) + capMs;
 }
 
 /** Has a fence kept the pod out for the hold cap, on a node that would take it by labels and taints? */

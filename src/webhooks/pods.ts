@@ -53,6 +53,22 @@ function gatePatch(request: AdmissionRequest, holdNote: string): AdmissionRespon
   return allowWithPatch(request.uid, before, after);
 }
 
+/** Takes both off again, where a webhook that ran in between has made the pod one that is left alone. */
+function ungatePatch(request: AdmissionRequest): AdmissionResponse {
+  const { metadata, spec } = request.object as Touched;
+  const gates = spec?.["schedulingGates"] as readonly { readonly name?: string }[];
+  const { [HOLD_ANNOTATION]: _, ...annotations } = metadata?.annotations ?? {};
+  const before = {
+    metadata: { ...(metadata?.annotations && { annotations: metadata.annotations }) },
+    spec: { schedulingGates: gates },
+  };
+  const after = {
+    metadata: { ...(metadata?.annotations && { annotations }) },
+    spec: { schedulingGates: gates.filter(({ name }) => name !== GATE) },
+  };
+  return allowWithPatch(request.uid, before, after);
+}
+
 const isPodCreation = ({ operation, resource, subResource }: AdmissionRequest) =>
   operation === "CREATE" && resource.group === "" && resource.resource === "pods" && (subResource ?? "") === "";
 
@@ -61,16 +77,17 @@ const isPodCreation = ({ operation, resource, subResource }: AdmissionRequest) =
  */
 export function podAdmission(options: PodAdmissionOptions): (request: AdmissionRequest) => AdmissionResponse {
   const { pacer, toPodFacts, formatHold, replica, now, report } = options;
+  const answerTo = (request: AdmissionRequest, pod: PodFacts, verdict: Verdict, nowMs: number) => {
+    if (verdict.kind === "hold") return gatePatch(request, formatHold({ ...verdict, sinceMs: nowMs }));
+    return verdict.reason === "Exempt" && pod.gated ? ungatePatch(request) : allowAsIs(request.uid);
+  };
   return (request) => {
     if (!isPodCreation(request)) return allowAsIs(request.uid);
     try {
       const nowMs = now();
       const pod = toPodFacts(request.object, { namespace: request.namespace ?? "" });
       const verdict = pacer.admit(pod, replica(), nowMs, request.dryRun === true);
-      const answer =
-        verdict.kind === "hold"
-          ? gatePatch(request, formatHold({ ...verdict, sinceMs: nowMs }))
-          : allowAsIs(request.uid);
+      const answer = answerTo(request, pod, verdict, nowMs);
       const ignored = ignoredTerms((request.object as Touched).metadata?.annotations ?? {});
       report({ kind: "verdict", pod, verdict, dryRun: request.dryRun === true, ignored });
       return ignored.length > 0 ? { ...answer, warnings: ignored } : answer;

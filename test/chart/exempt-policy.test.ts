@@ -60,6 +60,8 @@ beforeAll(async () => {
     `policy.exempt.namespaceSelector=${JSON.stringify(OUT)}`,
     "--set-json",
     `policy.namespaces.selector=${JSON.stringify(ONLY)}`,
+    "--set",
+    "secondScheduler.schedulerName=second",
   ]);
   const policies = rendered.filter(({ kind }) => String(kind).startsWith(KIND));
   expect(policies).toHaveLength(2);
@@ -94,6 +96,7 @@ it.each<[string, string, Record<string, unknown>]>([
   ["that opts out", "team", { labels: { [PACING_LABEL]: "disabled" } }],
   ["that is critical", "team", { priorityClassName: "system-cluster-critical" }],
   ["of the policy's least exempt priority", "team", { priorityClassName: "high" }],
+  ["of another scheduler", "team", { schedulerName: "volcano" }],
   ["with tolerations of its own", "vital", { tolerations: [{ key: "gpu", operator: "Exists" }] }],
 ])("a pod %s tolerates every fence", async (_, namespace, given) => {
   expect(await tolerated(namespace, given)).toEqual([EVERY_FENCE]);
@@ -129,6 +132,7 @@ it("exempt pods are not steered: they tolerate the soft taint of young nodes as 
 it("other pods do not, and nothing is added twice", async () => {
   expect(await tolerated("team", { labels: { [PACING_LABEL]: "enabled" } })).toEqual([]);
   expect(await tolerated("team", { priorityClassName: "low" })).toEqual([]);
+  expect(await tolerated("team", { schedulerName: "second" })).toEqual([]);
   const tolerations = [{ key: FENCE_TAINT_KEY, operator: "Exists", effect: "NoSchedule" }];
   const spec = { containers: [{ name: "main", image: "app:1" }], tolerations };
   const path = "/api/v1/namespaces/vital/pods";

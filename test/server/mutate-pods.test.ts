@@ -49,6 +49,18 @@ describe("a pod that fits only young nodes", () => {
     },
   );
 
+  it("loses gate and reason again if a later webhook gives it to a scheduler that is not paced", async () => {
+    const review = recorded<RecordedReview>("review-pod-naked");
+    Object.assign(review.request.object["spec"] as object, { schedulingGates: [{ name: "example.com/quota" }] });
+    const gated = patched(review, (await ask(review)).body);
+    const again = { ...review, request: { ...review.request, object: gated } } as RecordedReview;
+    expect((await ask(again)).body.response).not.toHaveProperty("patch");
+    Object.assign(gated["spec"] as object, { schedulerName: "yunikorn" });
+    const pod = patched(again, (await ask(again)).body);
+    expect(pod.spec.schedulingGates).toEqual([{ name: "example.com/quota" }]);
+    expect(pod.metadata.annotations ?? {}).not.toHaveProperty([HOLD_ANNOTATION]);
+  });
+
   it("names the node that a DaemonSet's pod waits for", async () => {
     const review = recorded<RecordedReview>("review-pod-daemonset");
     const { body } = await ask(review);

@@ -58,7 +58,10 @@ export function stateWith(
 /** A plan in the making, which releases no pod yet: every gated pod waits. */
 export function planOf(state: ClusterState, nowMs = START_MS): PlanBuilder {
   const plan = new PlanBuilder(state, nowMs);
-  for (const pod of state.ledger.gated.pods()) plan.waiting.set(pod.uid, pod);
+  for (const pod of state.ledger.gated.pods()) {
+    if (pod.gatedByOthers) plan.blocked.push(pod);
+    else plan.waiting.set(pod.uid, pod);
+  }
   return plan;
 }
 

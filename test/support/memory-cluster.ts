@@ -5,11 +5,10 @@
  */
 import { ApiError } from "../../src/kube/client/api-error.ts";
 import type { Clock } from "../../src/kube/clock.ts";
-import type { NodeFacts, PodFacts } from "../../src/core/facts.ts";
+import type { HoldNote, NodeFacts, PodFacts } from "../../src/core/facts.ts";
 import type { PodUID } from "../../src/core/ids.ts";
 import type { Pacer } from "../../src/core/pacer.ts";
 import type { FenceAction, Release } from "../../src/core/verdict.ts";
-import type { HoldNow } from "../../src/kube/write/writes.ts";
 import type { Apply, Outcome } from "../../src/release/apply.ts";
 import { changed } from "./core-facts.ts";
 
@@ -93,7 +92,7 @@ export class MemoryCluster implements Apply {
     return this.#answer({ kind: "changed", facts });
   }
 
-  async annotateHold(pod: PodFacts, hold: HoldNow): Promise<Outcome<PodFacts>> {
+  async annotateHold(pod: PodFacts, hold: HoldNote): Promise<Outcome<PodFacts>> {
     const current = await this.#arrive(`hold ${hold.reason}`, pod.name, () => this.pods.get(pod.uid));
     if (current === undefined) return { kind: "gone" };
     if (current.resourceVersion !== pod.resourceVersion) return this.#answer({ kind: "conflict" });

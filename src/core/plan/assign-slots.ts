@@ -10,6 +10,7 @@ import { youngUntilMs } from "../state/pace.ts";
 import type { Hold } from "../verdict.ts";
 import { fitsNow } from "./claims.ts";
 import { doubtAbout, triesEnough } from "./doubts.ts";
+import { releaseRest } from "./gangs.ts";
 import { NodeQueue } from "./node-queue.ts";
 import { openingsFor } from "./openings.ts";
 import { withoutPreceded } from "./own-order.ts";
@@ -53,6 +54,7 @@ function assignOne(
   const which = open.length > 0 ? `, or one of ${open.length} other nodes` : "";
   const message = `slot ${load.slotsInUse + 1} of ${load.limit.slots} of node ${facts.name}${which}`;
   plan.releaseTo(best, facts, "SlotFree", message, { others: open.map((one) => one.facts) });
+  if (best.gang !== undefined) releaseRest(plan, best.gang);
   return [node, ...taken];
 }
 

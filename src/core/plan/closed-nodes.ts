@@ -69,7 +69,8 @@ function isAwaited(plan: PlanBuilder, { entry, facts }: KnownNode): boolean {
     const lack = unfitReason(pod, opened, room, true);
     return lack === undefined || (lack === "Resources" && awaitsNothingElse(plan, pod, opened, room));
   };
-  for (const [, alike] of plan.state.ledger.pending.shapes()) {
+  for (const [shape, alike] of plan.state.ledger.pending.shapes()) {
+    if (plan.isExempt(shape)) continue;
     const pod = firstRefused(plan, alike.pods(), facts);
     if (pod && fits(pod)) return true;
   }

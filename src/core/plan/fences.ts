@@ -173,12 +173,16 @@ const mayWant = (plan: PlanBuilder, pod: PodFacts, node: NodeFacts) =>
 
 /** The first of equal pods that does not pass the fence by itself. It stands for all. */
 function firstKeptOut(plan: PlanBuilder, alike: Iterable<PodFacts>, value: string): PodFacts | undefined {
-  for (const pod of alike) if (isKeptOut(plan, pod, value)) return pod;
+  for (const pod of alike) {
+    if (plan.isExempt(pod.shape)) return undefined; // all of them are
+    if (isKeptOut(plan, pod, value)) return pod;
+  }
   return undefined;
 }
 
+/** Exempt pods need not wait for the fence's end: they are let past it. */
 const isKeptOut = (plan: PlanBuilder, pod: PodFacts, value: string) =>
-  !plan.hasReleased(pod) && !toleratesFence(pod, value);
+  !plan.isExempt(pod.shape) && !plan.hasReleased(pod) && !toleratesFence(pod, value);
 
 /**
  * Of what the node's room is kept for: pods that exist, and those that only this fence keeps from being created. Room

@@ -1,4 +1,5 @@
 /** Why pods that wait do so today: those that stay gated, and those that only a fence keeps out. */
+import { holdReasons } from "../../api/reasons.ts";
 import type { NodeFacts, PodFacts, PodShape } from "../facts.ts";
 import { isSchedulableNow } from "../placement/fit.ts";
 import { isJoiningTaint } from "../state/joining-taints.ts";
@@ -23,8 +24,15 @@ export function holdsOf(plan: PlanBuilder): Held[] {
     if (pod.pinnedTo === undefined) holds.set(pod.shape, hold);
     return { pod, hold };
   });
-  return [...waiting, ...gatedAside(plan)];
+  return [...waiting, ...plan.blocked.map((pod) => ({ pod, hold: otherGates(pod) })), ...gatedAside(plan)];
 }
+
+const otherGates = ({ pinnedTo }: PodFacts): Hold => ({
+  kind: "hold",
+  reason: "OtherGates",
+  message: holdReasons.OtherGates,
+  node: pinnedTo,
+});
 
 /** Gated pods that the plan leaves alone. */
 function gatedAside(plan: PlanBuilder): Held[] {

@@ -10,13 +10,13 @@ import type { Given, SettledRoom } from "../placement/settled-nodes.ts";
 import { stillToCome } from "../placement/still-to-come.ts";
 import { exempt } from "../rules/exempt.ts";
 import { roomKeptUntilMs } from "../rules/kept-room.ts";
-import { toleratesFence } from "../rules/node-fence.ts";
+import { fencesWork, toleratesFence } from "../rules/node-fence.ts";
 import type { ClusterState } from "../state/cluster-state.ts";
-import { heldBySinceMs, heldSinceMs } from "../state/held-since.ts";
+import { heldBySinceMs, heldForMs } from "../state/held-since.ts";
 import type { NodeLoad } from "../state/load.ts";
 import { youngUntilMs } from "../state/pace.ts";
 import { claimedFor, letGoInVain, reservedFor } from "../state/reservations.ts";
-import type { Opening, Release, SetAside } from "../verdict.ts";
+import { EVERY_FENCE, type Opening, type Release, type SetAside } from "../verdict.ts";
 import { Refusals } from "./refusals.ts";
 
 /** What a pod near its hold cap is given more than others. */
@@ -50,6 +50,10 @@ export class PlanBuilder {
   readonly releases: Release[] = [];
   /** Gated pods that this plan may still release. */
   readonly waiting = new Map<PodUID, PodFacts>();
+  /** Gated pods that others gate as well: they cannot go yet, so they lay claim to nothing, and their time stands. */
+  readonly blocked: PodFacts[] = [];
+  /** Gangs of which this plan releases a pod to a node. */
+  readonly begun = new Set<string>();
   /** Young, hot and fenced nodes. */
   readonly paced: readonly KnownNode[];
   /** Settled nodes that waiting pods bring images to: they are given slots like the paced ones. */
@@ -92,6 +96,11 @@ export class PlanBuilder {
     const answer = exempt(shape, this.state.policy, this.state.namespaces);
     this.#exempt.set(shape, answer);
     return answer;
+  }
+
+  /** What a release adds for a pod that no fence may hold any more. */
+  get pastFences(): PastLimits {
+    return fencesWork(this.state.policy) ? { fence: EVERY_FENCE } : {};
   }
 
   get maxHoldMs(): number {
@@ -143,7 +152,7 @@ export class PlanBuilder {
   /** Releases a pod without a slot. */
   release(pod: PodFacts, reason: ReleaseReason, message: string, past: PastLimits = {}): void {
     this.#leave(pod);
-    const heldMs = this.nowMs - heldSinceMs(pod);
+    const heldMs = heldForMs(pod, this.nowMs);
     this.releases.push({ pod, node: undefined, fence: undefined, reason, message, ...this.#noted(pod, heldMs, past) });
   }
 
@@ -160,7 +169,9 @@ export class PlanBuilder {
     const [first = openingOf(pod, node), ...rest] = openings;
     const heldMs = Math.max(0, this.nowMs - heldBySinceMs(pod, node, this.nowMs));
     const also = rest.length > 0 && { others: rest };
-    this.releases.push({ pod, ...first, ...also, reason, message, ...this.#noted(pod, heldMs, past) });
+    const open = pod.gang !== undefined && this.pastFences;
+    this.releases.push({ pod, ...first, ...also, reason, message, ...open, ...this.#noted(pod, heldMs, past) });
+    if (pod.gang !== undefined) this.begun.add(pod.gang);
     for (const opening of openings) {
       this.#planned.set(opening.node, [...this.plannedFor(opening.node), pod]);
       this.#loads.delete(opening.node);
@@ -262,11 +273,12 @@ export class PlanBuilder {
   }
 
   /**
-   * Gated pods that may run on no other node: their room is kept free there. Complete once all of {@link waiting} is.
+   * Gated pods that may run on no other node, {@link blocked} ones included: their room is kept free there. Complete
+   * once all of {@link waiting} is.
    */
   waitingOnlyFor(node: NodeName): readonly PodFacts[] {
-    this.#pinnedWaiting ??= Map.groupBy(this.waiting.values(), ({ pinnedTo }) => pinnedTo);
-    return (this.#pinnedWaiting.get(node) ?? []).filter(({ uid }) => this.waiting.has(uid));
+    this.#pinnedWaiting ??= Map.groupBy([...this.waiting.values(), ...this.blocked], ({ pinnedTo }) => pinnedTo);
+    return (this.#pinnedWaiting.get(node) ?? []).filter(({ uid }) => !this.#released.has(uid));
   }
 
   beginRollCall(node: NodeName): void {

@@ -7,6 +7,7 @@ import type { ClusterState } from "../state/cluster-state.ts";
 import type { Plan, SetAside } from "../verdict.ts";
 import { assignSlots } from "./assign-slots.ts";
 import { beginRollCalls, planFences } from "./fences.ts";
+import { releaseBegunGangs } from "./gangs.ts";
 import { holdsOf } from "./hold-reasons.ts";
 import { planOpeningNotes } from "./opening-notes.ts";
 import { PlanBuilder } from "./plan-builder.ts";
@@ -21,6 +22,7 @@ export function makePlan(state: ClusterState, settled: SettledNodes, nowMs: numb
   claimRoom(plan);
   releasePastFences(plan);
   beginRollCalls(plan);
+  releaseBegunGangs(plan);
   assignSlots(plan, settled);
   const fences = planFences(plan);
   fences.push(...planOpeningNotes(plan, new Set(fences.map(({ node }) => node.name))));

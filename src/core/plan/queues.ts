@@ -98,7 +98,6 @@ export class Queues {
     this.#settled = settled;
     const gated = new Map<PodShape, PodFacts[]>();
     for (const pod of plan.waiting.values()) {
-      if (pod.gatedByOthers) continue;
       if (pod.pinnedTo === undefined) append(gated, pod.shape, pod);
       else append(this.#pinned, pod.pinnedTo, this.#queueOfOne(pod));
     }

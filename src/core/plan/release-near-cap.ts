@@ -136,10 +136,9 @@ function letGo(plan: PlanBuilder, nodes: FittingNodes, { pod, capMs, mostMs }: N
   const why = isPast
     ? `held for ${mostMs / SECOND_MS} s, the most`
     : `held for ${Math.floor(heldMs / SECOND_MS)} s of ${mostMs / SECOND_MS} s, the most`;
-  const fence = fencesWork(plan.state.policy) ? EVERY_FENCE : undefined;
-  const past = { fence, note: { atMs: dueAtMs, heldMs } };
+  const past = { ...plan.pastFences, note: { atMs: dueAtMs, heldMs } };
   const hasSlot = hasReservation(plan.state, pod, nowMs);
-  const node = pod.gatedByOthers || hasSlot ? undefined : nodes.leastLoaded(pod);
+  const node = hasSlot ? undefined : nodes.leastLoaded(pod);
   if (!node) {
     const overLimit = !hasSlot;
     if (pod.gated || hasSlot) plan.release(pod, reason, `${why}: kube-scheduler places it`, { ...past, overLimit });

@@ -19,6 +19,7 @@ export function releaseExempt(plan: PlanBuilder): void {
     if (plan.aside.has(pod.uid)) continue;
     if (off) plan.release(pod, "PacingOff", "pacing is off, only observing, or the gate is disabled");
     else if (plan.isExempt(pod.shape)) plan.release(pod, "Exempt", "the policy exempts this pod");
+    else if (pod.gatedByOthers) plan.blocked.push(pod);
     else plan.waiting.set(pod.uid, pod);
   }
 }
@@ -65,7 +66,6 @@ const isSettled = ({ state, nowMs }: PlanBuilder, { facts }: KnownNode) =>
  * a young node.
  */
 function claimAnywhere(plan: PlanBuilder, claims: Claims, settled: SettledSearch, pod: PodFacts): void {
-  if (pod.gatedByOthers) return; // it cannot run now, wherever there is room
   const refused = plan.refusedEverywhere(pod.shape);
   if (refused) {
     const message = `kube-scheduler refuses pod ${refused.name}, which is like it, wherever there is room`;

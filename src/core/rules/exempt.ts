@@ -1,6 +1,7 @@
 /**
- * Which pods Paceline never holds: those that the node and the cluster need to live (promise 4), and those that opt out
- * or are left out. Every lever asks here, so that none paces what another one lets go.
+ * Which pods Paceline never holds: those that the node and the cluster need to live (promise 4), those that opt out or
+ * are left out, and those of schedulers that the policy does not name. A slot would be of no use to these: where they
+ * go, and when, is decided elsewhere. Every lever asks here, so that none paces what another one lets go.
  */
 import { PACING_LABEL } from "../../api/names.ts";
 import type { PacingPolicy } from "../../policy/schema.ts";
@@ -19,8 +20,9 @@ export function exemptLabels({ exempt: { podSelector } }: PacingPolicy): Readonl
 
 /** True when pods of this shape are never held. The policy's lists always include Kubernetes' own critical ones. */
 export function exempt(shape: PodShape, policy: PacingPolicy, namespaces: Pick<Namespaces, "labelsOf">): boolean {
-  const { exempt: rules } = policy;
+  const { exempt: rules, schedulerNames } = policy;
   return (
+    !schedulerNames.includes(shape.schedulerName) ||
     shape.mirror ||
     shape.labels[OWN_LABEL] !== undefined ||
     shape.labels[PACING_LABEL] === "disabled" ||

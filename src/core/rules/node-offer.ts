@@ -74,7 +74,8 @@ function sortNodes(state: ClusterState, pod: PodFacts, names: readonly string[],
 
 /**
  * A pod with a reservation here only needs a slot that is free of pods in startup and offers; others count
- * reservations, too. One that was let go near its hold cap needs none.
+ * reservations, too. One that was let go near its hold cap needs none, nor does one of a gang, whose other pods the
+ * scheduler has taken already.
  */
 function checkNode(state: ClusterState, pod: PodFacts, { facts }: KnownNode, nowMs: number): Candidate | Hold {
   const load = state.loadOf(facts, nowMs);
@@ -82,7 +83,7 @@ function checkNode(state: ClusterState, pod: PodFacts, { facts }: KnownNode, now
   const occupied = load.inStartup.length + load.offered.length;
   if (isReserved && occupied < load.limit.slots) return { node: facts.name, free: Infinity };
   const free = load.limit.slots - load.slotsInUse;
-  if (wentNearCap(pod, state.policy.maxHoldSeconds * SECOND_MS)) {
+  if (pod.gang !== undefined || wentNearCap(pod, state.policy.maxHoldSeconds * SECOND_MS)) {
     return { node: facts.name, free: isReserved ? Infinity : free };
   }
   const verdict = checkStart(load, costOf(pod, load, state.catalogue), nowMs);

@@ -3,7 +3,7 @@
  * It assigns no slot of these; only the leader does. Of settled nodes it gives room away itself, and counts what it has
  * given.
  */
-import type { AllowReason } from "../../api/reasons.ts";
+import { type AllowReason, holdReasons } from "../../api/reasons.ts";
 import type { PodFacts } from "../facts.ts";
 import type { NodeName } from "../ids.ts";
 import { fitsNode, fitsPacedNode, knownNode } from "../placement/known-node.ts";
@@ -30,10 +30,19 @@ export function admit(asked: Asked, pod: PodFacts, replica: ReplicaState, nowMs:
   const { state } = asked;
   const reason = failsOpen(state, replica) ?? notOurs(state, pod);
   if (reason) return allow(reason);
-  const verdict =
-    pod.pinnedTo === undefined ? unpinnedVerdict(asked, pod, nowMs) : pinnedVerdict(state, pod, pod.pinnedTo, nowMs);
+  const verdict = verdictOn(asked, pod, nowMs);
   if (verdict.kind === "hold" && state.policy.mode === "observe") return { ...allow("Observing"), would: verdict };
   return verdict;
+}
+
+/**
+ * Where a pod may start that others gate as well shows only when they let it go. Nothing can gate it then, so it is
+ * gated now, and the leader looks at it then.
+ */
+function verdictOn(asked: Asked, pod: PodFacts, nowMs: number): Verdict {
+  const { pinnedTo, gatedByOthers } = pod;
+  if (gatedByOthers) return { kind: "hold", reason: "OtherGates", message: holdReasons.OtherGates, node: pinnedTo };
+  return pinnedTo === undefined ? unpinnedVerdict(asked, pod, nowMs) : pinnedVerdict(asked.state, pod, pinnedTo, nowMs);
 }
 
 /** Hold nothing unless a leader is alive to release it, and this replica has seen the whole cluster. */
@@ -45,8 +54,8 @@ function failsOpen({ policy }: ClusterState, { synced, leaderAlive }: ReplicaSta
 
 function notOurs({ policy, namespaces }: ClusterState, pod: PodFacts): AllowReason | undefined {
   if (pod.node !== undefined) return "AlreadyBound";
-  if (pod.gated) return "AlreadyGated";
-  return exempt(pod.shape, policy, namespaces) ? "Exempt" : undefined;
+  if (exempt(pod.shape, policy, namespaces)) return "Exempt";
+  return pod.gated ? "AlreadyGated" : undefined;
 }
 
 function unpinnedVerdict({ state, settled, open, dryRun }: Asked, pod: PodFacts, nowMs: number): Verdict {

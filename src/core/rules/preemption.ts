@@ -47,5 +47,5 @@ const isFencedOut = ({ policy }: ClusterState, pod: PodFacts, { facts }: KnownNo
  * filter refuses it a paced node without a slot. Of a pod with inter-pod rules only kube-scheduler knows whether it
  * came as far as filter there: it must not wait for a node that never takes it.
  */
-const mayBeRefused = ({ policy, namespaces }: ClusterState, { shape }: PodFacts) =>
-  policy.extender.enabled && !shape.interPodRules && !exempt(shape, policy, namespaces);
+const mayBeRefused = ({ policy, namespaces }: ClusterState, { shape, gang }: PodFacts) =>
+  policy.extender.enabled && gang === undefined && !shape.interPodRules && !exempt(shape, policy, namespaces);

@@ -159,7 +159,7 @@ export class ClusterState {
    * True while kube-scheduler has a long queue of pods that it has not looked at and that were not released to a node.
    */
   schedulerIsBehind(nowMs: number): boolean {
-    const { count, sinceMs } = this.ledger.pending.untried;
+    const { count, sinceMs } = this.ledger.pending.untried(this.policy.schedulerNames);
     return count >= SCHEDULER_BATCH && nowMs >= sinceMs + SCHEDULER_BEHIND_MS;
   }
 

@@ -3,14 +3,29 @@
  * and metrics.
  */
 import type { NodeFacts, PodFacts } from "../facts.ts";
+import { lacksFreedNote, notedFreedMs } from "./freed.ts";
 import { openedMs } from "./opening.ts";
 
 /**
- * Epoch ms. A gate comes with the pod, so a gated pod is held since its creation. Otherwise the annotation tells, but
- * no time before the creation is believed: anyone may write annotations.
+ * Epoch ms. A gate comes with the pod, so a gated pod is held since its creation, or since gates of others are gone.
+ * Otherwise the annotation tells, but no time before the creation is believed: anyone may write annotations.
  */
-export function heldSinceMs({ gated, hold, createdAtMs }: Pick<PodFacts, "gated" | "hold" | "createdAtMs">): number {
-  return gated ? createdAtMs : Math.max(createdAtMs, hold?.sinceMs ?? createdAtMs);
+export function heldSinceMs(pod: Pick<PodFacts, "gated" | "hold" | "createdAtMs" | "freedMs">): number {
+  const { gated, hold, createdAtMs, freedMs } = pod;
+  return Math.max(createdAtMs, (gated ? freedMs : hold?.sinceMs) ?? createdAtMs);
+}
+
+/** For how long, ms. While others gate a pod, ours holds nothing. */
+export const heldForMs = (pod: PodFacts, nowMs: number): number =>
+  pod.gated && pod.gatedByOthers ? 0 : nowMs - heldSinceMs(pod);
+
+/**
+ * The same as {@link heldSinceMs} for one that sees the pod once, as the janitor does; Infinity while nothing of ours
+ * holds the pod, or a leader is still to note since when. Without a leader that counts from the creation.
+ */
+export function seenHeldSinceMs(pod: PodFacts, leaderless: boolean, nowMs: number): number {
+  if (pod.gatedByOthers || (lacksFreedNote(pod) && !leaderless)) return Infinity;
+  return heldSinceMs({ ...pod, freedMs: notedFreedMs(pod, nowMs) });
 }
 
 /**

@@ -5,6 +5,7 @@
 import { LRUCache } from "lru-cache";
 import type { NodeFacts, PodFacts, PodShape, Resources } from "../facts.ts";
 import type { ImageName, NodeName, PodUID } from "../ids.ts";
+import { Gangs } from "./gangs.ts";
 import { Kinds } from "./kinds.ts";
 import { neededNote, nextOpening, openingOf } from "./opening.ts";
 import { UnboundPods } from "./unbound-pods.ts";
@@ -59,6 +60,7 @@ export class Ledger {
   readonly gated = new UnboundPods();
   /** Unbound pods without any gate: the scheduler's queue. */
   readonly pending = new UnboundPods();
+  readonly gangs = new Gangs();
   /** How many bound pods there are of each shape. */
   readonly boundAlike = new Map<PodShape, number>();
   /** Nodes of which a new leader could not tell when they opened. */
@@ -194,6 +196,7 @@ export class Ledger {
   }
 
   #record(pod: PodFacts): void {
+    this.gangs.add(pod);
     if (pod.node === undefined) this.#recordUnbound(pod);
     else if (!pod.terminal) this.#recordBound(pod, this.entry(pod.node));
   }
@@ -227,6 +230,7 @@ export class Ledger {
 
   /** @param next the same pod as it is recorded next. */
   #drop(pod: PodFacts, next?: PodFacts): void {
+    this.gangs.remove(pod);
     if (pod.node === undefined) this.#dropUnbound(pod, next);
     else this.#dropBound(pod, pod.node);
   }

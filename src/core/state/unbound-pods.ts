@@ -7,8 +7,11 @@ import type { NodeName, PodUID } from "../ids.ts";
 
 export class UnboundPods {
   readonly #pods = new Map<PodUID, PodFacts>();
-  /** Pods that were not released to a node and that the scheduler has not looked at, about the oldest first. */
-  readonly #untried = new Map<PodUID, PodFacts>();
+  /**
+   * Pods that were not released to a node and that their scheduler has not looked at, about the oldest first; by its
+   * name.
+   */
+  readonly #untried = new Map<string, Map<PodUID, PodFacts>>();
   /** Pods with a reservation, ended ones included. */
   readonly #letGo = new Map<PodUID, PodFacts>();
   readonly #pinned = new Map<NodeName, PodGroup>();
@@ -19,8 +22,7 @@ export class UnboundPods {
     const before = this.#pods.get(pod.uid);
     if (before && (before.shape !== pod.shape || before.pinnedTo !== pod.pinnedTo)) this.remove(before);
     this.#pods.set(pod.uid, pod);
-    if (pod.unschedulable || pod.reservation) this.#untried.delete(pod.uid);
-    else this.#untried.set(pod.uid, pod);
+    this.#noteUntried(pod, !pod.unschedulable && !pod.reservation);
     if (pod.reservation) this.#letGo.set(pod.uid, pod);
     else this.#letGo.delete(pod.uid);
     if (pod.pinnedTo === undefined) groupOf(this.#byShape, pod.shape).add(pod);
@@ -29,7 +31,7 @@ export class UnboundPods {
 
   remove(pod: PodFacts): void {
     if (!this.#pods.delete(pod.uid)) return;
-    this.#untried.delete(pod.uid);
+    this.#noteUntried(pod, false);
     this.#letGo.delete(pod.uid);
     if (pod.pinnedTo === undefined) removeFrom(this.#byShape, pod.shape, pod);
     else removeFrom(this.#pinned, pod.pinnedTo, pod);
@@ -44,10 +46,29 @@ export class UnboundPods {
     return this.#letGo.values();
   }
 
-  /** How many pods wait for the scheduler's first look without having been released to a node, and since when. */
-  get untried(): { readonly count: number; readonly sinceMs: number } {
-    const [first] = this.#untried.values();
-    return { count: this.#untried.size, sinceMs: first?.createdAtMs ?? Infinity };
+  /**
+   * How many pods wait for the first look of one of these schedulers without having been released to a node, and since
+   * when.
+   */
+  untried(schedulers: readonly string[]): { readonly count: number; readonly sinceMs: number } {
+    let count = 0;
+    let sinceMs = Infinity;
+    for (const name of new Set(schedulers)) {
+      const pods = this.#untried.get(name);
+      const [first] = pods?.values() ?? [];
+      count += pods?.size ?? 0;
+      sinceMs = Math.min(sinceMs, first?.createdAtMs ?? Infinity);
+    }
+    return { count, sinceMs };
+  }
+
+  #noteUntried(pod: PodFacts, isUntried: boolean): void {
+    const { schedulerName } = pod.shape;
+    const pods = this.#untried.get(schedulerName) ?? new Map<PodUID, PodFacts>();
+    if (isUntried) pods.set(pod.uid, pod);
+    else pods.delete(pod.uid);
+    if (pods.size > 0) this.#untried.set(schedulerName, pods);
+    else this.#untried.delete(schedulerName);
   }
 
   /** Pods of the shapes that are asked for. It looks at no other pod. */

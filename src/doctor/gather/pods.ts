@@ -2,6 +2,7 @@
  * Gathers from pods and Events: failed starts (by the core of `diagnose`), images in use, held pods, and schedulers
  * that run as pods.
  */
+import { notedFreedMs } from "../../core/state/freed.ts";
 import { heldSinceMs } from "../../core/state/held-since.ts";
 import { GATE, HOLD_ANNOTATION } from "../../api/names.ts";
 import { parseHold } from "../../kube/parse/annotations.ts";
@@ -62,7 +63,7 @@ class PodReader {
     if (isPending(raw, gates) && this.pending.length < MOST_PENDING) {
       this.pending.push({ name: fullName(raw), createdMs, shape, pinnedTo, missingClaim: missingClaim(raw) });
     }
-    if (gates.includes(GATE)) this.held.push({ name: fullName(raw), sinceMs: gatedSinceMs(raw) });
+    if (gates.includes(GATE) && gates.length === 1) this.held.push({ name: fullName(raw), sinceMs: gatedSinceMs(raw) });
     this.schedulerConfigs.push(...schedulerConfigs(raw));
   }
 }
@@ -79,12 +80,11 @@ function missingClaim(raw: KubeObject): string | undefined {
   return /persistentvolumeclaim "([^"]+)" not found/.exec(message)?.[1];
 }
 
-const gatedSinceMs = ({ metadata }: KubeObject) =>
-  heldSinceMs({
-    gated: true,
-    hold: parseHold(metadata?.annotations?.[HOLD_ANNOTATION]),
-    createdAtMs: timeOf(metadata?.creationTimestamp) ?? 0,
-  });
+function gatedSinceMs({ metadata }: KubeObject): number {
+  const hold = parseHold(metadata?.annotations?.[HOLD_ANNOTATION]);
+  const createdAtMs = timeOf(metadata?.creationTimestamp) ?? 0;
+  return heldSinceMs({ gated: true, hold, createdAtMs, freedMs: notedFreedMs({ hold, createdAtMs }, Infinity) });
+}
 
 /** Reads all pods and all Events. A node is young for `youngMs`. */
 export async function gatherPods(

@@ -3,21 +3,21 @@
  */
 import { holdReasons } from "../../api/reasons.ts";
 import type { HoldReason } from "../../api/reasons.ts";
-import type { OpenedNote, PodFacts } from "../../core/facts.ts";
+import type { HoldNote, OpenedNote, PodFacts } from "../../core/facts.ts";
 import { nodeName } from "../../core/ids.ts";
 import type { NodeName } from "../../core/ids.ts";
 import { MOST_NODES } from "../../core/state/ledger.ts";
 import { recordOf, textOf, textsOf, timeOf } from "./kube-json.ts";
 
-export type HoldNote = NonNullable<PodFacts["hold"]>;
 export type ReservationNote = NonNullable<PodFacts["reservation"]>;
 export type ReleaseNote = NonNullable<PodFacts["release"]>;
 
 /**
- * `{"node","reason","since"}`, the value of the hold annotation. `node` is left out if any of several nodes would do.
+ * `{"node","reason","since","freed"}`, the value of the hold annotation. `node` is left out if any of several nodes
+ * would do; `freed` is true where others gated the pod until `since`, and left out otherwise.
  */
-export function formatHold(hold: { node: NodeName | undefined; reason: HoldReason; sinceMs: number }): string {
-  return JSON.stringify({ node: hold.node, reason: hold.reason, since: new Date(hold.sinceMs).toISOString() });
+export function formatHold({ node, reason, sinceMs, freed }: HoldNote): string {
+  return JSON.stringify({ node, reason, since: new Date(sinceMs).toISOString(), freed });
 }
 
 /** Reads a hold annotation; undefined if it is malformed. A reason of another version counts as `AwaitingRelease`. */
@@ -31,6 +31,7 @@ export function parseHold(text: string | undefined): HoldNote | undefined {
     node: node === "" ? undefined : nodeName(node),
     reason: Object.hasOwn(holdReasons, reason) ? (reason as HoldReason) : "AwaitingRelease",
     sinceMs,
+    ...(note["freed"] === true && { freed: true }),
   };
 }
 

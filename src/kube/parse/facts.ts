@@ -11,6 +11,7 @@ import type { NodeFacts, PodFacts } from "../../core/facts.ts";
 import { imageName, nodeName, podUID } from "../../core/ids.ts";
 import type { ImageName } from "../../core/ids.ts";
 import { parseHold, parseOpened, parseRelease, parseReservation } from "./annotations.ts";
+import { gangOf } from "./gang.ts";
 import { recordOf, recordsOf, textMapOf, textOf, textsOf, timeOf } from "./kube-json.ts";
 import type { KubeObject } from "./kube-json.ts";
 import { fenceTaint, isYoungTaint, rollCallOf } from "./roll-call.ts";
@@ -37,6 +38,7 @@ export function podFacts(raw: KubeObject, interner: ShapeInterner, defaults: Pod
   const shape = interner.shape(fresh);
   const release = parseRelease(annotations[RELEASE_ANNOTATION]);
   const progress = podProgress(spec, recordOf(raw["status"]), metadata["generation"]);
+  const gang = gangOf(spec, shape.labels, annotations, shape.namespace);
   return {
     uid: podUID(textOf(metadata["uid"])),
     namespace: shape.namespace,
@@ -53,6 +55,7 @@ export function podFacts(raw: KubeObject, interner: ShapeInterner, defaults: Pod
     reservation: parseReservation(annotations[RESERVATION_ANNOTATION]),
     release,
     fencesTolerated: fencesTolerated.length === 0 ? NO_FENCES : fencesTolerated,
+    ...(gang !== undefined && { gang: interner.text(gang) }),
     ...(preferredTerms(spec).length > 0 && { prefersNodes: true }),
     deleting: metadata["deletionTimestamp"] != null,
     ...progress,

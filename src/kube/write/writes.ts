@@ -16,8 +16,7 @@ import {
   ROLL_CALL_TAINT,
   YOUNG_TAINT_KEY,
 } from "../../api/names.ts";
-import type { HoldReason } from "../../api/reasons.ts";
-import type { PodFacts } from "../../core/facts.ts";
+import type { HoldNote, PodFacts } from "../../core/facts.ts";
 import type { NodeName } from "../../core/ids.ts";
 import { fenceValue } from "../../core/rules/node-fence.ts";
 import { fencedSinceMs } from "../../core/state/held-since.ts";
@@ -206,15 +205,8 @@ function toleratesFence(toleration: Readonly<Record<string, unknown>>, value: st
   return toleration["operator"] === "Exists" || toleration["value"] === value;
 }
 
-/** Why a pod waits now. `sinceMs` is the start of the hold and never changes. */
-export interface HoldNow {
-  readonly node: NodeName | undefined;
-  readonly reason: HoldReason;
-  readonly sinceMs: number;
-}
-
 /** Updates the hold annotation; `conflict` if the pod has changed since it was seen. */
-export async function annotateHold(client: ApiClient, pod: PodFacts, hold: HoldNow): Promise<Write> {
+export async function annotateHold(client: ApiClient, pod: PodFacts, hold: HoldNote): Promise<Write> {
   const body = { metadata: { ...asSeen(pod), annotations: { [HOLD_ANNOTATION]: formatHold(hold) } } };
   return attempt(() => client.patch(podPath(pod), body, "merge", BY_US));
 }

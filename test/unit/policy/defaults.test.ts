@@ -20,6 +20,7 @@ describe("defaults", () => {
       youngForSeconds: 600,
       settledNodes: "enforce",
       maxHoldSeconds: 300,
+      schedulerNames: ["default-scheduler", "paced"],
       startup: { until: "ContainersStarted", deadlineSeconds: 300 },
       nodeClasses: [],
       gate: { enabled: true },

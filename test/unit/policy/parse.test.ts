@@ -121,6 +121,7 @@ describe("rules between keys", () => {
   });
 
   it.each([
+    ["schedulerNames: []", "schedulerNames", "would leave every pod alone"],
     ["exempt: {podSelector: {}}", "exempt.podSelector", "would exempt every pod"],
     ["exempt: {podSelector: {matchLabels: {}}}", "exempt.podSelector", "would exempt every pod"],
     ["exempt: {minPriority: 2000000001}", "exempt.minPriority", "at most 2000000000"],

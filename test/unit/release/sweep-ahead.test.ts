@@ -59,6 +59,13 @@ describe("a run of the janitor", () => {
     expect(other.facts("first").gated).toBe(false);
   });
 
+  it("leaves alone what others gate as well: nothing of ours holds it", async () => {
+    const { create, run, facts } = scene();
+    create("of-kueue", [GATE, "kueue.x-k8s.io/admission"]);
+    expect(await run(31)).toMatchObject([{ name: "first", outcome: "released" }]);
+    expect(facts("of-kueue")).toMatchObject({ gated: true, fencesTolerated: [] });
+  });
+
   it("lets go at its cap what reaches it before the next run, and ends then", async () => {
     const { run, ranForS } = scene();
     expect(await run(10)).toMatchObject([{ name: "first", outcome: "released" }]);

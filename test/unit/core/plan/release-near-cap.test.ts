@@ -69,7 +69,7 @@ describe("a gated pod", () => {
 
   test("goes to the scheduler where it fits no node now, past every fence", () => {
     const joining = aFencedNode("n1", { readySinceMs: undefined, unschedulable: true });
-    const pacer = pacerWith([joining], [aDaemonPod("p", "n1", { gatedByOthers: true })], capOf(60));
+    const pacer = pacerWith([joining], [aGatedPod("p")], capOf(60));
     expect(pacer.plan(at(60)).releases).toMatchObject([{ reason: "HoldCapReached", node: undefined, fence: "*" }]);
   });
 

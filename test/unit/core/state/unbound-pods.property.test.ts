@@ -50,7 +50,7 @@ test("whatever comes and goes in whatever order, groups hold what is there, olde
       expect([...room.podsWhere((shape) => shape === shapes[0])].sort(byAge)).toEqual(
         pods.filter(({ shape }) => shape === shapes[0]),
       );
-      expect(room.untried.count).toBe(
+      expect(room.untried(["default-scheduler"]).count).toBe(
         pods.filter(({ unschedulable, reservation }) => !unschedulable && !reservation).length,
       );
     }),
