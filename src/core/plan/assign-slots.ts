@@ -73,7 +73,7 @@ function bestCandidate(plan: PlanBuilder, node: KnownNode, queues: readonly Queu
   const candidates = candidatesOf(plan, load, queues);
   for (const { pod, cost } of withoutPreceded(candidates, (one) => mayGo(plan, node, load, one))) {
     const doubt = doubtAbout(plan, pod, node.facts);
-    if (doubt && triesEnough(plan, node.facts, doubt)) continue;
+    if (doubt && triesEnough(plan, pod, node.facts, doubt)) continue;
     const givesWay = load.limit.slots === 1 && doubt === "refused";
     const isDaemon = plan.state.daemonSets.maybeMade(pod);
     const standing = { isDaemon, schedulerIsBehind, bytesPerPod: bytesPerPod(plan, cost, wanted), givesWay };
@@ -89,7 +89,7 @@ function bestCandidate(plan: PlanBuilder, node: KnownNode, queues: readonly Queu
 /** For pods that others of their namespace wait for. */
 function mayGo(plan: PlanBuilder, node: KnownNode, load: NodeLoad, { pod, cost }: Candidate): boolean {
   const doubt = doubtAbout(plan, pod, node.facts);
-  if (doubt && triesEnough(plan, node.facts, doubt)) return false;
+  if (doubt && triesEnough(plan, pod, node.facts, doubt)) return false;
   return checkStart(load, cost, plan.nowMs, plan.onTheirWay).kind === "allow" && fitsNow(plan, pod, node);
 }
 

@@ -43,7 +43,7 @@ function takes(plan: PlanBuilder, pod: PodFacts, node: KnownNode): boolean {
   if (!pod.gated && (!fence || toleratesFence(pod, fence.value))) return false; // the scheduler may bind it there anyway
   if (!isSchedulableNow(pod, node.facts) || plan.isRefused(pod.shape, node.facts)) return false;
   const doubt = doubtAbout(plan, pod, node.facts);
-  if (doubt && triesEnough(plan, node.facts, doubt)) return false;
+  if (doubt && triesEnough(plan, pod, node.facts, doubt)) return false;
   const load = plan.load(node.facts);
   const cost = costOf(pod, load, plan.state.catalogue);
   return checkStart(load, cost, plan.nowMs, plan.onTheirWay).kind === "allow" && fitsNow(plan, pod, node);

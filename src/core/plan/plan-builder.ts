@@ -15,8 +15,9 @@ import type { ClusterState } from "../state/cluster-state.ts";
 import { heldBySinceMs, heldForMs } from "../state/held-since.ts";
 import type { NodeLoad } from "../state/load.ts";
 import { youngUntilMs } from "../state/pace.ts";
-import { claimedFor, letGoInVain, reservedFor } from "../state/reservations.ts";
+import { claimedFor, reservedFor } from "../state/reservations.ts";
 import { EVERY_FENCE, type Opening, type Release, type SetAside } from "../verdict.ts";
+import { InVain } from "./in-vain.ts";
 import { Refusals } from "./refusals.ts";
 
 /** What a pod near its hold cap is given more than others. */
@@ -70,7 +71,7 @@ export class PlanBuilder {
   readonly #missingDaemonSets = new Map<NodeName, readonly DaemonSetFacts[]>();
   readonly #stillToCome = new Map<NodeName, readonly Claimant[]>();
   readonly #refusals: Refusals;
-  #inVain: ReadonlySet<string> | undefined;
+  readonly inVain: InVain;
   #pinnedWaiting: ReadonlyMap<NodeName | undefined, readonly PodFacts[]> | undefined;
   /** Of nodes to which the extender offers pods, or this plan releases some. */
   readonly #loads = new Map<NodeName, NodeLoad>();
@@ -86,6 +87,7 @@ export class PlanBuilder {
     this.nowMs = nowMs;
     this.paced = pacedNodes(state, nowMs);
     this.#refusals = new Refusals(state, nowMs);
+    this.inVain = new InVain(state, nowMs);
     this.schedulerIsBehind = state.schedulerIsBehind(nowMs);
   }
 
@@ -121,12 +123,6 @@ export class PlanBuilder {
   awaitsFirst(shape: PodShape): boolean {
     if (!shape.interPodRules || this.state.ledger.boundAlike.has(shape)) return false;
     return this.#tried.has(shape) || this.#refusals.anyOnTheWay(shape);
-  }
-
-  /** Does a pod of this namespace wait that was let go to a node, and that the scheduler did not take there? */
-  wentInVain(namespace: string): boolean {
-    this.#inVain ??= new Set(letGoInVain(this.state, this.nowMs).map((pod) => pod.namespace));
-    return this.#inVain.has(namespace);
   }
 
   /** A pod of this shape that the scheduler has refused on every paced node with room for it. */

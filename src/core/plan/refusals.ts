@@ -13,7 +13,7 @@ import { hasReservation } from "../state/reservations.ts";
  * For so long a refusal counts for other pods, ms. Then one more tries: volumes make pods of one template differ, too.
  * Assumed: its slots are then kept for 2 s of every 30 s at most.
  */
-const STANDS_MS = 30_000;
+export const STANDS_MS = 30_000;
 
 export class Refusals {
   readonly #state: ClusterState;

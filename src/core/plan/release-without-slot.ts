@@ -1,5 +1,5 @@
 /** Held pods that need not be held any longer, or must not be. They are released at once and take no slot. */
-import type { PodFacts } from "../facts.ts";
+import type { PodFacts, PodShape } from "../facts.ts";
 import type { NodeName } from "../ids.ts";
 import { isSchedulableNow } from "../placement/fit.ts";
 import { type KnownNode, knownNode } from "../placement/known-node.ts";
@@ -9,6 +9,7 @@ import { byAge } from "../state/held-since.ts";
 import { paceOf } from "../state/pace.ts";
 import { hasReservation } from "../state/reservations.ts";
 import { Claims, fitsNow } from "./claims.ts";
+import { isUnproven } from "./doubts.ts";
 import type { PlanBuilder } from "./plan-builder.ts";
 
 /** Releases gated pods that the policy does not hold any longer. The others wait. */
@@ -31,7 +32,7 @@ export function releaseExempt(plan: PlanBuilder): void {
 export function claimRoom(plan: PlanBuilder): void {
   const settled = new SettledSearch(plan.state, plan.given, plan.nowMs);
   const claims = new Claims(plan, plan.paced);
-  for (const pod of [...plan.waiting.values()].sort(byClaim)) {
+  for (const pod of [...plan.waiting.values()].sort(byClaim(plan))) {
     if (pod.pinnedTo !== undefined) claimPinned(plan, claims, pod, pod.pinnedTo);
     else claimAnywhere(plan, claims, settled, pod);
   }
@@ -86,11 +87,23 @@ function claimSettled(plan: PlanBuilder, pod: PodFacts, room: SettledRoom): void
   else plan.releaseTo(pod, facts, "NodeSettled", `node ${facts.name} has room and needs no pacing`);
 }
 
-/** Pinned pods first, then by priority, then by age. */
-const byClaim = (a: PodFacts, b: PodFacts) =>
-  Number(b.pinnedTo !== undefined) - Number(a.pinnedTo !== undefined) ||
-  b.shape.priority - a.shape.priority ||
-  byAge(a, b);
+/**
+ * Pinned pods first, then by priority; of equal ones those last that may not run at all, because others would leave
+ * unpaced for the room that these will not use; then by age.
+ */
+function byClaim(plan: PlanBuilder): (a: PodFacts, b: PodFacts) => number {
+  const unproven = new Map<PodShape, boolean>();
+  const doubt = (pod: PodFacts) => {
+    let answer = unproven.get(pod.shape);
+    if (answer === undefined) unproven.set(pod.shape, (answer = isUnproven(plan, pod)));
+    return Number(answer);
+  };
+  return (a, b) =>
+    Number(b.pinnedTo !== undefined) - Number(a.pinnedTo !== undefined) ||
+    b.shape.priority - a.shape.priority ||
+    doubt(a) - doubt(b) ||
+    byAge(a, b);
+}
 
 /** Fences let exempt pods pass (promise 4). */
 export function releasePastFences(plan: PlanBuilder): void {

@@ -16,12 +16,6 @@ export function claimedFor(state: ClusterState, entry: NodeEntry, nowMs: number)
   return reservedFor(state, entry, nowMs).filter(({ reservation }) => reservation?.node === entry.name);
 }
 
-/** Pending pods that were let go to nodes, and that the scheduler has refused until their reservations ended. */
-export function letGoInVain(state: ClusterState, nowMs: number): PodFacts[] {
-  const letGo = [...state.ledger.pending.letGo()];
-  return letGo.filter((pod) => pod.release && pod.unschedulable && !hasReservation(state, pod, nowMs));
-}
-
 /** Is the pod on its way to a node? A reservation on nodes that are gone, or that cannot take it, does not count. */
 export function hasReservation({ ledger, deadlines }: ClusterState, pod: PodFacts, nowMs: number): boolean {
   if (!pod.reservation || !reservationCounts(pod, deadlines, nowMs)) return false;

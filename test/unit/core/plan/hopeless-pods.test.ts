@@ -4,7 +4,7 @@ import type { PodFacts } from "../../../../src/core/facts.ts";
 import { nodeName, type PodUID } from "../../../../src/core/ids.ts";
 import type { Pacer } from "../../../../src/core/pacer.ts";
 import type { Plan } from "../../../../src/core/verdict.ts";
-import { aGatedPod, aPod, aShape, bound, changed, START_MS } from "../../../support/core-facts.ts";
+import { aGatedPod, aNode, aPod, aShape, bound, changed, START_MS } from "../../../support/core-facts.ts";
 import { aFencedNode, aPendingPod, many, pacerWith, released, slots } from "../../../support/core-plan.ts";
 
 const DAY_MS = 86_400_000;
@@ -103,17 +103,17 @@ describe.each(worlds)("where kube-scheduler %s,", (world) => {
 });
 
 test("pods of a namespace in which others went in vain go as slots allow once the first of their template is bound", () => {
-  const broken = many(4, (name) =>
-    aGatedPod(`hopeless-${name}`, { createdAtMs: START_MS - 5_000, shape: aShape({ ownerName: "broken" }) }),
-  );
+  const shape = aShape({ ownerName: "broken" });
+  const broken = many(4, (name) => aGatedPod(`hopeless-${name}`, { createdAtMs: START_MS - 5_000, shape }));
   const pacer = pacerWith([aFencedNode("n1")], broken, slots(4));
   play(pacer, "tells its generation", 3_000);
   const nowMs = START_MS + 3_000;
-  for (const pod of many(8, (name) => aGatedPod(name, { createdAtMs: nowMs }))) pacer.upsertPod(pod, nowMs);
+  const web = aShape({ ownerName: "web" });
+  for (const pod of many(8, (name) => aGatedPod(name, { createdAtMs: nowMs, shape: web }))) pacer.upsertPod(pod, nowMs);
   const { releases } = pacer.plan(nowMs);
-  expect(releases.map(({ pod }) => pod.name)).toEqual(["p0", "p1"]);
+  expect(releases.map(({ pod }) => pod.name)).toEqual(["p0"]);
   for (const { pod } of releases) pacer.upsertPod(bound(changed(pod, { gated: false }), "n1", nowMs), nowMs);
-  expect(released(pacer.plan(nowMs))).toEqual(["p2", "p3"]);
+  expect(released(pacer.plan(nowMs))).toEqual(["p1", "p2", "p3"]);
 });
 
 test("while kube-scheduler has not answered for pods pending for days, real ones that come later find a free slot", () => {
@@ -171,7 +171,7 @@ describe("pods that have been pending for days", () => {
 });
 
 test.each(worlds)("one that was let go in vain is tried on another node, beside the others there: %s", (world) => {
-  const gated = many(6, (name) => aGatedPod(`hopeless-${name}`, { shape: aShape({ ownerName: name }) }));
+  const gated = many(4, (name) => aGatedPod(`hopeless-${name}`, { shape: aShape({ ownerName: name }) }));
   const pacer = pacerWith([aFencedNode("n1")], gated, slots(4));
   play(pacer, world, 40_000);
   pacer.upsertNode(aFencedNode("n2"), START_MS + 40_000);
@@ -187,4 +187,49 @@ test.each(worlds)("none is let go twice to a node that has refused it: %s", (wor
   const names: string[] = [];
   play(pacer, world, 290_000, (plan) => names.push(...released(plan)));
   expect(names.sort()).toEqual(["hopeless-p0", "hopeless-p1"]);
+});
+
+describe("a gated herd that the scheduler refuses, or says nothing of, until what it lacks is there", () => {
+  const LATE_MS = 60_000;
+  const one = aShape({ ownerName: "db" });
+  const cases = worlds.flatMap((world) =>
+    (["one template", "a template each"] as const).flatMap((what) =>
+      (["refuses", "is silent"] as const).map((scheduler) => ({ world, what, scheduler })),
+    ),
+  );
+
+  test.each(cases)("does not come all at once then ($what; the scheduler $world and $scheduler)", (given) => {
+    const shapeOf = (name: string) => (given.what === "one template" ? one : aShape({ ownerName: name }));
+    const herd = many(60, (name) => aGatedPod(name, { shape: shapeOf(name) }));
+    const pacer = pacerWith([aFencedNode("n1")], herd, slots(4));
+    const letGo: string[] = [];
+    const onTheirWay = new Set<PodFacts>();
+    for (let nowMs = START_MS; nowMs < START_MS + LATE_MS; nowMs += ANSWERS_MS) {
+      for (const pod of given.scheduler === "refuses" ? onTheirWay : []) {
+        const refused = given.world === "tells its generation" || pod.release?.ungated === true;
+        pacer.upsertPod(changed(pod, { unschedulable: true, refused }), nowMs);
+      }
+      onTheirWay.clear();
+      for (const release of pacer.plan(nowMs).releases) {
+        const pod = afterRelease(release, nowMs);
+        pacer.upsertPod(pod, nowMs);
+        letGo.push(pod.name);
+        onTheirWay.add(pod);
+      }
+    }
+    expect(letGo.length).toBeLessThanOrEqual(6);
+  });
+});
+
+test("a broken workload claims no room before others once it shows: these do not leave unpaced", () => {
+  const shape = aShape({ namespace: "broken", ownerName: "broken", requests: { cpu: 100, pods: 1 } });
+  const broken = many(200, (name) =>
+    aGatedPod(`hopeless-${name}`, { namespace: "broken", createdAtMs: START_MS - 5_000, shape }),
+  );
+  const pacer = pacerWith([aNode("n1")], broken, slots(4));
+  play(pacer, "tells its generation", 3_000);
+  const nowMs = START_MS + 3_000;
+  for (const pod of many(60, (name) => aGatedPod(name, { createdAtMs: nowMs }))) pacer.upsertPod(pod, nowMs);
+  const real = pacer.plan(nowMs).releases.filter(({ pod }) => !isHopeless(pod));
+  expect(real.map(({ reason }) => reason)).toEqual(Array(4).fill("SlotFree"));
 });
