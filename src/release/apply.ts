@@ -7,18 +7,9 @@ import { nodeFacts, podFacts } from "../kube/parse/facts.ts";
 import type { KubeObject } from "../kube/parse/kube-json.ts";
 import type { ShapeInterner } from "../kube/parse/shape-interner.ts";
 import { noteOpening, raiseFence } from "../kube/write/late-openings.ts";
-import {
-  adoptFence,
-  annotateHold,
-  beginRollCall,
-  endRollCall,
-  liftFence,
-  lookAtPod,
-  releasePod,
-  steerNode,
-  unsteerNode,
-} from "../kube/write/writes.ts";
-import type { Write } from "../kube/write/writes.ts";
+import type { Write } from "../kube/write/conditional.ts";
+import { adoptFence, beginRollCall, endRollCall, liftFence, steerNode, unsteerNode } from "../kube/write/nodes.ts";
+import { annotateHold, lookAtPod, releasePod } from "../kube/write/pods.ts";
 
 /** The result; `facts` are those of the object as it is now. */
 export type Outcome<Facts> =

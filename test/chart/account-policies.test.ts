@@ -10,7 +10,9 @@ import { createApiClient, type ApiClient } from "../../src/kube/client/api-clien
 import { nodeFacts, podFacts } from "../../src/kube/parse/facts.ts";
 import { createShapeInterner } from "../../src/kube/parse/shape-interner.ts";
 import { noteOpening, raiseFence } from "../../src/kube/write/late-openings.ts";
-import * as writes from "../../src/kube/write/writes.ts";
+import type { Write } from "../../src/kube/write/conditional.ts";
+import * as nodeWrites from "../../src/kube/write/nodes.ts";
+import * as podWrites from "../../src/kube/write/pods.ts";
 import { eventually } from "../support/control-plane.ts";
 import { accountToken, applyAll, chartObjects, NAMESPACE } from "../support/installed.ts";
 
@@ -214,23 +216,23 @@ describe("Paceline's accounts", () => {
 
   it("may note a hold, and release a pod to a node with toleration, preference and reservation", async () => {
     const hold = { node: nodeName("n1"), reason: "StartupSlotsFull", sinceMs: Date.now() } as const;
-    expect((await writes.annotateHold(service, await seenPod(), hold)).kind).toBe("changed");
+    expect((await podWrites.annotateHold(service, await seenPod(), hold)).kind).toBe("changed");
     const release = {
       ...{ node: nodeName("n1"), fence: "n1", steered: true, reason: "SlotFree" as const, message: "" },
       note: { atMs: Date.now(), heldMs: 1 },
     };
-    expect((await writes.releasePod(service, { pod: await seenPod(), ...release }, Date)).kind).toBe("changed");
+    expect((await podWrites.releasePod(service, { pod: await seenPod(), ...release }, Date)).kind).toBe("changed");
     const after = await seenPod();
     expect(after).toMatchObject({ gated: false, gatedByOthers: true, fencesTolerated: ["n1"], hold: undefined });
     expect(after.reservation?.node).toBe("n1");
     await cp.client.create(PODS, { ...HELD, metadata: { name: "plain" }, spec: plainSpec });
     const plain = { pod: await seenPod("plain"), node: nodeName("n1"), fence: undefined } as const;
-    expect((await writes.releasePod(service, { ...plain, reason: "SlotFree", message: "" }, Date)).kind).toBe(
+    expect((await podWrites.releasePod(service, { ...plain, reason: "SlotFree", message: "" }, Date)).kind).toBe(
       "changed",
     );
     await cp.client.create(PODS, { ...HELD, metadata: { name: "last" }, spec: plainSpec });
     const last = { pod: await seenPod("last"), node: undefined, fence: "*", reason: "Requested", message: "" } as const;
-    expect((await writes.releasePod(janitor, last, Date)).kind).toBe("changed");
+    expect((await podWrites.releasePod(janitor, last, Date)).kind).toBe("changed");
   });
 
   it("may release a pod of which every list is long: no expression costs too much", async () => {
@@ -244,24 +246,26 @@ describe("Paceline's accounts", () => {
     const big = { ...spec, tolerations, containers, schedulingGates: [{ name: GATE }] };
     await cp.client.create(PODS, { metadata: { name: "big", annotations }, spec: big });
     const release = { node: nodeName("n1"), fence: "n1", steered: true, reason: "SlotFree", message: "" } as const;
-    expect((await writes.releasePod(service, { pod: await seenPod("big"), ...release }, Date)).kind).toBe("changed");
+    expect((await podWrites.releasePod(service, { pod: await seenPod("big"), ...release }, Date)).kind).toBe("changed");
   });
 
   it("may do all that becomes of a node: adopt, roll call, lift, steer, note, raise", async () => {
     const value = "n1";
     const done: string[] = [];
-    const write = async (what: string, run: (node: NodeFacts) => Promise<writes.Write>, name = "n1") =>
+    const write = async (what: string, run: (node: NodeFacts) => Promise<Write>, name = "n1") =>
       done.push(`${what} ${(await run(await seenNode(name))).kind}`);
-    await write("adopt", (node) => writes.adoptFence(service, { kind: "adopt", node, value: "other" }));
-    await write("adopt", (node) => writes.adoptFence(service, { kind: "adopt", node, value }));
-    await write("begin", (node) => writes.beginRollCall(service, { kind: "beginRollCall", node, value }, Date.now()));
-    await write("end", (node) => writes.endRollCall(service, { kind: "endRollCall", node, value }));
-    await write("lift", (node) => writes.liftFence(service, node, value));
-    await write("unsteer", (node) => writes.unsteerNode(service, node));
-    await write("steer", (node) => writes.steerNode(service, { kind: "steer", node, value }));
+    await write("adopt", (node) => nodeWrites.adoptFence(service, { kind: "adopt", node, value: "other" }));
+    await write("adopt", (node) => nodeWrites.adoptFence(service, { kind: "adopt", node, value }));
+    await write("begin", (node) =>
+      nodeWrites.beginRollCall(service, { kind: "beginRollCall", node, value }, Date.now()),
+    );
+    await write("end", (node) => nodeWrites.endRollCall(service, { kind: "endRollCall", node, value }));
+    await write("lift", (node) => nodeWrites.liftFence(service, node, value));
+    await write("unsteer", (node) => nodeWrites.unsteerNode(service, node));
+    await write("steer", (node) => nodeWrites.steerNode(service, { kind: "steer", node, value }));
     await write("note", (node) => noteOpening(service, { kind: "note", node, note: { atMs: 1, bootID: "b" } }));
-    await write("clear", (node) => writes.clearNode(janitor, node));
-    await write("lift", (node) => writes.liftFence(service, node), "cordoned");
+    await write("clear", (node) => nodeWrites.clearNode(janitor, node));
+    await write("lift", (node) => nodeWrites.liftFence(service, node), "cordoned");
     await write("raise", (node) => raiseFence(service, { kind: "raise", node, value: "c" }, Date.now()), "cordoned");
     expect(done.filter((line) => !line.endsWith(" changed"))).toEqual([]);
     expect(await seenNode()).toMatchObject({ unschedulable: false, fence: undefined });
@@ -274,8 +278,8 @@ describe("Paceline's accounts", () => {
       spec: { taints: [{ ...FENCE, value: "n2" }] },
     });
     const begin = { kind: "beginRollCall", node: await seenNode("n2"), value: "n2" } as const;
-    expect((await writes.beginRollCall(service, begin, Date.now())).kind).toBe("changed");
-    expect((await writes.clearNode(janitor, await seenNode("n2"))).kind).toBe("changed");
+    expect((await nodeWrites.beginRollCall(service, begin, Date.now())).kind).toBe("changed");
+    expect((await nodeWrites.clearNode(janitor, await seenNode("n2"))).kind).toBe("changed");
     expect(await seenNode("n2")).toMatchObject({ unschedulable: false, fence: undefined });
   });
 

@@ -124,7 +124,7 @@ describe("charts/paceline", () => {
     expect(used.filter((one) => !granted.includes(one))).toEqual([]);
     // Rights that only a rare event needs are listed here, with their place in the code.
     const rare = [
-      "get /pods", // rewrite in src/kube/write/writes.ts, after a conflict
+      "get /pods", // rewrite in src/kube/write/conditional.ts, after a conflict
       "create coordination.k8s.io/leases", // src/kube/leader/lease.ts, where it is missing (clouds.test.ts)
     ];
     expect(granted.filter((one) => !used.includes(one) && !rare.includes(one))).toEqual([]);

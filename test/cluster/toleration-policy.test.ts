@@ -9,7 +9,7 @@ import type { ApiClient } from "../../src/kube/client/api-client.ts";
 import { formatHold } from "../../src/kube/parse/annotations.ts";
 import { podFacts } from "../../src/kube/parse/facts.ts";
 import { createShapeInterner } from "../../src/kube/parse/shape-interner.ts";
-import { releasePod } from "../../src/kube/write/writes.ts";
+import { releasePod } from "../../src/kube/write/pods.ts";
 import { planSweep, sweep } from "../../src/release/sweep.ts";
 
 const NAMESPACE = "strict";

@@ -6,7 +6,8 @@ import { formatOpened } from "../parse/annotations.ts";
 import { recordOf, recordsOf, textMapOf } from "../parse/kube-json.ts";
 import { changesBetween } from "./patch-operations.ts";
 import { isFenceTaint, isYoungTaint } from "../parse/roll-call.ts";
-import { fenceTaint, rewriteNode, type Write } from "./writes.ts";
+import type { Write } from "./conditional.ts";
+import { fenceTaint, rewriteNode } from "./nodes.ts";
 
 /** Writes when the node opened, or that it is closed. What else has changed of the node meanwhile does not matter. */
 export function noteOpening(client: ApiClient, { node, note }: Extract<FenceAction, { kind: "note" }>): Promise<Write> {

@@ -6,7 +6,7 @@ import { silentLog } from "../../../../src/kube/log.ts";
 import { podFacts } from "../../../../src/kube/parse/facts.ts";
 import { createShapeInterner } from "../../../../src/kube/parse/shape-interner.ts";
 import { startReflector } from "../../../../src/kube/watch/reflector.ts";
-import { annotateHold, releasePod } from "../../../../src/kube/write/writes.ts";
+import { annotateHold, releasePod } from "../../../../src/kube/write/pods.ts";
 import { nodeName } from "../../../../src/core/ids.ts";
 import { newServer, pod, PODS, type Subject } from "./support.ts";
 

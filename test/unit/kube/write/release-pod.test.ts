@@ -8,7 +8,7 @@ import { parseRelease } from "../../../../src/kube/parse/annotations.ts";
 import { podFacts, preferredTerms } from "../../../../src/kube/parse/facts.ts";
 import { type KubeObject, recordOf, recordsOf } from "../../../../src/kube/parse/kube-json.ts";
 import { createShapeInterner } from "../../../../src/kube/parse/shape-interner.ts";
-import { releasePod } from "../../../../src/kube/write/writes.ts";
+import { releasePod } from "../../../../src/kube/write/pods.ts";
 import { newServer, pod, PODS } from "../../faults/api-server/support.ts";
 
 const READ_TAKES_MS = 7_000;

@@ -9,7 +9,7 @@ import {
 import type { NodeFacts } from "../../../../src/core/facts.ts";
 import { nodeFacts } from "../../../../src/kube/parse/facts.ts";
 import { recordOf, recordsOf } from "../../../../src/kube/parse/kube-json.ts";
-import { adoptFence, beginRollCall, endRollCall, liftFence } from "../../../../src/kube/write/writes.ts";
+import { adoptFence, beginRollCall, endRollCall, liftFence } from "../../../../src/kube/write/nodes.ts";
 import { CAPS_WITHOUT_POLICY } from "../../../../src/policy/caps.ts";
 import { planSweep, sweep } from "../../../../src/release/sweep.ts";
 import { newServer } from "../../faults/api-server/support.ts";

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { FENCE_TAINT_KEY, FENCED_AT_ANNOTATION, YOUNG_TAINT_KEY } from "../../../../src/api/names.ts";
 import { nodeFacts } from "../../../../src/kube/parse/facts.ts";
 import { recordOf, recordsOf } from "../../../../src/kube/parse/kube-json.ts";
-import { liftFence, steerNode, unsteerNode } from "../../../../src/kube/write/writes.ts";
+import { liftFence, steerNode, unsteerNode } from "../../../../src/kube/write/nodes.ts";
 import { CAPS_WITHOUT_POLICY } from "../../../../src/policy/caps.ts";
 import { planSweep, sweep } from "../../../../src/release/sweep.ts";
 import { newServer } from "../../faults/api-server/support.ts";
