@@ -93,6 +93,7 @@ const resources: Readonly<Record<string, string>> = {
   ClusterRoleBinding: "clusterrolebindings",
   Role: "roles",
   RoleBinding: "rolebindings",
+  FlowSchema: "flowschemas",
   MutatingWebhookConfiguration: "mutatingwebhookconfigurations",
   ValidatingWebhookConfiguration: "validatingwebhookconfigurations",
 };
