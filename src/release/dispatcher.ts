@@ -42,10 +42,13 @@ export interface Moment {
   readonly steadyMs: number;
 }
 
-/** How a write ended. `failed`: it was refused, or nothing is known; the API server may have asked to wait, in ms. */
+/**
+ * How a write ended. `failed`: it was refused, or, with `mayPass`, sent again it may be carried out; the API server may
+ * have asked to wait, in ms.
+ */
 export type WriteEnd =
   | { readonly kind: Outcome<unknown>["kind"] }
-  | { readonly kind: "failed"; readonly retryAfterMs: number; readonly why: string };
+  | { readonly kind: "failed"; readonly retryAfterMs: number; readonly why: string; readonly mayPass?: boolean };
 
 /** All times are of one steady clock, in ms, except where they are named `wallMs`. */
 export class Dispatcher {
@@ -109,7 +112,8 @@ export class Dispatcher {
       const uid = podOfKey(key);
       if (uid !== undefined) pods.set(uid, why);
     }
-    return pods;
+    const refused = [...this.#retries.refused()].flatMap((key) => podOfKey(key) ?? []);
+    return Object.assign(pods, { refused: new Set(refused) });
   }
 
   /**
@@ -190,8 +194,10 @@ export class Dispatcher {
     if (end.kind === "changed") this.#retries.succeeded(key);
     // Otherwise there was nothing to do, or another client is changing the object, or the write failed: not at once
     // again.
-    else if (end.kind === "failed") this.#retries.failed(key, nowMs, end.why, { atLeastMs: end.retryAfterMs, byMs });
-    else this.#retries.failed(key, nowMs, "", { byMs });
+    else if (end.kind === "failed") {
+      const { retryAfterMs: atLeastMs, why, mayPass = false } = end;
+      this.#retries.failed(key, nowMs, why, { atLeastMs, byMs, refused: !mayPass });
+    } else this.#retries.failed(key, nowMs, "", { byMs });
     this.poke(nowMs);
   }
 

@@ -71,6 +71,7 @@ export class PlanBuilder {
   readonly #stillToCome = new Map<NodeName, readonly Claimant[]>();
   readonly #refusals: Refusals;
   #inVain: ReadonlySet<string> | undefined;
+  #notReleasable: ReadonlySet<PodShape> | undefined;
   #pinnedWaiting: ReadonlyMap<NodeName | undefined, readonly PodFacts[]> | undefined;
   /** Of nodes to which the extender offers pods, or this plan releases some. */
   readonly #loads = new Map<NodeName, NodeLoad>();
@@ -127,6 +128,17 @@ export class PlanBuilder {
   wentInVain(namespace: string): boolean {
     this.#inVain ??= new Set(letGoInVain(this.state, this.nowMs).map((pod) => pod.namespace));
     return this.#inVain.has(namespace);
+  }
+
+  /**
+   * Is the release of a pod of this shape refused time and again? No pod of it gets a toleration then: what refuses one
+   * (PodTolerationRestriction, a policy engine) refuses those that are like it.
+   */
+  cannotRelease(shape: PodShape): boolean {
+    this.#notReleasable ??= new Set(
+      [...(this.aside.refused ?? [])].flatMap((uid) => this.state.ledger.pods.get(uid)?.shape ?? []),
+    );
+    return this.#notReleasable.has(shape);
   }
 
   /** A pod of this shape that the scheduler has refused on every paced node with room for it. */
