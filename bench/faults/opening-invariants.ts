@@ -23,10 +23,11 @@ const isCalm = (witness: Witness) =>
 
 export const aFlapChangesNothing: Invariant = {
   name: "aFlapChangesNothing",
-  sentence: "A flap of Ready makes no settled node young, and gates no pod that is bound for one.",
+  sentence: "A flap of Ready, or a taint that soon goes, makes no settled node young, and gates no pod bound for one.",
   check(witness) {
     const forMs = SECOND_MS * Math.max(...youngSeconds(witness)) + LEARNS_MS + 2 * witness.mostOffMs;
-    const isSettled = ({ uid }: NodeFacts) => witness.nowMs > (witness.openings.openedMs(uid) ?? Infinity) + forMs;
+    const isSettled = ({ uid }: NodeFacts) =>
+      witness.nowMs > (witness.openings.openedMs(uid) ?? Infinity) + forMs && hasSeenTaintCome(witness, uid);
     const settled = witness.nodes.filter(isSettled);
     if (settled.length === 0) return undefined;
     for (const { pod, verdict, replica } of witness.judged) {
@@ -42,6 +43,12 @@ export const aFlapChangesNothing: Invariant = {
     return undefined;
   },
 };
+
+/** A replica that was not there cannot tell a taint that came late from one that was there from the start. */
+function hasSeenTaintCome({ openings, blindUntilMs, stoodStillUntilMs }: Witness, uid: string): boolean {
+  const cameMs = openings.passingMs(uid);
+  return cameMs === undefined || cameMs >= Math.max(blindUntilMs, stoodStillUntilMs) + RECOVERED_MS;
+}
 
 /** Uids of nodes that a replica takes for young, by name. */
 function youngTo({ clocks, pacing, ledger }: Replica): ReadonlyMap<NodeName, string> {

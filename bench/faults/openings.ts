@@ -5,6 +5,9 @@
 import { recordOf, recordsOf, textOf, timeOf, type KubeObject } from "../../src/kube/parse/kube-json.ts";
 import { specOf, STARTUP_TAINT_KEY, statusOf } from "./modelled-cluster.ts";
 
+/** A taint that comes to a node which has been open for so long, and goes within as long, opens nothing, ms. */
+const PASSES_WITHIN_MS = 900_000;
+
 /** A node as the world shows it. Paceline's own taints are no part of it. */
 interface Seen {
   /** Epoch ms; undefined while it is not Ready. */
@@ -22,6 +25,10 @@ interface NodeBook extends Seen {
   readonly openedLate: boolean;
   /** It has been Ready. */
   readonly wasOpened: boolean;
+  /** Since when it is under a taint that came when it had long been open, epoch ms. */
+  readonly lateTaintMs: number | undefined;
+  /** When such a taint came last, epoch ms. */
+  readonly passingMs: number | undefined;
 }
 
 export class Openings {
@@ -32,6 +39,9 @@ export class Openings {
 
   /** It opened by something other than its first Ready. */
   openedLate = (uid: string): boolean => this.#books.get(uid)?.openedLate === true;
+
+  /** When a taint came last that may pass without an opening, epoch ms; undefined: never. */
+  passingMs = (uid: string): number | undefined => this.#books.get(uid)?.passingMs;
 
   isCordoned = (uid: string): boolean => this.#books.get(uid)?.cordoned === true;
 
@@ -46,15 +56,19 @@ export class Openings {
 }
 
 function first(seen: Seen): NodeBook {
-  const openedMs = isClosed(seen) ? undefined : seen.readyMs;
-  return { ...seen, openedMs, openedLate: false, wasOpened: seen.readyMs !== undefined };
+  const openedMs = isClosed(seen, undefined) ? undefined : seen.readyMs;
+  const none = { lateTaintMs: undefined, passingMs: undefined };
+  return { ...seen, ...none, openedMs, openedLate: false, wasOpened: seen.readyMs !== undefined };
 }
 
 function next(before: NodeBook, seen: Seen, nowMs: number): NodeBook {
-  const openedMs = nextOpenedMs(before, seen, nowMs);
+  const lateTaintMs = nextLateTaintMs(before, seen, nowMs);
+  const openedMs = nextOpenedMs(before, seen, lateTaintMs, nowMs);
   return {
     ...seen,
     openedMs,
+    lateTaintMs,
+    passingMs: lateTaintMs ?? before.passingMs,
     openedLate: openedMs === before.openedMs ? before.openedLate : before.wasOpened,
     resources: new Set([...before.resources, ...seen.resources]),
     wasOpened: before.wasOpened || seen.readyMs !== undefined,
@@ -62,17 +76,28 @@ function next(before: NodeBook, seen: Seen, nowMs: number): NodeBook {
   };
 }
 
-function nextOpenedMs(before: NodeBook, seen: Seen, nowMs: number): number | undefined {
-  if (isClosed(seen)) return undefined;
+/** Not of a taint that is there at a boot, or while the node is cordoned. */
+function nextLateTaintMs(before: NodeBook, seen: Seen, nowMs: number): number | undefined {
+  const isReboot = seen.readyMs !== undefined && seen.bootID !== before.bootID;
+  if (seen.taints.size === 0 || seen.cordoned || before.openedMs === undefined || isReboot) return undefined;
+  const isNew = before.taints.size === 0 && nowMs - before.openedMs >= PASSES_WITHIN_MS;
+  return before.lateTaintMs ?? (isNew ? nowMs : undefined);
+}
+
+function nextOpenedMs(before: NodeBook, seen: Seen, lateTaintMs: number | undefined, nowMs: number) {
+  if (isClosed(seen, lateTaintMs)) return undefined;
   if (seen.readyMs === undefined) return before.openedMs;
-  const hasLost = (before.cordoned && !seen.cordoned) || [...before.taints].some((key) => !seen.taints.has(key));
+  const passes = before.lateTaintMs !== undefined && nowMs - before.lateTaintMs < PASSES_WITHIN_MS;
+  const hasLost =
+    (before.cordoned && !seen.cordoned) || (!passes && [...before.taints].some((key) => !seen.taints.has(key)));
   const hasMore = [...seen.resources].some((name) => !before.resources.has(name));
   const isReboot = seen.bootID !== before.bootID;
   const isOpening = before.openedMs === undefined || hasLost || hasMore || isReboot;
   return isOpening ? Math.floor(nowMs / 1_000) * 1_000 : before.openedMs; // as the API server writes times
 }
 
-const isClosed = ({ cordoned, taints }: Seen) => cordoned || taints.size > 0;
+const isClosed = ({ cordoned, taints }: Seen, lateTaintMs: number | undefined) =>
+  cordoned || (taints.size > 0 && lateTaintMs === undefined);
 
 const isCordoned = (node: KubeObject) => specOf(node)["unschedulable"] === true;
 

@@ -242,6 +242,13 @@ export interface Opening {
   readonly bootID: string;
   /** Names of the extended resources that it has had. */
   readonly resources: readonly string[];
+  /** Taints that came when it had long been open, and are there. */
+  readonly lateTaints?: readonly LateTaint[];
+}
+
+export interface LateTaint extends Pick<Taint, "key" | "effect"> {
+  /** When it was seen first, epoch ms. */
+  readonly sinceMs: number;
 }
 
 /** A node, as decisions see it. */

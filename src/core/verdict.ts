@@ -89,7 +89,10 @@ export type FenceAction =
  * Pods that take no part in a plan, each with why its last write failed; "" where another client was changing it. They
  * are tried again in moments, and a slot that they were given until then would be lost to others.
  */
-export type SetAside = ReadonlyMap<PodUID, string>;
+export interface SetAside extends ReadonlyMap<PodUID, string> {
+  /** Pods whose release is refused again and again, also while it is tried once more. */
+  readonly refused?: ReadonlySet<PodUID>;
+}
 
 /** What the leader has to do now. Applying it twice changes nothing. */
 export interface Plan {

@@ -5,12 +5,13 @@
  * `look` until a plan is due, `planned`, `next` until there is none, and `ended` for each write.
  */
 import type { PodUID } from "../core/ids.ts";
+import { lacksFreedNote } from "../core/state/freed.ts";
 import type { Held, Plan, SetAside } from "../core/verdict.ts";
 import type { Outcome } from "./apply.ts";
 import { HoldNotes } from "./hold-notes.ts";
 import type { Note } from "./hold-notes.ts";
 import { Retries } from "./retries.ts";
-import { holdWork, podOfKey, startable } from "./work.ts";
+import { holdWork, keyOfPod, podOfKey, startable } from "./work.ts";
 import type { Work } from "./work.ts";
 
 /** Events within this time, in ms, make one plan. A watch delivers the parts of one change within about 1 ms. */
@@ -42,10 +43,13 @@ export interface Moment {
   readonly steadyMs: number;
 }
 
-/** How a write ended. `failed`: it was refused, or nothing is known; the API server may have asked to wait, in ms. */
+/**
+ * How a write ended. `failed`: it was refused, or, with `mayPass`, sent again it may be carried out; the API server may
+ * have asked to wait, in ms.
+ */
 export type WriteEnd =
   | { readonly kind: Outcome<unknown>["kind"] }
-  | { readonly kind: "failed"; readonly retryAfterMs: number; readonly why: string };
+  | { readonly kind: "failed"; readonly retryAfterMs: number; readonly why: string; readonly mayPass?: boolean };
 
 /** All times are of one steady clock, in ms, except where they are named `wallMs`. */
 export class Dispatcher {
@@ -73,6 +77,11 @@ export class Dispatcher {
   /** Number of writes on their way. */
   get inFlight(): number {
     return this.#inFlight.size;
+  }
+
+  /** Number of writes that have not begun. */
+  get queued(): number {
+    return this.#queue.length + this.#noteQueue.length;
   }
 
   /** When to call {@link look}; Infinity: only after the next poke. */
@@ -109,7 +118,8 @@ export class Dispatcher {
       const uid = podOfKey(key);
       if (uid !== undefined) pods.set(uid, why);
     }
-    return pods;
+    const refused = [...this.#retries.refused()].flatMap((key) => podOfKey(key) ?? []);
+    return Object.assign(pods, { refused: new Set(refused) });
   }
 
   /**
@@ -123,8 +133,11 @@ export class Dispatcher {
     const { notes, wakeAtMs: notesAtMs } = this.#notes.due(plan.held, now.wallMs);
     const works = startable(plan, this.#inFlight);
     const mayBegin = ({ key }: Work) => !this.#retries.waits(key, now.steadyMs);
-    this.#noteQueue.push(...notes.filter(({ annotate }) => annotate).map(({ held }) => holdWork(held)));
-    this.#noteQueue = this.#noteQueue.filter(mayBegin);
+    // A note that dates a hold is due until it is there, also while it is being written.
+    const isBegun = ({ pod }: Held) => lacksFreedNote(pod) && this.#inFlight.has(keyOfPod(pod));
+    const newNotes = notes.filter(({ annotate, held }) => annotate && !isBegun(held)).map(({ held }) => holdWork(held));
+    const latest = new Map([...this.#noteQueue, ...newNotes].map((work) => [work.key, work]));
+    this.#noteQueue = [...latest.values()].filter(mayBegin);
     const wanted = [...works, ...this.#noteQueue, ...this.#inFlight.values()];
     this.#retries.keepOnly(new Set(wanted.map(({ key }) => key)), now.steadyMs);
     this.#queue = works.filter(mayBegin);
@@ -190,8 +203,10 @@ export class Dispatcher {
     if (end.kind === "changed") this.#retries.succeeded(key);
     // Otherwise there was nothing to do, or another client is changing the object, or the write failed: not at once
     // again.
-    else if (end.kind === "failed") this.#retries.failed(key, nowMs, end.why, { atLeastMs: end.retryAfterMs, byMs });
-    else this.#retries.failed(key, nowMs, "", { byMs });
+    else if (end.kind === "failed") {
+      const { retryAfterMs: atLeastMs, why, mayPass = false } = end;
+      this.#retries.failed(key, nowMs, why, { atLeastMs, byMs, refused: !mayPass });
+    } else this.#retries.failed(key, nowMs, "", { byMs });
     this.poke(nowMs);
   }
 

@@ -3,7 +3,7 @@
  * plans, the dispatcher says which writes begin when, and this loop makes them. What it does not manage is in the next
  * plan again. It has no state that a restart could lose.
  */
-import { ApiError, mayBeDone } from "../kube/client/api-error.ts";
+import { ApiError, isRefusal, mayBeDone } from "../kube/client/api-error.ts";
 import { backoffMs } from "../kube/client/backoff.ts";
 import { pause, type Clock } from "../kube/clock.ts";
 import type { EventRecorder } from "../kube/write/events.ts";
@@ -173,6 +173,7 @@ class Loop implements ReleaseLoop {
         kind: "failed",
         retryAfterMs: retryAfterMs(error),
         why: error instanceof Error ? error.message : String(error),
+        mayPass: !isRefusal(error),
       };
     }
   }

@@ -1,5 +1,6 @@
 /** The leader's writes, and which of them may begin while others are still on their way. Pure. */
 import { podUID, type NodeName, type PodUID } from "../core/ids.ts";
+import type { PodFacts } from "../core/facts.ts";
 import type { FenceAction, Held, Plan, Release } from "../core/verdict.ts";
 
 export type Work =
@@ -16,9 +17,12 @@ const POD = "pod ";
 export const podOfKey = (key: string): PodUID | undefined =>
   key.startsWith(POD) ? podUID(key.slice(POD.length)) : undefined;
 
-export const releaseWork = (release: Release): Work => ({ kind: "release", key: `${POD}${release.pod.uid}`, release });
+/** The key of every write to the pod. */
+export const keyOfPod = ({ uid }: Pick<PodFacts, "uid">): string => `${POD}${uid}`;
+
+export const releaseWork = (release: Release): Work => ({ kind: "release", key: keyOfPod(release.pod), release });
 export const fenceWork = (action: FenceAction): Work => ({ kind: "fence", key: `node ${action.node.name}`, action });
-export const holdWork = (held: Held): Work => ({ kind: "hold", key: `${POD}${held.pod.uid}`, held });
+export const holdWork = (held: Held): Work => ({ kind: "hold", key: keyOfPod(held.pod), held });
 
 /**
  * The plan's releases and fence actions that may begin now. A release whose write is on its way is not in the ledger
@@ -36,7 +40,7 @@ export function startable(plan: Plan, inFlight: InFlight): readonly Work[] {
   };
   const releases = plan.releases.flatMap((release) => {
     const { pod, node, others } = release;
-    if (inFlight.has(`${POD}${pod.uid}`)) return [];
+    if (inFlight.has(keyOfPod(pod))) return [];
     if (node === undefined) return [release];
     if (!takes(node)) return [];
     return [others ? { ...release, others: others.filter((other) => takes(other.node)) } : release];

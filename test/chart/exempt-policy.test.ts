@@ -141,9 +141,21 @@ it("other pods do not, and nothing is added twice", async () => {
   expect(ours).toEqual(tolerations);
 });
 
-it("is left out where the API server has no such policies, where fences are off, and where it is not wanted", async () => {
+it("is left out where the API server has no such policies, where nodes have no webhook, and where it is not wanted", async () => {
   const kinds = async (...args: string[]) => (await chartObjects(helm, args)).map(({ kind }) => kind);
   expect(await kinds()).not.toContain(KIND);
   expect(await kinds(...API, "--set", "webhooks.nodes=false")).not.toContain(KIND);
   expect(await kinds(...API, "--set", "webhooks.exemptPolicy=false")).not.toContain(KIND);
+});
+
+it.each<[string, boolean]>([
+  ["policy.mode=observe", false],
+  ["policy.mode=off", false],
+  ["policy.fence.enabled=false", false],
+  ["policy.fence.maxSeconds=60", true],
+  ["policy.mode=enforce", true],
+  ["policy.mode=null", true],
+])("with %s, is it there? %s: a policy that raises no fence changes no pod", async (value, isThere) => {
+  const kinds = (await chartObjects(helm, [...API, "--set", value])).map(({ kind }) => kind);
+  expect(kinds.includes(KIND)).toBe(isThere);
 });

@@ -210,13 +210,12 @@ spec:
 apiVersion: paceline.dev/v1alpha1
 kind: PacingPolicy
 # Start with mode observe: it changes nothing and counts what it would have held (paceline_observed_holds_total).
-{{- if not .Values.policy.schedulerNames }}
 schedulerNames: {{ include "paceline.schedulerNames" . }}
-{{- end }}
-{{ toYaml .Values.policy }}
+{{ toYaml (omit .Values.policy "schedulerNames") }}
 {{- end }}
 
-{{- /* The schedulers whose pods are paced, as JSON: those of the policy, or else the cluster's own and our second one. */}}
+{{- /* The schedulers whose pods are paced, as JSON: those of the policy, or else the cluster's own; and our second one. */}}
 {{- define "paceline.schedulerNames" -}}
-{{- .Values.policy.schedulerNames | default (list "default-scheduler" .Values.secondScheduler.schedulerName) | uniq | toJson }}
+{{- $names := .Values.policy.schedulerNames | default (list "default-scheduler") }}
+{{- append $names .Values.secondScheduler.schedulerName | uniq | toJson }}
 {{- end }}

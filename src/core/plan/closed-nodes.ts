@@ -70,7 +70,7 @@ function isAwaited(plan: PlanBuilder, { entry, facts }: KnownNode): boolean {
     return lack === undefined || (lack === "Resources" && awaitsNothingElse(plan, pod, opened, room));
   };
   for (const [shape, alike] of plan.state.ledger.pending.shapes()) {
-    if (plan.isExempt(shape)) continue;
+    if (plan.isExempt(shape) || plan.cannotRelease(shape)) continue; // it would be lifted for them at once
     const pod = firstRefused(plan, alike.pods(), facts);
     if (pod && fits(pod)) return true;
   }

@@ -147,12 +147,16 @@ function openLiftReason(plan: PlanBuilder, node: KnownNode, openMs: number): Lif
   return { reason: isWorthKeeping(plan, node) ? undefined : "NothingPending", untilMs };
 }
 
-/** Keep the fence while a pod would go there, or while so many do not fit that lifting it would flood the scheduler. */
+/**
+ * Keep the fence while a pod would go there, or while so many do not fit that lifting it would flood the scheduler. Not
+ * for pods that may get no toleration: only its end lets them in.
+ */
 function isWorthKeeping(plan: PlanBuilder, node: KnownNode): boolean {
   const { ledger } = plan.state;
   const value = node.facts.fence?.value ?? "";
   const toCome = certainToCome(plan, node);
-  const wants = (pod: PodFacts) => fitsOnceJoined(plan, pod, node.facts) && fitsBeside(plan, pod, node, toCome);
+  const wants = (pod: PodFacts) =>
+    !plan.cannotRelease(pod.shape) && fitsOnceJoined(plan, pod, node.facts) && fitsBeside(plan, pod, node, toCome);
   for (const pod of plan.waiting.values()) if (wants(pod)) return true;
   for (const pod of plan.onTheirWayElsewhere(node)) if (!toleratesFence(pod, value) && wants(pod)) return true;
   for (const pod of ledger.pending.pinnedTo(node.facts.name)) {
@@ -174,7 +178,7 @@ const mayWant = (plan: PlanBuilder, pod: PodFacts, node: NodeFacts) =>
 /** The first of equal pods that does not pass the fence by itself. It stands for all. */
 function firstKeptOut(plan: PlanBuilder, alike: Iterable<PodFacts>, value: string): PodFacts | undefined {
   for (const pod of alike) {
-    if (plan.isExempt(pod.shape)) return undefined; // all of them are
+    if (plan.isExempt(pod.shape) || plan.cannotRelease(pod.shape)) return undefined; // as all of them are
     if (isKeptOut(plan, pod, value)) return pod;
   }
   return undefined;

@@ -18,7 +18,7 @@ import type { PlanBuilder } from "./plan-builder.ts";
 export function releaseBegunGangs(plan: PlanBuilder): void {
   const { gangs } = plan.state.ledger;
   const someAreFenced = fencesWork(plan.state.policy) && plan.paced.some(({ facts }) => facts.fence);
-  const names = someAreFenced ? gangs.names() : gatedGangs(plan);
+  const names = someAreFenced ? gangs.unbound() : gatedGangs(plan);
   for (const gang of [...names]) releaseRest(plan, gang);
 }
 

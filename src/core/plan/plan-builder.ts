@@ -72,6 +72,7 @@ export class PlanBuilder {
   readonly #stillToCome = new Map<NodeName, readonly Claimant[]>();
   readonly #refusals: Refusals;
   readonly inVain: InVain;
+  #notReleasable: ReadonlySet<PodShape> | undefined;
   #pinnedWaiting: ReadonlyMap<NodeName | undefined, readonly PodFacts[]> | undefined;
   /** Of nodes to which the extender offers pods, or this plan releases some. */
   readonly #loads = new Map<NodeName, NodeLoad>();
@@ -123,6 +124,17 @@ export class PlanBuilder {
   awaitsFirst(shape: PodShape): boolean {
     if (!shape.interPodRules || this.state.ledger.boundAlike.has(shape)) return false;
     return this.#tried.has(shape) || this.#refusals.anyOnTheWay(shape);
+  }
+
+  /**
+   * Is the release of a pod of this shape refused time and again? No pod of it gets a toleration then: what refuses one
+   * (PodTolerationRestriction, a policy engine) refuses those that are like it.
+   */
+  cannotRelease(shape: PodShape): boolean {
+    this.#notReleasable ??= new Set(
+      [...(this.aside.refused ?? [])].flatMap((uid) => this.state.ledger.pods.get(uid)?.shape ?? []),
+    );
+    return this.#notReleasable.has(shape);
   }
 
   /** A pod of this shape that the scheduler has refused on every paced node with room for it. */

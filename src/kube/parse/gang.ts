@@ -6,6 +6,10 @@ import { recordOf, textOf } from "./kube-json.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
+const KUEUE_GROUP = "kueue.x-k8s.io/pod-group-name";
+/** Kueue's groups of long-lived pods (StatefulSets) start one by one, and their replicas come and go. */
+const KUEUE_SERVING = "kueue.x-k8s.io/pod-group-serving";
+
 /**
  * Labels whose value names a gang of the pod's namespace. JobSet's labels are not among them: without one of these its
  * pods are scheduled one by one.
@@ -13,7 +17,8 @@ type Json = Readonly<Record<string, unknown>>;
 const LABELS = [
   "scheduling.x-k8s.io/pod-group", // coscheduling
   "pod-group.scheduling.sigs.k8s.io", // the same, before it had a CRD of its own
-  "kueue.x-k8s.io/pod-group-name",
+  "pod-group.scheduling.sigs.k8s.io/name", // and before that
+  KUEUE_GROUP,
   "leaderworkerset.sigs.k8s.io/group-key",
 ] as const;
 
@@ -22,8 +27,13 @@ const ANNOTATIONS = ["scheduling.k8s.io/group-name"] as const;
 
 /** A name that is the same for all pods of a gang and for no others; undefined: of none. Never throws. */
 export function gangOf(spec: Json, labels: Json, annotations: Json, namespace: string): string | undefined {
+  const isServing = annotations[KUEUE_SERVING] === "true" || labels[KUEUE_SERVING] === "true";
   const [kind, name] =
-    named(LABELS, labels) ?? named(ANNOTATIONS, annotations) ?? schedulingGroup(spec) ?? workload(spec) ?? [];
+    named(isServing ? LABELS.filter((label) => label !== KUEUE_GROUP) : LABELS, labels) ??
+    named(ANNOTATIONS, annotations) ??
+    schedulingGroup(spec) ??
+    workload(spec) ??
+    [];
   return kind === undefined ? undefined : `${namespace}/${kind}/${name}`;
 }
 

@@ -106,6 +106,27 @@ describe("the dispatcher", () => {
     expect([...dispatcher.setAside(3_010)]).toEqual([]);
   });
 
+  it("names pods whose release is refused for the third time, also while it is tried again; no other failure counts", () => {
+    const dispatcher = new Dispatcher(() => 0.5);
+    const [denied, unlucky] = [to("a", "n1"), to("b", "n1")];
+    const refused: (readonly string[])[] = [];
+    for (let nowMs = 0, tries = 0; tries < 4; nowMs += 100) {
+      dispatcher.planned(aPlan({ releases: [denied, unlucky] }), at(nowMs), 0);
+      const works = all(dispatcher);
+      if (works.length === 0) continue;
+      tries += 1;
+      refused.push([...(dispatcher.setAside(nowMs).refused ?? [])]);
+      for (const work of works) {
+        const mayPass = work.key === `pod ${unlucky.pod.uid}`;
+        dispatcher.ended(work, { kind: "failed", retryAfterMs: 0, why: "no", mayPass }, nowMs);
+      }
+    }
+    expect(refused).toEqual([[], [], [], [denied.pod.uid]]);
+    dispatcher.planned(aPlan({ releases: [denied] }), at(60_000), 0);
+    for (const work of all(dispatcher)) dispatcher.ended(work, { kind: "changed" }, 60_000);
+    expect(dispatcher.setAside(60_000).refused).toEqual(new Set());
+  });
+
   it("tries a write that was refused time and again once more when the pod's cap comes, and then waits again", () => {
     const dispatcher = new Dispatcher(() => 0.5);
     const capMs = 47_000;
@@ -121,6 +142,28 @@ describe("the dispatcher", () => {
     }
     expect(tries).toContain(capMs);
     expect(tries.filter((ms) => ms > capMs).length).toBeLessThan(4);
+  });
+
+  it("writes one note for a pod of which another one waits or is on its way, however many plans ask for it", () => {
+    const dispatcher = new Dispatcher(() => 0.5);
+    const hold = { kind: "hold", reason: "StartupSlotsFull", message: "", node: undefined } as const;
+    const freed = Array.from({ length: 40 }, (_, index) =>
+      aGatedPod(`p${index}`, { hold: { node: undefined, reason: "OtherGates", sinceMs: START_MS } }),
+    );
+    const held = freed.map((pod) => ({ pod, hold }));
+    const begun = new Map<string, number>();
+    const begin = () => {
+      for (const { key } of all(dispatcher)) begun.set(key, (begun.get(key) ?? 0) + 1);
+    };
+    for (let plan = 0; plan < 20; plan++) {
+      dispatcher.planned(aPlan({ held }), { wallMs: START_MS + 10_000 + plan, steadyMs: plan }, 0);
+      begin();
+    }
+    expect(begun.size).toBe(8); // as many as may be on their way
+    const works = dispatcher.inFlight;
+    expect(works).toBe(8);
+    expect([...begun.values()]).toEqual(Array(8).fill(1));
+    expect(dispatcher.queued).toBe(32);
   });
 
   it("waits longer after each refusal, also where the pod was set aside in between", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { NodeFacts } from "../../../../src/core/facts.ts";
+import type { NodeFacts, Taint } from "../../../../src/core/facts.ts";
 import { neededNote, nextOpening, openingOf } from "../../../../src/core/state/opening.ts";
 import { aNode, anOldNode, START_MS } from "../../../support/core-facts.ts";
 import { aJoiningNode, CORDON_TAINT, NOT_READY, withRollCall } from "../../../support/core-plan.ts";
@@ -105,6 +105,46 @@ describe("a flap of Ready changes nothing:", () => {
 
   test("a roll call tells that the node was Ready before", () => {
     expect(openedMs(aNode("n1", { readySinceMs: START_MS + 5 * MINUTE_MS, ...withRollCall("done") }))).toBe(START_MS);
+  });
+});
+
+describe("a taint that comes to a settled node and soon goes changes nothing:", () => {
+  const minutesUnder = (taint: Taint, minutes: number) =>
+    Array.from({ length: minutes }, () => old({ taints: [taint] }));
+  const others = ["karpenter.sh/disrupted", "ToBeDeletedByClusterAutoscaler", "team"];
+  const taints: readonly Taint[] = [AGENT, ...others.map((key) => ({ ...AGENT, key }))];
+
+  test.each(taints)("$key", (taint) => {
+    expect(openedMs(old(), old({ taints: [taint] }))).toBe(DAY_BEFORE_MS);
+    expect(openedMs(old(), ...minutesUnder(taint, 14), old())).toBe(DAY_BEFORE_MS);
+    expect(openedMs(old(), ...minutesUnder(taint, 15), old())).toBe(LATER_MS);
+  });
+
+  test("not to a node that has been open for a quarter of an hour at most", () => {
+    const node = (more: Partial<NodeFacts> = {}) => aNode("n1", { readySinceMs: LATER_MS - 10 * MINUTE_MS, ...more });
+    expect(openedMs(node(), node({ taints: [AGENT] }))).toBeUndefined();
+    expect(openedMs(node(), node({ taints: [AGENT] }), node())).toBe(LATER_MS);
+  });
+
+  test("a taint that is there at a boot is not late, nor is one that was there when the node was uncordoned", () => {
+    const tainted = { bootID: "b", readySinceMs: LATER_MS - MINUTE_MS, taints: [AGENT] };
+    const booted = old({ ...tainted, taints: [] });
+    expect(openedMs(old(), old({ taints: [AGENT] }), old(tainted))).toBeUndefined();
+    expect(openedMs(old(), old({ taints: [AGENT] }), old(tainted), booted)).toBe(LATER_MS);
+    const both = old({ ...CORDONED, taints: [CORDON_TAINT, AGENT] });
+    expect(openedMs(old(), old({ taints: [AGENT] }), both, old({ taints: [AGENT] }))).toBeUndefined();
+  });
+
+  test("a new leader knows by a note that a startup taint came late, and every replica keeps what it has seen", () => {
+    const openedNote = noteOf(old(), old({ taints: [AGENT] }));
+    expect(openedNote).toEqual({ atMs: DAY_BEFORE_MS, bootID: "a" });
+    const noted = old({ taints: [AGENT], openedNote });
+    expect([openedMs(noted), noteOf(noted)]).toEqual([DAY_BEFORE_MS, undefined]);
+    expect(openedMs(noted, old({ openedNote }))).toBe(DAY_BEFORE_MS);
+    const team = { ...AGENT, key: "team" };
+    const two = { taints: [AGENT, team] };
+    const soon = [old(), old(two), old({ ...two, openedNote }), old({ openedNote })];
+    expect([openedMs(...soon), noteOf(...soon)]).toEqual([DAY_BEFORE_MS, undefined]);
   });
 });
 

@@ -11,6 +11,7 @@ const gangOf = (labels: Texts, annotations: Texts = {}, spec: object = {}) =>
 test.each<[string, Texts, Texts, object]>([
   ["coscheduling", { "scheduling.x-k8s.io/pod-group": "a" }, {}, {}],
   ["coscheduling before its CRD", { "pod-group.scheduling.sigs.k8s.io": "a" }, {}, {}],
+  ["coscheduling at first", { "pod-group.scheduling.sigs.k8s.io/name": "a" }, {}, {}],
   ["Kueue", { "kueue.x-k8s.io/pod-group-name": "a" }, {}, {}],
   ["LeaderWorkerSet", { "leaderworkerset.sigs.k8s.io/group-key": "a" }, {}, {}],
   ["Volcano", {}, { "scheduling.k8s.io/group-name": "a" }, {}],
@@ -22,6 +23,14 @@ test.each<[string, Texts, Texts, object]>([
   expect(gang).toMatch(/^team\/.*\ba\b/);
   expect(gangOf(labels, annotations, spec)).toBe(gang);
   expect(gangOf(other(labels), other(annotations), other(spec))).not.toBe(gang);
+});
+
+test("a StatefulSet of Kueue's is no gang: its replicas come and go one by one; a LeaderWorkerSet of Kueue's is one", () => {
+  const group = { "kueue.x-k8s.io/pod-group-name": "a" };
+  const serving = { "kueue.x-k8s.io/pod-group-serving": "true" };
+  expect(gangOf(group, serving)).toBeUndefined();
+  expect(gangOf({ ...group, ...serving })).toBeUndefined();
+  expect(gangOf({ ...group, "leaderworkerset.sigs.k8s.io/group-key": "k" }, serving)).toContain("group-key/k");
 });
 
 test.each<[string, Texts, Texts, object]>([
