@@ -238,7 +238,7 @@ export interface OpenedNote {
 export interface Opening {
   /** When it last became able to take pods, epoch ms; undefined: it is not yet, or is closed again. */
   readonly openedMs: number | undefined;
-  /** Its bootID when it was last seen. */
+  /** Its bootID when it was last seen Ready, or, if it never was, when it was seen first. */
   readonly bootID: string;
   /** Names of the extended resources that it has had. */
   readonly resources: readonly string[];

@@ -46,8 +46,13 @@ export function openingOf(node: NodeFacts, nowMs: number): Opening {
   const late = notedLate(node, nowMs);
   const openedMs = firstSeenMs(node, late, nowMs);
   const resources = extendedOf(node.allocatable);
-  return { openedMs, bootID: node.bootID ?? "", resources, lateTaints: openedMs === undefined ? [] : late };
+  const bootID = bootOf(node, believable(node, nowMs)?.bootID ?? "");
+  return { openedMs, bootID, resources, lateTaints: openedMs === undefined ? [] : late };
 }
+
+/** After a boot a kubelet may say first that its node is not Ready yet: the boot counts once it is. */
+const bootOf = ({ bootID, readySinceMs }: NodeFacts, before: string): string =>
+  readySinceMs === undefined && before !== "" ? before : (bootID ?? before);
 
 /** A note that dates the opening of a node under a startup taint tells that the taint came later. */
 function notedLate(node: NodeFacts, nowMs: number): LateTaint[] {
@@ -88,7 +93,7 @@ const isOtherBoot = (before: string, { bootID = "" }: NodeFacts) => before !== "
 /** @param before the same node as it was seen last. */
 export function nextOpening(before: NodeFacts, node: NodeFacts, nowMs: number): Opening {
   const known = before.opening ?? openingOf(before, nowMs);
-  const { bootID = known.bootID } = node;
+  const bootID = bootOf(node, known.bootID);
   const resources = [...new Set([...known.resources, ...extendedOf(node.allocatable)])];
   const late = nextLate(known, before, node, nowMs);
   if (hasNewNote(before, node) && believable(node, nowMs)) {

@@ -77,6 +77,16 @@ describe("a node opens", () => {
     expect(openedMs(old(), old({ bootID: "b" }))).toBe(LATER_MS); // so fast that nothing called it not Ready
   });
 
+  test("also where its kubelet says first that it is not Ready yet after the boot", () => {
+    const rebooted = old({ bootID: "b", readySinceMs: LATER_MS });
+    const booting = old({ ...NOT_READY_NOW, bootID: "b" });
+    expect(openedMs(old(), booting)).toBe(DAY_BEFORE_MS);
+    expect(openedMs(old(), booting, rebooted)).toBe(LATER_MS);
+    const openedNote = noteOf(old(), booting);
+    expect(openedNote).toEqual({ atMs: DAY_BEFORE_MS, bootID: "a" });
+    expect(openedMs({ ...booting, openedNote }, { ...rebooted, openedNote })).toBe(LATER_MS);
+  });
+
   test("when it reports an extended resource that it never had", () => {
     const withGpus = (count: number) => old({ allocatable: { cpu: 4_000, pods: 110, "nvidia.com/gpu": count } });
     expect(openedMs(old(), withGpus(8))).toBe(LATER_MS);
