@@ -71,6 +71,8 @@ export interface PendingPod {
 
 export interface PodsSeen {
   readonly count: number;
+  /** How many there are of each scheduler, those aside that are over. */
+  readonly schedulers: ReadonlyMap<string, number>;
   /** Those of the last hour. */
   readonly created: readonly CreatedPod[];
   /** The first few thousand. */

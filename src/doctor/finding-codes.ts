@@ -58,6 +58,7 @@ export const findingCodes = {
     "The control plane of a private GKE cluster reaches nodes on ports 443 and 10250 only, unless a firewall rule allows more.",
   FastPullsOnSlowDisk:
     "Parallel pulling of layers makes pulls slower on a disk of less than 600 MiB/s, and overloads it sooner.",
+  SchedulerNotPaced: "Paceline leaves pods alone whose scheduler the policy does not name, and they start all at once.",
   PodsFitNoNode: "No node that is here fits these pods, whatever Paceline does.",
   ExtenderNotIgnorable: "If its extender is not ignorable, a scheduler schedules nothing while Paceline is down.",
   ExtenderSendsWholeNodes:

@@ -1,7 +1,6 @@
-/** Karpenter and Cluster Autoscaler themselves beside Paceline, on a real control plane (dev/autoscalers). */
+/** Karpenter itself beside Paceline, on a real control plane. Cluster Autoscaler cannot be built from here: see the bench. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { run } from "../../bench/autoscalers/run.ts";
-import { clusterAutoscalerProgram } from "../../dev/autoscalers/cluster-autoscaler.ts";
 import { createPool, findKarpenter, NODE_CLAIMS, NODE_POOLS, startKarpenter } from "../../dev/autoscalers/karpenter.ts";
 import { startKubelets } from "../../dev/autoscalers/kubelets.ts";
 import { applyPolicy } from "../../dev/install.ts";
@@ -35,11 +34,6 @@ describe("promise 3: a herd gets as many nodes as without Paceline, and none is 
 
   test("from Karpenter, though its NodePool does not name the fence", async () => {
     expect(await run({ autoscaler: "karpenter", levers: "all", namesFence: false })).toMatchObject(AS_WITHOUT);
-  });
-
-  // Its module cannot be had from the module proxy: docs/autoscalers.md says how to build the program.
-  test.skipIf(clusterAutoscalerProgram() === undefined)("from Cluster Autoscaler", async () => {
-    expect(await run({ autoscaler: "cluster-autoscaler", levers: "all" })).toMatchObject(AS_WITHOUT);
   });
 });
 

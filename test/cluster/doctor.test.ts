@@ -95,6 +95,9 @@ const joinNode = (name: string, options: Partial<ModelledNodeOptions>): Promise<
     ...options,
   });
 
+/** With that of the pods that wait here for ever. */
+const SCHEDULER_NAMES = ["default-scheduler", "paced", "nobody"];
+
 describe("bad settings, then fixed ones", () => {
   let bad: ModelledNode | undefined;
   /** For the DaemonSets that wait for the fence. */
@@ -129,7 +132,7 @@ describe("bad settings, then fixed ones", () => {
             "MissingRight",
           ],
           ...["NoLeader", "NodePoolConsolidatesEarly", "NodePoolWithoutStartupTaint", "RecentStartFailures"],
-          ...["WebhookFailsClosed", "WebhookMissing", "WebhookUnreachable", "YoungNodeHerd"],
+          ...["SchedulerNotPaced", "WebhookFailsClosed", "WebhookMissing", "WebhookUnreachable", "YoungNodeHerd"],
           ...(reachesKubelets ? ofKubelets : []),
         ].sort(),
       );
@@ -156,7 +159,7 @@ describe("bad settings, then fixed ones", () => {
     // How many of its starts have failed by now is the machine's affair; Events would tell of them for an hour.
     await cp.client.raw("DELETE", "/api/v1/namespaces/default/events");
     await mendSurroundings(commands);
-    await installAccess(cp.client, { extender: { enabled: true } });
+    await installAccess(cp.client, { extender: { enabled: true }, schedulerNames: SCHEDULER_NAMES });
     const service = await startServiceProcess(cp);
     await installWebhooks(cp.client, { url: service.url, caBundle: cp.caCert });
     await using good = await joinNode("good", {
@@ -214,6 +217,7 @@ describe("bad settings, then fixed ones", () => {
     const exporter = { type: "Endpoints", namespace: "monitoring", service: "exporter" } as const;
     await applyPolicy(cp.client, {
       extender: { enabled: true },
+      schedulerNames: SCHEDULER_NAMES,
       telemetry: { source: "node-exporter", address: exporter },
     });
     await spoilCloud();

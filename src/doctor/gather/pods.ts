@@ -42,6 +42,7 @@ class PodReader {
   readonly held: HeldPod[] = [];
   readonly podsByImage = new Map<string, number>();
   readonly schedulerConfigs: MountedConfig[] = [];
+  readonly schedulers = new Map<string, number>();
   count = 0;
   readonly #look: Look;
   readonly #isAskedAbout: IsAskedAbout;
@@ -55,6 +56,9 @@ class PodReader {
     this.count++;
     const createdMs = timeOf(raw.metadata?.creationTimestamp) ?? 0;
     const { shape, pinnedTo } = shapePod(raw);
+    const { schedulerName } = shape;
+    if (!shape.mirror && !isOver(raw))
+      this.schedulers.set(schedulerName, (this.schedulers.get(schedulerName) ?? 0) + 1);
     for (const image of shape.images) this.podsByImage.set(image, (this.podsByImage.get(image) ?? 0) + 1);
     const gates = recordsOf(recordOf(raw["spec"])["schedulingGates"]).map(({ name }) => name);
     if (this.#look.nowMs - createdMs < CREATED_MS && this.#isAskedAbout(raw)) {
@@ -68,9 +72,10 @@ class PodReader {
   }
 }
 
+const isOver = (raw: KubeObject) => ["Succeeded", "Failed"].includes(textOf(recordOf(raw["status"])["phase"]));
+
 function isPending(raw: KubeObject, gates: readonly unknown[]): boolean {
-  const isOver = ["Succeeded", "Failed"].includes(textOf(recordOf(raw["status"])["phase"]));
-  return textOf(recordOf(raw["spec"])["nodeName"]) === "" && !isOver && gates.every((gate) => gate === GATE);
+  return textOf(recordOf(raw["spec"])["nodeName"]) === "" && !isOver(raw) && gates.every((gate) => gate === GATE);
 }
 
 /** kube-scheduler's word about a claim that does not exist. */
@@ -118,6 +123,7 @@ export async function gatherPods(
     pending: reader.pending,
     refusedWrites: [...refused],
     startedOnYoung: startedOnYoung(tally, nodes ?? [], youngMs),
+    schedulers: reader.schedulers,
     images: imagesOf(reader.podsByImage, imageBytes),
     starts,
     verdict: verdictOf(starts),

@@ -4,6 +4,7 @@ import type { Finding } from "../finding-codes.ts";
 import { findNodesProblems } from "./nodes.ts";
 import { findServiceProblems } from "./service.ts";
 import { findCloudProblems } from "./clouds.ts";
+import { findUnpacedSchedulers } from "./schedulers.ts";
 import { findSilence } from "./silence.ts";
 import { findStrandedPods } from "./stranded.ts";
 import { findStartsProblems } from "./starts.ts";
@@ -19,6 +20,7 @@ export function findingsOf(facts: ClusterFacts): Finding[] {
     findSurroundingsProblems,
     findSilence,
     findCloudProblems,
+    findUnpacedSchedulers,
     findStrandedPods,
   ].flatMap((rules) => rules(facts));
   const same = Map.groupBy(all, ({ code, seen, change }) => JSON.stringify([code, seen, change]));

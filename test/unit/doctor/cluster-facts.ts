@@ -79,6 +79,7 @@ export function podsSeen(objects: readonly object[] = [], over: Partial<PodsSeen
     created: [],
     pending: [],
     refusedWrites: [],
+    schedulers: new Map([["default-scheduler", 1]]),
     held: [],
     startedOnYoung: new Map<string, number>(),
     images: [],

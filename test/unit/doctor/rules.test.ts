@@ -98,6 +98,14 @@ const spoilt: Readonly<Record<string, Partial<ClusterFacts>>> = {
     ...withOurs({ leader: { ...leader, askedMs: undefined }, installation: { ...installation, hasQuota: true } }),
   },
   FastPullsOnSlowDisk: { nodeClasses: [{ name: "fast", pullsFast: true, diskMibPerSecond: 125 }] },
+  SchedulerNotPaced: {
+    pods: podsSeen([], {
+      schedulers: new Map([
+        ["default-scheduler", 9],
+        ["gke.io/other", 4],
+      ]),
+    }),
+  },
   PodsFitNoNode: { pods: podsSeen([], { pending: [pendingPod({ nodeSelector: { disk: "ssd" } })] }) },
   HeldPastCap: { pods: podsSeen([], { held: [{ name: "shop/a", sinceMs: NOW_MS - 500_000 }] }) },
   HeldWithoutLeader: { ours: undefined, pods: podsSeen([], { held: [{ name: "shop/a", sinceMs: NOW_MS - 5_000 }] }) },
