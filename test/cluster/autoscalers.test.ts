@@ -1,4 +1,4 @@
-/** Karpenter itself beside Paceline, on a real control plane. Cluster Autoscaler cannot be built from here: see the bench. */
+/** Karpenter itself beside Paceline, on a real control plane; Cluster Autoscaler is no Go module: see the bench. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { run } from "../../bench/autoscalers/run.ts";
 import { createPool, findKarpenter, NODE_CLAIMS, NODE_POOLS, startKarpenter } from "../../dev/autoscalers/karpenter.ts";
