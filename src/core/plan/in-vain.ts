@@ -11,6 +11,8 @@ export class InVain {
   readonly #state: ClusterState;
   readonly #nowMs: number;
   #byNamespace: Map<string, readonly PodFacts[]> | undefined;
+  /** By namespace, then by node: asked for each candidate. */
+  readonly #at = new Map<string, Map<string, readonly PodFacts[]>>();
 
   constructor(state: ClusterState, nowMs: number) {
     this.#state = state;
@@ -25,7 +27,14 @@ export class InVain {
 
   /** Those of the namespace that were let go to the node, and may start there yet. */
   at(namespace: string, { name }: NodeFacts): readonly PodFacts[] {
-    return this.of(namespace).filter(({ reservation }) => reservation && nodesOf(reservation).includes(name));
+    const byNode = this.#at.get(namespace) ?? new Map<string, readonly PodFacts[]>();
+    this.#at.set(namespace, byNode);
+    let there = byNode.get(name);
+    if (!there) {
+      there = this.of(namespace).filter(({ reservation }) => reservation && nodesOf(reservation).includes(name));
+      byNode.set(name, there);
+    }
+    return there;
   }
 
   /** A scheduler that is behind may not have come to a pod yet, so there only a refusal tells. */

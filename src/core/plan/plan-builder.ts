@@ -9,6 +9,7 @@ import type { Claimant } from "../placement/room.ts";
 import type { Given, SettledRoom } from "../placement/settled-nodes.ts";
 import { stillToCome } from "../placement/still-to-come.ts";
 import { exempt } from "../rules/exempt.ts";
+import { holdCapMs } from "../rules/hold-cap.ts";
 import { roomKeptUntilMs } from "../rules/kept-room.ts";
 import { fencesWork, toleratesFence } from "../rules/node-fence.ts";
 import type { ClusterState } from "../state/cluster-state.ts";
@@ -191,7 +192,7 @@ export class PlanBuilder {
   /** What a release says of a pod that was held for so long, ms. */
   #noted(pod: PodFacts, heldMs: number, past: PastLimits) {
     const note = { ...(past.note ?? { atMs: this.nowMs, heldMs }), ...(pod.gated && { ungated: true as const }) };
-    return { ...past, note, capMs: this.nowMs - note.heldMs + this.maxHoldMs };
+    return { ...past, note, capMs: this.nowMs - note.heldMs + holdCapMs(pod.shape, this.maxHoldMs) };
   }
 
   /** Pods that were released to paced nodes and are not bound yet, this plan's included. */

@@ -302,3 +302,12 @@ describe("a pod with a lower cap of its own", () => {
     expect(countIn(alone, 30, 45)).toBeGreaterThan(10);
   });
 });
+
+test("a release says when its pod must go: at its own cap, where that is lower", () => {
+  const capOf = (shape: Parameters<typeof aShape>[0]) => {
+    const pacer = pacerWith([aNode("n1")], [aGatedPod("p", { shape: aShape(shape) })], slots(4));
+    return pacer.plan(START_MS).releases.map(({ capMs }) => (capMs ?? Infinity) - START_MS);
+  };
+  expect(capOf({})).toEqual([300_000]);
+  expect(capOf({ maxHoldSeconds: 40 })).toEqual([40_000]);
+});
