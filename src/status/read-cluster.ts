@@ -46,7 +46,7 @@ export async function readClusterStatus(client: ApiClient, namespace: string, no
   return { version, synced: true, leader, policyValid: policy !== undefined, ...status, nodes };
 }
 
-/** Who may not list them sees pods as the service does without that right. */
+/** Without the right to list them, pods are seen as the service sees them without it. */
 async function readNamespaces(client: ApiClient, pacer: Pacer): Promise<void> {
   try {
     for await (const page of listPages(client, "/api/v1/namespaces")) {

@@ -31,7 +31,7 @@ export class WebhookSilence {
   }
 
   /**
-   * A pod is seen for the first time. Only one without a node counts: nobody is asked about pods that bring theirs.
+   * A pod is seen for the first time. Only one without a node counts: no replica is asked about pods that bring theirs.
    * @param isPaced false where the webhook need not be asked about it; called for pods that are new.
    */
   see(pod: PodFacts, isPaced: () => boolean, nowMs: number): void {
@@ -45,7 +45,7 @@ export class WebhookSilence {
     if (isPaced()) this.#created.add(Math.floor(createdAtMs / STEP_MS) * STEP_MS);
   }
 
-  /** For how long pods have been created about which nobody was asked, ms; 0: none was, or somebody was asked since. */
+  /** For how long pods have been created about which no replica was asked, ms; 0: none was, or one was asked since. */
   silentMs(nowMs: number): number {
     const first = Math.min(...this.#created);
     return first === Infinity ? 0 : Math.max(0, nowMs - first);
