@@ -41,9 +41,6 @@ const DEADLINES = { deadlineMs: 60_000, reservationMs: BIND_MS };
  */
 const POLICY_REACHES_ALL_MS = 120_000;
 
-/** Wall clocks that are behind make caps come later; the most that one is behind now, ms. */
-const behindMs = ({ replicas }: Witness) => Math.max(0, ...replicas.map(({ clocks }) => -clocks.wallOffMs));
-
 /** How far past a cap something may be held now, ms; Infinity where nothing can be demanded. */
 function allowedPastCapMs(witness: Witness): number {
   const { nowMs } = witness;
@@ -54,8 +51,7 @@ function allowedPastCapMs(witness: Witness): number {
   return Math.min(byJanitorMs, allowedByLeaderMs(witness));
 }
 
-const allowedByLeaderMs = (witness: Witness) =>
-  witness.quietForMs >= RECOVERED_MS ? behindMs(witness) + SLACK_MS : Infinity;
+const allowedByLeaderMs = (witness: Witness) => (witness.quietForMs >= RECOVERED_MS ? SLACK_MS : Infinity);
 
 const longest = (witness: Witness, of: "maxHoldSeconds" | "fenceMaxSeconds") =>
   SECOND_MS * Math.max(...witness.policiesWithin(JANITOR_EVERY_MS + SLACK_MS).map(({ draft }) => draft[of]));
@@ -115,7 +111,7 @@ export const noCordonStays: Invariant = {
     const before = cordons.get(witness);
     const now = new Map<string, number>();
     cordons.set(witness, now);
-    const byLeaderMs = witness.quietForMs >= RECOVERED_MS ? behindMs(witness) + SLACK_MS + ENDS_MS : Infinity;
+    const byLeaderMs = witness.quietForMs >= RECOVERED_MS ? SLACK_MS + ENDS_MS : Infinity;
     const mostMs = Math.min(byLeaderMs, allowedPastCapMs(witness) + FORGOTTEN_MS);
     return firstOf(witness.nodes, ({ name, uid, unschedulable }) => {
       if (!unschedulable || witness.openings.isCordoned(uid)) return undefined;
@@ -165,10 +161,10 @@ function slotInUse(witness: Witness, pod: PodFacts) {
   if (pod.gang !== undefined || !book || !lever || book.isExempt || book.forged || book.everStuck) return undefined;
   if (pod.terminal || pod.deleting || pod.containersStarted || pod.ready) return undefined;
   if (isReleasedByCap(witness, book, lever.atMs)) return undefined;
-  const reservationEndsMs = lever.atMs + bindMs(pod, book) - witness.mostOffMs - SECOND_MS;
+  const reservationEndsMs = lever.atMs + bindMs(pod, book) - SECOND_MS;
   if (pod.node === undefined) return nowMs < reservationEndsMs ? lever : undefined;
   const cameInTime = lever.nodes.includes(pod.node) && (book.boundAtMs ?? nowMs) < reservationEndsMs;
-  return cameInTime && !isStuck(pod, DEADLINES, nowMs + witness.mostOffMs + SECOND_MS) ? lever : undefined;
+  return cameInTime && !isStuck(pod, DEADLINES, nowMs + SECOND_MS) ? lever : undefined;
 }
 
 /** How long a reservation lasts at least: a refusal by the scheduler may end it early. */
@@ -178,7 +174,7 @@ const bindMs = ({ shape }: PodFacts, { everRefused }: PodBook) =>
 /** Promise 2 comes before promise 6: near its cap a pod goes, whether a slot is free or not. */
 function isReleasedByCap(witness: Witness, { createdAtMs }: PodBook, atMs: number): boolean {
   const shortestMs = SECOND_MS * Math.min(...witness.policies.map(({ draft }) => draft.maxHoldSeconds));
-  return atMs - createdAtMs + witness.mostOffMs + SECOND_MS >= shortestMs - easeMs(shortestMs);
+  return atMs - createdAtMs + SECOND_MS >= shortestMs - easeMs(shortestMs);
 }
 
 export const nothingReleasedTwice: Invariant = {
@@ -197,7 +193,7 @@ function secondRelease(witness: Witness, { after, before, actor, atMs }: Change)
   const pod = witness.podFactsOf(after);
   if (pod.node !== undefined)
     return `${actor} gave pod ${pod.name} a slot of node ${last.nodes.join()} after it was bound`;
-  if (!earlier || atMs >= earlier.datedMs + bindMs(pod, book) - witness.mostOffMs - SECOND_MS) return undefined;
+  if (!earlier || atMs >= earlier.datedMs + bindMs(pod, book) - SECOND_MS) return undefined;
   const node = witness.nodes.find(({ name }) => earlier.nodes.includes(name));
   if (!node || node.createdAtMs + SECOND_MS > earlier.atMs) return undefined; // its node is gone, or is another one now
   const nodes = `${last.nodes.join()}; ${earlier.actor} had given it one of ${earlier.nodes.join()}`;
@@ -280,10 +276,7 @@ function differenceToFresh(witness: Witness, replica: Replica): string | undefin
   if (nodes.sort().join() !== nodesThere.sort().join()) {
     return `${replica.name} knows the nodes [${nodes.join(", ")}], and there are [${nodesThere.join(", ")}]`;
   }
-  const nowMs = replica.clocks.wall.now();
-  // How young a node is depends on the clock by which it was seen to open.
-  const youngMs = SECOND_MS * Math.max(...witness.policies.map(({ draft }) => draft.youngForSeconds));
-  if (witness.nowMs < replica.clocks.jumpedAtMs + youngMs) return undefined;
+  const nowMs = replica.clock.now();
   const fresh = createPacer(policy);
   for (const node of witness.nodes) fresh.upsertNode(node, nowMs);
   for (const pod of witness.pods) if (!pod.terminal) fresh.upsertPod(pod, nowMs);
@@ -330,9 +323,9 @@ export const noReservationStays: Invariant = {
   name: "noReservationStays",
   sentence: "After the last fault, no reservation stays: every slot comes back.",
   check: atTheEnd((witness) => {
-    for (const { name, pacer, clocks, pacing } of witness.replicas) {
+    for (const { name, pacer, clock, pacing } of witness.replicas) {
       if (pacing === undefined) continue;
-      const taken = pacer.status(clocks.wall.now()).nodes.find(({ reserved, offered }) => reserved + offered > 0);
+      const taken = pacer.status(clock.now()).nodes.find(({ reserved, offered }) => reserved + offered > 0);
       if (taken) return `${name} keeps ${taken.reserved + taken.offered} slots of node ${taken.name} for nobody`;
     }
     return undefined;

@@ -8,6 +8,7 @@
 import { ApiError } from "../../src/kube/client/api-error.ts";
 import {
   REQUEST_TIMEOUT_MS,
+  type AnswerDates,
   type ApiClient,
   type RequestOptions,
   type WatchOptions,
@@ -45,6 +46,8 @@ export interface NetworkOptions {
   readonly time: VirtualTime;
   readonly clocks: ProcessClocks;
   readonly random: () => number;
+  /** Hears the date of every answer. */
+  readonly clock: AnswerDates;
 }
 
 /** One way through a healthy network, in ms: at least, and the spread. */
@@ -128,6 +131,11 @@ export class Network {
     return undefined;
   }
 
+  /** As the API server sends it with an answer. */
+  #date(): string {
+    return new Date(this.#options.time.now()).toUTCString();
+  }
+
   #wayMs(): number {
     const { random } = this.#options;
     return LEAST_MS + SPREAD_MS * random() + ((this.#active("slow")?.ms ?? 0) / 2) * (0.5 + random());
@@ -169,13 +177,20 @@ export class Network {
         return;
       }
       signal?.addEventListener("abort", abort, { once: true });
-      const back = (settle: () => void) =>
-        void time.setTimer(
+      const heard = this.#options.clock.asked();
+      const back = (settle: () => void) => {
+        const date = this.#date();
+        time.setTimer(
           () => {
-            if (!this.isPartitioned) clocks.run(settle);
+            if (this.isPartitioned) return;
+            clocks.run(() => {
+              if (open) heard(date);
+              settle();
+            });
           },
           this.#wayMs() + (isWrite ? this.#lateAnswerMs() : 0),
         );
+      };
       time.setTimer(() => {
         // The caller may have given up, and its connection is reset; a dead one's bytes are still on their way.
         if (!open || this.isPartitioned || this.#strikes(this.#active("lose"))) return;
@@ -269,8 +284,10 @@ export class Network {
       };
       // Until the server has accepted the watch, production's client waits as long as for any answer.
       cancelIdle = clocks.steady.setTimer(() => fail("Timeout"), REQUEST_TIMEOUT_MS);
-      const opened = () => {
+      const dated = this.#options.clock.asked();
+      const opened = (date: string) => {
         if (!open) return;
+        dated(date);
         heard();
         options.onOpen?.();
       };
@@ -280,7 +297,10 @@ export class Network {
           .watch(path, query, {
             signal: server.signal,
             onLine: send,
-            onOpen: () => void time.setTimer(() => clocks.run(opened), this.#wayMs()),
+            onOpen: () => {
+              const date = this.#date();
+              time.setTimer(() => clocks.run(() => opened(date)), this.#wayMs());
+            },
           })
           .then(
             () => finish(resolve),

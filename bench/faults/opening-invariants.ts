@@ -25,7 +25,7 @@ export const aFlapChangesNothing: Invariant = {
   name: "aFlapChangesNothing",
   sentence: "A flap of Ready, or a taint that soon goes, makes no settled node young, and gates no pod bound for one.",
   check(witness) {
-    const forMs = SECOND_MS * Math.max(...youngSeconds(witness)) + LEARNS_MS + 2 * witness.mostOffMs;
+    const forMs = SECOND_MS * Math.max(...youngSeconds(witness)) + LEARNS_MS;
     const isSettled = ({ uid }: NodeFacts) =>
       witness.nowMs > (witness.openings.openedMs(uid) ?? Infinity) + forMs && hasSeenTaintCome(witness, uid);
     const settled = witness.nodes.filter(isSettled);
@@ -51,12 +51,12 @@ function hasSeenTaintCome({ openings, blindUntilMs, stoodStillUntilMs }: Witness
 }
 
 /** Uids of nodes that a replica takes for young, by name. */
-function youngTo({ clocks, pacing, ledger }: Replica): ReadonlyMap<NodeName, string> {
+function youngTo({ clocks, clock, pacing, ledger }: Replica): ReadonlyMap<NodeName, string> {
   if (!clocks.isRunning || pacing?.cluster.isSynced !== true) return new Map();
   const youngMs = SECOND_MS * (pacing.policy.current?.youngForSeconds ?? 0);
   const young = new Map<NodeName, string>();
   for (const { facts } of ledger.nodes.values()) {
-    if (facts && clocks.wall.now() < (openedMs(facts) ?? Infinity) + youngMs) young.set(facts.name, facts.uid);
+    if (facts && clock.now() < (openedMs(facts) ?? Infinity) + youngMs) young.set(facts.name, facts.uid);
   }
   return young;
 }
@@ -140,7 +140,7 @@ export const aNewLeaderAgrees: Invariant = {
     if (witness.policiesWithin(RECOVERED_MS).some(({ draft }) => draft.mode !== "enforce")) return undefined;
     const leader = witness.replicas.find(({ leads }) => leads);
     if (leader?.pacing?.cluster.isSynced !== true) return undefined;
-    const nowMs = leader.clocks.wall.now();
+    const nowMs = leader.clock.now();
     for (const node of witness.nodes) {
       const known = leader.ledger.nodes.get(node.name)?.facts;
       if (known?.uid !== node.uid) continue;

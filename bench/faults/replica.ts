@@ -8,6 +8,7 @@ import { formatHold } from "../../src/kube/parse/annotations.ts";
 import { podFacts } from "../../src/kube/parse/facts.ts";
 import type { KubeObject } from "../../src/kube/parse/kube-json.ts";
 import { createShapeInterner } from "../../src/kube/parse/shape-interner.ts";
+import { createServerClock, type ServerClock } from "../../src/kube/server-clock.ts";
 import { createEventRecorder } from "../../src/kube/write/events.ts";
 import { Ledger } from "../../src/core/state/ledger.ts";
 import type { PodFacts } from "../../src/core/facts.ts";
@@ -60,6 +61,7 @@ export const replicaOf = (identity: string) => identity.split("_")[0] ?? "";
 /** What a process of a replica consists of. */
 interface Process {
   readonly clocks: ProcessClocks;
+  readonly clock: ServerClock;
   readonly network: Network;
   readonly pacer: Pacer;
   readonly ledger: Ledger;
@@ -83,6 +85,11 @@ export class Replica {
 
   get clocks(): ProcessClocks {
     return this.#process.clocks;
+  }
+
+  /** The API server's time, as it knows it. */
+  get clock(): ServerClock {
+    return this.#process.clock;
   }
 
   get network(): Network {
@@ -138,15 +145,16 @@ export class Replica {
     const { time, random, client: direct, seams } = this.#options;
     const clocks = new ProcessClocks(time);
     clocks.jump(before?.clocks.wallOffMs ?? 0);
-    const network = new Network({ client: direct, time, clocks, random });
+    const clock = createServerClock(clocks);
+    const network = new Network({ client: direct, time, clocks, random, clock });
     const client = seams.client?.(network.client()) ?? network.client();
     const log = this.#log();
     const interner = createShapeInterner();
     const fresh = createPacer(defaultPolicy({ mode: "off" }));
     const ledger = new Ledger("ContainersStarted");
     const pacer = seams.pacer?.(mirrored(fresh, ledger)) ?? mirrored(fresh, ledger);
-    const events = createEventRecorder({ client, instance: this.name, clock: clocks.wall, log });
-    const now = () => clocks.wall.now();
+    const events = createEventRecorder({ client, instance: this.name, clock, log });
+    const now = () => clock.now();
     const toPodFacts = (raw: unknown, { namespace }: { readonly namespace: string }) =>
       podFacts(raw as KubeObject, interner, { namespace, createdAtMs: now() });
     const started: { pacing?: Pacing } = {};
@@ -163,6 +171,7 @@ export class Replica {
     };
     const process: Process = {
       clocks,
+      clock,
       network,
       pacer,
       ledger,
@@ -174,11 +183,10 @@ export class Replica {
     void startPacing({
       ...{ client, pacer, interner, events, random, log, namespace: NAMESPACE },
       identity: `${this.name}_${this.#processes++}`,
-      clock: clocks.wall,
+      clock,
       steady: clocks.steady,
       leaseTimes: seams.leaseTimes ?? LEASE_TIMES,
-      startPolicy: (onPolicy) =>
-        followPolicy({ client, namespace: NAMESPACE, clock: clocks.wall, random, log, events, onPolicy }),
+      startPolicy: (onPolicy) => followPolicy({ client, namespace: NAMESPACE, clock, random, log, events, onPolicy }),
     }).then((pacing) => {
       process.pacing = pacing;
       started.pacing = pacing;

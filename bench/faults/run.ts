@@ -255,7 +255,7 @@ export class Run {
     const client = this.#witness.client(JANITOR);
     try {
       const caps = await capsInForce(client, NAMESPACE);
-      const leaderless = !(await isLeaderSeen(client, NAMESPACE, this.#time.now()));
+      const leaderless = !(await isLeaderSeen(client, NAMESPACE, this.#time));
       const clock = {
         now: () => this.#time.now(),
         wait: (ms: number) => new Promise<void>((resolve) => void this.#time.setTimer(resolve, ms)),

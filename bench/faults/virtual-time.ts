@@ -121,13 +121,9 @@ export class ProcessClocks {
     return this.#state === "running";
   }
 
-  /** When the wall clock was last set, in true time. */
-  jumpedAtMs = -Infinity;
-
   /** The wall clock is set: forward if positive, in ms. */
   jump(byMs: number): void {
     this.#wallOffMs += byMs;
-    if (byMs !== 0) this.jumpedAtMs = this.#time.now();
   }
 
   /** Both clocks run at this speed from now on. */

@@ -40,7 +40,7 @@ export interface Lever {
   readonly nodes: readonly string[];
   readonly actor: string;
   readonly atMs: number;
-  /** From when its reservation counts, by the leader's wall clock. */
+  /** From when its reservation counts, by the leader's clock. */
   readonly datedMs: number;
   /** Of `nodes`, the settled ones that have its images: there it needs no free slot (docs/adr/0012). */
   readonly free: readonly string[];
@@ -93,8 +93,6 @@ export class Witness {
   refusedUntilMs = -Infinity;
   /** Until then a replica may believe to lead though it does not: its steady clock stood still. */
   stoodStillUntilMs = -Infinity;
-  /** The most by which a wall clock of a replica was off so far, ms. */
-  mostOffMs = 0;
   ended = false;
   /** When a pod or a node last changed. */
   lastChangeMs = -Infinity;
@@ -220,7 +218,6 @@ export class Witness {
   /** Brings the books up to the API server's state. */
   update(): void {
     const nowMs = this.nowMs;
-    for (const { clocks } of this.replicas) this.mostOffMs = Math.max(this.mostOffMs, Math.abs(clocks.wallOffMs));
     for (const raw of this.server.list("/api/v1/pods").items) this.#bookPod(raw, nowMs);
     for (const change of this.fresh) this.#bookChange(change);
   }

@@ -1,5 +1,7 @@
 /** How commands reach the cluster. */
 import { createApiClient, type ApiClient } from "../kube/client/api-client.ts";
+import { type Clock, steadyClock, systemClock } from "../kube/clock.ts";
+import { createServerClock } from "../kube/server-clock.ts";
 import { loadCredentials } from "../kube/client/credentials.ts";
 import { UsageError } from "../api/usage-error.ts";
 
@@ -18,14 +20,18 @@ export async function clusterAccess({ kubeconfig, context }: ClusterFlags) {
   }
 }
 
-/** Connects, and closes the connection when `use` has ended. @throws UsageError where the kubeconfig is unusable */
+/**
+ * Connects, and closes the connection when `use` has ended. The clock is the API server's from the first answer on.
+ * @throws UsageError where the kubeconfig is unusable
+ */
 export async function withCluster<Result>(
   flags: ClusterFlags,
-  use: (client: ApiClient) => Promise<Result>,
+  use: (client: ApiClient, clock: Clock) => Promise<Result>,
 ): Promise<Result> {
-  const client = createApiClient(await clusterAccess(flags));
+  const clock = createServerClock({ wall: systemClock, steady: steadyClock });
+  const client = createApiClient(await clusterAccess(flags), clock);
   try {
-    return await use(client);
+    return await use(client, clock);
   } finally {
     await client.close();
   }

@@ -4,7 +4,6 @@
 import { Command, InvalidArgumentError } from "commander";
 import { DEFAULT_NAMESPACE } from "../api/names.ts";
 import { ApiError } from "../kube/client/api-error.ts";
-import { systemClock } from "../kube/clock.ts";
 import type { ClusterFacts } from "../doctor/facts.ts";
 import { gatherCluster } from "../doctor/gather/gather.ts";
 import { findingsOf } from "../doctor/rules/rules.ts";
@@ -65,8 +64,8 @@ async function doctor(flags: DoctorFlags): Promise<void> {
 
 /** @throws UsageError when there is no cluster, or when doctor may read nothing in it */
 function look({ namespace, sample, ...cluster }: DoctorFlags): Promise<ClusterFacts> {
-  return withCluster(cluster, async (client) => {
-    const options = { namespace, defaultNamespace: DEFAULT_NAMESPACE, sample, clock: systemClock };
+  return withCluster(cluster, async (client, clock) => {
+    const options = { namespace, defaultNamespace: DEFAULT_NAMESPACE, sample, clock };
     const facts = await gatherCluster(client, options).catch((cause: unknown) => {
       if (!(cause instanceof ApiError)) throw cause;
       throw new UsageError(`no cluster at ${client.url}: ${cause.message}`, { cause });

@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Command } from "commander";
 import { DEFAULT_NAMESPACE, POLICY_CONFIG_MAP } from "../api/names.ts";
 import type { ApiClient } from "../kube/client/api-client.ts";
+import type { Clock } from "../kube/clock.ts";
 import { removeWebhooks } from "../kube/write/remove-webhooks.ts";
 import { parsePolicyConfigMap } from "../policy/parse.ts";
 import { isLeaderSeen } from "../kube/leader/leader-seen.ts";
@@ -85,25 +86,26 @@ function scopeOf({ all, expired, ahead, namespace, node, uninstall, dryRun }: Re
 
 async function release(flags: ReleaseFlags): Promise<void> {
   const scope = scopeOf(flags);
-  await withCluster(flags, async (client) => {
+  await withCluster(flags, async (client, clock) => {
     if (flags.uninstall) {
-      report(flags, await uninstall(client, flags));
+      report(flags, await uninstall(client, flags, clock));
       return;
     }
-    if (scope.which === "expired") return releaseExpired(client, scope, flags);
-    const plan = await planSweep(client, scope, CAPS_WITHOUT_POLICY, { nowMs: Date.now() });
+    if (scope.which === "expired") return releaseExpired(client, scope, flags, clock);
+    const plan = await planSweep(client, scope, CAPS_WITHOUT_POLICY, { nowMs: clock.now() });
     if (flags.dryRun) preview(flags, plan);
-    else report(flags, await sweep(client, plan, Date.now()));
+    else report(flags, await sweep(client, plan, clock.now()));
   });
 }
 
-async function releaseExpired(client: ApiClient, scope: SweepScope, flags: ReleaseFlags): Promise<void> {
+async function releaseExpired(client: ApiClient, scope: SweepScope, flags: ReleaseFlags, clock: Clock): Promise<void> {
   const { ahead = 0, pacelineNamespace, dryRun } = flags;
   const caps = await capsInForce(client, pacelineNamespace);
-  const leaderless = !(await isLeaderSeen(client, pacelineNamespace, Date.now()));
+  const leaderless = !(await isLeaderSeen(client, pacelineNamespace, clock));
   const aheadMs = ahead * 1_000;
-  if (dryRun) preview(flags, await planSweep(client, scope, caps, { nowMs: Date.now(), aheadMs, leaderless }));
-  else report(flags, await sweepAhead(client, scope, caps, { aheadMs, leaderless }, { now: Date.now, wait: delay }));
+  const runClock = { now: () => clock.now(), wait: (ms: number) => delay(ms) };
+  if (dryRun) preview(flags, await planSweep(client, scope, caps, { nowMs: clock.now(), aheadMs, leaderless }));
+  else report(flags, await sweepAhead(client, scope, caps, { aheadMs, leaderless }, runClock));
 }
 
 /** The policy's caps. If the policy cannot be read, the longest possible ones, so that no pod is released too early. */
@@ -120,13 +122,13 @@ export async function capsInForce(client: ApiClient, namespace: string): Promise
 }
 
 /** Webhooks first, then sweeps until two in a row, {@link SETTLE_MS} apart, find nothing. */
-async function uninstall(client: ApiClient, flags: ReleaseFlags): Promise<SweepResult[]> {
+async function uninstall(client: ApiClient, flags: ReleaseFlags, clock: Clock): Promise<SweepResult[]> {
   const results: SweepResult[] = [];
   await removeWebhooks(client, flags.webhookConfiguration);
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    const plan = await planSweep(client, { which: "all" }, CAPS_WITHOUT_POLICY, { nowMs: Date.now() });
+    const plan = await planSweep(client, { which: "all" }, CAPS_WITHOUT_POLICY, { nowMs: clock.now() });
     if (round > 0 && plan.pods.length + plan.nodes.length === 0) break;
-    results.push(...(await sweep(client, plan, Date.now())));
+    results.push(...(await sweep(client, plan, clock.now())));
     await delay(SETTLE_MS);
   }
   return lastOutcomes(results);

@@ -7,7 +7,6 @@ import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import { Command } from "commander";
 import { Agent, request } from "undici";
 import { COMPONENT, DEFAULT_NAMESPACE } from "../api/names.ts";
-import { systemClock } from "../kube/clock.ts";
 import type { StatusAnswer } from "../server/operations.ts";
 import { readServerTrust } from "../status/server-trust.ts";
 import { readClusterStatus } from "../status/read-cluster.ts";
@@ -82,8 +81,8 @@ function narrowed<Answer extends StatusAnswer>(answer: Answer, { namespace, node
 }
 
 function fromCluster({ pacelineNamespace, ...cluster }: StatusFlags): Promise<StatusAnswer> {
-  return withCluster(cluster, (client) =>
-    readClusterStatus(client, pacelineNamespace, systemClock.now()).catch((cause: unknown) => {
+  return withCluster(cluster, (client, clock) =>
+    readClusterStatus(client, pacelineNamespace, clock).catch((cause: unknown) => {
       throw new UsageError(`the cluster cannot be read: ${(cause as Error).message}`, { cause });
     }),
   );

@@ -18,7 +18,7 @@ function setTimer(fn: () => void, ms: number): () => void {
   return () => clearTimeout(timer);
 }
 
-/** The wall clock, for comparison with timestamps of the API server. It may jump. */
+/** The machine's wall clock. It may be wrong, and it may jump: see server-clock.ts. */
 export const systemClock: Clock = { now: () => Date.now(), setTimer };
 
 /**

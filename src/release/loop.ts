@@ -33,7 +33,7 @@ export interface ReleaseLoopOptions {
   readonly apply: Apply;
   /** True if this replica leads and has seen the whole cluster. Asked before every plan and every write. */
   readonly mayAct: () => boolean;
-  /** The wall clock, for comparison with times of the API server. */
+  /** The API server's time, for comparison with its timestamps. */
   readonly clock: Clock;
   /** A clock that never jumps, for rests and retries: a wall clock that is set back would make them last. */
   readonly steady: Clock;

@@ -14,7 +14,7 @@ export interface AskedNoteOptions {
   readonly pacer: Pick<Pacer, "silence">;
   readonly election: Pick<LeaderElection, "askedMs">;
   readonly namespace: string;
-  /** The wall clock. */
+  /** The API server's time. */
   readonly clock: Clock;
   readonly log: Log;
   /** The replica answers no webhook, and has no right to write. */

@@ -18,7 +18,7 @@ export interface ClusterFeedOptions {
   readonly client: ApiClient;
   readonly pacer: Pacer;
   readonly interner: ShapeInterner;
-  /** The wall clock. */
+  /** The API server's time. */
   readonly clock: Clock;
   /** A clock that never jumps: the watches' ages decide on leadership. */
   readonly steady: Clock;

@@ -24,7 +24,7 @@ export interface PacingOptions {
   readonly pacer: Pacer;
   readonly interner: ShapeInterner;
   readonly events: Pick<EventRecorder, "emit">;
-  /** The wall clock. */
+  /** The API server's time. */
   readonly clock: Clock;
   /** A clock that never jumps. */
   readonly steady: Clock;
@@ -78,7 +78,18 @@ export async function startPacing(options: PacingOptions): Promise<Pacing> {
   const cluster = startClusterFeed({ client, pacer, interner, clock, steady, random, log, onChange: changed });
   const { leaseTimes: times, followOnly } = options;
   const isFit = () => Object.values(cluster.watchAgesMs()).every((ageMs) => ageMs < BLIND_AFTER_MS);
-  const lease = { client, namespace, name: LEADER_LEASE, identity, clock: steady, random, log, times, followOnly };
+  const lease = {
+    client,
+    namespace,
+    name: LEADER_LEASE,
+    identity,
+    clock: steady,
+    wall: clock,
+    random,
+    log,
+    times,
+    followOnly,
+  };
   const election = startLeaderElection({
     ...lease,
     isFit,

@@ -6,6 +6,7 @@ import type { FastifyBaseLogger, FastifyInstance } from "fastify";
 import { formatHold } from "../kube/parse/annotations.ts";
 import { createApiClient, type ApiClient } from "../kube/client/api-client.ts";
 import { steadyClock, systemClock, type Clock } from "../kube/clock.ts";
+import { createServerClock } from "../kube/server-clock.ts";
 import { createEventRecorder, type EventRecorder } from "../kube/write/events.ts";
 import { podFacts } from "../kube/parse/facts.ts";
 import type { KubeObject } from "../kube/parse/kube-json.ts";
@@ -86,6 +87,7 @@ interface Base {
   readonly interner: ShapeInterner;
   readonly metrics: Metrics;
   readonly events: EventRecorder;
+  /** The API server's time. */
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: FastifyBaseLogger;
@@ -136,8 +138,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
 function makeBase(options: ServiceOptions): Base {
   const { identity, log } = options;
-  const client = createApiClient(options.access);
-  const clock = systemClock;
+  const clock = createServerClock({
+    wall: systemClock,
+    steady: steadyClock,
+    onOff: (seconds) => log.warn({ seconds }, "this machine's clock is off; the API server's time counts"),
+  });
+  const client = createApiClient(options.access, clock);
   return {
     options,
     client,

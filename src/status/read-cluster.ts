@@ -5,6 +5,7 @@
 import { LEADER_LEASE, POLICY_CONFIG_MAP } from "../api/names.ts";
 import type { ApiClient } from "../kube/client/api-client.ts";
 import { ApiError } from "../kube/client/api-error.ts";
+import type { Clock } from "../kube/clock.ts";
 import { nodeFacts, podFacts } from "../kube/parse/facts.ts";
 import { textMapOf, textOf } from "../kube/parse/kube-json.ts";
 import type { KubeObject } from "../kube/parse/kube-json.ts";
@@ -25,8 +26,13 @@ import { version } from "../api/version.ts";
 const LEASE_MS = 15_000;
 
 /** @throws ApiError when the cluster cannot be read */
-export async function readClusterStatus(client: ApiClient, namespace: string, nowMs: number): Promise<StatusAnswer> {
+export async function readClusterStatus(
+  client: ApiClient,
+  namespace: string,
+  clock: Pick<Clock, "now">,
+): Promise<StatusAnswer> {
   const policy = await policyInForce(client, namespace);
+  const nowMs = clock.now(); // once the API server has told its time
   const { leader, figures } = await leaderNow(client, namespace, nowMs);
   const { telemetry } = policy ?? defaultPolicy();
   const pacer = createPacer(policy ?? defaultPolicy());

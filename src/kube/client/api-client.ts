@@ -12,7 +12,10 @@ import type { Connections } from "./connections.ts";
 import { kubeConfigCredentials, tokenCredentials } from "./credentials.ts";
 import type { Credentials, TokenAccess } from "./credentials.ts";
 import type { KubeList, KubeObject } from "../parse/kube-json.ts";
+import type { ServerClock } from "../server-clock.ts";
 import { lineCutter } from "./lines.ts";
+
+export type AnswerDates = Pick<ServerClock, "asked">;
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -78,12 +81,15 @@ const PATCH_TYPES: Readonly<Record<PatchKind, string>> = {
   strategic: "application/strategic-merge-patch+json",
 };
 
-/** Connects lazily: the first request reads the credentials. */
-export function createApiClient(access: KubeConfig | TokenAccess | Credentials): ApiClient {
+/**
+ * Connects lazily: the first request reads the credentials.
+ * @param clock hears the date of every answer
+ */
+export function createApiClient(access: KubeConfig | TokenAccess | Credentials, clock?: AnswerDates): ApiClient {
   const credentials = toCredentials(access);
   const base = credentials.url.replace(/\/+$/, "");
   const closing = new AbortController();
-  const wire: Wire = { base, connections: createConnections(credentials), closing: closing.signal };
+  const wire: Wire = { base, connections: createConnections(credentials), closing: closing.signal, clock };
   return {
     url: base,
     get: (path, query, options) => json(wire, "GET", path, { query, ...options }),
@@ -107,12 +113,14 @@ interface Wire {
   readonly connections: Connections;
   /** Aborts when the client is closed. */
   readonly closing: AbortSignal;
+  readonly clock: AnswerDates | undefined;
 }
 
 async function send(wire: Wire, method: Dispatcher.HttpMethod, path: string, options: RawRequest): Promise<RawAnswer> {
   const timeout = AbortSignal.timeout(options.timeoutMs ?? REQUEST_TIMEOUT_MS);
   try {
     const { agents, headers } = await wire.connections.open();
+    const heard = wire.clock?.asked();
     const answer = await request(address(wire.base, path, options.query), {
       method,
       dispatcher: agents.requests,
@@ -120,6 +128,7 @@ async function send(wire: Wire, method: Dispatcher.HttpMethod, path: string, opt
       body: options.body ?? null,
       signal: anySignal(timeout, wire.closing, options.signal),
     });
+    heard?.(oneHeader(answer.headers["date"]));
     const text = await readText(answer.body, `${method} ${path}`, options.maxBytes);
     if (answer.statusCode === 401) wire.connections.forget();
     return { status: answer.statusCode, text, retryAfter: oneHeader(answer.headers["retry-after"]) };
@@ -149,6 +158,7 @@ async function json(wire: Wire, method: Dispatcher.HttpMethod, path: string, opt
 async function watch(wire: Wire, path: string, query: Query, options: WatchOptions): Promise<void> {
   try {
     const { agents, headers } = await wire.connections.open();
+    const heard = wire.clock?.asked();
     const answer = await request(address(wire.base, path, { ...query, watch: true }), {
       method: "GET",
       dispatcher: agents.watches,
@@ -157,6 +167,7 @@ async function watch(wire: Wire, path: string, query: Query, options: WatchOptio
       headersTimeout: REQUEST_TIMEOUT_MS,
       bodyTimeout: options.idleTimeoutMs ?? 0,
     });
+    heard?.(oneHeader(answer.headers["date"]));
     if (answer.statusCode === 401) wire.connections.forget();
     if (answer.statusCode >= 400) {
       const retryAfter = oneHeader(answer.headers["retry-after"]);

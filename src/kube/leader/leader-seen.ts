@@ -2,6 +2,7 @@
 import { LEADER_LEASE } from "../../api/names.ts";
 import type { ApiClient } from "../client/api-client.ts";
 import { isNotFound } from "../client/api-error.ts";
+import type { Clock } from "../clock.ts";
 import { recordOf, textOf, timeOf } from "../parse/kube-json.ts";
 
 /**
@@ -14,11 +15,11 @@ const DEAD_AFTER_MS = 30_000;
  * False where the Lease has no holder, or one that has not renewed it lately. A Lease that may not be read counts as
  * held.
  */
-export async function isLeaderSeen(client: ApiClient, namespace: string, nowMs: number): Promise<boolean> {
+export async function isLeaderSeen(client: ApiClient, namespace: string, clock: Pick<Clock, "now">): Promise<boolean> {
   try {
     const lease = await client.get(`/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${LEADER_LEASE}`);
     const { holderIdentity, renewTime } = recordOf(lease["spec"]);
-    return textOf(holderIdentity) !== "" && nowMs - (timeOf(renewTime) ?? -Infinity) < DEAD_AFTER_MS;
+    return textOf(holderIdentity) !== "" && clock.now() - (timeOf(renewTime) ?? -Infinity) < DEAD_AFTER_MS;
   } catch (error) {
     return !isNotFound(error);
   }

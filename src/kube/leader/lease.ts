@@ -51,6 +51,8 @@ export interface LeaderElectionOptions {
   readonly identity: string;
   /** A steady clock: a wall clock that jumps could make two leaders. */
   readonly clock: Clock;
+  /** The times that the Lease shows to others, such as the janitor. Default: `clock`. */
+  readonly wall?: Pick<Clock, "now"> | undefined;
   /** 0 to 1, for jitter. */
   readonly random: () => number;
   readonly log: Log;
@@ -223,9 +225,9 @@ class Candidate implements LeaderElection {
   }
 
   async #write(seen: Observation | undefined): Promise<void> {
-    const { client, clock, identity, name } = this.#options;
+    const { client, clock, wall = clock, identity, name } = this.#options;
     const begunMs = clock.now();
-    const lease = heldLease(this.#where(), identity, this.#times.durationMs, seen?.record, begunMs, this.#noteNow());
+    const lease = heldLease(this.#where(), identity, this.#times.durationMs, seen?.record, wall.now(), this.#noteNow());
     const answer =
       seen === undefined
         ? await client.create(this.#path, lease, {}, this.#request())
@@ -289,11 +291,11 @@ class Candidate implements LeaderElection {
   }
 
   async #giveBack(): Promise<void> {
-    const { client, clock, log, name } = this.#options;
+    const { client, clock, wall = clock, log, name } = this.#options;
     const record = this.#seen?.record;
     if (record?.holder !== this.#options.identity) return;
     try {
-      const released = releasedLease(this.#where(), record, clock.now());
+      const released = releasedLease(this.#where(), record, wall.now());
       await client.patch(`${this.#path}/${name}`, released, "merge", {}, this.#request());
     } catch (error) {
       const level = isForbidden(error) ? "info" : "warn";

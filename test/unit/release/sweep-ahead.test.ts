@@ -171,11 +171,12 @@ describe("a pod that a fence keeps out", () => {
 it("a leader is seen while its Lease says that it was renewed lately", async () => {
   const { server, client, beganMs } = scene();
   const namespace = "default";
-  expect(await isLeaderSeen(client, namespace, beganMs)).toBe(false);
+  const at = (ms: number) => ({ now: () => ms });
+  expect(await isLeaderSeen(client, namespace, at(beganMs))).toBe(false);
   server.create(`/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`, {
     metadata: { name: LEADER_LEASE },
     spec: { holderIdentity: "a", renewTime: new Date(beganMs).toISOString().replace("Z", "000Z") },
   });
-  expect(await isLeaderSeen(client, namespace, beganMs + 29_000)).toBe(true);
-  expect(await isLeaderSeen(client, namespace, beganMs + 31_000)).toBe(false);
+  expect(await isLeaderSeen(client, namespace, at(beganMs + 29_000))).toBe(true);
+  expect(await isLeaderSeen(client, namespace, at(beganMs + 31_000))).toBe(false);
 });

@@ -48,7 +48,7 @@ function lead({ server, clock }: Subject, figures: LeaderFigures): void {
 }
 
 async function shown({ server, clock }: Subject, afterMs = 0) {
-  const answer = await readClusterStatus(server.client("cli"), "default", clock.now() + afterMs);
+  const answer = await readClusterStatus(server.client("cli"), "default", { now: () => clock.now() + afterMs });
   const text = statusText(answer, []).split("\n");
   const rows = answer.nodes.map(({ name, limit, sample }) => ({ name, limit, sample }));
   return { rows, summary: text[1], line: (node: string) => text.find((line) => line.startsWith(`${node} `)) };

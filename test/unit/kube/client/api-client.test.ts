@@ -31,6 +31,24 @@ describe("the API client", () => {
     await client.close();
   });
 
+  it("passes on the date of every answer, refusals and watches included, and of none before it is there", async () => {
+    const date = "Tue, 03 Nov 2026 06:00:00 GMT";
+    await using api = await startScriptedApi(({ path }) => (response) => {
+      response.writeHead(path === "/refused" ? 403 : 200, { date }).end("{}");
+    });
+    const heard: string[] = [];
+    const asked = () => {
+      heard.push("asked");
+      return (header: string | undefined) => void heard.push(header ?? "none");
+    };
+    const client = createApiClient({ url: api.url }, { asked });
+    await client.get("/there");
+    await expect(client.get("/refused")).rejects.toMatchObject({ status: 403 });
+    await client.watch("/watched", {}, { onLine: () => undefined });
+    expect(heard).toEqual(["asked", date, "asked", date, "asked", date]);
+    await client.close();
+  });
+
   it("turns a Status into a typed error, with the time to wait", async () => {
     await using api = await startScriptedApi(() =>
       json({ kind: "Status", reason: "TooManyRequests", message: "busy", details: { retryAfterSeconds: 3 } }, 429),
