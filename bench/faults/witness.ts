@@ -251,7 +251,8 @@ export class Witness {
   #bringsNothing({ shape: { images } }: PodFacts, name: string, atMs: number): boolean {
     const youngMs = 1_000 * Math.min(...this.policies.map(({ draft }) => draft.youngForSeconds));
     const node = this.nodes.find((one) => one.name === name);
-    if (!node || node.fence || atMs < (this.openings.openedMs(node.uid) ?? Infinity) + youngMs) return false;
+    if (!node || node.fence || atMs + MOST_OFF_MS < (this.openings.openedMs(node.uid) ?? Infinity) + youngMs)
+      return false;
     return images.every((image) => this.hasImage(node, image));
   }
 
@@ -279,6 +280,9 @@ export class Witness {
     if (carriesGate(before) && !carriesGate(after)) book.ungatedBy.push({ actor, atMs });
   }
 }
+
+/** How far ahead of the API server a replica's time may be, ms: answers are dated by whole seconds. */
+const MOST_OFF_MS = 1_000;
 
 export const carriesGate = (raw: KubeObject) =>
   recordsOf(specOf(raw)["schedulingGates"]).some(({ name }) => name === GATE);
