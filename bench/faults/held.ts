@@ -12,10 +12,12 @@ export interface HeldPod {
 }
 
 interface Tally {
-  readonly ms: number;
-  /** Of these by its gate. */
+  /** By its gate, over all times. */
   readonly gatedMs: number;
-  /** Infinity while it is not held. */
+  /** By the fence of each node that keeps it out now. What a fence kept out before is written nowhere. */
+  readonly fencedMs: ReadonlyMap<string, number>;
+  /** Since the last look it has been gated. */
+  readonly wasGated: boolean;
   readonly seenMs: number;
 }
 
@@ -29,30 +31,31 @@ export function heldNow(witness: Witness): HeldPod[] {
   const held: HeldPod[] = [];
   const closed = nodes.filter(({ fence, readySinceMs }) => fence !== undefined && readySinceMs !== undefined);
   for (const pod of pods) {
+    const isOut = !pod.gated && !witness.isStrict(pod);
+    const isFree = pod.deleting || witness.isStubborn(pod);
+    const keptOutBy = isOut && !isFree ? closed.filter((node) => keepsOut(pods, node, pod)) : [];
+    const isGated = pod.gated && !pod.gatedByOthers && !isFree;
     const known = before.get(pod.uid);
-    const keptOutBy =
-      pod.gated || witness.isStrict(pod) ? undefined : closed.find((node) => keepsOut(pods, node, pod))?.name;
-    const isOurs = pod.gated && !pod.gatedByOthers;
-    const isHeld = !pod.deleting && !witness.isStubborn(pod) && (isOurs || keptOutBy !== undefined);
-    if (!isHeld) {
-      if (known) now.set(pod.uid, { ...known, seenMs: Infinity });
-      continue;
-    }
-    const tally = tallied(known, pod, keptOutBy, nowMs);
+    if (!isGated && keptOutBy.length === 0 && !known) continue;
+    const tally = tallied(known, isGated, keptOutBy, nowMs);
     now.set(pod.uid, tally);
-    held.push({ pod, ms: tally.ms, keptOutBy });
+    if (isGated) held.push({ pod, ms: tally.gatedMs, keptOutBy: undefined });
+    for (const { name, uid } of keptOutBy) {
+      held.push({ pod, ms: tally.gatedMs + (tally.fencedMs.get(uid) ?? 0), keptOutBy: name });
+    }
   }
   tallies.set(witness, now);
   return held;
 }
 
-function tallied(known: Tally | undefined, pod: PodFacts, keptOutBy: string | undefined, nowMs: number): Tally {
-  const { gatedMs = 0, seenMs = nowMs } = known ?? {};
-  // What a fence that is down kept out is written nowhere, so it counts for that fence alone.
-  const isAnotherFence = seenMs === Infinity && keptOutBy !== undefined;
-  const beforeMs = isAnotherFence ? gatedMs : (known?.ms ?? 0);
-  const addedMs = Math.max(0, nowMs - seenMs);
-  return { ms: beforeMs + addedMs, gatedMs: gatedMs + (pod.gated ? addedMs : 0), seenMs: nowMs };
+function tallied(known: Tally | undefined, isGated: boolean, keptOutBy: readonly NodeFacts[], nowMs: number): Tally {
+  const addedMs = known ? nowMs - known.seenMs : 0;
+  const fencedMs = keptOutBy.map(({ uid }): [string, number] => {
+    const beforeMs = known?.fencedMs.get(uid);
+    return [uid, beforeMs === undefined ? 0 : beforeMs + addedMs];
+  });
+  const gatedMs = (known?.gatedMs ?? 0) + (isGated && known?.wasGated ? addedMs : 0);
+  return { gatedMs, fencedMs: new Map(fencedMs), wasGated: isGated, seenMs: nowMs };
 }
 
 /** Would kube-scheduler bind the pod there, were it not for the fence? Reserved room counts as taken. */
