@@ -16,18 +16,12 @@ import { openRollCall } from "../state/open-roll-call.ts";
 import { openedMs } from "../state/opening.ts";
 import { paceOf, youngUntilMs } from "../state/pace.ts";
 import { reservedFor } from "../state/reservations.ts";
-import { SCHEDULER_BATCH } from "../state/scheduler-batch.ts";
+import { SCHEDULER_BATCH, SCHEDULER_LOOKS_MS } from "../state/scheduler-batch.ts";
 import type { FenceAction } from "../verdict.ts";
 import { fitsBeside, fitsOnceJoined } from "./claims.ts";
 import { withoutAwaited } from "./awaited-resources.ts";
 import { closedLiftReason, raiseAction } from "./closed-nodes.ts";
 import type { PlanBuilder } from "./plan-builder.ts";
-
-/**
- * A node that has opened keeps its fence at least this long though no pod seems to wait for it: its DaemonSet pods and
- * the scheduler's verdicts on pending pods arrive in these seconds. Assumed, ms.
- */
-const SETTLE_IN_MS = 5_000;
 
 /**
  * Before any pod is released to a fenced node that a herd waits for, its DaemonSet pods are created by a roll call, so
@@ -141,7 +135,7 @@ const always = (reason: LiftReason | undefined): LiftAnswer => ({ reason, untilM
 
 function openLiftReason(plan: PlanBuilder, node: KnownNode, openMs: number): LiftAnswer {
   if (node.facts.unschedulable) return always(undefined); // which pods would fit shows when the roll call ends
-  const settledInMs = openMs + SETTLE_IN_MS;
+  const settledInMs = openMs + SCHEDULER_LOOKS_MS;
   const untilMs = plan.soonest(settledInMs);
   if (plan.nowMs < settledInMs) return { reason: undefined, untilMs };
   return { reason: isWorthKeeping(plan, node) ? undefined : "NothingPending", untilMs };

@@ -7,10 +7,8 @@
 import type { PodFacts, PodShape } from "../facts.ts";
 import { SECOND_MS } from "../measures.ts";
 
-/** Length of the last part, ms, and the same as a share of the cap; the longer one counts, but at most half the cap. */
-const EASE_MS = 60_000;
+/** Length of the last part as a share of the cap: a minute of the five that are the default. Assumed. */
 const EASE_SHARE = 0.2;
-const MOST_EASE_SHARE = 0.5;
 
 /**
  * What is more overdue than this counts as due this long ago, ms: a new leader, or a clock that was set, must not let a
@@ -19,8 +17,7 @@ const MOST_EASE_SHARE = 0.5;
 const CATCH_UP_MS = 1_000;
 
 /** How long before its cap a pod begins to count as one that is near it, ms. */
-export const easeMs = (maxHoldMs: number): number =>
-  Math.min(Math.max(EASE_MS, EASE_SHARE * maxHoldMs), MOST_EASE_SHARE * maxHoldMs);
+export const easeMs = (maxHoldMs: number): number => EASE_SHARE * maxHoldMs;
 
 /** The hold cap of pods of this shape, ms: their own where that is lower than the policy's. */
 export const holdCapMs = ({ maxHoldSeconds = Infinity }: Pick<PodShape, "maxHoldSeconds">, policyMs: number): number =>

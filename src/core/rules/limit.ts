@@ -29,11 +29,10 @@ const GP3_BYTES_PER_SECOND = 125 * MIB;
 /** Weight of a new sample against what was learnt before: about the last five count. Assumed. */
 const GAIN = 0.2;
 /**
- * Below this share of time disk and cores are idle: what holds the slots is no work of theirs. For how long, before
- * more pods are let in, ms. Assumed: two samples.
+ * Below this share of time disk and cores are idle, and below this share of its target a disk is nearly drained:
+ * neither is ever quite zero. Assumed; 0 to 0.3 give the same figures on shared/cases/herds (docs/adr/0008).
  */
-const IDLE = 0.1;
-const IDLE_FOR_MS = 3_000;
+export const NEXT_TO_NOTHING = 0.2;
 /** Sandbox, create and start of a pod that did not queue, ms. Assumed. */
 const QUICK_START_MS = 2_000;
 
@@ -57,8 +56,8 @@ export interface Limit {
   /** Of what the images in flight make the disk write, what it has written already, bytes. */
   readonly progressBytes: number;
   readonly sampledAtMs: number;
-  /** Since when all slots were in use while disk and cores were idle, epoch ms; undefined where they are not. */
-  readonly idleSinceMs: number | undefined;
+  /** All slots were in use at the last sample, while disk and cores were idle. */
+  readonly wasIdle: boolean;
 }
 
 /** A node of which nothing is known yet but its size. */
@@ -79,7 +78,7 @@ export function initialLimit(nodeClass: NodeClass, { allocatable }: Pick<NodeFac
     kneeSeen: false,
     progressBytes: 0,
     sampledAtMs: Infinity,
-    idleSinceMs: undefined,
+    wasIdle: false,
   };
 }
 
@@ -120,14 +119,14 @@ export function afterSample(
     kneeSeen: limit.kneeSeen || (utilisation ?? 0) >= BUSY || hasBusyCores(sample),
     progressBytes: Math.min(limit.progressBytes + (rate * intervalMs) / SECOND_MS, writesInFlight),
     sampledAtMs: atMs,
-    idleSinceMs: isFull && isIdle(sample) ? (limit.idleSinceMs ?? atMs) : undefined,
+    wasIdle: isFull && isIdle(sample),
   };
-  return utilisation === undefined ? learnt : weighed(learnt, nodeClass, sample);
+  return utilisation === undefined ? learnt : weighed(learnt, nodeClass, sample, limit.wasIdle && learnt.wasIdle);
 }
 
 /** Neither disk nor cores have anything to do. A figure that is missing is unknown, never idle. */
 function isIdle({ utilisation = 1, cpuPressure, load1 = Infinity, cores = -1 }: NodeSample): boolean {
-  return utilisation < IDLE && (cpuPressure ?? (load1 <= cores ? 0 : 1)) < IDLE;
+  return utilisation < NEXT_TO_NOTHING && (cpuPressure ?? (load1 <= cores ? 0 : 1)) < NEXT_TO_NOTHING;
 }
 
 /** Tasks wait for a core practically all the time. Unknown cores are not busy. */
@@ -150,21 +149,19 @@ function learntThroughput(before: number, { utilisation = 0, writeBytesPerSecond
  * More slots if every slot was in use, and disk and cores have something left to give. A pod must have started since
  * the last growth, because its effect does not show before.
  */
-function weighed(limit: Limit, nodeClass: NodeClass, sample: NodeSample): Limit {
+function weighed(limit: Limit, nodeClass: NodeClass, sample: NodeSample, isIdleForTwo: boolean): Limit {
   if (!mayGrow(limit, nodeClass, sample.atMs)) return limit;
   const unchanged = (why: string) => ({ ...limit, used: false, starts: 0, move: `held at ${limit.slots}: ${why}` });
   if (limit.utilisation >= BUSY) return unchanged(`the disk is ${percent(limit.utilisation)} busy`);
   if (hasBusyCores(sample)) return unchanged("the cores are busy");
-  if (limit.starts === 0) return idleGrown(limit, nodeClass, sample.atMs);
+  if (limit.starts === 0) return isIdleForTwo ? idleGrown(limit, nodeClass) : limit;
   const step = limit.kneeSeen ? 1 : limit.starts;
   return grown(limit, nodeClass, step, `all were used, the disk ${percent(limit.utilisation)} busy`);
 }
 
-/** What holds the slots does no work here. Others should not wait for it, though none of it has started. */
-function idleGrown(limit: Limit, nodeClass: NodeClass, nowMs: number): Limit {
-  const { idleSinceMs = Infinity } = limit;
-  if (nowMs < idleSinceMs + IDLE_FOR_MS) return limit;
-  return { ...grown(limit, nodeClass, limit.slots, "all were used, disk and cores idle"), idleSinceMs: undefined };
+/** Two samples in a row what holds the slots does no work here. Others should not wait for it. */
+function idleGrown(limit: Limit, nodeClass: NodeClass): Limit {
+  return { ...grown(limit, nodeClass, limit.slots, "all were used, disk and cores idle"), wasIdle: false };
 }
 
 const mayGrow = (limit: Limit, { slots }: NodeClass, nowMs: number) =>

@@ -15,13 +15,8 @@ import {
 } from "../state/load.ts";
 import { SCHEDULER_BATCH } from "../state/scheduler-batch.ts";
 import type { Hold, Verdict } from "../verdict.ts";
+import { NEXT_TO_NOTHING } from "./limit.ts";
 import { pullsLeft } from "./pull-budget.ts";
-
-/**
- * An image that is about as large as the drain target goes once less than this share of it is owed: it can hardly fit,
- * and a disk is never quite clean. Assumed; 0 to 0.3 give the same figures (docs/adr/0008).
- */
-const NEARLY_DRAINED_SHARE = 0.2;
 
 /** One pod that may start on one node. */
 export interface StartInput {
@@ -88,7 +83,7 @@ export const mostSlots = ({ limit, nodeClass: { slots } }: NodeLoad) =>
 function needsSandboxOnly(load: NodeLoad, { newBytes }: Cost): boolean {
   if (load.limit.cutAtMs !== -Infinity || unshown(load) >= load.limit.slots) return false;
   if (newBytes > 0 || load.fetching.size > 0 || coresOf(load.sample) !== "free") return false;
-  return drainSeconds(load) < NEARLY_DRAINED_SHARE * drainTargetSeconds(load);
+  return drainSeconds(load) < NEXT_TO_NOTHING * drainTargetSeconds(load);
 }
 
 /**
@@ -130,7 +125,7 @@ export function diskBacklog({ load, cost }: StartInput): Hold | undefined {
   const owed = drainSeconds(load) + (isLater ? writeSeconds(load, load.laterBytes) : 0);
   const own = writeSeconds(load, newBytes);
   const most = isLater ? steadyDrainTargetSeconds(load) : drainTargetSeconds(load);
-  if (owed + own <= most || owed < most * NEARLY_DRAINED_SHARE) return undefined;
+  if (owed + own <= most || owed < most * NEXT_TO_NOTHING) return undefined;
   const images = `this pod's images${isLater ? " and those after init containers" : ""}`;
   const figures = `${inSeconds(owed + own)} s with ${images}, ${inSeconds(most)} s is the most`;
   return holdBack(load, "DiskBacklog", `the disk of node ${load.facts.name} would need ${figures}`);

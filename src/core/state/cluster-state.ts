@@ -16,13 +16,10 @@ import { LoadCache } from "./load-cache.ts";
 import { NearCapReleases } from "./near-cap-releases.ts";
 import { Namespaces } from "./namespaces.ts";
 import { Offers } from "./offers.ts";
-import { SCHEDULER_BATCH } from "./scheduler-batch.ts";
+import { SCHEDULER_BATCH, SCHEDULER_LOOKS_MS } from "./scheduler-batch.ts";
 
 const NO_PULLS: readonly DonePulls[] = [];
 const NO_PODS: readonly PodFacts[] = [];
-
-/** The scheduler is behind if the first of many untried pods has waited for its first look this long, ms. Assumed. */
-const SCHEDULER_BEHIND_MS = 5_000;
 
 export class ClusterState {
   readonly ledger: Ledger;
@@ -160,7 +157,7 @@ export class ClusterState {
    */
   schedulerIsBehind(nowMs: number): boolean {
     const { count, sinceMs } = this.ledger.pending.untried(this.policy.schedulerNames);
-    return count >= SCHEDULER_BATCH && nowMs >= sinceMs + SCHEDULER_BEHIND_MS;
+    return count >= SCHEDULER_BATCH && nowMs >= sinceMs + SCHEDULER_LOOKS_MS;
   }
 
   #sumUp(facts: NodeFacts, nowMs: number, offers: readonly PodFacts[]): NodeLoad {

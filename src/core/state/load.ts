@@ -26,11 +26,12 @@ export interface Deadlines {
 }
 
 /**
- * Images that come after an init container are told of for this many times the drain target, which they may take at
- * most: a crowd of such pods goes half as fast as the disk could take them. Measured (docs/adr/0010): with 1, more are
- * fetched at once when the wait is over; with more, a pod for which others wait is kept out with them for longer.
+ * So many drain targets overlap while the disk has time left: one large image at a time would leave it idle while that
+ * is downloaded and unpacked (docs/real-node.md). Images that come after an init container are told of for as many, so
+ * that a crowd of such pods goes half as fast as the disk could take them (docs/adr/0010, measured: with 1, more are
+ * fetched at once when the wait is over; with more, a pod for which others wait is kept out with them for longer).
  */
-const TOLD_OF_TARGETS = 2;
+const OVERLAP = 2;
 
 /** What a node carries now. */
 export interface NodeLoad {
@@ -144,7 +145,7 @@ function phases(
     cores: until === "Ready" || cores === "busy" ? "needed" : cores,
     writeMs: (image) =>
       isThere(image, { entry, facts }) ? 0 : SECOND_MS * writeSeconds({ limit, nodeClass }, catalogue.bytes(image)),
-    toldOfMs: SECOND_MS * TOLD_OF_TARGETS * steadyDrainTargetSeconds({ sample, facts, limit, nodeClass }),
+    toldOfMs: SECOND_MS * OVERLAP * steadyDrainTargetSeconds({ sample, facts, limit, nodeClass }),
   };
   const working: PodFacts[] = [];
   const running: PodFacts[] = [];
@@ -251,13 +252,12 @@ const DIRTY_SHARE = 0.1;
 
 /**
  * The most that the disk may owe, in seconds of its time: drainSeconds of the class, or what the page cache takes. It
- * is twice as much while the disk has time left: one large image at a time would leave it idle while that is downloaded
- * and unpacked (docs/real-node.md).
+ * is {@link OVERLAP} times as much while the disk has time left.
  */
 export function drainTargetSeconds(load: NodeLoad): number {
   const { sample, limit } = load;
   const seconds = steadyDrainTargetSeconds(load);
-  return sample?.utilisation !== undefined && limit.utilisation < BUSY ? 2 * seconds : seconds;
+  return sample?.utilisation !== undefined && limit.utilisation < BUSY ? OVERLAP * seconds : seconds;
 }
 
 /** The same, whatever time the disk has left now. */

@@ -235,9 +235,9 @@ describe("the release loop", () => {
     const { loop } = lead(cluster, clock, { ...slots(1), maxHoldSeconds: 60, startup: { deadlineSeconds: 600 } });
     await clock.advance(29_000);
     expect(cluster.released).toHaveLength(1);
-    await clock.advance(17_000); // of two pods near the cap, one goes in the middle of the time that is left
+    await clock.advance(26_000); // of two pods near the cap, one goes in the middle of the time that is left
     expect(cluster.released).toHaveLength(2);
-    await clock.advance(14_200);
+    await clock.advance(5_200);
     expect(cluster.released).toHaveLength(3);
     await loop.stop();
   });

@@ -8,9 +8,9 @@ const SECOND_MS = 1_000;
 test.each([
   [300, 60],
   [540, 108],
-  [120, 60],
-  [60, 30],
-  [1, 0.5],
+  [120, 24],
+  [60, 12],
+  [1, 0.2],
 ])("of a cap of %i s the last %d s are the part in which pods are let go evenly", (cap, ease) => {
   expect(easeMs(cap * SECOND_MS)).toBe(ease * SECOND_MS);
 });

@@ -249,9 +249,10 @@ describe("slots that are held by no work of the node", () => {
   const nothing: NodeSample = { atMs: 0, utilisation: 0.01, cpuPressure: 0.01 };
   const after = (...samples: readonly NodeSample[]) => samples.reduce(full, markUsed(fresh));
 
-  test("double once disk and cores have been idle for 3 s, though no pod has started", () => {
-    expect(after(nothing, { ...nothing, atMs: 2_999 }).slots).toBe(6);
-    expect(after(nothing, { ...nothing, atMs: 3_000 })).toMatchObject({
+  test("double once disk and cores were idle at two samples in a row, though no pod has started", () => {
+    expect(after(nothing).slots).toBe(6);
+    expect(after(nothing, { ...nothing, atMs: 1_000, utilisation: 0.5 }, { ...nothing, atMs: 2_000 }).slots).toBe(6);
+    expect(after(nothing, { ...nothing, atMs: 1_000 })).toMatchObject({
       slots: 12,
       move: "grew to 12: all were used, disk and cores idle",
     });
