@@ -57,12 +57,7 @@ function onItsNode(state: ClusterState, pod: PodFacts, node: NodeName): Said {
     return { state: "started", node, message: `it has started on node ${node}: Paceline does not hold it` };
   if (pod.waitingOn !== undefined)
     return { state: "starting", node, message: `it is on node ${node} and cannot start there: ${pod.waitingOn}` };
-  const seconds = Math.max(0, Math.round((nowMs - (pod.scheduledAtMs ?? pod.createdAtMs)) / SECOND_MS));
-  return {
-    state: "starting",
-    node,
-    message: `it has been starting on node ${node} for ${seconds} s: nothing holds it`,
-  };
+  return { state: "starting", node, message: `it is on node ${node}, not started yet, and nothing holds it` };
 }
 
 /** Only kube-scheduler can say more of it. */

@@ -4,6 +4,7 @@ import type { AppDependencies } from "./dependencies.ts";
 import { pageRoutes } from "./page.ts";
 import { missingForReady, type LeaderState } from "./state.ts";
 import { type ShownNode, withFigure } from "../core/leader-figures.ts";
+import type { LimitAnswer } from "../core/limit-answer.ts";
 import type { ClusterStatus } from "../core/verdict.ts";
 
 /** The answer of `/status.json`. */
@@ -32,6 +33,16 @@ export function statusAnswer({ pacer, state, now, version }: AppDependencies): S
   return { version, synced, leader, policyValid: state.policyValid(), silentSeconds, ...status, nodes };
 }
 
+/** Makes the answer of `/status/nodes/NAME`. Other replicas see other samples than the leader, whose limit counts. */
+function nodeAnswer({ pacer, state, now }: AppDependencies, name: string): LimitAnswer | undefined {
+  const answer = pacer.limitAnswer(name, now());
+  const { leading, holder } = state.leader();
+  const figure = leading ? undefined : state.leaderFigures?.()?.get(name);
+  if (!answer || !figure) return answer;
+  const message = `${holder ?? "the leader"} leads, with a limit of ${figure.limit}; seen by this replica: ${answer.message}`;
+  return { ...answer, message };
+}
+
 const flag = (on: boolean) => (on ? 1 : 0);
 
 /** Sets the gauges. Counters and histograms are up to date already. */
@@ -53,7 +64,7 @@ function refreshGauges({ pacer, state, now, metrics }: AppDependencies): void {
   metrics.nodes.set(pacer.status(nowMs), state.telemetryAgesMs(nowMs));
 }
 
-/** Adds `/healthz`, `/readyz`, `/metrics`, `/status.json`, and the page at `/` that shows it. */
+/** Adds `/healthz`, `/readyz`, `/metrics`, `/status.json`, `/status/…`, and the page at `/` that shows them. */
 export function operationsRoutes(app: FastifyInstance, dependencies: AppDependencies): void {
   app.get("/healthz", () => ({ ok: true }));
   app.get("/readyz", (_request, reply) => {
@@ -66,5 +77,12 @@ export function operationsRoutes(app: FastifyInstance, dependencies: AppDependen
     return reply.type(registry.contentType).send(await registry.metrics());
   });
   app.get("/status.json", () => statusAnswer(dependencies));
-  pageRoutes(app);
+  app.get<{ Params: { namespace: string; name: string } }>("/status/pods/:namespace/:name", ({ params }) =>
+    dependencies.pacer.podAnswer(params.namespace, params.name, dependencies.now()),
+  );
+  app.get<{ Params: { name: string } }>("/status/nodes/:name", ({ params: { name } }, reply) => {
+    const answer = nodeAnswer(dependencies, name);
+    return answer ?? reply.code(404).send({ error: `no node ${name} is known here` });
+  });
+  pageRoutes(app, dependencies);
 }
