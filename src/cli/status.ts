@@ -8,7 +8,7 @@ import { Command } from "commander";
 import { Agent, request } from "undici";
 import { COMPONENT, DEFAULT_NAMESPACE } from "../api/names.ts";
 import { systemClock } from "../kube/clock.ts";
-import type { StatusAnswer } from "../server/operations.ts";
+import type { StatusAnswer } from "../server/answers.ts";
 import { readServerTrust } from "../status/server-trust.ts";
 import { readClusterStatus } from "../status/read-cluster.ts";
 import { statusProblems, statusText } from "../status/text.ts";

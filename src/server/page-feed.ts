@@ -3,7 +3,7 @@
  * second at most, however many look.
  */
 import { randomUUID } from "node:crypto";
-import type { StatusAnswer } from "./operations.ts";
+import type { StatusAnswer } from "./answers.ts";
 
 /** Viewers ask each second, not all at the same moment. In ms. */
 const FRESH_FOR_MS = 900;

@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { constants, gzip } from "node:zlib";
 import type { FastifyInstance } from "fastify";
 import type { AppDependencies } from "./dependencies.ts";
-import { statusAnswer } from "./operations.ts";
+import { statusAnswer } from "./answers.ts";
 import { PageFeed } from "./page-feed.ts";
 
 /** The page may load only its own files, and no other page may frame it. */

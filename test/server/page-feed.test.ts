@@ -2,7 +2,7 @@
 import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { StatusAnswer } from "../../src/server/operations.ts";
+import type { StatusAnswer } from "../../src/server/answers.ts";
 import { PageFeed } from "../../src/server/page-feed.ts";
 import { testApp } from "../support/app.ts";
 import { aGatedPod, aNode, START_MS } from "../support/core-facts.ts";
