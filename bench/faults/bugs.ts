@@ -190,7 +190,8 @@ export const bugs: readonly Bug[] = [
     seams: () => ({
       pacer: (pacer) =>
         around(pacer, {
-          setPolicy: (policy) => pacer.setPolicy({ ...policy, fence: { ...policy.fence, bindSeconds: 3_600 } }),
+          setPolicy: (policy, nowMs) =>
+            pacer.setPolicy({ ...policy, fence: { ...policy.fence, bindSeconds: 3_600 } }, nowMs),
         }),
     }),
   },
@@ -228,7 +229,7 @@ export const bugs: readonly Bug[] = [
     breaks: "aLimitIsALimit",
     seams: () => ({
       pacer: (pacer) =>
-        around(pacer, { setPolicy: (policy) => pacer.setPolicy({ ...policy, settledNodes: "observe" }) }),
+        around(pacer, { setPolicy: (policy, nowMs) => pacer.setPolicy({ ...policy, settledNodes: "observe" }, nowMs) }),
     }),
   },
   {

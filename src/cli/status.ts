@@ -7,7 +7,7 @@ import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import { Command } from "commander";
 import { Agent, request } from "undici";
 import { COMPONENT, DEFAULT_NAMESPACE } from "../api/names.ts";
-import type { StatusAnswer } from "../server/operations.ts";
+import type { StatusAnswer } from "../server/answers.ts";
 import { readServerTrust } from "../status/server-trust.ts";
 import { readClusterStatus } from "../status/read-cluster.ts";
 import { statusProblems, statusText } from "../status/text.ts";

@@ -23,9 +23,12 @@ import { notePulls } from "./rules/pull-budget.ts";
 import { ClusterState } from "./state/cluster-state.ts";
 import { asFreed } from "./state/freed.ts";
 import type { LedgerChange } from "./state/ledger.ts";
+import { LimitHistory } from "./state/limit-history.ts";
 import { imageNeeds } from "./state/image-needs.ts";
 import { writesInFlight } from "./state/load.ts";
 import { WebhookSilence } from "./state/webhook-silence.ts";
+import { type LimitAnswer, limitAnswer } from "./limit-answer.ts";
+import { type PodAnswer, podAnswer } from "./pod-answer.ts";
 import { type LastPlan, status } from "./status.ts";
 import type {
   ClusterStatus,
@@ -42,7 +45,7 @@ import type {
 export interface Pacer {
   /** Whether replicas are asked about new pods. */
   readonly silence: WebhookSilence;
-  setPolicy(policy: PacingPolicy): void;
+  setPolicy(policy: PacingPolicy, nowMs: number): void;
   /**
    * Newer facts replace older ones; a lower or equal resourceVersion of the same object is ignored, and so is an object
    * (by its uid) that was deleted.
@@ -90,6 +93,10 @@ export interface Pacer {
   /** Pods without a gate that only a fence keeps waiting, with today's reason; the first few hundred. */
   keptOut(nowMs: number, aside?: SetAside): readonly Held[];
   status(nowMs: number): ClusterStatus;
+  /** Why a pod waits and until when at the latest, or what else there is to say of it. */
+  podAnswer(namespace: string, name: string, nowMs: number): PodAnswer;
+  /** What the node's limit did in the last ten minutes, as this replica saw it; undefined: no such node is known. */
+  limitAnswer(node: string, nowMs: number): LimitAnswer | undefined;
   /** What only the leader knows, for other replicas and the CLI. */
   leaderFigures(nowMs: number): LeaderFigures;
   /** What limits have moved since the last call, oldest first: for logs and metrics. */
@@ -118,17 +125,18 @@ class StatefulPacer implements Pacer {
   #lastPlan: LastPlan | undefined;
   readonly #moves: LimitMove[] = [];
   readonly #failedStarts: FailedStart[] = [];
+  readonly #history = new LimitHistory();
 
   constructor(policy: PacingPolicy) {
     this.#state = new ClusterState(policy);
   }
 
-  setPolicy(policy: PacingPolicy): void {
+  setPolicy(policy: PacingPolicy, nowMs: number): void {
     const state = this.#state;
     state.setPolicy(policy);
     for (const [name, limit] of state.limits) {
       const facts = state.ledger.nodes.get(name)?.facts;
-      if (facts) this.#move(name, () => boundLimit(limit, state.classOf(facts)));
+      if (facts) this.#move(name, nowMs, () => boundLimit(limit, state.classOf(facts)));
     }
   }
 
@@ -164,6 +172,7 @@ class StatefulPacer implements Pacer {
   deleteNode(name: NodeName, _nowMs: number): void {
     this.#state.ledger.deleteNode(name);
     this.#state.forgetNode(name);
+    this.#history.forget(name);
   }
 
   upsertDaemonSet(daemonSet: DaemonSetFacts): boolean {
@@ -197,7 +206,7 @@ class StatefulPacer implements Pacer {
   observeSample(node: NodeName, sample: NodeSample, nowMs: number): void {
     this.#state.setSample(node, sample);
     const freshForMs = this.#state.policy.telemetry.staleSeconds * SECOND_MS;
-    this.#move(node, (limit, facts) => {
+    this.#move(node, nowMs, (limit, facts) => {
       const load = this.#state.loadOf(facts, nowMs);
       const isFull = load.slotsInUse >= limit.slots;
       return afterSample(limit, load.nodeClass, sample, writesInFlight(load), freshForMs, isFull);
@@ -251,6 +260,14 @@ class StatefulPacer implements Pacer {
     return status(this.#state, this.#lastPlan, nowMs);
   }
 
+  podAnswer(namespace: string, name: string, nowMs: number): PodAnswer {
+    return podAnswer(this.#state, this.#lastPlan, { namespace, name }, nowMs);
+  }
+
+  limitAnswer(node: string, nowMs: number): LimitAnswer | undefined {
+    return limitAnswer(this.#state, this.#history, node, nowMs);
+  }
+
   leaderFigures(nowMs: number): LeaderFigures {
     return leaderFigures(this.#state, nowMs);
   }
@@ -284,13 +301,13 @@ class StatefulPacer implements Pacer {
       this.#cut(node, `a container of ${pod.name} failed to start`, nowMs);
       return;
     }
-    this.#move(node, (limit, facts) =>
+    this.#move(node, nowMs, (limit, facts) =>
       afterStart(limit, this.#state.classOf(facts), this.#start(pod, facts, nowMs), nowMs),
     );
   }
 
   #cut(node: NodeName, why: string, nowMs: number): void {
-    this.#move(node, (limit, facts) => afterFailure(limit, this.#state.classOf(facts), why, nowMs));
+    this.#move(node, nowMs, (limit, facts) => afterFailure(limit, this.#state.classOf(facts), why, nowMs));
   }
 
   #noteFailure(node: NodeName, { namespace, name }: PodFacts, reason: FailedStart["reason"]): void {
@@ -321,15 +338,16 @@ class StatefulPacer implements Pacer {
     const facts = knownNode(this.#state, node)?.facts;
     if (!facts || this.#state.limitOf(facts).used) return; // most nodes, most of the time
     const load = this.#state.loadOf(facts, nowMs);
-    if (load.slotsInUse >= load.limit.slots) this.#move(node, markUsed);
+    if (load.slotsInUse >= load.limit.slots) this.#move(node, nowMs, markUsed);
   }
 
-  #move(node: NodeName, step: (limit: Limit, facts: NodeFacts) => Limit): void {
+  #move(node: NodeName, nowMs: number, step: (limit: Limit, facts: NodeFacts) => Limit): void {
     const facts = knownNode(this.#state, node)?.facts;
     if (!facts || this.#state.isLeftOut(facts)) return;
     const before = this.#state.limitOf(facts);
     const after = step(before, facts);
     this.#state.setLimit(node, after);
+    this.#history.note(node, before, after, nowMs);
     this.#noteMove(node, before, after);
   }
 

@@ -7,7 +7,7 @@ import { isPaced, type KnownNode, pacedNodes } from "./placement/known-node.ts";
 import { isSaturated } from "./placement/settled-nodes.ts";
 import { keptOut } from "./plan/hold-reasons.ts";
 import type { ClusterState } from "./state/cluster-state.ts";
-import { heldForMs, keptOutSinceMs } from "./state/held-since.ts";
+import { gatedSpan, type HoldSpan, keptOutSpan } from "./state/hold-span.ts";
 import { openRollCall } from "./state/open-roll-call.ts";
 import { drainSeconds, drainTargetSeconds } from "./state/load.ts";
 import { paceOf, youngUntilMs } from "./state/pace.ts";
@@ -18,6 +18,8 @@ import type { ClusterStatus, Held, Hold, NodeStatus } from "./verdict.ts";
  * more.
  */
 const LAST_PLAN_COUNTS_MS = 10_000;
+
+export type HeldStatus = ClusterStatus["held"][number];
 
 /** The reasons of a replica's last plan. */
 export interface LastPlan {
@@ -46,24 +48,39 @@ export function status(state: ClusterState, lastPlan: LastPlan | undefined, nowM
     settledNodes,
     leftOutNodes,
     held: [
-      ...heldPods(state, lastPlan, nowMs).map((one) => heldStatus(one, nowMs - heldForMs(one.pod, nowMs), nowMs)),
-      ...keptOut(state, nowMs).map((one) => heldStatus(one, fencedOutSinceMs(state, one, nowMs), nowMs)),
+      ...heldPods(state, lastPlan, nowMs).map((one) => heldStatus(one, gatedSpan(state, one.pod, nowMs), nowMs)),
+      ...keptOut(state, nowMs).map((one) => heldStatus(one, keptOutSpan(state, one, nowMs), nowMs)),
     ],
   };
 }
 
-function fencedOutSinceMs({ ledger }: ClusterState, { pod, hold }: Held, nowMs: number): number {
-  const facts = hold.node === undefined ? undefined : ledger.nodes.get(hold.node)?.facts;
-  return facts ? keptOutSinceMs(pod, facts, nowMs) : pod.createdAtMs;
+/** Today's answer for one pod; undefined: Paceline does not hold it. */
+export function heldNow(
+  state: ClusterState,
+  lastPlan: LastPlan | undefined,
+  pod: PodFacts,
+  nowMs: number,
+): HeldStatus | undefined {
+  if (pod.gated) {
+    const [one] = heldPods(state, lastPlan, nowMs, [pod]);
+    return one && heldStatus(one, gatedSpan(state, pod, nowMs), nowMs);
+  }
+  const one = pod.unschedulable ? keptOut(state, nowMs).find(({ pod: { uid } }) => uid === pod.uid) : undefined;
+  return one && heldStatus(one, keptOutSpan(state, one, nowMs), nowMs);
 }
 
 /**
  * Every gated pod: on the leader with the reason of its plan, on others with the one that the leader wrote on the pod.
  */
-function heldPods({ ledger }: ClusterState, lastPlan: LastPlan | undefined, nowMs: number): Held[] {
+function heldPods(
+  { ledger }: ClusterState,
+  lastPlan: LastPlan | undefined,
+  nowMs: number,
+  pods: Iterable<PodFacts> = ledger.gated.pods(),
+): Held[] {
   const counts = lastPlan !== undefined && nowMs < lastPlan.atMs + LAST_PLAN_COUNTS_MS;
   const reasons = new Map(counts ? lastPlan.held.map(({ pod, hold }) => [pod.uid, hold]) : []);
-  return [...ledger.gated.pods()].map((pod) => ({ pod, hold: reasons.get(pod.uid) ?? writtenHold(pod) }));
+  return [...pods].map((pod) => ({ pod, hold: reasons.get(pod.uid) ?? writtenHold(pod) }));
 }
 
 function writtenHold({ hold, pinnedTo }: PodFacts): Hold {
@@ -71,7 +88,7 @@ function writtenHold({ hold, pinnedTo }: PodFacts): Hold {
   return { kind: "hold", reason, message: holdReasons[reason], node: hold?.node ?? pinnedTo };
 }
 
-function heldStatus({ pod, hold }: Held, sinceMs: number, nowMs: number): ClusterStatus["held"][number] {
+function heldStatus({ pod, hold }: Held, { sinceMs, untilMs }: HoldSpan, nowMs: number): HeldStatus {
   const heldSeconds = Math.max(0, (nowMs - sinceMs) / SECOND_MS);
   return {
     namespace: pod.namespace,
@@ -80,6 +97,7 @@ function heldStatus({ pod, hold }: Held, sinceMs: number, nowMs: number): Cluste
     reason: hold.reason,
     message: hold.message,
     heldSeconds,
+    untilMs: untilMs < Infinity ? untilMs : undefined,
   };
 }
 

@@ -183,6 +183,8 @@ export interface ClusterStatus {
     readonly reason: HoldReason;
     readonly message: string;
     readonly heldSeconds: number;
+    /** When it goes at the latest, epoch ms; undefined: gates of others hold it as well, and the time begins later. */
+    readonly untilMs: number | undefined;
   }[];
 }
 

@@ -1,36 +1,9 @@
 /** Routes for people and probes: health, readiness, metrics, status. */
 import type { FastifyInstance } from "fastify";
+import { nodeAnswer, statusAnswer } from "./answers.ts";
 import type { AppDependencies } from "./dependencies.ts";
 import { pageRoutes } from "./page.ts";
-import { missingForReady, type LeaderState } from "./state.ts";
-import { type ShownNode, withFigure } from "../core/leader-figures.ts";
-import type { ClusterStatus } from "../core/verdict.ts";
-
-/** The answer of `/status.json`. */
-export interface StatusAnswer extends Omit<ClusterStatus, "nodes"> {
-  readonly nodes: readonly ShownNode[];
-  readonly version: string;
-  readonly synced: boolean;
-  readonly leader: LeaderState;
-  readonly policyValid: boolean;
-  /** Time since the first new pod about which no replica was asked; 0 when they are asked, undefined: not known. */
-  readonly silentSeconds?: number;
-}
-
-/** Makes the answer of `/status.json`: of nodes that others lead, too, the limits that count. */
-export function statusAnswer({ pacer, state, now, version }: AppDependencies): StatusAnswer {
-  const { synced } = state.replica();
-  const leader = state.leader();
-  const nowMs = now();
-  const status = pacer.status(nowMs);
-  const [figures, policy] = [leader.leading ? undefined : state.leaderFigures?.(), state.policy()];
-  const nodes = status.nodes.map((node) => {
-    const figure = figures?.get(node.name);
-    return figure && policy ? withFigure(node, figure, policy.telemetry, nowMs) : node;
-  });
-  const silentSeconds = Math.round(pacer.silence.silentMs(nowMs) / 1_000);
-  return { version, synced, leader, policyValid: state.policyValid(), silentSeconds, ...status, nodes };
-}
+import { missingForReady } from "./state.ts";
 
 const flag = (on: boolean) => (on ? 1 : 0);
 
@@ -53,7 +26,7 @@ function refreshGauges({ pacer, state, now, metrics }: AppDependencies): void {
   metrics.nodes.set(pacer.status(nowMs), state.telemetryAgesMs(nowMs));
 }
 
-/** Adds `/healthz`, `/readyz`, `/metrics`, `/status.json`, and the page at `/` that shows it. */
+/** Adds `/healthz`, `/readyz`, `/metrics`, `/status.json`, `/status/…`, and the page at `/` that shows them. */
 export function operationsRoutes(app: FastifyInstance, dependencies: AppDependencies): void {
   app.get("/healthz", () => ({ ok: true }));
   app.get("/readyz", (_request, reply) => {
@@ -66,5 +39,12 @@ export function operationsRoutes(app: FastifyInstance, dependencies: AppDependen
     return reply.type(registry.contentType).send(await registry.metrics());
   });
   app.get("/status.json", () => statusAnswer(dependencies));
-  pageRoutes(app);
+  app.get<{ Params: { namespace: string; name: string } }>("/status/pods/:namespace/:name", ({ params }) =>
+    dependencies.pacer.podAnswer(params.namespace, params.name, dependencies.now()),
+  );
+  app.get<{ Params: { name: string } }>("/status/nodes/:name", ({ params: { name } }, reply) => {
+    const answer = nodeAnswer(dependencies, name);
+    return answer ?? reply.code(404).send({ error: `no node ${name} is known here` });
+  });
+  pageRoutes(app, dependencies);
 }

@@ -71,7 +71,7 @@ export async function startPacing(options: PacingOptions): Promise<Pacing> {
     loop?.poke();
   };
   const policy = await options.startPolicy((inForce) => {
-    pacer.setPolicy(inForce);
+    pacer.setPolicy(inForce, clock.now());
     options.onPolicy?.(inForce);
     changed();
   });

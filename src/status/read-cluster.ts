@@ -18,7 +18,7 @@ import { createPacer, type Pacer } from "../core/pacer.ts";
 import { defaultPolicy, parsePolicyConfigMap } from "../policy/parse.ts";
 import type { PacingPolicy } from "../policy/schema.ts";
 import type { LeaderState } from "../server/state.ts";
-import type { StatusAnswer } from "../server/operations.ts";
+import type { StatusAnswer } from "../server/answers.ts";
 import { LIVE_PODS } from "../kube/client/live-pods.ts";
 import { version } from "../api/version.ts";
 

@@ -1,7 +1,7 @@
 /** The status in words and columns. */
 import type { ShownNode } from "../core/leader-figures.ts";
 import { LONGEST_HOLD_SECONDS } from "../policy/caps.ts";
-import type { StatusAnswer } from "../server/operations.ts";
+import type { StatusAnswer } from "../server/answers.ts";
 
 /** Webhooks that were not asked about new pods for this long are a problem, s. As the alert in docs/metrics.md. */
 const LONG_SILENCE_SECONDS = 300;

@@ -9,7 +9,7 @@ import { startModelledNode } from "../../dev/modelled-node/modelled-node.ts";
 import { extenderOf, type RunningService, startServiceProcess } from "../../dev/service.ts";
 import { FENCE_TAINT_KEY, GATE } from "../../src/api/names.ts";
 import type { ApiClient } from "../../src/kube/client/api-client.ts";
-import type { StatusAnswer } from "../../src/server/operations.ts";
+import type { StatusAnswer } from "../../src/server/answers.ts";
 import { createBareNode, eventually } from "../support/control-plane.ts";
 import { allReady, createNamespace, createPods, fixedPolicy, IMAGE, listPods, taintsOf } from "../support/herd.ts";
 import { readStarts } from "../support/start-witness.ts";

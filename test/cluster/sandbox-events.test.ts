@@ -4,7 +4,7 @@ import { type ControlPlane, startControlPlane } from "../../dev/control-plane/co
 import { applyObject, configDocuments, installAccess } from "../../dev/install.ts";
 import { type RunningService, startServiceProcess } from "../../dev/service.ts";
 import { type KubeObject, recordsOf } from "../../src/kube/parse/kube-json.ts";
-import type { StatusAnswer } from "../../src/server/operations.ts";
+import type { StatusAnswer } from "../../src/server/answers.ts";
 import { createBareNode, eventually } from "../support/control-plane.ts";
 import { podsPath } from "../support/herd.ts";
 

@@ -5,7 +5,7 @@ import { applyPolicy, installAccess, installWebhooks, type PolicyBody } from "..
 import { extenderOf, type RunningService, startServiceProcess } from "../../dev/service.ts";
 import { FENCE_TAINT_KEY, GATE, PACING_LABEL } from "../../src/api/names.ts";
 import type { ApiClient } from "../../src/kube/client/api-client.ts";
-import type { StatusAnswer } from "../../src/server/operations.ts";
+import type { StatusAnswer } from "../../src/server/answers.ts";
 import { createBareNode, eventually, untilFenced } from "../support/control-plane.ts";
 import {
   allReady,

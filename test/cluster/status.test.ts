@@ -12,7 +12,7 @@ import { MAIN, startServiceProcess } from "../../dev/service.ts";
 import { GATE, HOLD_ANNOTATION } from "../../src/api/names.ts";
 import { formatHold } from "../../src/kube/parse/annotations.ts";
 import { nodeName } from "../../src/core/ids.ts";
-import type { StatusAnswer } from "../../src/server/operations.ts";
+import type { StatusAnswer } from "../../src/server/answers.ts";
 import { createBareNode, eventually } from "../support/control-plane.ts";
 import { fixedPolicy, podsPath } from "../support/herd.ts";
 

@@ -1,6 +1,6 @@
 /** What `paceline status` prints of nodes. */
 import { expect, test } from "vitest";
-import type { StatusAnswer } from "../../../src/server/operations.ts";
+import type { StatusAnswer } from "../../../src/server/answers.ts";
 import { statusProblems, statusText } from "../../../src/status/text.ts";
 import { aNode, anOldNode, START_MS } from "../../support/core-facts.ts";
 import { CORDON_TAINT, pacerWith } from "../../support/core-plan.ts";

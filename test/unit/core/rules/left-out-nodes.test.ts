@@ -146,10 +146,10 @@ describe("a node that is left out", () => {
   test("is paced as soon as the policy says so, and the other way round", () => {
     const pacer = pacerWith([aNode("n1", { labels })], [bound(aPod("busy"), "n1")], EDGE);
     expect(pacer.admit(pod, healthy, START_MS).kind).toBe("allow");
-    pacer.setPolicy(defaultPolicy());
+    pacer.setPolicy(defaultPolicy(), START_MS);
     expect(pacer.admit(pod, healthy, START_MS).kind).toBe("hold");
     pacer.upsertPod(aGatedPod("q", { shape: here }), START_MS);
-    pacer.setPolicy(defaultPolicy(EDGE));
+    pacer.setPolicy(defaultPolicy(EDGE), START_MS);
     expect(released(pacer.plan(START_MS))).toEqual(["q"]);
   });
 });

@@ -61,12 +61,12 @@ describe("pods are told apart", () => {
     const pacer = pacerWith([aFencedNode("n1")], pods, slots(1));
     expect(released(pacer.plan(START_MS))).toEqual(["p0"]);
     const exempt = { podSelector: { matchLabels: { [INDEX]: "p2" } } };
-    pacer.setPolicy(defaultPolicy({ ...slots(1), exempt }));
+    pacer.setPolicy(defaultPolicy({ ...slots(1), exempt }), START_MS);
     expect(pacer.plan(START_MS).releases.map(({ pod, reason }) => [pod.name, reason])).toEqual([
       ["p2", "Exempt"],
       ["p0", "SlotFree"],
     ]);
-    pacer.setPolicy(defaultPolicy(slots(1)));
+    pacer.setPolicy(defaultPolicy(slots(1)), START_MS);
     expect(released(pacer.plan(START_MS))).toEqual(["p0"]);
   });
 
