@@ -1,6 +1,8 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
+import { sidebar } from "../../../dev/site/sidebar.ts";
+import { githubSlug } from "../../../dev/site/slug.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 const pages = globSync(["*.md", "{docs,dev,test,certs,scheduler-config,charts}/**/*.md"], { cwd: ROOT });
@@ -25,6 +27,51 @@ test("every link of the pages leads to a file", () => {
       .map((target) => `${page}: ${target}`),
   );
   expect(broken).toEqual([]);
+});
+
+/** Anchors of a page: those of its headings, outside of code. */
+function anchors(page: string): Set<string> {
+  const headings = read(page)
+    .replace(/^```[\s\S]*?^```/gm, "")
+    .matchAll(/^#+ (.+)$/gm);
+  return new Set([...headings].map(([, heading = ""]) => githubSlug(heading)));
+}
+
+test("every anchor of a link is a heading of the page", () => {
+  const dead = pages.flatMap((page) =>
+    [...read(page).matchAll(/\]\(([^)\s#:]*)#([^)\s]+)\)/g)]
+      .map(([, file, anchor = ""]) => [file ? join(dirname(page), file) : page, anchor] as const)
+      .filter(([file, anchor]) => file.endsWith(".md") && !anchors(file).has(anchor))
+      .map(([file, anchor]) => `${page}: ${file}#${anchor}`),
+  );
+  expect(dead).toEqual([]);
+});
+
+test("code, charts and manifests name only pages that exist, and headings that these have", () => {
+  const files = globSync(["{src,charts,webhook-config,scheduler-config,dev,bench}/**/*.{ts,yaml,yml,tpl,txt,json}"], {
+    cwd: ROOT,
+  });
+  expect(files).toContain("src/doctor/rules/starts.ts");
+  const dead = files.flatMap((file) =>
+    [...read(file).matchAll(/docs\/([\w/-]+\.md)(?:#([\w-]+))?/g)]
+      .map(([, page = "", anchor]) => [join("docs", page), anchor] as const)
+      .filter(([page, anchor]) => !existsSync(join(ROOT, page)) || (anchor && !anchors(page).has(anchor)))
+      .map(([page, anchor = ""]) => `${file}: ${page} ${anchor}`),
+  );
+  expect(dead).toEqual([]);
+});
+
+test("docs/README.md, which the site's sidebar follows, names every page of docs/", () => {
+  const named = sidebar().flatMap(({ items }) => items.map(({ link }) => `docs${link}`.replace(/\/$/, "/README")));
+  const there = pages.filter((page) => /^docs\/([\w-]+|(adr|experiments)\/README)\.md$/.test(page));
+  expect(named.map((page) => `${page}.md`).sort()).toEqual(there.filter((page) => page !== "docs/README.md").sort());
+});
+
+test("every page of docs/ begins with a heading and a paragraph, which says for whom it is or what it has", () => {
+  const headless = pages
+    .filter((page) => /^docs\/[\w-]+\.md$/.test(page))
+    .filter((page) => !/^# .+\n\n(<!--[^>]*-->\n\n)?[A-Z`*[][^\n]{30,}/.test(read(page)));
+  expect(headless).toEqual([]);
 });
 
 test("every file that the pages name exists", () => {
