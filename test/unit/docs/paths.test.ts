@@ -91,6 +91,18 @@ test("the design names at most ten files from a pod's admission to its release, 
   for (const question of questions) expect(question.match(/\]\(\.\.\/src\//g), question).toHaveLength(1);
 });
 
+test("no table of a page is as wide as a paragraph is long: sentences are in lists", () => {
+  const WIDEST = 200; // characters of a line; the tables of figures need 190
+  const wide = pages
+    .filter((page) => /^docs\/[\w-]+\.md$/.test(page))
+    .filter((page) =>
+      read(page)
+        .split("\n")
+        .some((line) => line.startsWith("|") && line.length > WIDEST),
+    );
+  expect(wide).toEqual([]);
+});
+
 test("prose of the pages wraps at 120; tables, code and long links do not", () => {
   const long = pages.flatMap((page) => {
     const outsideCode = read(page).replace(/^```[\s\S]*?^```/gm, "");
