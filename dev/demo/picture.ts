@@ -4,7 +4,7 @@
  */
 import type { DemoResult, HerdResult } from "./table.ts";
 
-const WIDTH = 760;
+const WIDTH = 640;
 const HEIGHT = 310;
 /** Space around the plot, px: for the title, both axes and what is written beside the lines. */
 const PLOT = { left: 52, right: WIDTH - 20, top: 82, bottom: HEIGHT - 38 };
@@ -15,8 +15,8 @@ const MOST_STEPS = 8;
 
 /** Colours after Okabe and Ito, for people with colour blindness too; the unpaced line is dashed as well. */
 const STYLE = `
-  .ground { fill: #ffffff } text { fill: #1f2328; font: 13px system-ui, sans-serif } .title { font-weight: 600 }
-  .axis { fill: #59636e; font-size: 12px } .grid { stroke: #d1d9e0; stroke-width: 1 }
+  .ground { fill: #ffffff } text { fill: #1f2328; font: 15px system-ui, sans-serif } .title { font-weight: 600 }
+  .axis { fill: #59636e; font-size: 13px } .grid { stroke: #d1d9e0; stroke-width: 1 }
   .line { fill: none; stroke-width: 2.5 } .unpaced { stroke: #c04a00; stroke-dasharray: 7 4 } .paced { stroke: #00795a }
   @media (prefers-color-scheme: dark) {
     .ground { fill: #0d1117 } text { fill: #f0f6fc } .axis { fill: #9198a1 } .grid { stroke: #3d444d }

@@ -9,9 +9,11 @@ const pages = globSync(["*.md", "{docs,dev,test,certs,scheduler-config,charts}/*
 
 const read = (page: string) => readFileSync(join(ROOT, page), "utf8");
 
-/** Links of a page to files of the repository, relative to it, without their anchors. */
+/** Links and pictures of a page that are files of the repository, relative to it, without their anchors. */
 function linkedFiles(page: string): string[] {
-  const targets = [...read(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = ""]) => target.split("#")[0] ?? "");
+  const shown = read(page).replaceAll(/<!--[\s\S]*?-->/g, "");
+  const links = [...shown.matchAll(/\]\(([^)\s]+)\)|(?:src|srcset)="([^"]+)"/g)];
+  const targets = links.map(([, target, picture]) => (target ?? picture ?? "").split("#")[0] ?? "");
   return targets.filter((target) => target !== "" && !/^[a-z]+:/.test(target));
 }
 

@@ -38,7 +38,7 @@ describe("the picture", () => {
       expect(heights).toHaveLength(2);
       expect(heights).toEqual(heights.toSorted((one, other) => other - one));
       expect(seconds).toEqual(seconds.toSorted((one, other) => one - other));
-      expect(Math.max(...seconds)).toBeLessThan(760);
+      expect(Math.max(...seconds)).toBeLessThan(640);
     }
   });
 
