@@ -8,7 +8,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
-import { availableParallelism, loadavg } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -16,7 +15,7 @@ import { text } from "node:stream/consumers";
 import prettier from "prettier";
 import { readyPicture } from "../demo/picture.ts";
 import { type DemoResult, demoRows, type HerdResult } from "../demo/table.ts";
-import { figureNames, withFigures } from "./figures.ts";
+import { figureNames, type Measured, measuredHere, measuredWhere, withFigures } from "./figures.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const PICTURE = "docs/pictures/ready-over-time.svg";
@@ -27,13 +26,7 @@ type RunName = keyof typeof RUNS;
 const SHORT = ["failed starts", "restarts", "seconds until all pods are Ready", "mean seconds to Ready"];
 
 /** One run, as docs/figures keeps it. */
-export interface DemoFigures extends DemoResult {
-  /** Day of the run, `2026-11-29`. */
-  readonly measured: string;
-  readonly cores: number;
-  /** Load average when it began: above the cores, other work took its part of them. */
-  readonly load: number;
-}
+type DemoFigures = DemoResult & Measured;
 
 const figuresFile = (run: RunName) => join(ROOT, `docs/figures/demo-${run}.json`);
 const readFigures = async (run: RunName) => JSON.parse(await readFile(figuresFile(run), "utf8")) as DemoFigures;
@@ -76,25 +69,18 @@ function tableOf({ unpaced, paced, diskBoundSeconds, ...where }: DemoFigures, is
   ].join("\n\n");
 }
 
-/** When and on which machine, in a sentence. */
-function measuredWhere({ measured, cores, load }: Pick<DemoFigures, "measured" | "cores" | "load">): string {
-  const busy = load > cores ? `, which other work used as well (load average ${load.toFixed(1)})` : "";
-  return `Measured on ${measured} on ${cores} cores${busy}.`;
-}
-
 async function measure(run: RunName): Promise<void> {
-  const load = loadavg()[0] ?? 0;
+  const where = measuredHere();
   const demo = spawn(process.execPath, [join(ROOT, "dev/demo/main.ts"), "--json", ...RUNS[run]], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const [printed] = await Promise.all([text(demo.stdout), once(demo, "close")]);
   if (demo.exitCode !== 0) throw new Error("the demo did not succeed: nothing is written");
-  await keep(run, JSON.parse(printed) as DemoResult, load);
+  await keep(run, JSON.parse(printed) as DemoResult, where);
 }
 
-async function keep(run: RunName, result: DemoResult, load: number): Promise<void> {
-  const measured = new Date().toISOString().slice(0, 10);
-  const figures: DemoFigures = { measured, cores: availableParallelism(), load, ...result };
+async function keep(run: RunName, result: DemoResult, where: Measured): Promise<void> {
+  const figures: DemoFigures = { ...where, ...result };
   const options = await prettier.resolveConfig(figuresFile(run));
   await writeFile(figuresFile(run), await prettier.format(JSON.stringify(figures), { ...options, parser: "json" }));
 }
@@ -111,7 +97,10 @@ async function main(): Promise<void> {
   const run = (Object.keys(RUNS) as RunName[]).find((name) => name === values.run);
   if (run === undefined) throw new Error(`--run: "${values.run}" is none of ${Object.keys(RUNS).join(", ")}`);
   if (values.from !== undefined)
-    await keep(run, JSON.parse(await readFile(values.from, "utf8")) as DemoResult, Number(values.load));
+    await keep(run, JSON.parse(await readFile(values.from, "utf8")) as DemoResult, {
+      ...measuredHere(),
+      load: Number(values.load),
+    });
   else if (!values.none) await measure(run);
   for (const [path, content] of await writtenFiles()) await writeFile(join(ROOT, path), content);
 }
