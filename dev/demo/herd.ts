@@ -184,8 +184,18 @@ function summary(observer: Observer, nodes: readonly ModelledNode[], times: Time
     peakInStartupSettled: observer.peakInStartup((node) => node.startsWith("settled-")),
     peakAwaitMs: times.peakAwaitMs,
     longestHoldSeconds: Math.max(...pods.map((pod) => seconds(pod, pod.boundAtMs))),
+    readySeconds: readyCourse(pods, times.readyMs),
   };
   return { result, boundSeconds };
+}
+
+/** When each pod became Ready, as a picture shows it; to a tenth of a second, as pods are watched no closer. */
+function readyCourse(pods: readonly PodRecord[], fromMs: number): number[] {
+  return pods
+    .flatMap(({ readyAtMs }) =>
+      readyAtMs === undefined ? [] : [Math.max(0, Math.round((readyAtMs - fromMs) / 100) / 10)],
+    )
+    .sort((one, other) => one - other);
 }
 
 /** How long the last pod's own start takes on an idle node that has its image. */

@@ -1,15 +1,19 @@
 /** `npm run demo`: the herd of issue #1651 twice on a real control plane, without Paceline and with it. */
+import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { findBinaries } from "../control-plane/binaries.ts";
 import { type Levers, runHerd } from "./herd.ts";
+import { readyPicture } from "./picture.ts";
 import { type DemoResult, shortcomings, table } from "./table.ts";
 import { type HerdName, HERDS } from "./workload.ts";
 
 const USAGE = `npm run demo [-- --herd ordinary|bare] [--lever gate,extender | --lever gate,fence] [--json]
+                 [--picture FILE]
 
 Runs the herd of awslabs/amazon-eks-ami#1651 on a real control plane with modelled nodes: without Paceline, then with it.
 --herd ordinary (the default) has settled nodes with some room, startup probes, init containers and spreading beside it;
 --herd bare is the herd alone, for which no other node has room.
+--picture FILE draws the pods Ready over time as SVG; --json prints all figures.
 Exit 0: pacing helped. Exit 1: it did not; the reasons are on stderr. Exit 2: wrong usage.`;
 
 class UsageError extends Error {}
@@ -34,6 +38,7 @@ function readArguments() {
         lever: { type: "string", default: "gate,fence" },
         herd: { type: "string", default: "ordinary" },
         json: { type: "boolean", default: false },
+        picture: { type: "string" },
         help: { type: "boolean", default: false },
       },
     });
@@ -51,13 +56,14 @@ async function demo(herd: HerdName, levers: Levers): Promise<DemoResult> {
 }
 
 async function main(): Promise<number> {
-  const { levers, herd, json, help } = readArguments();
+  const { levers, herd, json, picture, help } = readArguments();
   if (help) {
     console.log(USAGE);
     return 0;
   }
   const result = await demo(herd, levers);
   console.log(json ? JSON.stringify(result) : table(result));
+  if (picture !== undefined) await writeFile(picture, readyPicture(result));
   const missed = shortcomings(result);
   for (const message of missed) console.error(`demo: ${message}`);
   return missed.length > 0 ? 1 : 0;

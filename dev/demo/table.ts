@@ -22,6 +22,8 @@ export interface HerdResult {
   readonly peakAwaitMs: number;
   /** Longest time that a pod waited for its node while there were nodes. */
   readonly longestHoldSeconds: number;
+  /** For each pod, seconds from the young nodes' Ready until its own Ready, shortest first. */
+  readonly readySeconds: readonly number[];
 }
 
 export interface DemoResult {
@@ -32,7 +34,8 @@ export interface DemoResult {
   readonly diskBoundSeconds: number;
 }
 
-const rows: readonly (readonly [string, (result: HerdResult) => string])[] = [
+/** Title and figure of each line; a title that begins with spaces belongs to the line above. */
+export const demoRows: readonly (readonly [string, (result: HerdResult) => string])[] = [
   ["failed starts", ({ startErrors }) => String(startErrors)],
   [
     "  by fingerprint",
@@ -52,7 +55,7 @@ const rows: readonly (readonly [string, (result: HerdResult) => string])[] = [
 ];
 
 export function table({ unpaced, paced, diskBoundSeconds }: DemoResult): string {
-  const cells = rows.map(([title, show]) => [title, show(unpaced), show(paced)] as const);
+  const cells = demoRows.map(([title, show]) => [title, show(unpaced), show(paced)] as const);
   const lines = [["", "without Paceline", "with Paceline"] as const, ...cells];
   const widths = [0, 1, 2].map((column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
   const text = lines.map((line) =>

@@ -4,25 +4,25 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import prettier from "prettier";
-import { keyTable } from "./key-table.ts";
+import { keyList } from "./key-list.ts";
 import { type JsonSchema, policySchema, rowsOf, selectorSchema } from "./policy-rows.ts";
 
 const PAGE = fileURLToPath(new URL("../../docs/policy.md", import.meta.url));
 const EXAMPLE = new URL("example-policy.yaml", import.meta.url);
 
-/** The heading, sentence and table of one key of the policy. */
+/** The heading, sentence and list of one key of the policy. */
 function section(key: string, schema: JsonSchema): string {
   const rows = rowsOf(schema.items ?? schema, schema.items === undefined ? key : `${key}[]`);
-  return `## ${key}\n\n${schema.description ?? ""}\n\n${keyTable(rows)}`;
+  return `## ${key}\n\n${schema.description ?? ""}\n\n${keyList(rows)}`;
 }
 
-/** Telemetry takes other keys for each source, so each source has a table. */
+/** Telemetry takes other keys for each source, so each source has a list. */
 function telemetrySections(schema: JsonSchema): string {
   const sources = (schema.oneOf ?? []).map((source) => {
     const { source: telling, ...properties } = source.properties ?? {};
     const byDefault = telling?.default === undefined ? "" : " (the default)";
     const rows = rowsOf({ ...source, properties }, "telemetry");
-    return `### source: ${String(telling?.const)}${byDefault}\n\n${telling?.description ?? ""}\n\n${keyTable(rows)}`;
+    return `### source: ${String(telling?.const)}${byDefault}\n\n${telling?.description ?? ""}\n\n${keyList(rows)}`;
   });
   return [`## telemetry`, schema.description ?? "", ...sources].join("\n\n");
 }
@@ -36,7 +36,7 @@ function body(): string {
     if (schema.oneOf !== undefined) return telemetrySections(schema);
     return hasTable(schema) ? section(key, schema) : undefined;
   });
-  return ["## General", keyTable(general), ...sections.filter((text) => text !== undefined)].join("\n\n");
+  return ["## General", keyList(general), ...sections.filter((text) => text !== undefined)].join("\n\n");
 }
 
 const INTRODUCTION = `# The policy
@@ -60,7 +60,7 @@ export async function policyReference(): Promise<string> {
     body(),
     "## Label selectors",
     "As in Kubernetes: all of `matchLabels` and all of `matchExpressions` must hold, and a selector without either selects everything (those under `exempt` must not be empty).",
-    keyTable(rowsOf(selectorSchema)),
+    keyList(rowsOf(selectorSchema)),
   ].join("\n\n");
   const options = await prettier.resolveConfig(PAGE);
   return await prettier.format(text, { ...options, parser: "markdown", proseWrap: "always" });

@@ -9,7 +9,7 @@ import * as z from "zod";
 import { builtinNames, builtinText } from "../../src/simulate/scenario/builtin.ts";
 import { parseScenario } from "../../src/simulate/scenario/parse.ts";
 import { Scenario } from "../../src/simulate/scenario/schema.ts";
-import { keyTable } from "./key-table.ts";
+import { keyList } from "./key-list.ts";
 import { type JsonSchema, rowsOf } from "./policy-rows.ts";
 
 const PAGE = fileURLToPath(new URL("../../docs/simulate.md", import.meta.url));
@@ -159,7 +159,7 @@ export async function simulateReference(): Promise<string> {
     "## Scenario files",
     "Scenarios are YAML. The format is strict. Only `nodes`, `workloads` and an image's size are required.",
     EXAMPLE,
-    keyTable(scenarioRows),
+    keyList(scenarioRows),
   ].join("\n\n");
   const options = await prettier.resolveConfig(PAGE);
   return await prettier.format(text, { ...options, parser: "markdown", proseWrap: "always" });

@@ -1,6 +1,6 @@
 /**
- * What a workload may ask for itself, by annotations on its pods. Anyone who may create a pod may write these, so they
- * can only give something up: time of its own hold, or its own pods' places to one another.
+ * What a workload may ask for itself, by annotations on its pods. Every account that may create a pod may write these,
+ * so they can only give something up: time of its own hold, or its own pods' places to one another.
  */
 import { MAX_HOLD_ANNOTATION, ORDER_ANNOTATION } from "../api/names.ts";
 import { LONGEST_HOLD_SECONDS } from "./caps.ts";

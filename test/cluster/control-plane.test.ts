@@ -6,6 +6,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { TLSSocket } from "node:tls";
+import { Agent, request } from "undici";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type ControlPlane, startControlPlane } from "../../dev/control-plane/control-plane.ts";
 import { createApiClient } from "../../src/kube/client/api-client.ts";
@@ -193,10 +194,14 @@ test.each(["SIGINT", "SIGTERM", "SIGKILL"] as const)(
   },
 );
 
-test("`npm run cluster -- --nodes 3`: kubectl shows three Ready nodes, and Ctrl-C leaves nothing", async () => {
+test("`npm run cluster -- --nodes 3 --paceline observe`: three Ready nodes and a service, and Ctrl-C leaves nothing", async () => {
   const command = join(import.meta.dirname, "../../dev/cluster.ts");
-  const owner = spawn(process.execPath, [command, "--nodes", "3", "--json"], { stdio: ["ignore", "pipe", "inherit"] });
-  const { kubeconfig, folder } = JSON.parse(await firstLine(owner)) as { kubeconfig: string; folder: string };
+  const flags = ["--nodes", "3", "--paceline", "observe", "--json"];
+  const owner = spawn(process.execPath, [command, ...flags], { stdio: ["ignore", "pipe", "inherit"] });
+  const { kubeconfig = "", folder = "", paceline = "" } = JSON.parse(await firstLine(owner)) as Record<string, string>;
+  const asCurlK = new Agent({ connect: { rejectUnauthorized: false } });
+  expect((await request(`${paceline}/readyz`, { dispatcher: asCurlK })).statusCode).toBe(200);
+  await asCurlK.destroy();
   const args = ["--kubeconfig", kubeconfig, "get", "nodes", "--no-headers"];
   const rows = execFileSync(controlPlane.kubectlPath ?? "kubectl", args, { encoding: "utf8" })
     .trim()

@@ -43,7 +43,7 @@ function youngHerds(facts: ClusterFacts, { starts }: Pods): Finding[] {
       about: someOf("Node", [...new Set(herds.map(({ node }) => node))]),
       seen: `${many(herds.length, "herd")} in the last day; the largest: ${worst.podsStarted} pods came to ${worst.node} together, when it was ${worst.nodeAgeSeconds ?? 0} s old.`,
       change:
-        "Install Paceline and observe (helm install … --set policy.mode=observe), then policy: mode: enforce (docs/operations.md).",
+        "Install Paceline and observe (helm install … --set policy.mode=observe), then policy: mode: enforce (docs/install.md).",
     },
   ];
 }

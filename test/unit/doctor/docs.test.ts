@@ -9,7 +9,8 @@ import { configDocuments } from "../../../dev/install.ts";
 describe("docs and code agree", () => {
   it("docs/doctor.md lists exactly the existing findings, and why they matter", () => {
     const page = readFileSync(new URL("../../../docs/doctor.md", import.meta.url), "utf8");
-    const rows = [...page.matchAll(/^\| `(\w+)` +\| (.+?) +\|$/gm)].map(([, code, why]) => [code, why]);
+    const entries = page.matchAll(/^- \*\*`(\w+)`\*\*: (.+(?:\n {2}.+)*)$/gm);
+    const rows = [...entries].map(([, code, why = ""]) => [code, why.replaceAll(/\s+/g, " ")]);
     expect(rows).toEqual(Object.entries(findingCodes));
   });
 

@@ -6,7 +6,7 @@ import { parsePolicy } from "../../../src/policy/parse.ts";
 
 const page = await readFile(new URL("../../../docs/policy.md", import.meta.url), "utf8");
 
-/** Keys without a line of their own; they have a heading with another name. */
+/** Keys without an entry of their own; they have a heading with another name. */
 const headings: Record<string, string> = { "telemetry.source": "source: node-exporter (the default)" };
 
 describe("docs/policy.md", () => {
@@ -21,13 +21,13 @@ describe("docs/policy.md", () => {
     expect(result.ok && result.policy.nodeClasses.length).toBe(3);
   });
 
-  it("explains every key in a sentence, and every key of the schema has a line", () => {
+  it("explains every key in a sentence, and every key of the schema has an entry", () => {
     const rows = rowsOf(policySchema);
     expect(rows.length).toBeGreaterThan(60);
     for (const row of rows) {
       expect(row.meaning, row.path).toMatch(/\S.*\.$/);
       expect(
-        page.includes(`| \`${row.path}\` `) || page.includes(`## ${headings[row.path] ?? row.path}\n`),
+        page.includes(`- **\`${row.path}\`** `) || page.includes(`## ${headings[row.path] ?? row.path}\n`),
         row.path,
       ).toBe(true);
     }

@@ -13,6 +13,7 @@ const herd = (given: Partial<HerdResult> = {}): HerdResult => ({
   peakInStartupSettled: 3,
   peakAwaitMs: 40,
   longestHoldSeconds: 40,
+  readySeconds: [5, 30, 60],
   ...given,
 });
 const unpaced = herd({
