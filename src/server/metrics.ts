@@ -23,6 +23,9 @@ const HANDLER_BUCKETS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2];
 /** Upper bounds in s: a hold may last an instant, or as long as any policy allows. */
 const HOLD_BUCKETS = [0.1, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 180, 300, LONGEST_HOLD_SECONDS];
 
+/** Upper bounds in s: a start takes a second on an idle node, and minutes in a herd. */
+const READY_BUCKETS = [1, 2, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1_200];
+
 /** Upper bounds in s: a plan should stay well under the 100 ms from a free slot to a release. */
 const PLAN_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
 
@@ -81,6 +84,13 @@ function verdictMetrics(registers: Registry[]) {
       name: "paceline_hold_duration_seconds",
       help: "How long pods had been held when this replica released them.",
       buckets: HOLD_BUCKETS,
+      registers,
+    }),
+    readySeconds: new Histogram({
+      name: "paceline_ready_duration_seconds",
+      help: "Time until a pod was first Ready, since it was there and its node open, by the state of its node then.",
+      labelNames: ["state"] as const,
+      buckets: READY_BUCKETS,
       registers,
     }),
     planSeconds: new Histogram({
@@ -203,6 +213,17 @@ function serviceMetrics(registers: Registry[]) {
       name: "paceline_telemetry_round_duration_seconds",
       help: "Time from the first question to the last answer of one round of telemetry.",
       buckets: ROUND_BUCKETS,
+      registers,
+    }),
+    holdCap: new Gauge({
+      name: "paceline_hold_cap_seconds",
+      help: "The longest that a pod is held, as the policy's maxHoldSeconds says; pods may have lower caps of their own.",
+      registers,
+    }),
+    apiRequests: new Counter({
+      name: "paceline_api_requests_total",
+      help: "Requests to the API server, without watches, by method and status code; code 0 had no answer.",
+      labelNames: ["method", "code"] as const,
       registers,
     }),
     eventsDropped: new Counter({

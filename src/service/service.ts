@@ -18,7 +18,7 @@ import type { PacingPolicy } from "../policy/schema.ts";
 import type { ReleaseHooks } from "../release/loop.ts";
 import { buildApp, closeApp, untilUnused } from "../server/app.ts";
 import { countRelease, createMetrics, type Metrics } from "../server/metrics.ts";
-import { reportFailedStarts, reportLimitMoves } from "../server/reports.ts";
+import { countReady, reportFailedStarts, reportLimitMoves } from "../server/reports.ts";
 import type { ServiceState } from "../server/state.ts";
 import type { TlsFiles, TlsMaterial } from "../server/tls.ts";
 import { startAskedNote } from "./asked-note.ts";
@@ -136,7 +136,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
 function makeBase(options: ServiceOptions): Base {
   const { identity, log } = options;
-  const client = createApiClient(options.access);
+  const metrics = createMetrics();
+  const client = createApiClient(options.access, (method, code) => metrics.apiRequests.inc({ method, code }));
   const clock = systemClock;
   return {
     options,
@@ -146,7 +147,7 @@ function makeBase(options: ServiceOptions): Base {
     // Until a policy has been read, nothing is held.
     pacer: createPacer(defaultPolicy({ mode: "off" })),
     interner: createShapeInterner(),
-    metrics: createMetrics(),
+    metrics,
     events: createEventRecorder({ client, instance: identity, clock, log }),
     random: Math.random,
     certified: Promise.withResolvers<undefined>(),
@@ -173,6 +174,7 @@ async function startParts(base: Base): Promise<Parts> {
     onChange() {
       reportFailedStarts(pacer.takeFailedStarts(), metrics, log);
       reportLimitMoves(pacer.takeMoves(), metrics, log);
+      countReady(pacer.takeReady(), metrics);
     },
     hooks: releaseHooks(base),
   }));

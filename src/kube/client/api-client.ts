@@ -78,12 +78,15 @@ const PATCH_TYPES: Readonly<Record<PatchKind, string>> = {
   strategic: "application/strategic-merge-patch+json",
 };
 
-/** Connects lazily: the first request reads the credentials. */
-export function createApiClient(access: KubeConfig | TokenAccess | Credentials): ApiClient {
+/**
+ * Connects lazily: the first request reads the credentials.
+ * @param onAnswer called for each request that is over, watches excepted; status 0: there was no answer
+ */
+export function createApiClient(access: KubeConfig | TokenAccess | Credentials, onAnswer?: OnAnswer): ApiClient {
   const credentials = toCredentials(access);
   const base = credentials.url.replace(/\/+$/, "");
   const closing = new AbortController();
-  const wire: Wire = { base, connections: createConnections(credentials), closing: closing.signal };
+  const wire: Wire = { base, connections: createConnections(credentials), closing: closing.signal, onAnswer };
   return {
     url: base,
     get: (path, query, options) => json(wire, "GET", path, { query, ...options }),
@@ -107,7 +110,10 @@ interface Wire {
   readonly connections: Connections;
   /** Aborts when the client is closed. */
   readonly closing: AbortSignal;
+  readonly onAnswer: OnAnswer | undefined;
 }
+
+export type OnAnswer = (method: string, status: number) => void;
 
 async function send(wire: Wire, method: Dispatcher.HttpMethod, path: string, options: RawRequest): Promise<RawAnswer> {
   const timeout = AbortSignal.timeout(options.timeoutMs ?? REQUEST_TIMEOUT_MS);
@@ -122,8 +128,10 @@ async function send(wire: Wire, method: Dispatcher.HttpMethod, path: string, opt
     });
     const text = await readText(answer.body, `${method} ${path}`, options.maxBytes);
     if (answer.statusCode === 401) wire.connections.forget();
+    wire.onAnswer?.(method, answer.statusCode);
     return { status: answer.statusCode, text, retryAfter: oneHeader(answer.headers["retry-after"]) };
   } catch (error) {
+    wire.onAnswer?.(method, 0);
     throw errorFromFailure(`${method} ${path}`, timeout.aborted ? timeout.reason : error);
   }
 }
