@@ -73,6 +73,12 @@ Where the service runs outside the cluster, replace each \`service:\` block by \
     head: "With cert-manager, instead of make-certs.ts. Annotate the webhook configurations for its CA injector:\n  cert-manager.io/inject-ca-from: paceline/paceline",
     args: ["--set", "certificates.mode=cert-manager"],
   },
+  {
+    file: "monitoring-config/monitoring.yaml",
+    templates: ["monitoring"],
+    head: "Needs the kinds of the Prometheus Operator. Add the labels by which your Prometheus selects: docs/monitoring.md.",
+    args: [...FILES, ...["--set", "metrics.podMonitor.enabled=true,metrics.prometheusRule.enabled=true"]],
+  },
 ];
 
 const DEFAULTS_HEAD = `# values.yaml without its comments, by \`npm run manifests\`: templates take from here what a release's values lack.

@@ -8,15 +8,17 @@ import { nodeGauges } from "./node-gauges.ts";
 export type Lever = "gate" | "extender";
 
 /** The HTTP handlers that are timed. */
-export type Handler =
-  | "mutate-pods"
-  | "mutate-annotations"
-  | "mutate-nodes"
-  | "mutate-scheduler"
-  | "validate-policy"
-  | "filter"
-  | "prioritize"
-  | "preempt";
+const HANDLERS = [
+  "mutate-pods",
+  "mutate-annotations",
+  "mutate-nodes",
+  "mutate-scheduler",
+  "validate-policy",
+  "filter",
+  "prioritize",
+  "preempt",
+] as const;
+export type Handler = (typeof HANDLERS)[number];
 
 /** Upper bounds in s: handlers have budgets of 2 and 5 ms, webhooks a time-out of 2 s. */
 const HANDLER_BUCKETS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2];
@@ -32,12 +34,27 @@ const PLAN_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25
 /** Upper bounds in s: a round should stay within its interval, 1.5 s by default. */
 const ROUND_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 5, 10, 30];
 
+interface Beginning {
+  readonly handlerFailures: Counter<"handler">;
+  readonly writeFailures: Counter<"kind">;
+}
+
+/** So that the first failure is a rise: a series that begins at 1 has none. */
+function beginAtZero({ handlerFailures, writeFailures }: Beginning): void {
+  for (const handler of HANDLERS) handlerFailures.inc({ handler }, 0);
+  for (const kind of ["release", "fence", "hold"]) writeFailures.inc({ kind }, 0);
+}
+
+/** Gauges that are named as counters; `nodejs_active_handles` and so on have the same figures by kind. */
+const MISNAMED = ["handles", "requests", "resources"].map((what) => `nodejs_active_${what}_total`);
+
 /** Makes all metrics. Call it once for each service: nothing is global. */
 export function createMetrics() {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  return {
+  for (const name of MISNAMED) registry.removeSingleMetric(name);
+  const metrics = {
     registry,
     ...verdictMetrics(registers),
     ...fenceMetrics(registers),
@@ -45,6 +62,8 @@ export function createMetrics() {
     ...serviceMetrics(registers),
     nodes: nodeGauges(registers),
   };
+  beginAtZero(metrics);
+  return metrics;
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;

@@ -3,7 +3,7 @@ import type { ShownNode } from "../core/leader-figures.ts";
 import { LONGEST_HOLD_SECONDS } from "../policy/caps.ts";
 import type { StatusAnswer } from "../server/operations.ts";
 
-/** Webhooks that were not asked about new pods for this long are a problem, s. As the alert in docs/metrics.md. */
+/** Webhooks that were not asked about new pods for this long are a problem, s. As the alert PacelineWebhookSilent. */
 const LONG_SILENCE_SECONDS = 300;
 
 /** The problems, each with its cure. */
