@@ -1,7 +1,7 @@
 /** Every metric of Paceline, in its own registry; docs/metrics.md lists the same ones (a test keeps both equal). */
 import { LONGEST_HOLD_SECONDS } from "../policy/caps.ts";
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
-import type { LimitMove, Release, Verdict } from "../core/verdict.ts";
+import type { FailedStart, LimitMove, Release, Verdict } from "../core/verdict.ts";
 import { nodeGauges } from "./node-gauges.ts";
 
 /** Which lever a verdict belongs to. */
@@ -34,14 +34,24 @@ const PLAN_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25
 /** Upper bounds in s: a round should stay within its interval, 1.5 s by default. */
 const ROUND_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 5, 10, 30];
 
+const FAILED_STARTS = [
+  "Container",
+  "SandboxNoAddress",
+  "SandboxRateLimited",
+  "SandboxTimedOut",
+  "SandboxOther",
+] as const satisfies readonly FailedStart["reason"][];
+
 interface Beginning {
   readonly handlerFailures: Counter<"handler">;
   readonly writeFailures: Counter<"kind">;
+  readonly failedStarts: Counter<"reason">;
 }
 
 /** So that the first failure is a rise: a series that begins at 1 has none. */
-function beginAtZero({ handlerFailures, writeFailures }: Beginning): void {
+function beginAtZero({ handlerFailures, writeFailures, failedStarts }: Beginning): void {
   for (const handler of HANDLERS) handlerFailures.inc({ handler }, 0);
+  for (const reason of FAILED_STARTS) failedStarts.inc({ reason }, 0);
   for (const kind of ["release", "fence", "hold"]) writeFailures.inc({ kind }, 0);
 }
 
