@@ -8,11 +8,11 @@
 import { ApiError } from "../../src/kube/client/api-error.ts";
 import {
   REQUEST_TIMEOUT_MS,
-  type AnswerDates,
   type ApiClient,
   type RequestOptions,
   type WatchOptions,
 } from "../../src/kube/client/api-client.ts";
+import type { ServerClock } from "../../src/kube/server-clock.ts";
 import type { ProcessClocks, VirtualTime } from "./virtual-time.ts";
 
 export const WATCHED = ["pods", "nodes", "configmaps", "daemonsets"] as const;
@@ -47,7 +47,7 @@ export interface NetworkOptions {
   readonly clocks: ProcessClocks;
   readonly random: () => number;
   /** Hears the date of every answer. */
-  readonly clock: AnswerDates;
+  readonly clock: Pick<ServerClock, "asked">;
 }
 
 /** One way through a healthy network, in ms: at least, and the spread. */

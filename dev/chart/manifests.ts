@@ -5,6 +5,8 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
+import { boards } from "../dashboards/boards.ts";
+import { dashboardJson } from "../dashboards/grafana.ts";
 import { CHART, findHelm, helmTemplate } from "./helm.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -73,16 +75,28 @@ Where the service runs outside the cluster, replace each \`service:\` block by \
     head: "With cert-manager, instead of make-certs.ts. Annotate the webhook configurations for its CA injector:\n  cert-manager.io/inject-ca-from: paceline/paceline",
     args: ["--set", "certificates.mode=cert-manager"],
   },
+  {
+    file: "monitoring-config/monitoring.yaml",
+    templates: ["monitoring"],
+    head: "Needs the kinds of the Prometheus Operator. Add the labels by which your Prometheus selects: docs/monitoring.md.",
+    args: [...FILES, ...["--set", "metrics.podMonitor.enabled=true,metrics.prometheusRule.enabled=true"]],
+  },
 ];
 
 const DEFAULTS_HEAD = `# values.yaml without its comments, by \`npm run manifests\`: templates take from here what a release's values lack.
 `;
 
+/** The dashboards' files, with their text; these need no Helm. */
+export const dashboards: readonly (readonly [file: string, text: string])[] = boards.map((board) => [
+  `charts/paceline/files/dashboards/${board.name}.json`,
+  dashboardJson(board),
+]);
+
 /** Every file that is rendered from the chart, with its text. */
 export async function renderManifests(helm: string): Promise<ReadonlyMap<string, string>> {
   const values: unknown = parse(await readFile(join(CHART, "values.yaml"), "utf8"));
   const defaults = `${DEFAULTS_HEAD}${stringify(values)}`;
-  const files = new Map([["charts/paceline/files/defaults.yaml", defaults]]);
+  const files = new Map([["charts/paceline/files/defaults.yaml", defaults], ...dashboards]);
   for (const manifest of manifests) files.set(manifest.file, await renderOne(helm, manifest));
   const config = await readFile(join(CHART, "files/kube-scheduler-config.yaml"), "utf8");
   return files.set("scheduler-config/kube-scheduler-config.yaml", config);

@@ -6,11 +6,17 @@
 import { stringify } from "yaml";
 
 const READS = ["get", "list", "watch"];
+const EVENTS = [{ group: "", resources: ["events"] }, { group: "events.k8s.io" }];
 
-/** The policy as YAML, for `--audit-policy-file`. @param readers users whose reads are logged, too */
-export function auditPolicyYaml(readers: readonly string[]): string {
+/**
+ * The policy as YAML, for `--audit-policy-file`.
+ * @param readers users whose reads are logged, too
+ * @param withEvents Events that are made are logged, too, with what they say
+ */
+export function auditPolicyYaml(readers: readonly string[], withEvents = false): string {
   const reads = readers.length === 0 ? [] : [{ level: "Metadata", users: readers, verbs: READS }];
-  return stringify({ ...policy, rules: [...reads, ...policy.rules] });
+  const events = withEvents ? [{ level: "Request", verbs: ["create"], resources: EVENTS }] : [];
+  return stringify({ ...policy, rules: [...reads, ...events, ...policy.rules] });
 }
 
 const policy = {
@@ -20,7 +26,7 @@ const policy = {
   rules: [
     // Heartbeats and Events are most of a cluster's requests and add no information.
     { level: "None", resources: [{ group: "coordination.k8s.io", resources: ["leases"] }] },
-    { level: "None", resources: [{ group: "", resources: ["events"] }, { group: "events.k8s.io" }] },
+    { level: "None", resources: EVENTS },
     { level: "None", verbs: READS },
     { level: "None", nonResourceURLs: ["*"] },
     // A node's status has its whole image list in every answer, so the request alone is logged.

@@ -27,6 +27,8 @@ export interface ControlPlaneOptions extends CallsOut {
   readonly controllers?: readonly string[];
   /** Default true; benchmarks that measure throughput turn it off. */
   readonly auditLog?: boolean;
+  /** The audit log has the Events that anybody makes, too. */
+  readonly auditEvents?: boolean;
   /** Admission plugins of kube-apiserver that are off by default. */
   readonly admissionPlugins?: readonly string[];
   /** Users besides the administrator; RBAC decides what they may do. */
@@ -81,7 +83,7 @@ export interface ControlPlane extends AsyncDisposable {
  */
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
   const binaries = await findBinaries();
-  const folder = await makeFolder(options.users ?? [], Date.now());
+  const folder = await makeFolder(options.users ?? [], Date.now(), options);
   const watchdog = startWatchdog(process.env["PACELINE_KEEP"] ? undefined : folder.path);
   const around: Surroundings = { binaries, folder, watchdog };
   let apiServer: ApiServer | undefined;

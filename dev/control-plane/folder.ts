@@ -29,7 +29,11 @@ export interface ControlPlaneFolder {
  * Makes the folder with everything in it that the API server reads. @param extraUsers known to it besides the standard
  * ones.
  */
-export async function makeFolder(extraUsers: readonly TokenUser[], nowMs: number): Promise<ControlPlaneFolder> {
+export async function makeFolder(
+  extraUsers: readonly TokenUser[],
+  nowMs: number,
+  { auditEvents = false }: { readonly auditEvents?: boolean | undefined } = {},
+): Promise<ControlPlaneFolder> {
   const path = await mkdtemp(shortEnough(join(tmpdir(), "paceline-cp-")));
   const file = (name: string) => join(path, name);
   const write = async (name: string, content: string) => {
@@ -41,7 +45,7 @@ export async function makeFolder(extraUsers: readonly TokenUser[], nowMs: number
   await write("ca.crt", authority.cert);
   await write("tokens.csv", tokenFile([...Object.values(users), ...extraUsers]));
   const readers = extraUsers.filter(({ auditReads }) => auditReads).map(({ name }) => name);
-  await write("audit-policy.yaml", auditPolicyYaml(readers));
+  await write("audit-policy.yaml", auditPolicyYaml(readers, auditEvents));
   await write("service-account.key", serviceAccountKey());
   await writeCertificates(authority, write, nowMs);
   return { path, file, write, authority, users };

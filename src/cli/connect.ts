@@ -29,7 +29,7 @@ export async function withCluster<Result>(
   use: (client: ApiClient, clock: Clock) => Promise<Result>,
 ): Promise<Result> {
   const clock = createServerClock({ wall: systemClock, steady: steadyClock });
-  const client = createApiClient(await clusterAccess(flags), clock);
+  const client = createApiClient(await clusterAccess(flags), { clock });
   try {
     return await use(client, clock);
   } finally {

@@ -22,6 +22,7 @@ import { roomBehindPacing } from "./rules/preemption.ts";
 import { notePulls } from "./rules/pull-budget.ts";
 import { ClusterState } from "./state/cluster-state.ts";
 import { asFreed } from "./state/freed.ts";
+import { FirstReady } from "./state/first-ready.ts";
 import type { LedgerChange } from "./state/ledger.ts";
 import { LimitHistory } from "./state/limit-history.ts";
 import { imageNeeds } from "./state/image-needs.ts";
@@ -37,6 +38,7 @@ import type {
   LimitMove,
   Offer,
   Plan,
+  ReadyPod,
   ReplicaState,
   SetAside,
   Verdict,
@@ -103,6 +105,8 @@ export interface Pacer {
   takeMoves(): readonly LimitMove[];
   /** Starts that have failed since the last call, oldest first. */
   takeFailedStarts(): readonly FailedStart[];
+  /** Pods that have become Ready for the first time since the last call. */
+  takeReady(): readonly ReadyPod[];
   /** Names of the nodes whose disk is worth watching closely now: young or hot ones, and those that fetch images. */
   watchedNodes(nowMs: number): readonly NodeName[];
   /** The policy does not pace the node at all. No for one that is not known. */
@@ -126,6 +130,7 @@ class StatefulPacer implements Pacer {
   readonly #moves: LimitMove[] = [];
   readonly #failedStarts: FailedStart[] = [];
   readonly #history = new LimitHistory();
+  readonly #ready = new FirstReady();
 
   constructor(policy: PacingPolicy) {
     this.#state = new ClusterState(policy);
@@ -149,12 +154,14 @@ class StatefulPacer implements Pacer {
     else if (!before && !pod.gated) this.#state.admitted.see(pod);
     if (pod.node !== undefined || pod.terminal || pod.deleting) this.#state.offers.resolve(pod.uid);
     if (change) this.#learn(change, nowMs);
+    this.#ready.see(this.#state, pod, nowMs);
     if (pod.node !== undefined) this.#noteUse(pod.node, nowMs);
   }
 
   deletePod(uid: PodUID, _nowMs: number): void {
     this.#state.offers.resolve(uid);
     this.#state.ledger.deletePod(uid);
+    this.#ready.forget(uid);
   }
 
   upsertNode(node: NodeFacts, nowMs: number): void {
@@ -278,6 +285,10 @@ class StatefulPacer implements Pacer {
 
   takeFailedStarts(): readonly FailedStart[] {
     return this.#failedStarts.splice(0);
+  }
+
+  takeReady(): readonly ReadyPod[] {
+    return this.#ready.take();
   }
 
   watchedNodes(nowMs: number): readonly NodeName[] {

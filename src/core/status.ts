@@ -1,6 +1,6 @@
 /** What the status page, `/status.json` and the metrics show: the core's own figures, not a second opinion. */
 import { holdReasons } from "../api/reasons.ts";
-import type { NodeFacts, PodFacts } from "./facts.ts";
+import type { NodeFacts, NodeSample, PodFacts } from "./facts.ts";
 import { sampleState } from "./leader-figures.ts";
 import { SECOND_MS } from "./measures.ts";
 import { isPaced, type KnownNode, pacedNodes } from "./placement/known-node.ts";
@@ -130,12 +130,28 @@ function nodeStatus(
     drainSeconds: drainSeconds(load),
     drainTargetSeconds: drainTargetSeconds(load),
     device: load.sample?.device,
-    iops: load.sample?.iops,
-    awaitMs: load.sample?.awaitMs,
-    utilisation: load.sample?.utilisation,
+    diskIOPS: load.nodeClass.diskIOPS,
+    diskMiBPerSecond: load.nodeClass.diskMiBPerSecond,
+    ...figuresOf(load.sample),
     steered: facts.steered === true,
     fenced: facts.fence !== undefined,
     inRollCall: openRollCall(facts) !== undefined,
     sample: load.sample ? "fresh" : sampleState(cluster.policy.telemetry, cluster.sampleOf(facts.name)?.atMs, nowMs),
+  };
+}
+
+function figuresOf(sample: NodeSample | undefined) {
+  const { dirtyBytes, writebackBytes = 0 } = sample ?? {};
+  return {
+    iops: sample?.iops,
+    awaitMs: sample?.awaitMs,
+    utilisation: sample?.utilisation,
+    readBytesPerSecond: sample?.readBytesPerSecond,
+    writeBytesPerSecond: sample?.writeBytesPerSecond,
+    dirtyBytes: dirtyBytes === undefined ? undefined : dirtyBytes + writebackBytes,
+    ioPressure: sample?.ioPressure,
+    cpuPressure: sample?.cpuPressure,
+    load1: sample?.load1,
+    cores: sample?.cores,
   };
 }

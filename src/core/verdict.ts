@@ -138,8 +138,20 @@ export interface NodeStatus {
   /** The disk of the figures below; `holdsImages` is false where the busiest is taken or the policy names it. */
   readonly device: NodeSample["device"];
   readonly iops: number | undefined;
+  /** What the disk is given, as the node's class says; undefined: it says nothing. */
+  readonly diskIOPS: number | undefined;
+  readonly diskMiBPerSecond: number | undefined;
   readonly awaitMs: number | undefined;
   readonly utilisation: number | undefined;
+  readonly readBytesPerSecond: number | undefined;
+  readonly writeBytesPerSecond: number | undefined;
+  /** What the page cache still has to write, what is being written included. */
+  readonly dirtyBytes: number | undefined;
+  /** Shares of time, 0 to 1 (PSI some). */
+  readonly ioPressure: number | undefined;
+  readonly cpuPressure: number | undefined;
+  readonly load1: number | undefined;
+  readonly cores: number | undefined;
   readonly fenced: boolean;
   /** The soft taint of young nodes is there. */
   readonly steered: boolean;
@@ -165,6 +177,14 @@ export interface FailedStart {
   readonly pod: string;
   /** A container, or the sandbox and why. */
   readonly reason: "Container" | `Sandbox${SandboxCause}`;
+}
+
+/** A bound pod is Ready for the first time. */
+export interface ReadyPod {
+  /** What its node is then. */
+  readonly state: "young" | "hot" | "settled";
+  /** Since the pod was there, and its node open. */
+  readonly tookMs: number;
 }
 
 /** The whole answer of `/status.json`. */

@@ -101,6 +101,14 @@ export const NodeClass = section({
     .max(100_000)
     .exactOptional()
     .describe("What the disk writes, when known (gp3: 125); without it the figure is learnt while the disk is busy."),
+  diskIOPS: z
+    .number()
+    .min(1)
+    .max(10_000_000)
+    .exactOptional()
+    .describe(
+      "I/O requests a second that the disk is given, when known (gp3: 3000); shown beside those used, and used by no rule.",
+    ),
   pullQPS: PullQPS.prefault({}).describe(
     "The kubelet's budget of image pulls; a pull beyond it fails with `pull QPS exceeded`.",
   ),

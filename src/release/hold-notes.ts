@@ -1,4 +1,7 @@
-/** Decides which held pods get a new note why they wait: in their annotation, and once for each reason in an Event. */
+/**
+ * Decides which held pods get a new note why they wait: in their annotation, and the first of them in an Event. Another
+ * Event tells that a write failed, because that is to be mended; reasons that come and go are no news.
+ */
 import type { HoldReason } from "../api/reasons.ts";
 import type { PodUID } from "../core/ids.ts";
 import { heldSinceMs } from "../core/state/held-since.ts";
@@ -22,7 +25,7 @@ export interface Note {
   readonly held: Held;
   /** The annotation has another content. */
   readonly annotate: boolean;
-  /** The pod has had no Event with this reason yet. */
+  /** In an Event as well. */
   readonly announce: boolean;
 }
 
@@ -35,6 +38,8 @@ export interface DueNotes {
 interface Told {
   readonly reason: HoldReason;
   readonly atMs: number;
+  /** Reasons of which an Event has told. */
+  readonly inEvents: readonly HoldReason[];
 }
 
 export class HoldNotes {
@@ -60,7 +65,9 @@ export class HoldNotes {
       else if (this.#tokens < 1 && !begins) wakeAtMs = Math.min(wakeAtMs, nowMs + 1_000);
       else {
         if (!begins) this.#tokens--;
-        told.set(uid, { reason: one.hold.reason, atMs: nowMs });
+        const { reason } = one.hold;
+        const before = last?.inEvents ?? [];
+        told.set(uid, { reason, atMs: nowMs, inEvents: note.announce ? [...before, reason] : before });
         notes.push(note);
       }
     }
@@ -79,6 +86,11 @@ function noteFor(held: Held, last: Told | undefined): Note | undefined {
   const { pod, hold } = held;
   const annotate = pod.hold?.reason !== hold.reason || pod.hold.node !== hold.node;
   // Other gates hold it for hours, and it is theirs to say why.
-  const announce = last?.reason !== hold.reason && hold.reason !== "OtherGates";
+  const announce = isNews(hold.reason, last?.inEvents ?? []);
   return annotate || announce ? { held, annotate, announce } : undefined;
+}
+
+function isNews(reason: HoldReason, inEvents: readonly HoldReason[]): boolean {
+  if (reason === "OtherGates") return false;
+  return inEvents.length === 0 || (reason === "WriteFailed" && !inEvents.includes(reason));
 }

@@ -1,27 +1,32 @@
 /** Every metric of Paceline, in its own registry; docs/metrics.md lists the same ones (a test keeps both equal). */
 import { LONGEST_HOLD_SECONDS } from "../policy/caps.ts";
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
-import type { LimitMove, Release, Verdict } from "../core/verdict.ts";
+import type { FailedStart, LimitMove, Release, Verdict } from "../core/verdict.ts";
 import { nodeGauges } from "./node-gauges.ts";
 
 /** Which lever a verdict belongs to. */
 export type Lever = "gate" | "extender";
 
 /** The HTTP handlers that are timed. */
-export type Handler =
-  | "mutate-pods"
-  | "mutate-annotations"
-  | "mutate-nodes"
-  | "mutate-scheduler"
-  | "validate-policy"
-  | "filter"
-  | "prioritize"
-  | "preempt";
+const HANDLERS = [
+  "mutate-pods",
+  "mutate-annotations",
+  "mutate-nodes",
+  "mutate-scheduler",
+  "validate-policy",
+  "filter",
+  "prioritize",
+  "preempt",
+] as const;
+export type Handler = (typeof HANDLERS)[number];
 
 /** Upper bounds in s: handlers have budgets of 2 and 5 ms, webhooks a time-out of 2 s. */
 const HANDLER_BUCKETS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2];
 /** Upper bounds in s: a hold may last an instant, or as long as any policy allows. */
 const HOLD_BUCKETS = [0.1, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 180, 300, LONGEST_HOLD_SECONDS];
+
+/** Upper bounds in s: a start takes a second on an idle node, and minutes in a herd. */
+const READY_BUCKETS = [1, 2, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1_200];
 
 /** Upper bounds in s: a plan should stay well under the 100 ms from a free slot to a release. */
 const PLAN_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
@@ -29,12 +34,37 @@ const PLAN_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25
 /** Upper bounds in s: a round should stay within its interval, 1.5 s by default. */
 const ROUND_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 5, 10, 30];
 
+const FAILED_STARTS = [
+  "Container",
+  "SandboxNoAddress",
+  "SandboxRateLimited",
+  "SandboxTimedOut",
+  "SandboxOther",
+] as const satisfies readonly FailedStart["reason"][];
+
+interface Beginning {
+  readonly handlerFailures: Counter<"handler">;
+  readonly writeFailures: Counter<"kind">;
+  readonly failedStarts: Counter<"reason">;
+}
+
+/** So that the first failure is a rise: a series that begins at 1 has none. */
+function beginAtZero({ handlerFailures, writeFailures, failedStarts }: Beginning): void {
+  for (const handler of HANDLERS) handlerFailures.inc({ handler }, 0);
+  for (const reason of FAILED_STARTS) failedStarts.inc({ reason }, 0);
+  for (const kind of ["release", "fence", "hold"]) writeFailures.inc({ kind }, 0);
+}
+
+/** Gauges that are named as counters; `nodejs_active_handles` and so on have the same figures by kind. */
+const MISNAMED = ["handles", "requests", "resources"].map((what) => `nodejs_active_${what}_total`);
+
 /** Makes all metrics. Call it once for each service: nothing is global. */
 export function createMetrics() {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  return {
+  for (const name of MISNAMED) registry.removeSingleMetric(name);
+  const metrics = {
     registry,
     ...verdictMetrics(registers),
     ...fenceMetrics(registers),
@@ -42,6 +72,8 @@ export function createMetrics() {
     ...serviceMetrics(registers),
     nodes: nodeGauges(registers),
   };
+  beginAtZero(metrics);
+  return metrics;
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -81,6 +113,13 @@ function verdictMetrics(registers: Registry[]) {
       name: "paceline_hold_duration_seconds",
       help: "How long pods had been held when this replica released them.",
       buckets: HOLD_BUCKETS,
+      registers,
+    }),
+    readySeconds: new Histogram({
+      name: "paceline_ready_duration_seconds",
+      help: "Time until a pod was first Ready, since it was there and its node open, by the state of its node then.",
+      labelNames: ["state"] as const,
+      buckets: READY_BUCKETS,
       registers,
     }),
     planSeconds: new Histogram({
@@ -203,6 +242,17 @@ function serviceMetrics(registers: Registry[]) {
       name: "paceline_telemetry_round_duration_seconds",
       help: "Time from the first question to the last answer of one round of telemetry.",
       buckets: ROUND_BUCKETS,
+      registers,
+    }),
+    holdCap: new Gauge({
+      name: "paceline_hold_cap_seconds",
+      help: "The longest that a pod is held, as the policy's maxHoldSeconds says; pods may have lower caps of their own.",
+      registers,
+    }),
+    apiRequests: new Counter({
+      name: "paceline_api_requests_total",
+      help: "Requests to the API server, without watches, by method and status code; code 0 had no answer.",
+      labelNames: ["method", "code"] as const,
       registers,
     }),
     eventsDropped: new Counter({

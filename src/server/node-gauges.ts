@@ -2,6 +2,8 @@
 import { Gauge, type Registry } from "prom-client";
 import type { ClusterStatus, NodeStatus } from "../core/verdict.ts";
 
+const MIB = 1_048_576;
+
 /** Each gauge: its name, its help and its value for a node. An unknown value is left out. */
 const perNode: readonly (readonly [name: string, help: string, value: (node: NodeStatus) => number | undefined])[] = [
   [
@@ -36,10 +38,47 @@ const perNode: readonly (readonly [name: string, help: string, value: (node: Nod
   ],
   ["paceline_node_disk_iops", "Reads and writes that the node's disk completes a second.", (node) => node.iops],
   [
+    "paceline_node_disk_provisioned_iops",
+    "Reads and writes a second that the disk is given, as the policy's diskIOPS says.",
+    (node) => node.diskIOPS,
+  ],
+  [
     "paceline_node_disk_utilisation_ratio",
     "Share of time in which the node's disk was busy.",
     (node) => node.utilisation,
   ],
+  [
+    "paceline_node_disk_read_bytes_per_second",
+    "Bytes that the node's disk reads a second.",
+    (node) => node.readBytesPerSecond,
+  ],
+  [
+    "paceline_node_disk_written_bytes_per_second",
+    "Bytes that the node's disk writes a second.",
+    (node) => node.writeBytesPerSecond,
+  ],
+  [
+    "paceline_node_disk_provisioned_bytes_per_second",
+    "Bytes a second that the disk is given, as the policy's diskMiBPerSecond says.",
+    ({ diskMiBPerSecond }) => diskMiBPerSecond && diskMiBPerSecond * MIB,
+  ],
+  [
+    "paceline_node_dirty_bytes",
+    "Page cache that still has to be written, or is being written.",
+    (node) => node.dirtyBytes,
+  ],
+  [
+    "paceline_node_io_pressure_ratio",
+    "Share of time in which some task waited for I/O (PSI).",
+    (node) => node.ioPressure,
+  ],
+  [
+    "paceline_node_cpu_pressure_ratio",
+    "Share of time in which some task waited for a core (PSI).",
+    (node) => node.cpuPressure,
+  ],
+  ["paceline_node_load1", "Load average of one minute.", (node) => node.load1],
+  ["paceline_node_cores", "Cores of the node.", (node) => node.cores],
 ];
 
 /** Makes the gauges. */
@@ -52,6 +91,11 @@ export function nodeGauges(registers: Registry[]) {
     name: "paceline_held_pods",
     help: "Pods held now, gated or kept out by a fence (500 of these at most), by reason.",
     labelNames: ["reason"] as const,
+    registers,
+  });
+  const longest = new Gauge({
+    name: "paceline_longest_hold_seconds",
+    help: "How long the pod that is held for longest has been held; 0 where none is.",
     registers,
   });
   const states = new Gauge({
@@ -81,6 +125,7 @@ export function nodeGauges(registers: Registry[]) {
       for (const [node, ageMs] of agesMs) telemetryAge.set({ node }, ageMs / 1_000);
       held.reset();
       for (const { reason } of status.held) held.inc({ reason });
+      longest.set(Math.max(0, ...status.held.map(({ heldSeconds }) => heldSeconds)));
       states.reset();
       for (const { state } of status.nodes) states.inc({ state });
       states.inc({ state: "settled" }, status.settledNodes);

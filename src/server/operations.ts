@@ -16,6 +16,7 @@ function refreshGauges({ pacer, state, now, metrics }: AppDependencies): void {
   metrics.webhookSilence.set(leading ? pacer.silence.silentMs(nowMs) / 1_000 : 0);
   metrics.synced.set(flag(state.replica().synced));
   metrics.policyValid.set(flag(state.policyValid()));
+  metrics.holdCap.set(state.policy()?.maxHoldSeconds ?? 0);
   const endMs = state.certificateEndMs?.();
   if (endMs !== undefined) metrics.certificateEnd.set(endMs / 1_000);
   metrics.eventsDropped.reset();

@@ -7,7 +7,7 @@ import type { SchedulerNameReport } from "../webhooks/scheduler-name.ts";
 import type { PodFacts } from "../core/facts.ts";
 import type { FilterReport } from "../extender/filter.ts";
 import type { PreemptReport } from "../extender/preempt.ts";
-import type { FailedStart, LimitMove } from "../core/verdict.ts";
+import type { FailedStart, LimitMove, ReadyPod } from "../core/verdict.ts";
 import { countLimitMove, countVerdict, type Handler, type Metrics } from "./metrics.ts";
 
 /** How a log line names a pod; on CREATE it may have no name yet. */
@@ -112,6 +112,11 @@ export function reportFailedStarts(failed: readonly FailedStart[], { failedStart
     failedStarts.inc({ reason });
     log.debug({ node, pod, reason }, "a start failed");
   }
+}
+
+/** Counts each pod that was Ready for the first time. */
+export function countReady(ready: readonly ReadyPod[], { readySeconds }: Metrics): void {
+  for (const { state, tookMs } of ready) readySeconds.observe({ state }, tookMs / 1_000);
 }
 
 /** An offer counts as a hold when it refused every node. */

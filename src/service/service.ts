@@ -19,7 +19,7 @@ import type { PacingPolicy } from "../policy/schema.ts";
 import type { ReleaseHooks } from "../release/loop.ts";
 import { buildApp, closeApp, untilUnused } from "../server/app.ts";
 import { countRelease, createMetrics, type Metrics } from "../server/metrics.ts";
-import { reportFailedStarts, reportLimitMoves } from "../server/reports.ts";
+import { countReady, reportFailedStarts, reportLimitMoves } from "../server/reports.ts";
 import type { ServiceState } from "../server/state.ts";
 import type { TlsFiles, TlsMaterial } from "../server/tls.ts";
 import { startAskedNote } from "./asked-note.ts";
@@ -138,12 +138,14 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
 function makeBase(options: ServiceOptions): Base {
   const { identity, log } = options;
+  const metrics = createMetrics();
   const clock = createServerClock({
     wall: systemClock,
     steady: steadyClock,
     onOff: (seconds) => log.warn({ seconds }, "this machine's clock is off; the API server's time counts"),
   });
-  const client = createApiClient(options.access, clock);
+  const onAnswer = (method: string, code: number) => metrics.apiRequests.inc({ method, code });
+  const client = createApiClient(options.access, { clock, onAnswer });
   return {
     options,
     client,
@@ -152,7 +154,7 @@ function makeBase(options: ServiceOptions): Base {
     // Until a policy has been read, nothing is held.
     pacer: createPacer(defaultPolicy({ mode: "off" })),
     interner: createShapeInterner(),
-    metrics: createMetrics(),
+    metrics,
     events: createEventRecorder({ client, instance: identity, clock, log }),
     random: Math.random,
     certified: Promise.withResolvers<undefined>(),
@@ -179,6 +181,7 @@ async function startParts(base: Base): Promise<Parts> {
     onChange() {
       reportFailedStarts(pacer.takeFailedStarts(), metrics, log);
       reportLimitMoves(pacer.takeMoves(), metrics, log);
+      countReady(pacer.takeReady(), metrics);
     },
     hooks: releaseHooks(base),
   }));

@@ -3,7 +3,7 @@ import type { ShownNode } from "../core/leader-figures.ts";
 import { LONGEST_HOLD_SECONDS } from "../policy/caps.ts";
 import type { StatusAnswer } from "../server/answers.ts";
 
-/** Webhooks that were not asked about new pods for this long are a problem, s. As the alert in docs/metrics.md. */
+/** Webhooks that were not asked about new pods for this long are a problem, s. As the alert PacelineWebhookSilent. */
 const LONG_SILENCE_SECONDS = 300;
 
 /** The problems, each with its cure. */
@@ -54,7 +54,7 @@ function summary({ mode, leader, nodes, settledNodes, leftOutNodes, held }: Stat
   );
 }
 
-const NODE_TITLES = ["NODE", "STATE", "CLASS", "SLOTS", "STUCK", "DISK OWES", "AWAIT", "FENCE", "TELEMETRY"];
+const NODE_TITLES = ["NODE", "STATE", "CLASS", "SLOTS", "STUCK", "DISK OWES", "AWAIT", "IOPS", "FENCE", "TELEMETRY"];
 
 function fenceState({ fenced, inRollCall }: ShownNode): string {
   if (inRollCall) return "roll call";
@@ -75,6 +75,7 @@ const nodeRow = (node: ShownNode) => [
   String(node.stuck),
   seconds(node.drainSeconds),
   node.awaitMs === undefined ? NONE : `${Math.round(node.awaitMs)}ms`,
+  node.iops === undefined ? NONE : `${Math.round(node.iops)}${node.diskIOPS === undefined ? "" : `/${node.diskIOPS}`}`,
   fenceState(node),
   node.sample === "notAsked" ? "not asked" : node.sample,
 ];

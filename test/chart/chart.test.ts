@@ -46,7 +46,7 @@ describe("charts/paceline", () => {
   });
 
   it("lints with every value set, and refuses unknown values", async () => {
-    expect(valueSets).toHaveLength(12);
+    expect(valueSets).toHaveLength(13);
     for (const file of valueSets) {
       expect(await helmText(helm, ["lint", "--strict", CHART, "-f", file])).toContain("0 chart(s) failed");
     }
@@ -73,7 +73,7 @@ describe("charts/paceline", () => {
   });
 
   it("applies with every value set, first in a server-side dry run; pods off the node's network pass Pod Security `restricted`, and policies are valid", async () => {
-    await installCertManagerKinds(cp);
+    await installOthersKinds(cp);
     for (const file of valueSets) {
       const objects = await chartObjects(helm, ["-f", file]);
       await applyAll(cp, objects, "--dry-run=server");
@@ -268,14 +268,17 @@ async function documentedRights(): Promise<string[]> {
 }
 
 /** Stand-ins for cert-manager's kinds; they accept any content. */
-async function installCertManagerKinds(cp: ControlPlane): Promise<void> {
+async function installOthersKinds(cp: ControlPlane): Promise<void> {
   const schema = { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } };
-  for (const kind of ["Issuer", "Certificate"]) {
+  for (const [kind, group] of [
+    ...["Issuer", "Certificate"].map((one) => [one, "cert-manager.io"] as const),
+    ...["PodMonitor", "PrometheusRule"].map((one) => [one, "monitoring.coreos.com"] as const),
+  ]) {
     const plural = `${kind.toLowerCase()}s`;
     await cp.client.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", {
-      metadata: { name: `${plural}.cert-manager.io` },
+      metadata: { name: `${plural}.${group}` },
       spec: {
-        group: "cert-manager.io",
+        group,
         scope: "Namespaced",
         names: { kind, plural },
         versions: [{ name: "v1", served: true, storage: true, schema }],

@@ -15,8 +15,6 @@ import type { KubeList, KubeObject } from "../parse/kube-json.ts";
 import type { ServerClock } from "../server-clock.ts";
 import { lineCutter } from "./lines.ts";
 
-export type AnswerDates = Pick<ServerClock, "asked">;
-
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /** The patch format of a body. */
@@ -81,15 +79,23 @@ const PATCH_TYPES: Readonly<Record<PatchKind, string>> = {
   strategic: "application/strategic-merge-patch+json",
 };
 
-/**
- * Connects lazily: the first request reads the credentials.
- * @param clock hears the date of every answer
- */
-export function createApiClient(access: KubeConfig | TokenAccess | Credentials, clock?: AnswerDates): ApiClient {
+/** What a client tells of its requests. */
+export interface ClientListeners {
+  /** Hears the date of every answer. */
+  readonly clock?: Pick<ServerClock, "asked"> | undefined;
+  /** Called for each request that is over, watches excepted; status 0: there was no answer. */
+  readonly onAnswer?: ((method: string, status: number) => void) | undefined;
+}
+
+/** Connects lazily: the first request reads the credentials. */
+export function createApiClient(
+  access: KubeConfig | TokenAccess | Credentials,
+  listeners: ClientListeners = {},
+): ApiClient {
   const credentials = toCredentials(access);
   const base = credentials.url.replace(/\/+$/, "");
   const closing = new AbortController();
-  const wire: Wire = { base, connections: createConnections(credentials), closing: closing.signal, clock };
+  const wire: Wire = { base, connections: createConnections(credentials), closing: closing.signal, ...listeners };
   return {
     url: base,
     get: (path, query, options) => json(wire, "GET", path, { query, ...options }),
@@ -108,12 +114,11 @@ export function createApiClient(access: KubeConfig | TokenAccess | Credentials, 
 }
 
 /** What a request needs of its client. */
-interface Wire {
+interface Wire extends ClientListeners {
   readonly base: string;
   readonly connections: Connections;
   /** Aborts when the client is closed. */
   readonly closing: AbortSignal;
-  readonly clock: AnswerDates | undefined;
 }
 
 async function send(wire: Wire, method: Dispatcher.HttpMethod, path: string, options: RawRequest): Promise<RawAnswer> {
@@ -131,8 +136,10 @@ async function send(wire: Wire, method: Dispatcher.HttpMethod, path: string, opt
     heard?.(oneHeader(answer.headers["date"]));
     const text = await readText(answer.body, `${method} ${path}`, options.maxBytes);
     if (answer.statusCode === 401) wire.connections.forget();
+    wire.onAnswer?.(method, answer.statusCode);
     return { status: answer.statusCode, text, retryAfter: oneHeader(answer.headers["retry-after"]) };
   } catch (error) {
+    wire.onAnswer?.(method, 0);
     throw errorFromFailure(`${method} ${path}`, timeout.aborted ? timeout.reason : error);
   }
 }

@@ -29,3 +29,24 @@ test("a pod that others gate is annotated so, and no Event tells it: that is the
   expect(due(blocked())).toMatchObject([{ annotate: true, announce: false }]);
   expect(due(blocked(ofOthers))).toEqual([]);
 });
+
+test("reasons that come and go make one Event, and a write that fails makes one more: a pod has few", () => {
+  const pod = aGatedPod("p");
+  const notes = new HoldNotes();
+  const reasons = [
+    "StartupSlotsFull",
+    "DiskSaturated",
+    "StartupSlotsFull",
+    "WriteFailed",
+    "DiskSaturated",
+    "WriteFailed",
+  ];
+  const announced = reasons.flatMap(
+    (reason, at) => notes.due([because(pod, reason as Held["hold"]["reason"])], START_MS + (at + 1) * 120_000).notes,
+  );
+  expect(announced.filter(({ announce }) => announce).map(({ held }) => held.hold.reason)).toEqual([
+    "StartupSlotsFull",
+    "WriteFailed",
+  ]);
+  expect(announced, "each is in the annotation all the same").toHaveLength(reasons.length);
+});

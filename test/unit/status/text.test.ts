@@ -1,5 +1,6 @@
 /** What `paceline status` prints of nodes. */
 import { expect, test } from "vitest";
+import { nodeName } from "../../../src/core/ids.ts";
 import type { StatusAnswer } from "../../../src/server/answers.ts";
 import { statusProblems, statusText } from "../../../src/status/text.ts";
 import { aNode, anOldNode, START_MS } from "../../support/core-facts.ts";
@@ -40,4 +41,14 @@ test("webhooks that the API server does not reach are a problem, once pods have 
 test("a cordoned node has none", () => {
   const cordoned = { unschedulable: true, taints: [CORDON_TAINT] };
   expect(linesOf(anOldNode("n1", cordoned))).toEqual([expect.stringMatching(/^n1 +cordoned {2,}/)]);
+});
+
+test("the IOPS that a node's disk completes stand beside those that it is given", () => {
+  const pacer = pacerWith([aNode("n1", { readySinceMs: START_MS })], [], {
+    nodeClasses: [{ name: "c", diskIOPS: 3000 }],
+  });
+  pacer.observeSample(nodeName("n1"), { atMs: START_MS, iops: 2_949.6 }, START_MS);
+  const leader = { holder: "p-1", alive: true, leading: true };
+  const answer = { ...pacer.status(START_MS), leader, policyValid: true, synced: true, version: "0" };
+  expect(statusText(answer, [])).toMatch(/AWAIT +IOPS[^]+^n1 .* 2950\/3000 /m);
 });

@@ -41,7 +41,7 @@ describe("the API client", () => {
       heard.push("asked");
       return (header: string | undefined) => void heard.push(header ?? "none");
     };
-    const client = createApiClient({ url: api.url }, { asked });
+    const client = createApiClient({ url: api.url }, { clock: { asked } });
     await client.get("/there");
     await expect(client.get("/refused")).rejects.toMatchObject({ status: 403 });
     await client.watch("/watched", {}, { onLine: () => undefined });

@@ -1,0 +1,24 @@
+/** `npm run docs:boards`: runs the demo's herd, scraped by Prometheus, and draws each board into docs/pictures. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { withProgress } from "../../src/cli/progress.ts";
+import { findBinaries } from "../control-plane/binaries.ts";
+import { boards } from "./boards.ts";
+import { boardSvg } from "./draw.ts";
+import { startWatchedRun } from "./run.ts";
+
+const FOLDER = join(import.meta.dirname, "../../docs/pictures");
+/** Until the last rates have fallen. */
+const AFTER_MS = 15_000;
+
+await findBinaries(); // builds them the first time, and says so
+await using run = await withProgress("starting the herd", () => startWatchedRun());
+await withProgress("until all pods are Ready", () => run.done);
+await delay(AFTER_MS);
+await mkdir(FOLDER, { recursive: true });
+const to = Date.now() / 1_000;
+for (const board of boards) {
+  const drawn = await Promise.all(board.panels.map(async (panel) => ({ panel, lines: await run.linesOf(panel) })));
+  await writeFile(join(FOLDER, `boards-${board.name}.svg`), boardSvg(board, drawn, run.beganAt, to));
+}
