@@ -1,13 +1,17 @@
 /**
- * `npm run manifests`: renders the plain manifests from the chart, so that both are always equal. `--check` only
- * compares, and exits with 1 when a committed file differs.
+ * `npm run manifests`: renders the plain manifests from the chart, and writes the chart's own README, schema and
+ * defaults, so that all are always equal. `--check` only compares, and exits with 1 when a committed file differs.
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import prettier from "prettier";
 import { parse, stringify } from "yaml";
 import { boards } from "../dashboards/boards.ts";
 import { dashboardJson } from "../dashboards/grafana.ts";
+import { chartReadme } from "./chart-readme.ts";
 import { CHART, findHelm, helmTemplate } from "./helm.ts";
+import { valueKeys } from "./values-keys.ts";
+import { valuesSchema } from "./values-schema.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
@@ -94,12 +98,23 @@ export const dashboards: readonly (readonly [file: string, text: string])[] = bo
 
 /** Every file that is rendered from the chart, with its text. */
 export async function renderManifests(helm: string): Promise<ReadonlyMap<string, string>> {
-  const values: unknown = parse(await readFile(join(CHART, "values.yaml"), "utf8"));
-  const defaults = `${DEFAULTS_HEAD}${stringify(values)}`;
-  const files = new Map([["charts/paceline/files/defaults.yaml", defaults], ...dashboards]);
+  const text = await readFile(join(CHART, "values.yaml"), "utf8");
+  const keys = valueKeys(text);
+  const schema: unknown = JSON.parse(await readFile(join(CHART, "values.schema.json"), "utf8"));
+  const files = new Map([
+    ["charts/paceline/files/defaults.yaml", `${DEFAULTS_HEAD}${stringify(parse(text))}`],
+    ["charts/paceline/values.schema.json", await formatted("json", JSON.stringify(valuesSchema(schema, keys)))],
+    ["charts/paceline/README.md", await formatted("markdown", chartReadme(keys))],
+    ...dashboards,
+  ]);
   for (const manifest of manifests) files.set(manifest.file, await renderOne(helm, manifest));
   const config = await readFile(join(CHART, "files/kube-scheduler-config.yaml"), "utf8");
   return files.set("scheduler-config/kube-scheduler-config.yaml", config);
+}
+
+async function formatted(parser: "json" | "markdown", text: string): Promise<string> {
+  const options = await prettier.resolveConfig(join(CHART, "README.md"));
+  return prettier.format(text, { ...options, parser, proseWrap: "always" });
 }
 
 async function renderOne(helm: string, { templates, head, before, args }: Manifest): Promise<string> {

@@ -10,13 +10,15 @@ export type Program = (typeof REQUIRED)[number];
 export type Binaries = Readonly<Record<Program, string>> & { readonly kubectl?: string };
 
 /**
- * Finds the four programs: in the folder `KUBEBUILDER_ASSETS`, else on `PATH`, else builds them (minutes the first
- * time, then from a cache).
+ * Finds the four programs: those of the version `PACELINE_KUBERNETES`, which are built; else in the folder
+ * `KUBEBUILDER_ASSETS`, else on `PATH`, else builds them (minutes the first time, then from a cache).
  * @throws when KUBEBUILDER_ASSETS lacks one of them, or when there is neither a program nor a Go tool chain.
  */
 export async function findBinaries(env: NodeJS.ProcessEnv = process.env): Promise<Binaries> {
   const assets = env["KUBEBUILDER_ASSETS"];
   const path = (env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "");
+  // What is installed may be another version.
+  if (env["PACELINE_KUBERNETES"]) return allIn([await buildBinaries(env)], path) ?? neverBuilt();
   if (assets) return fromAssets(assets, path);
   return allIn(path, path) ?? allIn([await buildBinaries(env)], path) ?? neverBuilt();
 }

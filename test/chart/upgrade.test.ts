@@ -29,6 +29,7 @@ async function rendered(kept: Record<string, unknown>): Promise<string> {
 }
 
 const without = (object: object, key: string) => Object.fromEntries(Object.entries(object).filter(([k]) => k !== key));
+const reversed = (policy: unknown) => Object.fromEntries(Object.entries(recordOf(policy)).reverse());
 const keysIn = (value: unknown) => (Array.isArray(value) ? [] : Object.keys(recordOf(value)));
 
 describe("values that an earlier release does not have", () => {
@@ -136,6 +137,33 @@ describe("a release", () => {
     await edit("youngForSeconds: 60", "youngForSeconds: 90");
     await upgrade("--reuse-values", "--set", "policy.youngForSeconds=90");
     expect(await policy()).toContain("youngForSeconds: 90");
+  });
+
+  it("needs no word for an edit that says the same in other order and with comments, which it keeps", async () => {
+    const data = { "policy.yaml": `# Ours.\n${stringify(reversed(parse(await policy())))}# The end.` };
+    await cp.client.patch(policyPath, { data }, "merge", { fieldManager: "kubectl-edit" });
+    await upgrade("--reuse-values", "--set", "replicas=5");
+    expect(await policy()).toBe(data["policy.yaml"]);
+  });
+
+  it("has webhooks and admission policies that follow a kept edit instead of the values", async () => {
+    const kinds = async () => (await installed()).map(({ kind }) => kind);
+    const hasExemptPolicy = (await kubectl(cp, "api-resources")).includes("mutatingadmissionpolicies");
+    if (hasExemptPolicy) expect(await kinds()).toContain("MutatingAdmissionPolicy");
+    await edit("mode: enforce", "mode: observe");
+    await edit("schedulerNames:", "schedulerNames:\n  - edited-in");
+    await upgrade("--reuse-values", "--set", "policyEdits=keep");
+    expect(await kinds()).not.toContain("MutatingAdmissionPolicy");
+    const webhooks = (await installed()).find(({ kind }) => kind === "MutatingWebhookConfiguration");
+    expect(JSON.stringify(webhooks)).toContain('"edited-in');
+    expect(await asOperator("get", "notes", "paceline")).toContain("(mode: observe)");
+  });
+
+  it("keeps an edit that cannot be read, and renders the rest from the values", async () => {
+    await edit("mode: observe", "mode: [observe");
+    await upgrade("--reuse-values", "--set", "policyEdits=keep");
+    expect(await policy()).toContain("mode: [observe");
+    await expect(upgrade("--reuse-values", "--set", "policyEdits=refuse")).rejects.toThrow(/Nothing was changed/);
   });
 
   it("can be asked first what else an upgrade would find in conflict, by the line in docs/operations.md", async () => {

@@ -210,12 +210,46 @@ spec:
 apiVersion: paceline.dev/v1alpha1
 kind: PacingPolicy
 # Start with mode observe: it changes nothing and counts what it would have held (paceline_observed_holds_total).
-schedulerNames: {{ include "paceline.schedulerNames" . }}
+schedulerNames: {{ include "paceline.chosenSchedulers" . }}
 {{ toYaml (omit .Values.policy "schedulerNames") }}
 {{- end }}
 
-{{- /* The schedulers whose pods are paced, as JSON: those of the policy, or else the cluster's own; and our second one. */}}
-{{- define "paceline.schedulerNames" -}}
+{{- /* The schedulers whose pods are paced, by the values, as JSON: those named, or else the cluster's own; and our second one. */}}
+{{- define "paceline.chosenSchedulers" -}}
 {{- $names := .Values.policy.schedulerNames | default (list "default-scheduler") }}
 {{- append $names .Values.secondScheduler.schedulerName | uniq | toJson }}
+{{- end }}
+
+{{- /* The live policy where another than Helm wrote it last, as JSON: its "text", and "by" whom. Otherwise {}. */}}
+{{- define "paceline.policyEdit" -}}
+{{- $edit := dict }}
+{{- with lookup "v1" "ConfigMap" .Release.Namespace "paceline-policy" }}
+{{- $live := get (.data | default dict) "policy.yaml" | default "" }}
+{{- range .metadata.managedFields }}
+{{- /* Helm's own manager is named after its program: helm, helm-controller, terraform-provider-helm. */}}
+{{- if and (not (contains "helm" (.manager | default ""))) (hasKey (get (.fieldsV1 | default dict) "f:data" | default dict) "f:policy.yaml") }}
+{{- $edit = dict "text" $live "by" .manager }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- toJson $edit }}
+{{- end }}
+
+{{- /* The policy that is in force after this install or upgrade, as JSON: an edit that is kept, or the value. */}}
+{{- define "paceline.policy" -}}
+{{- $policy := merge (dict "schedulerNames" (include "paceline.chosenSchedulers" . | fromJsonArray)) .Values.policy }}
+{{- $edit := include "paceline.policyEdit" . | fromJson }}
+{{- if and $edit (eq .Values.policyEdits "keep") }}
+{{- $kept := get $edit "text" | fromYaml }}
+{{- /* The service refuses what cannot be read, and goes on with the policy that it has. */}}
+{{- if not (hasKey $kept "Error") }}
+{{- $policy = merge $kept (dict "schedulerNames" (list "default-scheduler" "paced")) }}
+{{- end }}
+{{- end }}
+{{- toJson $policy }}
+{{- end }}
+
+{{- /* The schedulers of the policy in force, as JSON. */}}
+{{- define "paceline.schedulerNames" -}}
+{{- get (include "paceline.policy" . | fromJson) "schedulerNames" | toJson }}
 {{- end }}

@@ -41,7 +41,7 @@ const left = () => readdir(join(folder, "cache/control-plane")).catch(() => []);
 
 test("without a terminal its name is printed at once, and only a complete folder is left", async () => {
   const { printed, said } = await outcome(await build('echo example/a >&2; echo "in $GOTMPDIR" > "$out"'));
-  expect(said).toMatch(/^building the control plane: etcd, kube-apiserver, .*5 to 10 minutes/);
+  expect(said).toMatch(/^building the control plane of Kubernetes 1\.36: etcd, kube-apiserver, .*5 to 10 minutes/);
   expect((await readdir(printed)).sort()).toEqual(
     ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "paceline-control-plane"].sort(),
   );

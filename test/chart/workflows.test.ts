@@ -1,0 +1,74 @@
+/** .github/workflows: actionlint with shellcheck, and what actionlint does not ask for. */
+import { execFile } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { versions } from "../../dev/control-plane/build.ts";
+import { findTool } from "../../dev/go-tools.ts";
+
+const run = promisify(execFile);
+const ROOT = join(import.meta.dirname, "../..");
+const FOLDER = join(ROOT, ".github/workflows");
+
+interface Job {
+  readonly permissions?: Record<string, string>;
+  readonly steps: readonly { readonly uses?: string; readonly run?: string; readonly with?: Record<string, unknown> }[];
+  readonly strategy?: { readonly matrix?: { readonly version?: readonly string[] } };
+  readonly "timeout-minutes"?: number;
+}
+interface Workflow {
+  readonly permissions?: Record<string, string>;
+  readonly jobs: Readonly<Record<string, Job>>;
+}
+
+const workflow = (file: string) => parse(readFileSync(join(FOLDER, file), "utf8")) as Workflow;
+const files = readdirSync(FOLDER);
+
+describe(".github/workflows", () => {
+  const hasShellcheck = run("shellcheck", ["--version"]).then(
+    () => true,
+    () => false,
+  );
+
+  it("pass actionlint, and their shell lines pass shellcheck (Debian's package shellcheck)", async (context) => {
+    // In CI it is there (.ci/run), so nothing is skipped.
+    if (!(await hasShellcheck) && process.env["CI"] !== "true") context.skip("shellcheck is not installed");
+    const paths = files.map((file) => join(FOLDER, file));
+    await run(await findTool("actionlint"), ["-shellcheck", "shellcheck", "-pyflakes", "", ...paths]);
+  });
+
+  it.each(files)("%s may read the contents by default, and a job more only by name; each job ends", (file) => {
+    const { permissions, jobs } = workflow(file);
+    expect(permissions).toEqual({ contents: "read" });
+    for (const [name, job] of Object.entries(jobs)) {
+      expect(job["timeout-minutes"], name).toBeGreaterThan(0);
+      const writes = Object.entries(job.permissions ?? {}).filter(([, value]) => value === "write");
+      if (file !== "release.yml") expect(writes, name).toEqual([]);
+    }
+  });
+
+  it.each(files)("%s uses actions of a version, and keeps no token in the checkout", (file) => {
+    for (const { uses = "", with: given } of Object.values(workflow(file).jobs).flatMap(({ steps }) => steps)) {
+      if (uses !== "") expect(uses).toMatch(/@(v\d+(\.\d+)*|[0-9a-f]{40})$/);
+      if (uses.startsWith("actions/checkout@")) expect(given).toMatchObject({ "persist-credentials": false });
+    }
+  });
+
+  it("run the tests on every Kubernetes that can be built", () => {
+    expect(workflow("test.yml").jobs["kubernetes"]?.strategy?.matrix?.version).toEqual(versions());
+  });
+
+  it("install on kind by the commands of test/kind/README.md", () => {
+    const words = (text: string) => text.replace(/["\\]|--wait --timeout \d+m/g, "").replace(/\s+/g, " ");
+    const readme = words(readFileSync(join(ROOT, "test/kind/README.md"), "utf8"));
+    const steps = workflow("e2e.yml").jobs["kind"]?.steps ?? [];
+    const commands = steps.map(({ run: text = "" }) => words(text)).join(" ");
+    for (const line of ["kind create cluster", "docker build", "kubectl -n paceline create secret", "helm install"]) {
+      const [command = ""] = new RegExp(`${line}.*?(?= (kubectl|helm|kind load|\`\`\`| Then|&&|$))`).exec(readme) ?? [];
+      expect(command).not.toBe("");
+      expect(commands).toContain(command);
+    }
+  });
+});
