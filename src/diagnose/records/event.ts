@@ -21,6 +21,7 @@ export interface EventTold {
 /** Reads what an Event says: a start, a failure, or nothing of interest. */
 export function readEventTold(event: EventTold, sink: Sink): void {
   const { type, reason, message, atMs, kind, namespace, name } = event;
+  sink.objects?.event(event);
   if (kind === "Node") sink.nodeSeen(name, atMs);
   const assigned = / assigned (\S+)\/(\S+) to ([^\s"]+)/.exec(message);
   if (assigned && (reason === "Scheduled" || reason === "")) {
