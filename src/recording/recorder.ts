@@ -3,7 +3,7 @@ import { imageName } from "../core/ids.ts";
 import type { Audited, ObjectSink } from "../diagnose/findings/object-sink.ts";
 import type { FailureReport } from "../diagnose/findings/sink.ts";
 import { type Json, recordOf, textOf, timeOf } from "../diagnose/json.ts";
-import type { EventTold } from "../diagnose/records/event.ts";
+import type { EventTold } from "../diagnose/findings/event-told.ts";
 import { NodeDraft } from "./node-draft.ts";
 import { copied, PodDraft, readPod, Shapes } from "./pod-draft.ts";
 import type { RecordedPod, RecordedPull, Recording } from "./recording.ts";

@@ -1,6 +1,6 @@
 /** What a reader hands over besides failures, for who rebuilds what happened (src/recording). */
 import type { Json } from "../json.ts";
-import type { EventTold } from "../records/event.ts";
+import type { EventTold } from "./event-told.ts";
 
 /** A request that an audit log has and that was not refused; "" for what it does not tell. */
 export interface Audited {

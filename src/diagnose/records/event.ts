@@ -1,22 +1,8 @@
 /** What an Event says, from whichever source: the API, a table of kubectl, a row of a cloud's export. */
 import { classify } from "../classify/classify.ts";
+import type { EventTold } from "../findings/event-told.ts";
 import type { Sink } from "../findings/sink.ts";
 import { reservedName } from "./reserved-name.ts";
-
-/** "" for what is not told. */
-export interface EventTold {
-  readonly type: string;
-  readonly reason: string;
-  readonly message: string;
-  /** Epoch ms. */
-  readonly atMs: number;
-  readonly kind: string;
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
-  readonly container: string;
-  readonly node: string;
-}
 
 /** Reads what an Event says: a start, a failure, or nothing of interest. */
 export function readEventTold(event: EventTold, sink: Sink): void {
