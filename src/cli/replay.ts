@@ -12,12 +12,15 @@ import { type Herd, herdsOf } from "../recording/herd.ts";
 import { scenarioOf } from "../recording/herd-scenario.ts";
 import { type Machines, noMachines, parseMachines } from "../recording/machines.ts";
 import { type ReadRecording, readRecording } from "../recording/read-recording.ts";
-import { replayHerd, type ReplayOptions } from "../replay/replay.ts";
+import type { ReplayOptions } from "../replay/replay.ts";
 import { jsonReport } from "../replay/report/json.ts";
 import { textReport } from "../replay/report/text.ts";
+import { liveInput } from "../recording/live.ts";
+import { type ClusterFlags, withCluster } from "./connect.ts";
 import { withProgress } from "./progress.ts";
 
-interface ReplayFlags {
+interface ReplayFlags extends ClusterFlags {
+  readonly live?: true;
   readonly policy?: string;
   readonly window?: Window;
   readonly disk?: number;
@@ -45,6 +48,7 @@ Exit codes:
 
 What to give it (more in docs/replay.md):
   audit log     pods and nodes at level Request or higher, from before the nodes joined until all pods were Ready
+  --live        the same as dumps, of the cluster that kubectl talks to
   dumps         kubectl get nodes,pods,events -A -o json, while the herd's pods are still there
 Both together tell most: the audit log has the times, and the nodes have the sizes of images.`;
 
@@ -55,6 +59,12 @@ export function replayCommand(): Command {
       "Rebuild the herds of a recording, check the model against what happened, and say what Paceline and other remedies would have brought. Reads only.",
     )
     .argument("[files...]", "what diagnose reads: files, or folders of them, plain or gzip; - or none: standard input")
+    .option(
+      "--live",
+      "read nodes, pods and Events of a live cluster, besides the files if there are any; changes nothing",
+    )
+    .option("--kubeconfig <file>", "kubeconfig to use with --live; default as for serve")
+    .option("--context <name>", "context of the kubeconfig; default: its current one")
     .option("--policy <file>", "policy to replay with, instead of every default")
     .option("--window <from/to>", "only herds that began between these times (RFC 3339)", parseWindow)
     .option("--disk <MiB/s>", "what the nodes' disks write", parseDisk)
@@ -82,13 +92,15 @@ function parseWindow(text: string): Window {
 async function replay(files: readonly string[], flags: ReplayFlags, nowMs: number): Promise<void> {
   const machines = flags.class === undefined ? noMachines : await machinesFrom(flags.class);
   const policy = flags.policy === undefined ? undefined : await policyFrom(flags.policy);
-  const { recording, unusable } = await read(await inputsOf(files), nowMs);
+  const { recording, unusable } = await readAll(files, flags, nowMs);
   const herds = chosen(herdsOf(recording), flags.window);
   const most = [...herds].sort((a, b) => b.pods.length - a.pods.length).slice(0, MOST_HERDS);
   const options: ReplayOptions = { machines, policy, diskMibPerSecond: flags.disk };
   const replays = await withProgress(
     "replaying",
     async (tell) => {
+      // Loaded when it is needed: reading alone is what costs time with a large log.
+      const { replayHerd } = await import("../replay/replay.ts");
       const done = [];
       for (const [at, herd] of most.sort((a, b) => a.startMs - b.startMs).entries()) {
         const say = (what: string) => tell(`herd ${at + 1} of ${most.length}: ${what}`);
@@ -118,6 +130,13 @@ async function replay(files: readonly string[], flags: ReplayFlags, nowMs: numbe
     flags.json ? `${JSON.stringify(jsonReport(report, recording), undefined, 2)}\n` : textReport(report),
   );
   process.exitCode = replays.some(({ forecast }) => forecast !== undefined) ? 0 : 3;
+}
+
+/** @throws UsageError where an input cannot be read, or holds nothing usable */
+async function readAll(files: readonly string[], flags: ReplayFlags, nowMs: number): Promise<ReadRecording> {
+  if (flags.live !== true) return read(await inputsOf(files), nowMs);
+  const others = files.length === 0 ? [] : await inputsOf(files);
+  return withCluster(flags, (client) => read([...others, liveInput(client)], nowMs));
 }
 
 function noHerd({ nodes, pods }: ReadRecording["recording"], window: Window | undefined): string {
