@@ -16,8 +16,13 @@ export const arrows = {
   service: ["api", "policy", "core", "kube", "certificates", "telemetry", "webhooks", "extender", "release", "server"],
   simulate: ["api", "policy", "core", "kube", "release"],
   diagnose: ["api", "policy", "kube"],
+  recording: ["api", "policy", "core", "kube", "diagnose", "simulate"],
+  replay: ["api", "policy", "core", "kube", "diagnose", "simulate", "recording"],
   doctor: ["api", "policy", "core", "kube", "diagnose"],
-  cli: ["api", "policy", "core", "kube", "release", "server", "service", "status", "simulate", "diagnose", "doctor"],
+  cli: [
+    ...["api", "policy", "core", "kube", "release", "server", "service", "status", "simulate", "diagnose", "doctor"],
+    ...["recording", "replay"],
+  ],
 };
 
 const arrowRules = Object.entries(arrows).map(([folder, allowed]) => ({

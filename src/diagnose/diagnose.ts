@@ -44,14 +44,31 @@ export interface Diagnosis {
  */
 export async function diagnose(inputs: readonly DiagnoseInput[], options: DiagnoseOptions): Promise<Diagnosis> {
   const tally = new Tally(options.binMs, options);
+  const unusable = await readInputs(inputs, tally, options.nowMs);
+  const findings = findingsOf(tally);
+  return { findings, verdict: verdictOf(findings), unusable };
+}
+
+/**
+ * Reads all inputs into the tally, and answers which of them held nothing usable.
+ * @param onInput told of each input before it is read
+ * @throws as {@link diagnose}
+ */
+export async function readInputs(
+  inputs: readonly DiagnoseInput[],
+  tally: Tally,
+  nowMs: number,
+  onInput?: (name: string) => void,
+): Promise<readonly Unusable[]> {
   const unusable: Unusable[] = [];
-  const calendar = { nowMs: options.nowMs, seenMs: undefined };
+  const calendar = { nowMs, seenMs: undefined };
   for (const input of inputs) {
     const before = tally.account.usable + tally.account.marked;
     tally.account.firstUnread = "";
     const reader = new InputReader(tally, calendar);
     const damaged = () => tally.skip("truncatedGzip");
     const name = typeof input === "string" ? input : input.name;
+    onInput?.(name);
     try {
       if (typeof input === "string") await readFileInto(input, reader, damaged);
       else await readStreamInto(input.stream, reader, damaged);
@@ -62,6 +79,5 @@ export async function diagnose(inputs: readonly DiagnoseInput[], options: Diagno
     if (tally.account.usable + tally.account.marked === before)
       unusable.push({ name, looksLike: looksLike(tally.account.firstUnread) });
   }
-  const findings = findingsOf(tally);
-  return { findings, verdict: verdictOf(findings), unusable };
+  return unusable;
 }

@@ -53,10 +53,8 @@ const ageClasses = [
 const OLDEST = "over 1 h";
 
 export function findingsOf(tally: Tally): Findings {
-  const resolve = nodeNames(tally.nodes.keys());
-  const reports = [...tally.failures.values()].map((one) => inUtc(one, tally.zoneMs));
-  const all = mergeReports(reports).map((one) => placed(one, tally, resolve));
-  const counted = all.filter((one) => one.fingerprint !== "Unrelated" && !one.misconfigured);
+  const all = allFailures(tally);
+  const counted = all.filter(counts);
   const misconfigured = all.filter((one) => one.misconfigured).length;
   const byFingerprint = countAll(all, tally);
   const query = binsOf(tally.queryBins);
@@ -81,6 +79,17 @@ export function findingsOf(tally: Tally): Findings {
     window: tally.window,
     reports: tally.failureReports,
   };
+}
+
+/** Failures that count, each once: neither Unrelated, nor explained by image or manifest. */
+export const failuresOf = (tally: Tally): readonly FailureReport[] => allFailures(tally).filter(counts);
+
+const counts = ({ fingerprint, misconfigured }: FailureReport) => fingerprint !== "Unrelated" && !misconfigured;
+
+function allFailures(tally: Tally): readonly FailureReport[] {
+  const resolve = nodeNames(tally.nodes.keys());
+  const reports = [...tally.failures.values()].map((one) => inUtc(one, tally.zoneMs));
+  return mergeReports(reports).map((one) => placed(one, tally, resolve));
 }
 
 /** A log without a zone is in its node's local time, which another line of it may have shown. */

@@ -1,5 +1,6 @@
 /** What readers of records hand over, and what becomes of it is the tally's affair. */
 import type { Fingerprint } from "../classify/fingerprints.ts";
+import type { ObjectSink } from "./object-sink.ts";
 
 /** Which of a container status' places told of an end; the same end is told in more than one. */
 export type Place = "state" | "lastStateWaiting" | "lastStateRunning" | "waiting";
@@ -59,6 +60,8 @@ export type UnreadCause = "brokenJson" | "torn" | "notRecognised" | "lineTooLong
 export type Worth = "evidence" | "context";
 
 export interface Sink {
+  /** Gets the objects, too, where someone rebuilds what happened. */
+  readonly objects?: ObjectSink | undefined;
   /** True when only a window of time counts: records then tell when they were written. */
   readonly hasWindow: boolean;
   /** A record of a known shape was read. `atMs`: when it was written, as far as it tells. */

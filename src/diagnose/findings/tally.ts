@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { isStartError, type Fingerprint } from "../classify/fingerprints.ts";
 import { Account } from "./account.ts";
+import type { ObjectSink } from "./object-sink.ts";
 import type { FailureReport, Sink, SkipCause, UnreadCause, Worth } from "./sink.ts";
 
 /** Audit events remembered to find duplicates: two generations of this many, about 60 bytes each. */
@@ -39,6 +40,7 @@ export class Tally implements Sink {
   readonly overflow = new Map<Fingerprint, number>();
   readonly account = new Account();
   readonly window: Window;
+  readonly objects: ObjectSink | undefined;
   failureReports = 0;
   /** How far local time is ahead of UTC, ms; undefined while no line has shown it. */
   zoneMs: number | undefined;
@@ -47,7 +49,8 @@ export class Tally implements Sink {
   readonly #binMs: number;
   readonly #failuresOutside = new Set<string>();
 
-  constructor(binMs: number, window: Window) {
+  constructor(binMs: number, window: Window, objects?: ObjectSink) {
+    this.objects = objects;
     this.#binMs = binMs;
     this.window = { sinceMs: window.sinceMs, untilMs: window.untilMs };
   }

@@ -16,6 +16,8 @@ const EXIT_CODE = Buffer.from('"exitCode":');
 const WAITING = Buffer.from('"waiting":{"');
 const WARNING = Buffer.from('"Warning"');
 const SCHEDULED = Buffer.from('"Scheduled"');
+/** What is told of images: fetched, or there already. */
+const PULLED = Buffer.from('"Pulled"');
 const RESPONSE = Buffer.from('"responseObject":');
 const METADATA = '"level":"Metadata"';
 /** What follows the URI. */
@@ -86,15 +88,19 @@ export class Sieve {
     this.#worth = head.includes(METADATA) ? "context" : "evidence";
     if (resource === "pods")
       return this.#pod({ path, name: name ?? "", subresource: subresource ?? "" }, head, from, to);
+    if (this.#sink.objects !== undefined && this.#has(PULLED, from, to)) return "parse";
     return this.#has(WARNING, from, to) || this.#has(SCHEDULED, from, to) ? "parse" : "done";
   }
 
   #node(path: string, verb: string, from: number, to: number): Sifted {
     if (verb === "create") return "parse";
     const name = path.slice(6).split(/[/?]/, 1)[0] ?? "";
-    if (name === "" || verb === "delete" || this.#sink.knowsNode(name)) return "done";
+    if (name === "" || verb === "delete") return "done";
+    const isWrite = verb === "patch" || verb === "update";
+    if (isWrite && this.#sink.objects?.wantsNode(name, this.#receivedMs(from, to)) === true) return "parse";
+    if (this.#sink.knowsNode(name)) return "done";
     // With the answer comes the node's creationTimestamp.
-    if (verb === "patch" || verb === "update") return "parse";
+    if (isWrite) return "parse";
     const atMs = this.#receivedMs(from, to);
     if (atMs !== undefined) this.#sink.nodeSeen(copied(name), atMs);
     return "done";
@@ -103,10 +109,17 @@ export class Sieve {
   #pod(pod: { path: string; name: string; subresource: string }, head: string, from: number, to: number): Sifted {
     if (pod.subresource === "binding") return "parse";
     if (this.#tellsFailure(from, to)) return "parse";
+    const podKey = `${pod.path.split("/", 2)[1] ?? ""}/${pod.name}`;
+    if (this.#sink.objects !== undefined && this.#tellsCourse(pod, podKey)) return "parse";
     if (pod.subresource !== "status") return "done";
-    const namespace = pod.path.split("/", 2)[1] ?? "";
-    this.#start(`${namespace}/${pod.name}`, head, from, to);
+    this.#start(podKey, head, from, to);
     return "done";
+  }
+
+  /** Creations and ends, and what kubelets write until nothing new is to come. */
+  #tellsCourse({ name, subresource }: { name: string; subresource: string }, podKey: string): boolean {
+    if (subresource === "status") return this.#sink.objects?.wantsStatus(podKey) === true;
+    return name === "" || name.startsWith("?");
   }
 
   /** An end other than 0, or waiting for anything but the beginning. */

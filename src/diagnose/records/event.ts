@@ -1,26 +1,13 @@
 /** What an Event says, from whichever source: the API, a table of kubectl, a row of a cloud's export. */
 import { classify } from "../classify/classify.ts";
+import type { EventTold } from "../findings/event-told.ts";
 import type { Sink } from "../findings/sink.ts";
 import { reservedName } from "./reserved-name.ts";
-
-/** "" for what is not told. */
-export interface EventTold {
-  readonly type: string;
-  readonly reason: string;
-  readonly message: string;
-  /** Epoch ms. */
-  readonly atMs: number;
-  readonly kind: string;
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
-  readonly container: string;
-  readonly node: string;
-}
 
 /** Reads what an Event says: a start, a failure, or nothing of interest. */
 export function readEventTold(event: EventTold, sink: Sink): void {
   const { type, reason, message, atMs, kind, namespace, name } = event;
+  sink.objects?.event(event);
   if (kind === "Node") sink.nodeSeen(name, atMs);
   const assigned = / assigned (\S+)\/(\S+) to ([^\s"]+)/.exec(message);
   if (assigned && (reason === "Scheduled" || reason === "")) {

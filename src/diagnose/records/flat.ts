@@ -6,7 +6,8 @@ import { classify } from "../classify/classify.ts";
 import type { Sink } from "../findings/sink.ts";
 import { type Json, textOf, timeOf } from "../json.ts";
 import { ageMs } from "./age.ts";
-import { containerIn, type EventTold, readEventTold } from "./event.ts";
+import type { EventTold } from "../findings/event-told.ts";
+import { containerIn, readEventTold } from "./event.ts";
 
 /** What is known of a row from around it. */
 export interface RowContext {

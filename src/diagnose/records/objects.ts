@@ -65,8 +65,13 @@ interface Audited {
 
 function readByResource(audited: Audited, sink: Sink): void {
   const { event, objectRef, request, response, atMs } = audited;
-  const { resource, subresource, name } = place(event, objectRef);
+  const { resource, subresource, namespace, name } = place(event, objectRef);
   const refused = Number(recordOf(event["responseStatus"])["code"] ?? 200) >= 300;
+  if (sink.objects !== undefined && !refused) {
+    const user = textOf(recordOf(event["user"])["username"]);
+    const verb = textOf(event["verb"]);
+    sink.objects.audited({ verb, resource, subresource, namespace, name, user, request, response, atMs });
+  }
   if (resource === "nodes" && name + textOf(recordOf(request["metadata"])["name"]) !== "" && !refused) {
     readNode({ ...audited, name }, sink);
   } else if (subresource === "binding") {
@@ -171,9 +176,11 @@ export function readObject(
     (kind === "" && isRecord(object["spec"]) && isRecord(object["status"]) && "containers" in object["spec"])
   ) {
     const seenMs = readPod(object, loggedMs, sink, fallbackMs);
+    if (seenMs !== undefined) sink.objects?.pod(object, seenMs);
     sink.usable(hasStatuses(object) ? "evidence" : "context", seenMs);
   } else if (kind === "Node") {
     readNodeObject(object, sink);
+    sink.objects?.node(object);
     sink.usable("context");
   } else if (isEvent(object)) {
     sink.usable(isOfPods(object) ? "evidence" : "context", eventTime(object) ?? loggedMs ?? fallbackMs);

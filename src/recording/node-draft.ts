@@ -1,0 +1,111 @@
+/** A node while its records are read. */
+import type { Resources } from "../core/facts.ts";
+import { imageName } from "../core/ids.ts";
+import { type Json, recordOf, recordsOf, textOf, timeOf } from "../diagnose/json.ts";
+import { textMapOf, textsOf } from "../kube/parse/kube-json.ts";
+import { quantity, resources } from "../kube/parse/quantity.ts";
+import { copied } from "./pod-draft.ts";
+import type { RecordedNode } from "./recording.ts";
+
+/** From the kubelet's clock, in whole seconds, until its write arrives. */
+const NEWS_MS = 2_000;
+/** Images that are listed this long after a node was created may be new ones. */
+const FIRST_LIST_MS = 5_000;
+/** What a node fetches later is no part of its herd, and its long list costs time to parse. */
+const YOUNG_MS = 1_200_000;
+
+export class NodeDraft {
+  readonly #name: string;
+  #labels: Readonly<Record<string, string>> = {};
+  #capacity: Resources | undefined;
+  #allocatable: Resources | undefined;
+  #runtime = "";
+  #createdMs: number | undefined;
+  #openedMs: number | undefined;
+  readonly #images = new Map<string, number>();
+  #presentAtOpen: Set<string> | undefined;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  /** Whether a status that was written at `atMs` can tell anything. */
+  wants(atMs: number | undefined): boolean {
+    if (this.#openedMs === undefined || this.#capacity === undefined) return true;
+    return atMs !== undefined && atMs - this.#openedMs < YOUNG_MS;
+  }
+
+  /** Takes in an object or a patch; `atMs`: when the API server had it, undefined for a dump. */
+  read(node: Json, atMs: number | undefined): void {
+    const metadata = recordOf(node["metadata"]);
+    const status = recordOf(node["status"]);
+    const labels = textMapOf(metadata["labels"]);
+    if (Object.keys(labels).length > 0) this.#labels = { ...this.#labels, ...ownCopy(labels) };
+    this.#capacity = resourcesOf(status["capacity"]) ?? this.#capacity;
+    this.#allocatable = resourcesOf(status["allocatable"]) ?? this.#allocatable;
+    this.#runtime = copied(textOf(recordOf(status["nodeInfo"])["containerRuntimeVersion"])) || this.#runtime;
+    this.#created(timeOf(metadata["creationTimestamp"]));
+    this.#readReady(status, atMs);
+    this.#readImages(status, atMs);
+  }
+
+  /** A node of that name is created: it is new, whatever was known of the name. */
+  created(atMs: number): void {
+    this.#openedMs = undefined;
+    this.#presentAtOpen = undefined;
+    this.#images.clear();
+    this.#createdMs = atMs;
+  }
+
+  #created(ms: number | undefined): void {
+    this.#createdMs ??= ms;
+  }
+
+  #readReady(status: Json, atMs: number | undefined): void {
+    const ready = recordsOf(status["conditions"]).find((one) => one["type"] === "Ready");
+    if (ready?.["status"] !== "True") return;
+    const sinceMs = timeOf(ready["lastTransitionTime"]);
+    const isNews = atMs !== undefined && (sinceMs === undefined || atMs - sinceMs < NEWS_MS);
+    const openedMs = isNews ? atMs : (sinceMs ?? atMs);
+    // Ready again after a while is not what opened it.
+    if (openedMs !== undefined && (this.#openedMs === undefined || openedMs < this.#openedMs - 1_000))
+      this.#openedMs = openedMs;
+  }
+
+  #readImages(status: Json, atMs: number | undefined): void {
+    if (!Array.isArray(status["images"])) return;
+    const listed = recordsOf(status["images"]);
+    const isFirst = atMs !== undefined && this.#createdMs !== undefined && atMs - this.#createdMs < FIRST_LIST_MS;
+    if (isFirst || this.#openedMs === undefined) this.#presentAtOpen = new Set();
+    for (const image of listed) {
+      const bytes = quantity(image["sizeBytes"]);
+      for (const name of textsOf(image["names"])) {
+        const full = copied(imageName(name));
+        if (bytes !== undefined) this.#images.set(full, bytes);
+        if (isFirst || this.#openedMs === undefined) this.#presentAtOpen?.add(full);
+      }
+    }
+  }
+
+  done(): RecordedNode {
+    return {
+      name: this.#name,
+      instanceType: this.#labels["node.kubernetes.io/instance-type"] ?? "",
+      labels: this.#labels,
+      capacity: this.#capacity,
+      allocatable: this.#allocatable,
+      runtime: this.#runtime,
+      createdMs: this.#createdMs,
+      openedMs: this.#openedMs,
+      images: this.#images,
+      presentAtOpen: this.#presentAtOpen,
+    };
+  }
+}
+
+function resourcesOf(value: unknown): Resources | undefined {
+  const amounts = resources(value);
+  return Object.keys(amounts).length > 0 ? ownCopy(amounts) : undefined;
+}
+
+const ownCopy = <T>(value: T) => JSON.parse(JSON.stringify(value)) as T;

@@ -1,0 +1,27 @@
+/** Reads a recording with diagnose's reader: one reader for both. */
+import { type DiagnoseInput, readInputs, type Unusable } from "../diagnose/diagnose.ts";
+import { failuresOf } from "../diagnose/findings/findings.ts";
+import { Tally } from "../diagnose/findings/tally.ts";
+import { Recorder } from "./recorder.ts";
+import type { Recording } from "./recording.ts";
+
+export interface ReadOptions {
+  /** Journal lines have no year, and none is after this. Epoch ms. */
+  readonly nowMs: number;
+  /** Told of each input before it is read. */
+  readonly onInput?: ((name: string) => void) | undefined;
+}
+
+export interface ReadRecording {
+  readonly recording: Recording;
+  /** Inputs in which nothing could be used. */
+  readonly unusable: readonly Unusable[];
+}
+
+/** Reads all inputs in bounded memory. @throws as `diagnose` does */
+export async function readRecording(inputs: readonly DiagnoseInput[], options: ReadOptions): Promise<ReadRecording> {
+  const recorder = new Recorder();
+  const tally = new Tally(3_600_000, { sinceMs: undefined, untilMs: undefined }, recorder);
+  const unusable = await readInputs(inputs, tally, options.nowMs, options.onInput);
+  return { recording: recorder.recording(failuresOf(tally)), unusable };
+}
