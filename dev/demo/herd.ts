@@ -9,6 +9,7 @@ import { startModelledNodes } from "../modelled-node/modelled-node.ts";
 import { gp3 } from "../../src/simulate/model/constants.ts";
 import { NodeModel } from "../../src/simulate/model/node-model.ts";
 import { seededRandom } from "../../src/simulate/model/random.ts";
+import { record } from "./record.ts";
 import { observe, type Observer, type PodRecord } from "./observer.ts";
 import type { HerdResult } from "./table.ts";
 import { type Herd, type HerdName, herdOf, KUBELET, NAMESPACE, NODE, NODES, START } from "./workload.ts";
@@ -36,9 +37,15 @@ export interface HerdRun {
 /**
  * Runs the herd, and says on stderr what it does.
  * @param title of the run, before the name of each step
+ * @param recordTo folder for what `paceline replay` reads of it
  * @throws when it is not done in {@link GIVE_UP_MS}, with how far it came.
  */
-export async function runHerd(title: string, name: HerdName, levers: Levers | undefined): Promise<HerdRun> {
+export async function runHerd(
+  title: string,
+  name: HerdName,
+  levers: Levers | undefined,
+  recordTo?: string,
+): Promise<HerdRun> {
   const herd = herdOf(name);
   const step = <T>(name: string, work: (tell: Tell) => Promise<T>) => withProgress(`${title}: ${name}`, work);
   await using cp = await step("starting a control plane", () =>
@@ -54,7 +61,7 @@ export async function runHerd(title: string, name: HerdName, levers: Levers | un
       await herd.createWaiting(cp.client);
       await untilSeen(herd.settledDaemonPods + herd.waitingPods, observer, tell);
     });
-    return await step("starting pods", (tell) => stampede({ cp, herd, settled }, observer, tell));
+    return await step("starting pods", (tell) => stampede({ cp, herd, settled, recordTo }, observer, tell));
   } finally {
     observer.stop();
   }
@@ -103,9 +110,10 @@ interface Scene {
   readonly cp: ControlPlane;
   readonly herd: Herd;
   readonly settled: ModelledNodes | undefined;
+  readonly recordTo: string | undefined;
 }
 
-async function stampede({ cp, herd, settled }: Scene, observer: Observer, tell: Tell): Promise<HerdRun> {
+async function stampede({ cp, herd, settled, recordTo }: Scene, observer: Observer, tell: Tell): Promise<HerdRun> {
   const names = Array.from({ length: NODES }, (_, index) => `young-${index + 1}`);
   const shape = { images: herd.images, kubelet: KUBELET, ...NODE };
   const fleet = await startModelledNodes(
@@ -127,12 +135,15 @@ async function stampede({ cp, herd, settled }: Scene, observer: Observer, tell: 
     await Promise.all([late, done]);
     const makespanMs = Date.now() - readyMs;
     ending.abort();
+    if (recordTo !== undefined) await record(cp, recordTo, usedImages(observer));
     return summary(observer, nodes, { readyMs, makespanMs, peakAwaitMs: await sampler });
   } finally {
     ending.abort();
     await fleet.stop();
   }
 }
+
+const usedImages = (observer: Observer) => [...new Set([...observer.pods.values()].flatMap(({ images }) => images))];
 
 /** Highest await of any node between two looks, as node_exporter's counters give it. */
 async function sampleAwait(nodes: readonly ModelledNode[], signal: AbortSignal, look: () => void): Promise<number> {

@@ -5,11 +5,12 @@ import { type Levers, runHerd } from "./herd.ts";
 import { type DemoResult, shortcomings, table } from "./table.ts";
 import { type HerdName, HERDS } from "./workload.ts";
 
-const USAGE = `npm run demo [-- --herd ordinary|bare] [--lever gate,extender | --lever gate,fence] [--json]
+const USAGE = `npm run demo [-- --herd ordinary|bare] [--lever gate,extender | --lever gate,fence] [--record DIR] [--json]
 
 Runs the herd of awslabs/amazon-eks-ami#1651 on a real control plane with modelled nodes: without Paceline, then with it.
 --herd ordinary (the default) has settled nodes with some room, startup probes, init containers and spreading beside it;
 --herd bare is the herd alone, for which no other node has room.
+--record DIR writes the audit log and the nodes of the run without Paceline, for paceline replay.
 Exit 0: pacing helped. Exit 1: it did not; the reasons are on stderr. Exit 2: wrong usage.`;
 
 class UsageError extends Error {}
@@ -33,6 +34,7 @@ function readArguments() {
       options: {
         lever: { type: "string", default: "gate,fence" },
         herd: { type: "string", default: "ordinary" },
+        record: { type: "string" },
         json: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
       },
@@ -43,20 +45,20 @@ function readArguments() {
   }
 }
 
-async function demo(herd: HerdName, levers: Levers): Promise<DemoResult> {
+async function demo(herd: HerdName, levers: Levers, recordTo: string | undefined): Promise<DemoResult> {
   await findBinaries(); // builds them the first time, and says so
-  const unpaced = await runHerd("without Paceline", herd, undefined);
+  const unpaced = await runHerd("without Paceline", herd, undefined, recordTo);
   const paced = await runHerd("with Paceline", herd, levers);
   return { herd, unpaced: unpaced.result, paced: paced.result, diskBoundSeconds: paced.boundSeconds };
 }
 
 async function main(): Promise<number> {
-  const { levers, herd, json, help } = readArguments();
+  const { levers, herd, json, help, record } = readArguments();
   if (help) {
     console.log(USAGE);
     return 0;
   }
-  const result = await demo(herd, levers);
+  const result = await demo(herd, levers, record);
   console.log(json ? JSON.stringify(result) : table(result));
   const missed = shortcomings(result);
   for (const message of missed) console.error(`demo: ${message}`);

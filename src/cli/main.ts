@@ -31,6 +31,11 @@ const commands: readonly LazyCommand[] = [
     load: async () => (await import("./diagnose.ts")).diagnoseCommand(),
   },
   {
+    name: "replay",
+    summary: "rebuild the herds of a recording, and say what Paceline and other remedies would have brought",
+    load: async () => (await import("./replay.ts")).replayCommand(),
+  },
+  {
     name: "status",
     summary: "show paced nodes, their slots, and held pods with the reason",
     load: async () => (await import("./status.ts")).statusCommand(),

@@ -18,6 +18,7 @@ export class PodDraft {
   runningMs: number | undefined;
   readyMs: number | undefined;
   deletedMs: number | undefined;
+  initSeconds: number | undefined;
   gated = false;
   isDone = false;
   /** Moments that are known to the ms, and not to the second. */
@@ -101,6 +102,7 @@ export function readPod(draft: PodDraft, pod: Json, atMs: number, isExact: boole
   const conditions = recordsOf(status["conditions"]);
   draft.at("boundMs", sinceTrue(conditions, "PodScheduled"), false);
   readRunning(draft, spec, status, atMs, isExact);
+  draft.initSeconds ??= initSeconds(status);
   const readySince = sinceTrue(conditions, "Ready");
   if (isTrue(conditions, "Ready")) draft.at("readyMs", readySince, false);
   // A write that tells of a Ready that is older is no news of when.
@@ -110,6 +112,17 @@ export function readPod(draft: PodDraft, pod: Json, atMs: number, isExact: boole
 /** From the kubelet's clock, in whole seconds, until its write arrives. */
 const NEWS_MS = 5_000;
 const isNews = (sinceMs: number | undefined, atMs: number) => sinceMs === undefined || atMs - sinceMs < NEWS_MS;
+
+/** Undefined until all of them have ended. */
+function initSeconds(status: Json): number | undefined {
+  const inits = recordsOf(status["initContainerStatuses"]).filter(({ state }) => !isRecord(recordOf(state)["running"]));
+  const spans = inits.map(({ state }) => {
+    const { startedAt, finishedAt } = recordOf(recordOf(state)["terminated"]);
+    return (timeOf(finishedAt) ?? NaN) - (timeOf(startedAt) ?? NaN);
+  });
+  const sum = spans.reduce((total, ms) => total + ms, 0);
+  return spans.length > 0 && sum >= 0 ? sum / 1_000 : undefined;
+}
 
 /** The moment at which the last of its containers ran; restarts of a container hide the first one. */
 function readRunning(draft: PodDraft, spec: Json, status: Json, atMs: number, isExact: boolean): void {

@@ -174,6 +174,7 @@ function done(draft: PodDraft, failures: readonly FailureReport[]): RecordedPod 
   for (const { fingerprint } of failures) counts[fingerprint] = (counts[fingerprint] ?? 0) + 1;
   return {
     ...{ namespace, name, uid, shape, node, createdMs, boundMs, runningMs, readyMs, deletedMs },
+    initSeconds: draft.initSeconds,
     gated: draft.gated,
     isDone: draft.isDone,
     failures: counts,

@@ -53,6 +53,8 @@ export interface RecordedPod {
   readonly runningMs: number | undefined;
   readonly readyMs: number | undefined;
   readonly deletedMs: number | undefined;
+  /** How long its init containers ran in sum, in whole seconds. */
+  readonly initSeconds: number | undefined;
   /** The pod was once held by Paceline's gate: then the recording shows no herd all at once. */
   readonly gated: boolean;
   /** It ended (Succeeded), as a Job's pod does. */

@@ -170,7 +170,8 @@ export class SettledSearch {
     this.#state = state;
     this.#given = given;
     this.#nowMs = nowMs;
-    this.#start = Math.floor(nowMs / LOOK_ON_MS) * MOST_LOOKED;
+    // A simulation may begin before 0.
+    this.#start = Math.abs(Math.floor(nowMs / LOOK_ON_MS)) * MOST_LOOKED;
   }
 
   /** @see SettledNodes.find */

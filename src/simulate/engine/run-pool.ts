@@ -40,8 +40,8 @@ const startThread = (heapMib: number) =>
   new Worker(new URL("run-thread.ts", import.meta.url), { resourceLimits: { maxOldGenerationSizeMb: heapMib } });
 
 /** Without what callers add, such as functions, which no message can carry. */
-const onlyOptions = ({ scenario, strategy, seed, series, assumptions }: RunOptions): RunOptions => ({
-  ...{ scenario, strategy, seed, series, assumptions },
+const onlyOptions = ({ scenario, strategy, seed, series, assumptions, podTimes }: RunOptions): RunOptions => ({
+  ...{ scenario, strategy, seed, series, assumptions, podTimes },
 });
 
 function runOn(worker: Worker, run: RunOptions): Promise<StrategyRun> {

@@ -12,7 +12,7 @@ import { PacelineLever } from "./paceline.ts";
 import { summarise } from "./summary.ts";
 import { sampleOf } from "./telemetry.ts";
 import { SeriesRecorder } from "./series.ts";
-import type { RunOptions, Strategy, StrategyRun } from "./strategy.ts";
+import type { PodTimes, RunOptions, Strategy, StrategyRun } from "./strategy.ts";
 
 /** Deterministic: equal options give equal results. */
 export function runStrategy(options: RunOptions): StrategyRun {
@@ -24,7 +24,20 @@ export function runStrategy(options: RunOptions): StrategyRun {
   const giveUpMs = lastArrivalMs(scenario) + engineDefaults.horizonMs;
   while (cluster.unfinished && cluster.agenda.step(giveUpMs));
   const { startMs, ...summary } = summarise(cluster, assumptions, autoscaler?.added ?? 0);
-  return { ...summary, series: series?.since(startMs) };
+  return { ...summary, series: series?.since(startMs), ...(options.podTimes === true && { pods: podTimes(cluster) }) };
+}
+
+function podTimes(cluster: Cluster): readonly PodTimes[] {
+  const seconds = (ms: number | undefined) => (ms === undefined ? undefined : ms / 1_000);
+  const { nowMs } = cluster.agenda;
+  return cluster.pods.map((pod) => ({
+    workload: pod.workload.index,
+    node: pod.node?.index,
+    createdSeconds: pod.createdMs / 1_000,
+    boundSeconds: seconds(pod.boundMs),
+    readySeconds: seconds(pod.readyMs),
+    heldSeconds: cluster.lever.holds ? Math.max(0, (pod.letGoMs ?? nowMs) - Math.max(0, pod.createdMs)) / 1_000 : 0,
+  }));
 }
 
 function leverFor({ strategy, scenario, assumptions }: RunOptions, cluster: Cluster): Lever {

@@ -56,8 +56,22 @@ export interface WorkloadReady {
   readonly meanReadySeconds: number | undefined;
 }
 
+/** The course of one pod, in seconds of the scenario's clock; undefined is what did not happen. */
+export interface PodTimes {
+  /** Index of its workload, and of its node. */
+  readonly workload: number;
+  readonly node: number | undefined;
+  readonly createdSeconds: number;
+  readonly boundSeconds: number | undefined;
+  readonly readySeconds: number | undefined;
+  /** For how long it was held while a node was there. */
+  readonly heldSeconds: number;
+}
+
 export interface StrategyRun {
   readonly result: StrategyResult;
+  /** Every pod, in the order of creation, if it was asked for. */
+  readonly pods?: readonly PodTimes[];
   /** Seconds to Ready of every pod, ascending. */
   readonly readySeconds: readonly number[];
   readonly workloads: readonly WorkloadReady[];
@@ -71,4 +85,6 @@ export interface RunOptions {
   /** If true, figures over time are recorded, too. */
   readonly series?: boolean | undefined;
   readonly assumptions?: Partial<Assumptions> | undefined;
+  /** If true, the times of every pod are kept, too. */
+  readonly podTimes?: boolean | undefined;
 }

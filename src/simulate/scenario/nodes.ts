@@ -4,7 +4,8 @@ import { section } from "../../policy/section.ts";
 import { gp3, nodeDefaults } from "../model/constants.ts";
 import { clockSeconds, MOST_NODES, Name, ResourceName } from "./fields.ts";
 
-const Disk = section({
+/** A disk. */
+export const Disk = section({
   mibPerSecond: z
     .number()
     .min(0.1)

@@ -43,6 +43,9 @@ export function parseScenario(text: string): ScenarioResult {
   }
 }
 
+/** The same of a value that was made and not written: no error has a line. Never throws. */
+export const scenarioFrom = (value: unknown): ScenarioResult => validate(value, () => undefined);
+
 function validate(value: unknown, locate: (path: Path) => Position | undefined): ScenarioResult {
   const parsed = Scenario.safeParse(value, { error: messageOf, reportInput: true });
   const policy = policyOf(value, parsed.data);

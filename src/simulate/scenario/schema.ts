@@ -132,7 +132,8 @@ const Workload = section({
     .describe("True if the pods tolerate every taint (operator Exists), as node agents do; false by default."),
 });
 
-const Kubelet = section({
+/** The kubelets' configuration. */
+export const Kubelet = section({
   registryPullQPS: z
     .number()
     .min(0)
@@ -163,7 +164,8 @@ const Kubelet = section({
     .describe("Time-out of a call to containerd, with the kubelet's default."),
 });
 
-const Runtime = section({
+/** The container runtime. */
+export const Runtime = section({
   flushes: z
     .enum(["file-system", "files"])
     .default("file-system")
@@ -172,7 +174,8 @@ const Runtime = section({
     ),
 });
 
-const Registry = section({
+/** The image registry. */
+export const Registry = section({
   mibPerSecond: z
     .number()
     .min(0.1)

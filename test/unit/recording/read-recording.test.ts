@@ -14,7 +14,7 @@ it("an audit log gives each pod's course to the millisecond, with what its templ
   const recording = await read([...nodeJoins(10_000, 12_000), ...podStarts(pod)].join("\n"));
   expect(recording.pods).toEqual([
     {
-      ...{ namespace: "shop", name: "web-1", uid: "uid-web-1", node: NODE, deletedMs: undefined },
+      ...{ namespace: "shop", name: "web-1", uid: "uid-web-1", node: NODE, deletedMs: undefined, initSeconds: undefined },
       createdMs: START_MS + 1_100,
       boundMs: START_MS + 12_200,
       runningMs: START_MS + 30_300,

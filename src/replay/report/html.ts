@@ -1,0 +1,99 @@
+/** The replay as one HTML file that needs no network. */
+import { stringify } from "yaml";
+import type { Figures } from "../figures.ts";
+import type { HerdReplay } from "../replay.ts";
+import { pictureOf } from "./picture.ts";
+import type { ReplayReport } from "./text.ts";
+import { caveats, columns, seconds, titleOf, verdictOf } from "./words.ts";
+
+export function htmlReport({ replays, notes }: ReplayReport): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>paceline replay</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<header><p class="kind">paceline replay</p><h1>What happened, and what would have happened</h1></header>
+<main>
+${notes.map((note) => `<p>${escaped(note)}</p>`).join("\n")}
+${replays.map(herdHtml).join("\n")}
+</main>
+<footer>Times count from when a pod existed and the herd's first node was open; for a DaemonSet's pod, its own node. The model and what it leaves out: docs/model.md.</footer>
+</body>
+</html>
+`;
+}
+
+function herdHtml(replay: HerdReplay): string {
+  const { recorded, model, forecast, sensitivity } = replay;
+  const rows: (readonly [string, Figures])[] = [
+    ["recorded", recorded],
+    ...(model ? [["model, nothing held", model] as const] : []),
+    ...(forecast
+      ? [["Paceline", forecast.given] as const, ["Paceline, recommended", forecast.recommended] as const]
+      : []),
+  ];
+  const unknowns = sensitivity.map(({ name, figures, moves, wouldFit }) => [
+    ...[name, seconds(figures.allReadySeconds), seconds(figures.meanReadySeconds)],
+    ...[`${Math.round(moves * 100)} %`, wouldFit ? "yes" : "no"],
+  ]);
+  return `<section>
+<h2>${escaped(titleOf(replay))}</h2>
+<p class="verdict${forecast ? "" : " none"}">${escaped(verdictOf(replay))}</p>
+${pictureOf(replay)}
+${figuresTable("", rows)}
+${unknowns.length > 0 ? `<h3>Which unknowns matter most</h3>${table(["if …", "all Ready, s", "mean, s", "moves by", "would fit"], unknowns)}` : ""}
+${forecast ? forecastHtml(replay, forecast) : ""}
+<ul>${caveats(replay)
+    .map((one) => `<li>${escaped(one)}</li>`)
+    .join("")}</ul>
+</section>`;
+}
+
+function forecastHtml({ recorded, built }: HerdReplay, forecast: NonNullable<HerdReplay["forecast"]>): string {
+  const ranking = forecast.ranking.map(({ name, figures }) => [name, figures] as const);
+  const workloads = recorded.workloads.map((was) => {
+    const paced = forecast.given.workloads[was.workload];
+    return [
+      ...[built.workloads[was.workload]?.owner ?? "", String(was.pods), seconds(was.p50ReadySeconds)],
+      ...[seconds(paced?.p50ReadySeconds ?? 0), seconds(was.p95ReadySeconds), seconds(paced?.p95ReadySeconds ?? 0)],
+    ];
+  });
+  return `<h3>What would have helped, the best first</h3>${figuresTable("", ranking)}
+<h3>Recommended policy (${escaped(forecast.recommendedPolicy.words)})</h3>
+<pre>${escaped(stringify({ nodeClasses: forecast.recommendedPolicy.nodeClasses }))}</pre>
+<details><summary>By workload</summary>${table(["workload", "pods", "p50 recorded", "p50 Paceline", "p95 recorded", "p95 Paceline"], workloads)}</details>`;
+}
+
+const figuresTable = (title: string, rows: readonly (readonly [string, Figures])[]) =>
+  table(
+    [title, ...columns.map(([name]) => name)],
+    rows.map(([name, figures]) => [name, ...columns.map(([, cell]) => cell(figures))]),
+  );
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const cells = (row: readonly string[]) =>
+    row.map((cell, at) => (at === 0 ? `<th scope="row">${escaped(cell)}</th>` : `<td>${escaped(cell)}</td>`)).join("");
+  return `<div class="wide"><table><thead><tr>${head.map((one) => `<th scope="col">${escaped(one)}</th>`).join("")}</tr></thead><tbody>${rows.map((row) => `<tr>${cells(row)}</tr>`).join("")}</tbody></table></div>`;
+}
+
+function escaped(text: string): string {
+  const entities: Readonly<Record<string, string>> = {
+    ...{ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" },
+  };
+  return text.replace(/[&<>"']/g, (char) => entities[char] ?? char);
+}
+
+const STYLE = `
+body { font: 16px/1.5 system-ui, sans-serif; color: #1c1c1c; background: #fff; margin: 0 auto; max-width: 1080px; padding: 24px; }
+h1 { margin: 0 0 8px; font-size: 30px; } h2 { margin: 32px 0 8px; font-size: 19px; } h3 { margin: 24px 0 4px; font-size: 16px; }
+.kind { margin: 0; color: #666; letter-spacing: .04em; } svg { max-width: 100%; height: auto; }
+.verdict { font-size: 18px; border-left: 4px solid #009e73; padding-left: 14px; } .verdict.none { border-color: #d55e00; }
+footer, li { color: #555; font-size: 14px; } pre { background: #f6f6f6; padding: 12px; overflow-x: auto; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 14px; }
+.wide th, .wide td { padding: 5px 9px; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
+.wide th[scope=row], .wide thead th:first-child { text-align: left; }
+`;
