@@ -82,7 +82,7 @@ function parseWindow(text: string): Window {
 async function replay(files: readonly string[], flags: ReplayFlags, nowMs: number): Promise<void> {
   const machines = flags.class === undefined ? noMachines : await machinesFrom(flags.class);
   const policy = flags.policy === undefined ? undefined : await policyFrom(flags.policy);
-  const { recording, unusable } = await read(await inputsOf(files), nowMs);
+  const { recording, unusable } = await readInputsOf(await inputsOf(files), nowMs);
   const herds = chosen(herdsOf(recording), flags.window);
   const most = [...herds].sort((a, b) => b.pods.length - a.pods.length).slice(0, MOST_HERDS);
   const options: ReplayOptions = { machines, policy, diskMibPerSecond: flags.disk };
@@ -130,7 +130,7 @@ const chosen = (herds: readonly Herd[], window: Window | undefined) =>
   window === undefined ? herds : herds.filter(({ startMs }) => startMs >= window.fromMs && startMs < window.toMs);
 
 /** Files, and those that lie in folders, by name. @throws UsageError */
-async function inputsOf(files: readonly string[]): Promise<readonly DiagnoseInput[]> {
+export async function inputsOf(files: readonly string[]): Promise<readonly DiagnoseInput[]> {
   if (files.length === 0) return [{ name: "standard input", stream: process.stdin }];
   const inputs: DiagnoseInput[] = [];
   for (const file of files) {
@@ -156,7 +156,7 @@ async function filesIn(folder: string): Promise<readonly string[]> {
   return files.map(({ parentPath, name }) => join(parentPath, name)).sort();
 }
 
-async function read(inputs: readonly DiagnoseInput[], nowMs: number): Promise<ReadRecording> {
+export async function readInputsOf(inputs: readonly DiagnoseInput[], nowMs: number): Promise<ReadRecording> {
   let result: ReadRecording;
   try {
     result = await withProgress("reading", (tell) => readRecording(inputs, { nowMs, onInput: tell }), {

@@ -8,6 +8,9 @@ const EARLY_MS = 120_000;
 /** A node that was there for longer before it was Ready is not a new one. */
 const JOIN_MS = 1_800_000;
 
+/** Kubelets tell times in whole seconds. */
+const CLOCK_MS = 1_000;
+
 export interface ImageDemand {
   /** Full name, as pods ask for it. */
   readonly ref: string;
@@ -68,8 +71,8 @@ function cameEarly({ boundMs, runningMs, createdMs }: RecordedPod, openedMs: num
 type Fetched = ReadonlyMap<string, number>;
 
 /**
- * An Event of a pull tells when the image was there. Without Events, it was there once the first of its pods ran, unless
- * the node had it from the start.
+ * An Event of a pull tells when the image was there. Without Events, it was there once the first of its pods ran,
+ * unless the node had it from the start.
  */
 function fetchedBy(node: YoungNode, pods: readonly RecordedPod[], pulls: readonly RecordedPull[]): Fetched {
   const pulled = new Map<string, number>();
@@ -83,7 +86,8 @@ function fetchedBy(node: YoungNode, pods: readonly RecordedPod[], pulls: readonl
     const pulledMs = pulled.get(image);
     if (pulledMs === undefined && node.presentAtOpen?.has(image) === true) continue;
     const thereMs = pulledMs ?? users.reduce((first, { runningMs }) => Math.min(first, runningMs ?? first), Infinity);
-    fetched.set(image, users.filter((pod) => (pod.boundMs ?? pod.createdMs ?? thereMs) <= thereMs).length);
+    const waited = users.filter((pod) => (pod.boundMs ?? pod.createdMs ?? thereMs) <= thereMs + CLOCK_MS);
+    fetched.set(image, waited.length);
   }
   return fetched;
 }

@@ -3,14 +3,14 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { choose, simulated, type WarmableHerd, withPresent } from "../../../src/prewarm/choose.ts";
 import type { PrewarmImage } from "../../../src/prewarm/formats/prewarm-list.ts";
-import { scenarioOfText } from "./scenarios.ts";
+import { scenarioOf } from "./scenarios.ts";
 
 const MB = 1_000_000;
 
 /** A node with these images' workloads: `[MB, replicas]` of each. */
 function herdOf(shapes: readonly (readonly [number, number])[]): { herd: WarmableHerd; images: PrewarmImage[] } {
   const images = shapes.map(([mb], at) => ({ ref: `registry.test/app-${at}:1`, digest: undefined, bytes: mb * MB }));
-  const scenario = scenarioOfText({
+  const scenario = scenarioOf({
     nodes: [{ joinSeconds: 0, disk: { mibPerSecond: 100 } }],
     images: shapes.map(([mb], at) => ({
       name: `image-${at}`,
@@ -88,8 +88,8 @@ describe("the choice", () => {
 
   it("puts images on young nodes of the class alone", () => {
     const { herd, images } = herdOf([[100, 1]]);
-    const [node] = herd.scenario.nodes;
-    const two = { ...herd, scenario: { ...herd.scenario, nodes: [node!, node!] }, young: new Set([1]) };
+    const nodes = [...herd.scenario.nodes, ...herd.scenario.nodes];
+    const two = { ...herd, scenario: { ...herd.scenario, nodes }, young: new Set([1]) };
     const present = withPresent(two, new Set(images.map(({ ref }) => ref))).nodes.map((one) => one.present);
     expect(present).toEqual([[], ["image-0"]]);
   });
