@@ -1,6 +1,7 @@
 /**
- * `npm run bench:diagnose [-- --gb 2]`: `paceline diagnose` beside the equivalent `jq` on one large audit log, as whole
- * processes. Prints times, their ratio and the peak memory of ours; exit 1 when a budget is missed.
+ * `npm run bench:diagnose [-- --gb 2]`: `paceline diagnose` beside the equivalent `jq` on one large audit log, and
+ * `paceline replay` beside both, as whole processes. Prints times, ratios and peak memory; exit 1 when a budget is
+ * missed.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -16,6 +17,8 @@ import { withProgress } from "./progress.ts";
 const MAIN = join(import.meta.dirname, "../src/cli/main.ts");
 /** Budgets: times as fast as jq, and memory in MiB. */
 const BUDGET = { ratio: 10, rssMib: 200 } as const;
+/** Budgets of replay: times as long as diagnose, and memory in MiB. */
+const REPLAY_BUDGET = { ratio: 2, rssMib: 512 } as const;
 /** The query of the issue's thread, by hour, for jq. */
 const JQ =
   'select(.requestObject.status.containerStatuses[0]?.lastState.terminated.reason? == "StartError") | .requestReceivedTimestamp[0:13]';
@@ -70,6 +73,9 @@ async function bench(folder: string, gb: number): Promise<boolean> {
   const ours = await withProgress("paceline diagnose", () =>
     measure(process.execPath, [MAIN, "diagnose", "--json", path]),
   );
+  const replay = await withProgress("paceline replay", () =>
+    measure(process.execPath, [MAIN, "replay", "--json", path]),
+  );
   const jq = await withProgress("jq", () => measure("jq", ["-r", JQ, path]));
   const { query, failures } = JSON.parse(ours.stdout) as { query: { total: number }; failures: { total: number } };
   const jqTotal = jq.stdout.split("\n").filter((line) => line !== "").length;
@@ -83,9 +89,15 @@ async function bench(folder: string, gb: number): Promise<boolean> {
   );
   console.log(`ratio               ${ratio.toFixed(1)} × (budget ≥ ${BUDGET.ratio})`);
   console.log(`peak memory         ${ours.rssMib.toFixed(0)} MiB (budget < ${BUDGET.rssMib})`);
+  const { recording } = JSON.parse(replay.stdout) as { recording: { pods: number; nodes: number } };
+  const slower = replay.seconds / ours.seconds;
+  console.log(`paceline replay     ${replay.seconds.toFixed(1)} s, ${recording.pods} pods, ${recording.nodes} nodes`);
+  console.log(`ratio to diagnose   ${slower.toFixed(2)} × (budget ≤ ${REPLAY_BUDGET.ratio})`);
+  console.log(`peak memory         ${replay.rssMib.toFixed(0)} MiB (budget ≤ ${REPLAY_BUDGET.rssMib})`);
+  const replays = slower <= REPLAY_BUDGET.ratio && replay.rssMib <= REPLAY_BUDGET.rssMib;
   const agrees = jqTotal === query.total && failures.total === log.failures;
   if (!agrees) console.error("bench: jq, diagnose and the generator do not agree");
-  return agrees && ratio >= BUDGET.ratio && ours.rssMib < BUDGET.rssMib;
+  return agrees && replays && ratio >= BUDGET.ratio && ours.rssMib < BUDGET.rssMib;
 }
 
 const { values } = parseArgs({ options: { gb: { type: "string", default: "2" } } });

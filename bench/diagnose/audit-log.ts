@@ -75,6 +75,7 @@ export class AuditLog {
       ref: { resource: "nodes", name: node },
       response: JSON.stringify({ kind: "Node", metadata: { name: node, creationTimestamp: created } }),
     });
+    for (let pod = 0; pod < HERD_PODS; pod++) this.#created(`herd-${this.#block}-${pod}`);
     for (let pod = 0; pod < HERD_PODS; pod++) {
       this.#nowMs += 20;
       const name = `herd-${this.#block}-${pod}`;
@@ -93,6 +94,19 @@ export class AuditLog {
       });
     }
     for (let pod = 0; pod < HERD_PODS; pod += FAILS_EVERY) this.#failure(node, `herd-${this.#block}-${pod}`);
+    for (let pod = 0; pod < HERD_PODS; pod++)
+      this.#podStatus(node, `herd-${this.#block}-${pod}`, { startTime: this.#nowMs }, "");
+  }
+
+  #created(name: string): void {
+    const metadata = `{"name":"${name}","namespace":"shop","uid":"${uid(name)}","ownerReferences":[{"kind":"ReplicaSet","name":"herd","controller":true}]}`;
+    this.#event({
+      verb: "create",
+      uri: "/api/v1/namespaces/shop/pods",
+      user: "system:serviceaccount:kube-system:replicaset-controller",
+      ref: { resource: "pods", namespace: "shop", name },
+      response: `{"kind":"Pod","apiVersion":"v1","metadata":${metadata},"spec":{"containers":[{"name":"main","image":"registry.example/app:1"}]}}`,
+    });
   }
 
   #failure(node: string, name: string): void {

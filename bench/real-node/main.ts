@@ -17,15 +17,16 @@ import { runRound } from "./round.ts";
 import { finishedRound, forgetRounds, keepRound, type Round, roundsOf } from "./rounds.ts";
 import { type SettingName, settings, strategies, type Strategy } from "./settings.ts";
 
-const USAGE = `npm run bench:real-node [-- --quick] [--rounds N] [--setting harsh,mild] [--strategy all-at-once,paceline,…]
-                           [--at-most N] [--resume] [--out FOLDER] [--logs] [--json]
+const USAGE = `npm run bench:real-node [-- --quick] [--rounds N] [--setting harsh,mild,even] [--strategy all-at-once,paceline,…]
+                           [--at-most N] [--resume] [--out FOLDER] [--logs] [--record] [--json]
 
 Runs the herd on a real kubelet and containerd whose disk is throttled. Root on Linux only; puts everything back.
---quick     harsh setting, one round, all-at-once and paceline; without it both settings, two rounds, all strategies
+--quick     harsh setting, one round, all-at-once and paceline; without it harsh and mild, two rounds, all strategies
             All at once on the harsh setting is repeated, three rounds at most, until a start fails: that is chance
 --at-most   makes so many rounds now (a round takes two to three minutes) and leaves the rest to --resume
 --resume    keeps the finished rounds of the output folder (default out/real-node) and makes those that are missing
 --logs      keeps in it the logs of kubelet, containerd and Paceline, and a timeline, of each round
+--record    keeps in it what paceline replay reads of each round; npm run bench:replay compares it
 --clean     only removes what a crashed run left
 Exit 0: the targets are met, or rounds are left. Exit 1: they are not. Exit 2: wrong usage, or the machine lacks something.
 Exit 130: ended by Ctrl-C.`;
@@ -43,6 +44,7 @@ interface Plan {
   readonly resume: boolean;
   readonly out: string;
   readonly logs: boolean;
+  readonly record: boolean;
   readonly json: boolean;
 }
 
@@ -58,6 +60,7 @@ function readArguments() {
         resume: { type: "boolean", default: false },
         out: { type: "string", default: "out/real-node" },
         logs: { type: "boolean", default: false },
+        record: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         clean: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
@@ -92,13 +95,14 @@ function count(option: string, text: string): number {
 
 function planOf(values: ReturnType<typeof readArguments>): Plan {
   const names = Object.keys(settings) as SettingName[];
-  const { quick, resume, out, logs, json } = values;
-  const ofSettings = chosen("setting", values.setting, names, quick ? ["harsh"] : names).map((name) => settings[name]);
+  const { quick, resume, out, logs, record, json } = values;
+  const usual: readonly SettingName[] = quick ? ["harsh"] : ["harsh", "mild"];
+  const ofSettings = chosen("setting", values.setting, names, usual).map((name) => settings[name]);
   const quickly: readonly Strategy[] = ["all-at-once", "paceline"];
   const ofStrategies = chosen("strategy", values.strategy, strategies, quick ? quickly : strategies);
   const rounds = roundsOf(ofSettings, ofStrategies, count("rounds", values.rounds ?? (quick ? "1" : "2")));
   const atMost = values["at-most"] === undefined ? Infinity : count("at-most", values["at-most"]);
-  return { rounds, atMost, resume, out, logs, json };
+  return { rounds, atMost, resume, out, logs, record, json };
 }
 
 const say = (line: string) => void process.stderr.write(`real-node: ${line}\n`);
@@ -117,7 +121,8 @@ async function measure(asked: Plan, programs: Programs, signal: AbortSignal): Pr
       { detail: "once, about a minute" },
     );
     const logFolder = plan.logs ? plan.out : undefined;
-    keepRound(plan.out, round, await runRound({ ...round, images, programs, signal, logFolder, say }));
+    const recordTo = plan.record ? plan.out : undefined;
+    keepRound(plan.out, round, await runRound({ ...round, images, programs, signal, logFolder, recordTo, say }));
     save(plan.out, finished(plan));
     plan = withFurtherHerd(plan);
   }

@@ -13,6 +13,7 @@ import { type BuiltImages, warm } from "./images.ts";
 import { prepareNode, type RealNode } from "./node.ts";
 import { type Outcome, outcomeOf } from "./outcome.ts";
 import type { Programs } from "./programs.ts";
+import { keepRecording } from "./record.ts";
 import { startSampler } from "./sampler.ts";
 import type { Round } from "./rounds.ts";
 import { batchSize, nodeClassOf, PODS, type Setting } from "./settings.ts";
@@ -25,6 +26,8 @@ export interface RoundOptions extends Round {
   readonly signal: AbortSignal;
   /** Where logs and a timeline are kept, if anywhere. */
   readonly logFolder: string | undefined;
+  /** Where its recording is kept (`recordingOf`), if anywhere. */
+  readonly recordTo: string | undefined;
   readonly say: (line: string) => void;
 }
 
@@ -38,7 +41,7 @@ export async function runRound(options: RoundOptions): Promise<Outcome> {
   mkdirSync(RUN, { recursive: true });
   let cp: ControlPlane | undefined;
   try {
-    cp = await startControlPlane({ auditLog: false });
+    cp = await startControlPlane({ auditLog: options.recordTo !== undefined });
     return await onControlPlane(cp, options);
   } finally {
     await cp?.stop();
@@ -114,6 +117,7 @@ async function stampede(cp: ControlPlane, stage: Stage, options: RoundOptions): 
     clearInterval(telling);
     sampler.stop();
     decisions.stop();
+    if (options.recordTo !== undefined && !options.signal.aborted) await keepRecording(cp, options.recordTo, options);
     keepLogs(stage, options, timeline(sampler.looks, decisions.seen));
   }
   return outcomeOf({

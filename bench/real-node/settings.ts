@@ -35,18 +35,18 @@ export const IMAGES = 20;
 
 /** Steps from one image to the next: large and small ones mixed. Has no divisor in common with IMAGES. */
 const STRIDE = 7;
-/** Images with one layer, from the least to the most MB in equal steps, mixed. */
-function graded(least: number, most: number): ImageShape[] {
+/** Images with equal layers, from the least to the most MB in equal steps, mixed. */
+function graded(least: number, most: number, layers = 1): ImageShape[] {
   const step = (most - least) / (IMAGES - 1);
   const megabytes = (index: number) => Math.round(least + step * ((index * STRIDE) % IMAGES));
-  return Array.from({ length: IMAGES }, (_, index) => ({ megabytes: megabytes(index), layers: 1 }));
+  return Array.from({ length: IMAGES }, (_, index) => ({ megabytes: megabytes(index), layers }));
 }
 
 const alike = Array.from({ length: IMAGES }, () => ({ megabytes: 100, layers: 5 }));
 
 /**
  * Harsh: disk, memory, images and time-out are scaled together, so that a round takes two minutes (docs/real-node.md).
- * Mild: nothing is scaled but the disk.
+ * Mild: nothing is scaled but the disk. Even lies between both, and no figure of the model was looked at with it.
  */
 export const settings = {
   harsh: {
@@ -68,6 +68,16 @@ export const settings = {
     drainSeconds: 40,
     images: alike,
     giveUpSeconds: 300,
+  },
+  even: {
+    name: "even",
+    diskMibPerSecond: 48,
+    iops: 1_100,
+    memoryGib: 6,
+    runtimeRequestTimeoutSeconds: 60,
+    drainSeconds: 20,
+    images: graded(40, 200, 3),
+    giveUpSeconds: 360,
   },
 } as const satisfies Record<string, Setting>;
 export type SettingName = keyof typeof settings;

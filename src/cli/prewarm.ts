@@ -9,14 +9,10 @@ import { jsonReport, nameOfClass, tableReport } from "../prewarm/report.ts";
 import { noMachines } from "../recording/machines.ts";
 import { demandOf } from "../prewarm/demand.ts";
 import type { Recording } from "../recording/recording.ts";
-import { readRecording } from "../recording/read-recording.ts";
-import { type ClusterFlags, withCluster } from "./connect.ts";
-import { liveInputs } from "./live-recording.ts";
 import { withProgress } from "./progress.ts";
-import { inputsOf, readInputsOf } from "./replay.ts";
+import { readAll, type SourceFlags } from "./replay.ts";
 
-interface PrewarmFlags extends ClusterFlags {
-  readonly live?: true;
+interface PrewarmFlags extends SourceFlags {
   readonly class?: string;
   readonly budget: number;
   readonly format: FormatName | "table" | "json";
@@ -65,7 +61,10 @@ export function prewarmCommand(): Command {
       "Choose the images that young nodes should have before they take pods, from what a recording says they fetched, and write how to get them there. Reads only.",
     )
     .argument("[files...]", "what replay reads: files, or folders of them, plain or gzip; - or none: standard input")
-    .option("--live", "read the cluster's nodes, pods and events instead of files")
+    .option(
+      "--live",
+      "read nodes, pods and Events of a live cluster, besides the files if there are any; changes nothing",
+    )
     .option("--class <instance type>", "only nodes of this instance type, such as m6i.xlarge")
     .option("--budget <GiB>", "compressed size of all images together", within(0.001, 1_000, "GiB"), 2)
     .addOption(new Option("--format <format>", "what to write").choices(FORMATS).default("table"))
@@ -90,7 +89,9 @@ export function prewarmCommand(): Command {
 
 async function run(files: readonly string[], flags: PrewarmFlags, nowMs: number): Promise<void> {
   const withPart = flags.with === undefined ? undefined : await partFrom(flags.with, flags.format);
-  const recording = await recordingOf(files, flags, nowMs);
+  if (flags.live !== true && (flags.kubeconfig ?? flags.context) !== undefined)
+    throw new UsageError("--kubeconfig and --context are for --live");
+  const { recording } = await readAll(files, flags, nowMs);
   const budgetBytes = flags.budget * GIB;
   const classNames = demandOf(recording).map(({ className }) => className);
   checkClass(flags, classNames);
@@ -149,16 +150,6 @@ async function partFrom(file: string, format: string): Promise<string> {
   } catch (cause) {
     throw new UsageError(`--with ${file} cannot be read: ${(cause as Error).message}`, { cause });
   }
-}
-
-async function recordingOf(files: readonly string[], flags: PrewarmFlags, nowMs: number): Promise<Recording> {
-  if (flags.live !== true) {
-    if (flags.kubeconfig !== undefined || flags.context !== undefined)
-      throw new UsageError("--kubeconfig and --context are for --live");
-    return (await readInputsOf(await inputsOf(files), nowMs)).recording;
-  }
-  if (files.length > 0) throw new UsageError("--live reads the cluster: leave out the files, or --live");
-  return withCluster(flags, async (client) => (await readRecording(liveInputs(client), { nowMs })).recording);
 }
 
 function noNodes({ nodes, pods }: Recording): string {

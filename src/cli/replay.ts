@@ -12,12 +12,19 @@ import { type Herd, herdsOf } from "../recording/herd.ts";
 import { scenarioOf } from "../recording/herd-scenario.ts";
 import { type Machines, noMachines, parseMachines } from "../recording/machines.ts";
 import { type ReadRecording, readRecording } from "../recording/read-recording.ts";
-import { replayHerd, type ReplayOptions } from "../replay/replay.ts";
+import type { ReplayOptions } from "../replay/replay.ts";
 import { jsonReport } from "../replay/report/json.ts";
 import { textReport } from "../replay/report/text.ts";
+import { liveInput } from "../recording/live.ts";
+import { type ClusterFlags, withCluster } from "./connect.ts";
 import { withProgress } from "./progress.ts";
 
-interface ReplayFlags {
+/** Where a recording comes from; `prewarm` has the same flags. */
+export interface SourceFlags extends ClusterFlags {
+  readonly live?: true;
+}
+
+interface ReplayFlags extends SourceFlags {
   readonly policy?: string;
   readonly window?: Window;
   readonly disk?: number;
@@ -45,6 +52,7 @@ Exit codes:
 
 What to give it (more in docs/replay.md):
   audit log     pods and nodes at level Request or higher, from before the nodes joined until all pods were Ready
+  --live        the same as dumps, of the cluster that kubectl talks to
   dumps         kubectl get nodes,pods,events -A -o json, while the herd's pods are still there
 Both together tell most: the audit log has the times, and the nodes have the sizes of images.`;
 
@@ -55,6 +63,12 @@ export function replayCommand(): Command {
       "Rebuild the herds of a recording, check the model against what happened, and say what Paceline and other remedies would have brought. Reads only.",
     )
     .argument("[files...]", "what diagnose reads: files, or folders of them, plain or gzip; - or none: standard input")
+    .option(
+      "--live",
+      "read nodes, pods and Events of a live cluster, besides the files if there are any; changes nothing",
+    )
+    .option("--kubeconfig <file>", "kubeconfig to use with --live; default as for serve")
+    .option("--context <name>", "context of the kubeconfig; default: its current one")
     .option("--policy <file>", "policy to replay with, instead of every default")
     .option("--window <from/to>", "only herds that began between these times (RFC 3339)", parseWindow)
     .option("--disk <MiB/s>", "what the nodes' disks write", parseDisk)
@@ -82,13 +96,15 @@ function parseWindow(text: string): Window {
 async function replay(files: readonly string[], flags: ReplayFlags, nowMs: number): Promise<void> {
   const machines = flags.class === undefined ? noMachines : await machinesFrom(flags.class);
   const policy = flags.policy === undefined ? undefined : await policyFrom(flags.policy);
-  const { recording, unusable } = await readInputsOf(await inputsOf(files), nowMs);
+  const { recording, unusable } = await readAll(files, flags, nowMs);
   const herds = chosen(herdsOf(recording), flags.window);
   const most = [...herds].sort((a, b) => b.pods.length - a.pods.length).slice(0, MOST_HERDS);
   const options: ReplayOptions = { machines, policy, diskMibPerSecond: flags.disk };
   const replays = await withProgress(
     "replaying",
     async (tell) => {
+      // Loaded when it is needed: reading alone is what costs time with a large log.
+      const { replayHerd } = await import("../replay/replay.ts");
       const done = [];
       for (const [at, herd] of most.sort((a, b) => a.startMs - b.startMs).entries()) {
         const say = (what: string) => tell(`herd ${at + 1} of ${most.length}: ${what}`);
@@ -120,6 +136,13 @@ async function replay(files: readonly string[], flags: ReplayFlags, nowMs: numbe
   process.exitCode = replays.some(({ forecast }) => forecast !== undefined) ? 0 : 3;
 }
 
+/** @throws UsageError where an input cannot be read, or holds nothing usable */
+export async function readAll(files: readonly string[], flags: SourceFlags, nowMs: number): Promise<ReadRecording> {
+  if (flags.live !== true) return read(await inputsOf(files), nowMs);
+  const others = files.length === 0 ? [] : await inputsOf(files);
+  return withCluster(flags, (client) => read([...others, liveInput(client)], nowMs));
+}
+
 function noHerd({ nodes, pods }: ReadRecording["recording"], window: Window | undefined): string {
   const seen = `${nodes.length} nodes and ${pods.length} pods were read`;
   const where = window === undefined ? "" : " in this window";
@@ -130,7 +153,7 @@ const chosen = (herds: readonly Herd[], window: Window | undefined) =>
   window === undefined ? herds : herds.filter(({ startMs }) => startMs >= window.fromMs && startMs < window.toMs);
 
 /** Files, and those that lie in folders, by name. @throws UsageError */
-export async function inputsOf(files: readonly string[]): Promise<readonly DiagnoseInput[]> {
+async function inputsOf(files: readonly string[]): Promise<readonly DiagnoseInput[]> {
   if (files.length === 0) return [{ name: "standard input", stream: process.stdin }];
   const inputs: DiagnoseInput[] = [];
   for (const file of files) {
@@ -156,7 +179,7 @@ async function filesIn(folder: string): Promise<readonly string[]> {
   return files.map(({ parentPath, name }) => join(parentPath, name)).sort();
 }
 
-export async function readInputsOf(inputs: readonly DiagnoseInput[], nowMs: number): Promise<ReadRecording> {
+async function read(inputs: readonly DiagnoseInput[], nowMs: number): Promise<ReadRecording> {
   let result: ReadRecording;
   try {
     result = await withProgress("reading", (tell) => readRecording(inputs, { nowMs, onInput: tell }), {

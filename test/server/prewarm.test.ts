@@ -50,7 +50,6 @@ it.each([
   [["--class", "c7g.large"], /--class c7g\.large: no young node of it .* there are: m5\.xlarge/],
   [["--format", "toml"], /Allowed choices are table, nodeadm/],
   [["--budget", "0"], /give GiB from 0\.001 to 1000/],
-  [["--live"], /--live reads the cluster: leave out the files, or --live/],
   [["--context", "a"], /--kubeconfig and --context are for --live/],
   [["--with", "/no/file"], /--with .*only user data has parts/],
   [["--with", "/no/file", "--format", "nodeadm"], /--with \/no\/file cannot be read/],
