@@ -18,10 +18,11 @@ export const arrows = {
   diagnose: ["api", "policy", "kube"],
   recording: ["api", "policy", "core", "kube", "diagnose", "simulate"],
   replay: ["api", "policy", "core", "kube", "diagnose", "simulate", "recording"],
+  prewarm: ["api", "policy", "core", "kube", "simulate", "recording", "replay"],
   doctor: ["api", "policy", "core", "kube", "diagnose"],
   cli: [
     ...["api", "policy", "core", "kube", "release", "server", "service", "status", "simulate", "diagnose", "doctor"],
-    ...["recording", "replay"],
+    ...["recording", "replay", "prewarm"],
   ],
 };
 

@@ -36,6 +36,11 @@ const commands: readonly LazyCommand[] = [
     load: async () => (await import("./replay.ts")).replayCommand(),
   },
   {
+    name: "prewarm",
+    summary: "choose the images that young nodes should have before they take pods, and write how they get them",
+    load: async () => (await import("./prewarm.ts")).prewarmCommand(),
+  },
+  {
     name: "status",
     summary: "show paced nodes, their slots, and held pods with the reason",
     load: async () => (await import("./status.ts")).statusCommand(),

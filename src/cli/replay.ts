@@ -19,8 +19,12 @@ import { liveInput } from "../recording/live.ts";
 import { type ClusterFlags, withCluster } from "./connect.ts";
 import { withProgress } from "./progress.ts";
 
-interface ReplayFlags extends ClusterFlags {
+/** Where a recording comes from; `prewarm` has the same flags. */
+export interface SourceFlags extends ClusterFlags {
   readonly live?: true;
+}
+
+interface ReplayFlags extends SourceFlags {
   readonly policy?: string;
   readonly window?: Window;
   readonly disk?: number;
@@ -133,7 +137,7 @@ async function replay(files: readonly string[], flags: ReplayFlags, nowMs: numbe
 }
 
 /** @throws UsageError where an input cannot be read, or holds nothing usable */
-async function readAll(files: readonly string[], flags: ReplayFlags, nowMs: number): Promise<ReadRecording> {
+export async function readAll(files: readonly string[], flags: SourceFlags, nowMs: number): Promise<ReadRecording> {
   if (flags.live !== true) return read(await inputsOf(files), nowMs);
   const others = files.length === 0 ? [] : await inputsOf(files);
   return withCluster(flags, (client) => read([...others, liveInput(client)], nowMs));

@@ -1,0 +1,129 @@
+/** The shell script that pulls into a node's containerd. Bash 4.2 (Amazon Linux 2) or later. */
+import { type FormatOptions, headline, pinned, type PrewarmList } from "./prewarm-list.ts";
+
+/**
+ * Output: a script that ends within `timeoutSeconds` (and 10 s until the last pull is killed), whatever happens, with
+ * exit code 0: fails open, since a node without images is better than no node. `PREWARM_STRICT=1` makes it fail closed,
+ * for the build of a machine image.
+ *
+ * - What is pulled by digest also gets its tag, because the kubelet asks containerd by the name that the pod has.
+ * - `ctr` downloads, and containerd itself writes: so both get idle I/O priority, and containerd gets its own back.
+ *   Schedulers of the kernel that know no priority (`none`, the default of NVMe) ignore it.
+ */
+export function pullScript(list: PrewarmList, { parallel, timeoutSeconds }: Omit<FormatOptions, "withPart">): string {
+  const lines = list.images.map((image) => `${pinned(image)} ${image.ref}`);
+  return `#!/usr/bin/env bash
+# ${headline(list)}
+# Pulls before the kubelet starts. The node joins at most ${timeoutSeconds} s later, whether or not all is there.
+# Functions run through xargs, which shellcheck does not see.
+# shellcheck disable=SC2317
+set -u
+
+export images='
+${lines.join("\n")}
+'
+export parallel=${parallel}
+readonly seconds=${timeoutSeconds}
+export hosts_dir="\${PREWARM_HOSTS_DIR:-/etc/containerd/certs.d}"
+export CONTAINERD_ADDRESS="\${CONTAINERD_ADDRESS:-/run/containerd/containerd.sock}"
+${FUNCTIONS}
+failures="$(mktemp)" && export failures
+snapshotter="$(grep -oE '^[[:space:]]*snapshotter[[:space:]]*=[^#]*' /etc/containerd/config.toml 2>/dev/null |
+  tr -dc '[:alnum:]=\\n' | sed -n '1s/.*=//p')"
+export snapshotter="\${snapshotter:-overlayfs}"
+export -f say idle credentials pull pull_all
+if start_containerd; then
+  pid="\${PREWARM_CONTAINERD_PID:-$(systemctl show --property MainPID containerd 2>/dev/null)}"
+  pid="\${pid#MainPID=}"
+  daemon_priority 3 "$pid"
+  timeout --kill-after=10 "$seconds" bash -c pull_all
+  status=$?
+  daemon_priority 0 "$pid"
+  if [ "$status" -ge 124 ]; then
+    say "stopped after $seconds s; the kubelet pulls what is missing"
+    echo timeout >>"$failures"
+  fi
+else
+  say "containerd does not run; the kubelet pulls all images"
+  echo containerd >>"$failures"
+fi
+if [ "\${PREWARM_STRICT:-0}" = 1 ] && [ -s "$failures" ]; then
+  rm -f "$failures"
+  exit 1
+fi
+rm -f "$failures"
+exit 0
+`;
+}
+
+/** The part that is the same for every list. */
+const FUNCTIONS = `
+say() { echo "prewarm: $*"; }
+
+# Lowest I/O priority, where there is ionice.
+idle() {
+  if command -v ionice >/dev/null; then ionice -c 3 -t "$@"; else "$@"; fi
+}
+
+# I/O class of each thread of containerd: 3 is idle, 0 is its own.
+daemon_priority() {
+  local class="$1" pid="$2" task
+  [ "\${pid:-0}" != 0 ] && command -v ionice >/dev/null || return 0
+  for task in /proc/"$pid"/task/*; do ionice -c "$class" -p "\${task##*/}" 2>/dev/null; done
+  return 0
+}
+
+# Prints user:password for a registry, or nothing. Add a case for other private registries.
+credentials() {
+  local region password
+  case "$1" in
+    *.dkr.ecr.*.amazonaws.com* | *.dkr.ecr-fips.*.amazonaws.com*)
+      region="\${1#*.dkr.ecr*.}"
+      region="\${region%%.*}"
+      if password="$(timeout 60 aws ecr get-login-password --region "$region")"; then
+        echo "AWS:$password"
+      else
+        say "no password for $1: does the instance's role have AmazonEC2ContainerRegistryPullOnly?" >&2
+      fi
+      ;;
+  esac
+}
+
+# Pulls what the first argument names, and gives it the second name.
+pull() {
+  local source="$1" name="$2" began="$SECONDS" user
+  local -a login=()
+  user="$(credentials "\${name%%/*}")"
+  [ -z "$user" ] || login=(--user "$user")
+  if idle ctr -n k8s.io images pull --hosts-dir "$hosts_dir" --snapshotter "$snapshotter" \\
+    \${login[@]+"\${login[@]}"} "$source" >/dev/null &&
+    { [ "$source" = "$name" ] || ctr -n k8s.io images tag --force "$source" "$name" >/dev/null; }; then
+    say "pulled $name in $((SECONDS - began)) s"
+  else
+    say "could not pull $name (after $((SECONDS - began)) s)"
+    echo "$name" >>"$failures"
+  fi
+}
+
+pull_all() {
+  # Each line of the list is two arguments of pull, which bash gets as "$@".
+  # shellcheck disable=SC2016
+  xargs -r -P "$parallel" -n 2 bash -c 'pull "$@"' pull <<<"$images"
+}
+
+answers() {
+  [ -S "$CONTAINERD_ADDRESS" ] && timeout 5 ctr version >/dev/null 2>&1
+}
+
+start_containerd() {
+  local tries
+  answers && return 0
+  systemctl start containerd 2>/dev/null
+  for tries in 1 2 3 4 5 6 7 8 9 10; do
+    answers && return 0
+    say "waiting for containerd ($tries)"
+    sleep 1
+  done
+  return 1
+}
+`;

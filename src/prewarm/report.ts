@@ -1,0 +1,121 @@
+/** The choice for people (`table`) and for programs (`json`). */
+import type { SimulatedFigures } from "./choose.ts";
+import { DISK_PER_COMPRESSED } from "./formats/packer.ts";
+import { gib, totalBytes } from "./formats/prewarm-list.ts";
+import type { ClassPrewarm, Forecast, LeftOut } from "./prewarm.ts";
+
+/** Images that are told by name of those that are left out. */
+const MOST_LEFT_OUT = 10;
+
+export const nameOfClass = (className: string) => (className === "" ? "unknown instance type" : className);
+
+export function tableReport(classes: readonly ClassPrewarm[], budgetBytes: number): string {
+  return classes.map((one) => classTable(one, budgetBytes)).join("\n");
+}
+
+function classTable(one: ClassPrewarm, budgetBytes: number): string {
+  const { className, nodes, chosen, forecast, reasons } = one;
+  const bytes = totalBytes(chosen);
+  const head = `Young nodes of ${nameOfClass(className)}: ${nodes} in this recording`;
+  const kept = `${count(chosen.length, "image")} of ${gib(bytes)} compressed (about ${gib(bytes * DISK_PER_COMPRESSED)} on the disk), budget ${gib(budgetBytes)}`;
+  const rows = chosen.map(({ ref, bytes: size, digest, demand }) => [
+    `${(size / 1e6).toFixed(0)} MB`,
+    `${demand.nodes} of ${nodes}`,
+    String(demand.podsWaited),
+    `${ref}${digest === undefined || ref.includes("@") ? "" : `  ${digest.slice(0, 19)}…`}`,
+  ]);
+  const images =
+    rows.length > 0 ? [...aligned([["SIZE", "NODES THAT FETCHED IT", "PODS THAT WAITED", "IMAGE"], ...rows]), ""] : [];
+  return [
+    ...[head, "", ...images, kept],
+    ...leftOutLines(one),
+    "",
+    ...(forecast ? forecastLines(forecast) : ["No forecast: chosen by what was counted alone."]),
+    ...reasons.map((reason) => `  ${reason}`),
+    "",
+  ].join("\n");
+}
+
+const words: Readonly<Record<LeftOut, string>> = {
+  unknownSize: "size unknown (add the output of kubectl get nodes -o json)",
+  noReference: "its name is no image reference",
+  largerThanBudget: "larger than the budget",
+  savesLess: "saves less than those above",
+};
+
+function leftOutLines({ leftOut }: ClassPrewarm): string[] {
+  const groups = [...Map.groupBy(leftOut, ({ why }) => why)];
+  return groups.map(([why, some]) => {
+    const names = some.slice(0, MOST_LEFT_OUT).map(({ demand }) => printable(demand.ref));
+    const more = some.length > names.length ? ` and ${some.length - names.length} more` : "";
+    return `Left out, ${words[why]}: ${names.join(", ")}${more}`;
+  });
+}
+
+/** A recording's text must not reach the terminal as it is. */
+const printable = (text: string) => text.replace(/[^\x20-\x7e]/g, "?").slice(0, 300);
+
+function forecastLines({
+  firstHerd,
+  meanOfHerds,
+  herds,
+  setsTried,
+  isExhaustive,
+}: NonNullable<ClassPrewarm["forecast"]>) {
+  const how = isExhaustive ? "all sets of images within the budget" : `${count(setsTried, "set")} of images`;
+  return [
+    `Forecast by the simulator, which tried ${how}:`,
+    "",
+    ...aligned([
+      ["", "MEAN READY", "ALL READY", "FAILED STARTS"],
+      ...forecastRows("first herd", firstHerd),
+      ...(herds > 1 ? forecastRows(`mean of ${herds} herds`, meanOfHerds) : []),
+    ]),
+  ];
+}
+
+const forecastRows = (name: string, forecast: Forecast) => [
+  row(`${name}: as it was`, forecast.asRecorded),
+  row(`${name}: with these images`, forecast.prewarmed),
+  row(`${name}: with Paceline`, forecast.paceline),
+  row(`${name}: with both`, forecast.prewarmedWithPaceline),
+];
+
+const row = (name: string, { meanReadySeconds, allReadySeconds, failedStarts }: SimulatedFigures) => [
+  name,
+  `${meanReadySeconds.toFixed(1)} s`,
+  `${allReadySeconds.toFixed(0)} s`,
+  failedStarts.toFixed(0),
+];
+
+const count = (many: number, what: string) => `${many} ${what}${many === 1 ? "" : "s"}`;
+
+/** Columns as wide as their widest cell; the last one as it is. */
+function aligned(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((one) => one[at]?.length ?? 0)));
+  return rows.map((one) =>
+    one
+      .map((cell, at) => (at === one.length - 1 ? cell : cell.padEnd(widths[at] ?? 0)))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+/** Everything as plain data; bytes and seconds. */
+export function jsonReport(classes: readonly ClassPrewarm[], budgetBytes: number): object {
+  return {
+    budgetBytes,
+    classes: classes.map(({ className, nodes, chosen, leftOut, forecast, reasons }) => ({
+      class: className,
+      nodes,
+      images: chosen.map(({ ref, digest, bytes, demand }) => ({
+        ...{ ref, digest: digest ?? null, bytes },
+        ...{ nodesThatFetchedIt: demand.nodes, podsThatWaited: demand.podsWaited },
+      })),
+      compressedBytes: totalBytes(chosen),
+      leftOut: leftOut.map(({ demand, why }) => ({ ref: demand.ref, bytes: demand.bytes ?? null, why })),
+      forecast: forecast ?? null,
+      reasons,
+    })),
+  };
+}
