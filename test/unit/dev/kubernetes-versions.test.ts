@@ -1,10 +1,10 @@
 /** The matrix of Kubernetes versions: which can be built, and how a run comes into docs/versions.md. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { DEFAULT_VERSION, kubernetesOf, versions, wantedVersion } from "../../../dev/control-plane/build.ts";
-import { versionNotes, versionRow, withRun } from "../../../dev/kubernetes-versions.ts";
+import { filesFor, versionNotes, versionRow, withRun } from "../../../dev/kubernetes-versions.ts";
 
 const root = join(import.meta.dirname, "../../..");
 
@@ -23,14 +23,24 @@ describe("versions that can be built", () => {
   });
 });
 
+it("what a version lacks is left out by name, and nothing of the version that CI runs", () => {
+  expect(filesFor("1.34")).not.toContain("test/chart/exempt-policy.test.ts");
+  expect(filesFor(DEFAULT_VERSION)).toContain("test/chart/exempt-policy.test.ts");
+  for (const file of filesFor(DEFAULT_VERSION)) expect(existsSync(join(root, file)), file).toBe(true);
+  expect(versionNotes("1.34", { testResults: [] })[0]).toMatch(/^- 1\.34, left out: `test\/chart\/exempt-policy/);
+  expect(versionNotes(DEFAULT_VERSION, { testResults: [] })).toEqual([]);
+});
+
 describe("docs/versions.md", () => {
   const page = readFileSync(join(root, "docs/versions.md"), "utf8");
-  const report = (numPassedTests: number, ...failed: string[]) => ({
-    numPassedTests,
-    numFailedTests: failed.length,
-    numPendingTests: 0,
-    testResults: [{ assertionResults: failed.map((fullName) => ({ fullName, status: "failed" })) }],
-  });
+  const report = (passed: number, ...failed: string[]) => {
+    const results = [
+      ...Array.from({ length: passed }, () => ["a", "passed"]),
+      ...failed.map((name) => [name, "failed"]),
+    ];
+    const assertionResults = results.map(([fullName = "", status = ""]) => ({ fullName, status }));
+    return { testResults: [{ name: "/x/test/cluster/gate.test.ts", assertionResults }] };
+  };
   const after = (before: string, version: string, of: ReturnType<typeof report>) =>
     withRun(before, version, versionRow(version, of, "2026-11-29", "abc1234"), versionNotes(version, of));
 
