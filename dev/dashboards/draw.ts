@@ -14,6 +14,8 @@ const [WIDTH, HEIGHT, GAP] = [370, 236, 16];
 const PLOT = { left: 58, top: 36, width: WIDTH - 74, height: 118 } as const;
 /** Lines of a legend that have room. */
 const MOST_NAMED = 6;
+/** Lines that others are held against. */
+const BOUND = /\b(provisioned|limit|cap|cores)\b/;
 /** Okabe and Ito's colours, which people with colour blindness can tell apart. */
 const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a8a00", "#777777"];
 
@@ -53,8 +55,8 @@ function panelSvg({ panel, lines }: DrawnPanel, from: number, to: number): strin
       `<text class="tick" text-anchor="middle" x="${short(PLOT.left + share * PLOT.width)}" y="${PLOT.top + PLOT.height + 16}">${Math.round(share * (to - from))} s</text>`,
   );
   const paths = shown.map(
-    ([, { points }], at) =>
-      `<path fill="none" stroke="${colour(at)}" stroke-width="1.6" d="${points.map(([when, value], index) => `${index === 0 ? "M" : "L"}${short(x(when))} ${short(y(value))}`).join("")}"/>`,
+    ([name, { points }], at) =>
+      `<path fill="none" stroke="${colour(at)}" stroke-width="1.6"${BOUND.test(name) ? ' stroke-dasharray="5 4"' : ""} d="${points.map(([when, value], index) => `${index === 0 ? "M" : "L"}${short(x(when))} ${short(y(value))}`).join("")}"/>`,
   );
   return [frame, ...grid, ...times, ...paths, legend(shown.map(([name]) => name))].join("");
 }

@@ -6,19 +6,28 @@ import { withProgress } from "../../src/cli/progress.ts";
 import { findBinaries } from "../control-plane/binaries.ts";
 import { boards } from "./boards.ts";
 import { boardSvg } from "./draw.ts";
-import { startWatchedRun } from "./run.ts";
+import { startWatchedRun, type WatchedRun } from "./run.ts";
 
 const FOLDER = join(import.meta.dirname, "../../docs/pictures");
 /** Until the last rates have fallen. */
-const AFTER_MS = 15_000;
+const AFTER_MS = 10_000;
 
-await findBinaries(); // builds them the first time, and says so
-await using run = await withProgress("starting the herd", () => startWatchedRun());
-await withProgress("until all pods are Ready", () => run.done);
-await delay(AFTER_MS);
-await mkdir(FOLDER, { recursive: true });
-const to = Date.now() / 1_000;
-for (const board of boards) {
-  const drawn = await Promise.all(board.panels.map(async (panel) => ({ panel, lines: await run.linesOf(panel) })));
-  await writeFile(join(FOLDER, `boards-${board.name}.svg`), boardSvg(board, drawn, run.beganAt, to));
+/** Waits until the herd is done, and draws what each panel shows of it. */
+export async function drawBoards(run: WatchedRun): Promise<void> {
+  await run.done;
+  await delay(AFTER_MS);
+  await mkdir(FOLDER, { recursive: true });
+  const to = Date.now() / 1_000;
+  for (const board of boards) {
+    const drawn = await Promise.all(board.panels.map(async (panel) => ({ panel, lines: await run.linesOf(panel) })));
+    await writeFile(join(FOLDER, `boards-${board.name}.svg`), boardSvg(board, drawn, run.beganAt, to));
+  }
 }
+
+async function main(): Promise<void> {
+  await findBinaries(); // builds them the first time, and says so
+  await using run = await withProgress("starting the herd", () => startWatchedRun());
+  await withProgress("until all pods are Ready, and the boards are drawn", () => drawBoards(run));
+}
+
+if (import.meta.main) await main();

@@ -15,7 +15,8 @@ export class FirstReady {
   readonly #ready: ReadyPod[] = [];
 
   see(state: ClusterState, pod: PodFacts, nowMs: number): void {
-    if (pod.terminal || pod.deleting) this.#starting.delete(pod.uid);
+    // The late answer to a write of ours may speak of a pod that is gone.
+    if (pod.terminal || pod.deleting || !state.ledger.pods.has(pod.uid)) this.#starting.delete(pod.uid);
     else if (pod.ready) this.#note(state, pod, nowMs);
     else if (pod.node !== undefined && !pod.containersStarted && pod.restarts === 0) this.#starting.add(pod.uid);
   }

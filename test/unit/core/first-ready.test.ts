@@ -26,6 +26,15 @@ test("a pod's time to Ready counts from when both it and its node were there, by
   expect(pacer.takeReady()).toEqual([]);
 });
 
+test("a pod that is gone does not come back with the late answer to a write of ours", () => {
+  const pod = bound(aPod("p"), "young");
+  const pacer = pacerWith([aNode("young")], [pod]);
+  pacer.deletePod(pod.uid, START_MS);
+  pacer.upsertPod(changed(pod, {}), START_MS);
+  pacer.upsertPod(changed(pod, ready), START_MS);
+  expect(pacer.takeReady()).toEqual([]);
+});
+
 test("a container that has restarted, and a pod that this replica first saw as Ready, count for nothing", () => {
   const crashed = bound(aPod("crashed", { restarts: 1 }), "young");
   const pacer = pacerWith([aNode("young")], [crashed, bound(aPod("seen", ready), "young")]);

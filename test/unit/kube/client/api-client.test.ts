@@ -84,6 +84,21 @@ describe("the API client", () => {
       expect(result).toMatchObject({ status: "rejected", reason: { reason: "Aborted" } });
   });
 
+  it("tells of each request that is over, refused and unanswered ones included, for the metrics", async () => {
+    await using api = await startScriptedApi(({ path }) => (path === "/no" ? refusal(403, "Forbidden") : json({})));
+    const told: [string, number][] = [];
+    const client = createApiClient({ url: api.url }, (...one) => told.push(one));
+    await client.create("/yes", {});
+    await client.get("/no").catch(() => undefined);
+    await client.close();
+    await client.patch("/yes", {}, "merge").catch(() => undefined);
+    expect(told).toEqual([
+      ["POST", 200],
+      ["GET", 403],
+      ["PATCH", 0],
+    ]);
+  });
+
   it("tells an unreachable server from one that refuses", async () => {
     const client = createApiClient({ url: "http://127.0.0.1:1" });
     await expect(client.get("/")).rejects.toMatchObject({ status: 0, reason: "Unreachable" });
