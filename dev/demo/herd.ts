@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type ControlPlane, startControlPlane } from "../control-plane/control-plane.ts";
 import { installAccess, installWebhooks, type PolicyBody, type WebhookLever } from "../install.ts";
-import { extenderOf, startServiceProcess } from "../service.ts";
+import { extenderOf, type RunningService, startServiceProcess } from "../service.ts";
 import { type Tell, withProgress } from "../../src/cli/progress.ts";
 import type { ModelledNode, ModelledNodes } from "../modelled-node/modelled-node.ts";
 import { startModelledNodes } from "../modelled-node/modelled-node.ts";
@@ -36,16 +36,22 @@ export interface HerdRun {
 /**
  * Runs the herd, and says on stderr what it does.
  * @param title of the run, before the name of each step
+ * @param onService Paceline runs, and no pod has come yet.
  * @throws when it is not done in {@link GIVE_UP_MS}, with how far it came.
  */
-export async function runHerd(title: string, name: HerdName, levers: Levers | undefined): Promise<HerdRun> {
+export async function runHerd(
+  title: string,
+  name: HerdName,
+  levers: Levers | undefined,
+  onService?: (service: RunningService) => void,
+): Promise<HerdRun> {
   const herd = herdOf(name);
   const step = <T>(name: string, work: (tell: Tell) => Promise<T>) => withProgress(`${title}: ${name}`, work);
   await using cp = await step("starting a control plane", () =>
     startControlPlane({ scheduler: levers?.extender ? false : {} }),
   );
   await using settled = await joinSettled(cp, herd);
-  if (levers) await step("starting Paceline", () => startPacing(cp, levers));
+  if (levers) onService?.(await step("starting Paceline", () => startPacing(cp, levers)));
   const observer = observe(cp.client, NAMESPACE);
   try {
     await step(`creating ${herd.waitingPods} pods before the nodes join`, async (tell) => {
@@ -60,7 +66,7 @@ export async function runHerd(title: string, name: HerdName, levers: Levers | un
   }
 }
 
-async function startPacing(cp: ControlPlane, levers: Levers): Promise<void> {
+async function startPacing(cp: ControlPlane, levers: Levers): Promise<RunningService> {
   await installAccess(cp.client, policyFor(levers));
   const service = await startServiceProcess(cp);
   const webhooks: WebhookLever[] = ["policyValidation"];
@@ -68,6 +74,7 @@ async function startPacing(cp: ControlPlane, levers: Levers): Promise<void> {
   if (levers.fence) webhooks.push("fence");
   await installWebhooks(cp.client, { url: service.url, caBundle: cp.caCert, levers: webhooks });
   if (levers.extender) await cp.startScheduler(await extenderOf(cp, service));
+  return service;
 }
 
 /** Every figure has its default, so the demo shows what a user gets. */
