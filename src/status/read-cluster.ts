@@ -24,8 +24,14 @@ import { version } from "../api/version.ts";
 /** How long a leader that has just ended may look alive, ms, if its Lease does not say (client-go's default). */
 const LEASE_MS = 15_000;
 
+/** The status, and the core that can say more. */
+export interface ClusterRead {
+  readonly answer: StatusAnswer;
+  readonly pacer: Pacer;
+}
+
 /** @throws ApiError when the cluster cannot be read */
-export async function readClusterStatus(client: ApiClient, namespace: string, nowMs: number): Promise<StatusAnswer> {
+export async function readCluster(client: ApiClient, namespace: string, nowMs: number): Promise<ClusterRead> {
   const policy = await policyInForce(client, namespace);
   const { leader, figures } = await leaderNow(client, namespace, nowMs);
   const { telemetry } = policy ?? defaultPolicy();
@@ -43,7 +49,7 @@ export async function readClusterStatus(client: ApiClient, namespace: string, no
     const figure = figures?.get(node.name);
     return figure ? withFigure(node, figure, telemetry, nowMs) : withoutFigure(node);
   });
-  return { version, synced: true, leader, policyValid: policy !== undefined, ...status, nodes };
+  return { pacer, answer: { version, synced: true, leader, policyValid: policy !== undefined, ...status, nodes } };
 }
 
 /** Without the right to list them, pods are seen as the service sees them without it. */
