@@ -1,7 +1,9 @@
 /** What bench/page.ts and its server tell each other. */
 
-/** As the kubelets' figures are read. In ms. */
-export const PLAN_EVERY_MS = 1_500;
+/** As the nodes' figures are read, ms. */
+export const SAMPLE_EVERY_MS = 1_500;
+/** Often enough that the page shows the plan's reasons, ms. */
+export const PLAN_EVERY_MS = 5_000;
 
 /** The size of the cluster. */
 export interface PageOrder {

@@ -9,14 +9,17 @@ import { defaultPolicy } from "../../src/policy/parse.ts";
 import { benchApp } from "../service/app.ts";
 import { loadPacer, type LoadedPacer } from "../service/loaded-pacer.ts";
 import { unboundPodObject } from "../service/objects.ts";
-import { PLAN_EVERY_MS, type PageOrder, type PageTold } from "./order.ts";
+import { type PageOrder, type PageTold, PLAN_EVERY_MS, SAMPLE_EVERY_MS } from "./order.ts";
+
+/** Of so many Deployments are the pods that wait. */
+const WORKLOADS = 20;
 
 const tell = (told: PageTold) => process.send?.(told);
 
 /** Pods that wait, made over the last two minutes as a herd comes. */
 function holdPods({ pacer, interner }: LoadedPacer, count: number): void {
   for (let index = 0; index < count; index += 1) {
-    const { metadata, spec } = unboundPodObject(index);
+    const { metadata, spec } = unboundPodObject(index % WORKLOADS);
     const atMs = Date.now() - Math.floor((index / count) * 120_000);
     const uid = `00000000-0000-4000-9000-${index.toString(16).padStart(12, "0")}`;
     const made = { uid, resourceVersion: String(10_000_000 + index), creationTimestamp: new Date(atMs).toISOString() };
@@ -30,17 +33,15 @@ function holdPods({ pacer, interner }: LoadedPacer, count: number): void {
 }
 
 async function serve({ nodes, pods, held }: PageOrder): Promise<void> {
-  const policy = defaultPolicy({ maxHoldSeconds: 600 });
+  const policy = defaultPolicy({ maxHoldSeconds: 540 });
   const loaded = loadPacer({ nodes, pods }, policy);
   loaded.setAge({ name: "all young", youngShare: 1 });
   holdPods(loaded, held);
   const { app } = benchApp(loaded, policy);
   const url = await app.listen({ host: "127.0.0.1", port: 0 });
   // The plans are not carried out, so that as many pods go on waiting.
-  setInterval(() => {
-    loaded.sampleYoung();
-    loaded.pacer.plan(Date.now());
-  }, PLAN_EVERY_MS);
+  setInterval(() => loaded.sampleYoung(), SAMPLE_EVERY_MS);
+  setInterval(() => loaded.pacer.plan(Date.now()), PLAN_EVERY_MS);
   loaded.pacer.plan(Date.now());
   tell({ kind: "listening", url });
 }

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type ControlPlane, startControlPlane } from "../control-plane/control-plane.ts";
 import { installAccess, installWebhooks, type PolicyBody, type WebhookLever } from "../install.ts";
-import { extenderOf, startServiceProcess } from "../service.ts";
+import { extenderOf, type RunningService, startServiceProcess } from "../service.ts";
 import { type Tell, withProgress } from "../../src/cli/progress.ts";
 import type { ModelledNode, ModelledNodes } from "../modelled-node/modelled-node.ts";
 import { startModelledNodes } from "../modelled-node/modelled-node.ts";
@@ -34,17 +34,23 @@ export interface HerdRun {
   readonly boundSeconds: number;
 }
 
+export interface HerdHooks {
+  /** Folder for what `paceline replay` reads of the run. */
+  readonly recordTo?: string | undefined;
+  /** Paceline runs, and no pod has come yet. */
+  readonly onService?: ((service: RunningService) => void) | undefined;
+}
+
 /**
  * Runs the herd, and says on stderr what it does.
  * @param title of the run, before the name of each step
- * @param recordTo folder for what `paceline replay` reads of it
  * @throws when it is not done in {@link GIVE_UP_MS}, with how far it came.
  */
 export async function runHerd(
   title: string,
   name: HerdName,
   levers: Levers | undefined,
-  recordTo?: string,
+  { recordTo, onService }: HerdHooks = {},
 ): Promise<HerdRun> {
   const herd = herdOf(name);
   const step = <T>(name: string, work: (tell: Tell) => Promise<T>) => withProgress(`${title}: ${name}`, work);
@@ -52,7 +58,7 @@ export async function runHerd(
     startControlPlane({ scheduler: levers?.extender ? false : {} }),
   );
   await using settled = await joinSettled(cp, herd);
-  if (levers) await step("starting Paceline", () => startPacing(cp, levers));
+  if (levers) onService?.(await step("starting Paceline", () => startPacing(cp, levers)));
   const observer = observe(cp.client, NAMESPACE);
   try {
     await step(`creating ${herd.waitingPods} pods before the nodes join`, async (tell) => {
@@ -67,7 +73,7 @@ export async function runHerd(
   }
 }
 
-async function startPacing(cp: ControlPlane, levers: Levers): Promise<void> {
+async function startPacing(cp: ControlPlane, levers: Levers): Promise<RunningService> {
   await installAccess(cp.client, policyFor(levers));
   const service = await startServiceProcess(cp);
   const webhooks: WebhookLever[] = ["policyValidation"];
@@ -75,6 +81,7 @@ async function startPacing(cp: ControlPlane, levers: Levers): Promise<void> {
   if (levers.fence) webhooks.push("fence");
   await installWebhooks(cp.client, { url: service.url, caBundle: cp.caCert, levers: webhooks });
   if (levers.extender) await cp.startScheduler(await extenderOf(cp, service));
+  return service;
 }
 
 /** Every figure has its default, so the demo shows what a user gets. */

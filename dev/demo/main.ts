@@ -52,7 +52,7 @@ function readArguments() {
 
 async function demo(herd: HerdName, levers: Levers, recordTo: string | undefined): Promise<DemoResult> {
   await findBinaries(); // builds them the first time, and says so
-  const unpaced = await runHerd("without Paceline", herd, undefined, recordTo);
+  const unpaced = await runHerd("without Paceline", herd, undefined, { recordTo });
   const paced = await runHerd("with Paceline", herd, levers);
   return { herd, unpaced: unpaced.result, paced: paced.result, diskBoundSeconds: paced.boundSeconds };
 }

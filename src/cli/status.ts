@@ -7,9 +7,12 @@ import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import { Command } from "commander";
 import { Agent, request } from "undici";
 import { COMPONENT, DEFAULT_NAMESPACE } from "../api/names.ts";
+import type { LimitAnswer } from "../core/limit-answer.ts";
+import type { PodAnswer } from "../core/pod-answer.ts";
 import type { StatusAnswer } from "../server/answers.ts";
 import { readServerTrust } from "../status/server-trust.ts";
-import { readClusterStatus } from "../status/read-cluster.ts";
+import { limitText, podText } from "../status/answers-text.ts";
+import { readCluster } from "../status/read-cluster.ts";
 import { statusProblems, statusText } from "../status/text.ts";
 import { UsageError } from "../api/usage-error.ts";
 import { type ClusterFlags, withCluster } from "./connect.ts";
@@ -17,6 +20,7 @@ import { type ClusterFlags, withCluster } from "./connect.ts";
 interface StatusFlags extends ClusterFlags {
   readonly namespace?: string;
   readonly node?: string;
+  readonly pod?: string;
   readonly url?: string;
   readonly caFile?: string;
   readonly serverName?: string;
@@ -35,7 +39,8 @@ export function statusCommand(): Command {
   return new Command("status")
     .description("Show paced nodes and their slots, held pods and why they wait, and who leads. Reads only.")
     .option("-n, --namespace <name>", "only held pods of this namespace")
-    .option("--node <name>", "only this node, and the pods that wait for it")
+    .option("--node <name>", "only this node, and the pods that wait for it; with --url also what its limit did")
+    .option("--pod <namespace/name>", "only why this pod waits, and until when at the latest")
     .option(
       "--url <address>",
       "ask this replica (kubectl port-forward) instead of reading the cluster: its answer has the disks' figures",
@@ -65,11 +70,41 @@ export function statusCommand(): Command {
 }
 
 async function status(flags: StatusFlags): Promise<void> {
-  const answer = flags.url === undefined ? await fromCluster(flags) : await fromReplica(flags.url, flags);
-  const shown = narrowed(answer, flags);
+  const pod = flags.pod === undefined ? undefined : podOf(flags.pod);
+  const source = flags.url === undefined ? await fromCluster(flags) : await fromReplica(flags.url, flags);
+  const { answer } = source;
   const problems = statusProblems(answer);
-  process.stdout.write(flags.json ? `${JSON.stringify({ ...shown, problems })}\n` : statusText(shown, problems));
   if (problems.length > 0) process.exitCode = 1;
+  if (pod) {
+    const why = await source.pod(pod);
+    process.stdout.write(flags.json ? `${JSON.stringify({ ...why, problems })}\n` : podText(why, problems));
+    return;
+  }
+  const shown = narrowed(answer, flags);
+  const limit = flags.node === undefined ? undefined : await source.limit(flags.node);
+  const text = () => statusText(shown, problems) + (limit ? limitText(limit) : "");
+  process.stdout.write(flags.json ? `${JSON.stringify({ ...shown, ...(limit && { limit }), problems })}\n` : text());
+}
+
+/** @throws UsageError where it is no `namespace/name` */
+function podOf(text: string): PodName {
+  const [namespace = "", name = "", ...rest] = text.split("/");
+  if (namespace === "" || name === "" || rest.length > 0)
+    throw new UsageError(`--pod ${text}: give it as NAMESPACE/NAME`);
+  return { namespace, name };
+}
+
+interface PodName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** The cluster or a replica, read. */
+interface Source {
+  readonly answer: StatusAnswer;
+  pod(name: PodName): PodAnswer | Promise<PodAnswer>;
+  /** Undefined: no replica was asked, or it does not know the node. */
+  limit(node: string): Promise<LimitAnswer | undefined> | undefined;
 }
 
 function narrowed<Answer extends StatusAnswer>(answer: Answer, { namespace, node }: StatusFlags): Answer {
@@ -80,25 +115,46 @@ function narrowed<Answer extends StatusAnswer>(answer: Answer, { namespace, node
   return { ...answer, nodes, held };
 }
 
-function fromCluster({ pacelineNamespace, ...cluster }: StatusFlags): Promise<StatusAnswer> {
-  return withCluster(cluster, (client, clock) =>
-    readClusterStatus(client, pacelineNamespace, clock).catch((cause: unknown) => {
+async function fromCluster({ pacelineNamespace, ...cluster }: StatusFlags): Promise<Source> {
+  const { answer, pacer, nowMs } = await withCluster(cluster, (client, clock) =>
+    readCluster(client, pacelineNamespace, clock).catch((cause: unknown) => {
       throw new UsageError(`the cluster cannot be read: ${(cause as Error).message}`, { cause });
     }),
   );
+  return { answer, pod: ({ namespace, name }) => pacer.podAnswer(namespace, name, nowMs), limit: () => undefined };
 }
 
-/** @throws UsageError when the address does not answer with a status */
-async function fromReplica(address: string, flags: StatusFlags): Promise<StatusAnswer> {
+async function fromReplica(address: string, flags: StatusFlags): Promise<Source> {
   if (!URL.canParse(address)) throw new UsageError(`--url ${address}: give an address such as https://127.0.0.1:8443`);
-  const dispatcher = new Agent({ connect: await trustFor(new URL(address), flags) });
+  const trust = await trustFor(new URL(address), flags);
+  const get = <Body>(path: string) => fromPage<Body>(address, path, trust);
+  const answer = await get<Partial<StatusAnswer>>("status.json");
+  if (!Array.isArray(answer?.nodes) || !Array.isArray(answer.held))
+    throw new UsageError(`${address} does not answer: this is no status of Paceline`);
+  return {
+    answer: answer as StatusAnswer,
+    pod: async ({ namespace, name }) => {
+      const path = `status/pods/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
+      const known = await get<PodAnswer>(path);
+      if (!known) throw new UsageError(`${address} is of an earlier version, which cannot tell of one pod`);
+      return known;
+    },
+    limit: (node) => get<LimitAnswer>(`status/nodes/${encodeURIComponent(node)}`),
+  };
+}
+
+/**
+ * Undefined: there is no such page.
+ * @throws UsageError when the address does not answer
+ */
+async function fromPage<Body>(address: string, path: string, trust: object): Promise<Body | undefined> {
+  const dispatcher = new Agent({ connect: trust });
   try {
-    const url = new URL("status.json", address.endsWith("/") ? address : `${address}/`);
+    const url = new URL(path, address.endsWith("/") ? address : `${address}/`);
     const answer = await request(url, { dispatcher, signal: AbortSignal.timeout(ANSWER_MS) });
+    if (answer.statusCode === 404) return undefined;
     if (answer.statusCode !== 200) throw new Error(`status ${answer.statusCode}`);
-    const body = (await answer.body.json()) as Partial<StatusAnswer>;
-    if (!Array.isArray(body.nodes) || !Array.isArray(body.held)) throw new Error("this is no status of Paceline");
-    return body as StatusAnswer;
+    return (await answer.body.json()) as Body;
   } catch (cause) {
     throw new UsageError(`${address} does not answer: ${(cause as Error).message}`, { cause });
   } finally {

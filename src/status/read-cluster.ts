@@ -25,12 +25,20 @@ import { version } from "../api/version.ts";
 /** How long a leader that has just ended may look alive, ms, if its Lease does not say (client-go's default). */
 const LEASE_MS = 15_000;
 
+/** The status, and the core that can say more. */
+export interface ClusterRead {
+  readonly answer: StatusAnswer;
+  readonly pacer: Pacer;
+  /** The API server's time as of the reading, epoch ms. */
+  readonly nowMs: number;
+}
+
 /** @throws ApiError when the cluster cannot be read */
-export async function readClusterStatus(
+export async function readCluster(
   client: ApiClient,
   namespace: string,
   clock: Pick<Clock, "now">,
-): Promise<StatusAnswer> {
+): Promise<ClusterRead> {
   const policy = await policyInForce(client, namespace);
   const nowMs = clock.now(); // once the API server has told its time
   const { leader, figures } = await leaderNow(client, namespace, nowMs);
@@ -49,7 +57,11 @@ export async function readClusterStatus(
     const figure = figures?.get(node.name);
     return figure ? withFigure(node, figure, telemetry, nowMs) : withoutFigure(node);
   });
-  return { version, synced: true, leader, policyValid: policy !== undefined, ...status, nodes };
+  return {
+    pacer,
+    nowMs,
+    answer: { version, synced: true, leader, policyValid: policy !== undefined, ...status, nodes },
+  };
 }
 
 /** Without the right to list them, pods are seen as the service sees them without it. */

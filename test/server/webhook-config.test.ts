@@ -55,6 +55,15 @@ describe("service.yaml", () => {
       .spec;
     expect(tolerations).toContainEqual({ key: FENCE_TAINT_KEY, operator: "Exists", effect: "NoSchedule" });
   });
+
+  it("probes nothing before a normal start is done: each probe that fails writes a Warning Event", async () => {
+    const [deployment] = (await configDocuments("service.yaml")).filter(({ kind }) => kind === "Deployment");
+    const template = (deployment as { spec: { template: { spec: { containers: object[] } } } }).spec.template;
+    const initialDelaySeconds = expect.toSatisfy((seconds: number) => seconds >= 5) as number;
+    expect(template.spec.containers).toMatchObject([
+      { startupProbe: { initialDelaySeconds }, readinessProbe: { initialDelaySeconds } },
+    ]);
+  });
 });
 
 describe("webhooks.yaml", () => {

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { LEADER_FIGURES_ANNOTATION, LEADER_LEASE, POLICY_CONFIG_MAP, POLICY_KEY } from "../../../src/api/names.ts";
 import { formatLeaderFigures } from "../../../src/kube/parse/leader-figures.ts";
 import type { LeaderFigures } from "../../../src/core/leader-figures.ts";
-import { readClusterStatus } from "../../../src/status/read-cluster.ts";
+import { readCluster } from "../../../src/status/read-cluster.ts";
 import { statusText } from "../../../src/status/text.ts";
 import { newServer, NODES, type Subject } from "../faults/api-server/support.ts";
 
@@ -48,7 +48,7 @@ function lead({ server, clock }: Subject, figures: LeaderFigures): void {
 }
 
 async function shown({ server, clock }: Subject, afterMs = 0) {
-  const answer = await readClusterStatus(server.client("cli"), "default", { now: () => clock.now() + afterMs });
+  const { answer } = await readCluster(server.client("cli"), "default", { now: () => clock.now() + afterMs });
   const text = statusText(answer, []).split("\n");
   const rows = answer.nodes.map(({ name, limit, sample }) => ({ name, limit, sample }));
   return { rows, summary: text[1], line: (node: string) => text.find((line) => line.startsWith(`${node} `)) };

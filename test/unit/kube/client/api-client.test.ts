@@ -87,7 +87,10 @@ describe("the API client", () => {
   it("tells of each request that is over, refused and unanswered ones included, for the metrics", async () => {
     await using api = await startScriptedApi(({ path }) => (path === "/no" ? refusal(403, "Forbidden") : json({})));
     const told: [string, number][] = [];
-    const client = createApiClient({ url: api.url }, (...one) => told.push(one));
+    const client = createApiClient(
+      { url: api.url },
+      { onAnswer: (method, status) => void told.push([method, status]) },
+    );
     await client.create("/yes", {});
     await client.get("/no").catch(() => undefined);
     await client.close();
