@@ -244,7 +244,12 @@ function workloadEntry(
   const [first] = pods;
   if (first === undefined) return {};
   const { shape } = first;
-  const ownSeconds = leastSeconds(pods, ({ runningMs, readyMs }) => runningMs && (readyMs - runningMs) / 1_000);
+  const between = (fromMs: number | undefined, toMs: number | undefined) =>
+    fromMs === undefined || toMs === undefined ? undefined : Math.max(0, toMs - fromMs) / 1_000;
+  const startedMsOf = ({ startedMs, runningMs, readyMs }: HerdPod) =>
+    startedMs ?? (shape.hasStartupProbe ? readyMs : runningMs);
+  const probeSeconds = leastSeconds(pods, (pod) => between(pod.runningMs, startedMsOf(pod)));
+  const readySeconds = leastSeconds(pods, (pod) => between(startedMsOf(pod), pod.readyMs));
   const initSeconds = leastSeconds(pods, (pod) => pod.initSeconds);
   const nameOf = (image: string) => imageNames.get(image) ?? "";
   const device = Object.keys(shape.requests).find((resource) => devices.has(resource));
@@ -259,9 +264,8 @@ function workloadEntry(
     ...(inits.length > 0 && {
       initContainers: inits.map((image) => ({ image: nameOf(image), runSeconds: initSeconds / inits.length })),
     }),
-    ...(shape.hasStartupProbe
-      ? { startupProbeSeconds: clamped(ownSeconds, 0, DAY_SECONDS) }
-      : { readySeconds: clamped(ownSeconds, 0, 3_600) }),
+    ...(probeSeconds > 0 && { startupProbeSeconds: clamped(probeSeconds, 0, DAY_SECONDS) }),
+    readySeconds: clamped(readySeconds, 0, 3_600),
     priority: clamped(Math.round(shape.priority), -1e9, 1e9),
     cpuMillis: clamped(cpu, 0, 1_024_000),
     memoryMib: clamped(rounded(memory / MIB), 0, 1e7),

@@ -5,7 +5,7 @@ import { isRecord, type Json, ownerOf, recordOf, recordsOf, textOf, timeOf } fro
 import { shapePod } from "../kube/parse/pod-shape.ts";
 import type { RecordedShape } from "./recording.ts";
 
-export type Moment = "createdMs" | "boundMs" | "runningMs" | "readyMs" | "deletedMs";
+export type Moment = "createdMs" | "boundMs" | "runningMs" | "startedMs" | "readyMs" | "deletedMs";
 
 export class PodDraft {
   readonly namespace: string;
@@ -16,6 +16,9 @@ export class PodDraft {
   createdMs: number | undefined;
   boundMs: number | undefined;
   runningMs: number | undefined;
+  startedMs: number | undefined;
+  /** A status told that it was not started yet, so that the next one is news. */
+  wasUnstarted = false;
   readyMs: number | undefined;
   deletedMs: number | undefined;
   initSeconds: number | undefined;
@@ -133,7 +136,11 @@ function readRunning(draft: PodDraft, spec: Json, status: Json, atMs: number, is
   if (starts.length < wanted || starts.some((ms) => ms === undefined)) return;
   const lastMs = Math.max(...(starts as number[]));
   draft.at("runningMs", lastMs, false);
-  if (isExact && isNews(lastMs, atMs)) draft.at("runningMs", atMs, true);
+  if (!isExact) return;
+  if (isNews(lastMs, atMs)) draft.at("runningMs", atMs, true);
+  const isStarted = statuses.every(({ started }) => started === true);
+  draft.wasUnstarted ||= !isStarted;
+  if (isStarted && (draft.wasUnstarted || isNews(lastMs, atMs))) draft.at("startedMs", atMs, true);
 }
 
 const conditionOf = (conditions: readonly Json[], type: string) =>

@@ -169,11 +169,11 @@ export class Recorder implements ObjectSink {
 }
 
 function done(draft: PodDraft, failures: readonly FailureReport[]): RecordedPod {
-  const { namespace, name, uid, shape, node, createdMs, boundMs, runningMs, readyMs, deletedMs } = draft;
+  const { namespace, name, uid, shape, node, createdMs, boundMs, runningMs, startedMs, readyMs, deletedMs } = draft;
   const counts: Partial<Record<FailureReport["fingerprint"], number>> = {};
   for (const { fingerprint } of failures) counts[fingerprint] = (counts[fingerprint] ?? 0) + 1;
   return {
-    ...{ namespace, name, uid, shape, node, createdMs, boundMs, runningMs, readyMs, deletedMs },
+    ...{ namespace, name, uid, shape, node, createdMs, boundMs, runningMs, startedMs, readyMs, deletedMs },
     initSeconds: draft.initSeconds,
     gated: draft.gated,
     isDone: draft.isDone,

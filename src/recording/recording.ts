@@ -51,6 +51,8 @@ export interface RecordedPod {
   readonly boundMs: number | undefined;
   /** When all its containers first ran. */
   readonly runningMs: number | undefined;
+  /** When their startup probes had passed; only an audit log tells it. */
+  readonly startedMs: number | undefined;
   readonly readyMs: number | undefined;
   readonly deletedMs: number | undefined;
   /** How long its init containers ran in sum, in whole seconds. */

@@ -79,6 +79,8 @@ export interface Course {
   readonly createdMs: number;
   readonly boundMs: number;
   readonly runningMs: number;
+  /** Its startup probe passes; as soon as it runs by default. */
+  readonly startedMs?: number;
   readonly readyMs: number;
 }
 
@@ -104,14 +106,20 @@ export function podObject({ name, uid = `uid-${name}`, image = "registry/app:1",
 
 /** A pod from its creation to Ready. */
 export function podStarts(course: Course): string[] {
-  const { name, uid = `uid-${name}`, createdMs, boundMs, runningMs, readyMs } = course;
+  const { name, uid = `uid-${name}`, createdMs, boundMs, runningMs, startedMs = runningMs, readyMs } = course;
   const place = { resource: "pods", namespace: "shop", name } as const;
   const status = (ready: boolean, ms: number) => ({
     metadata: { uid },
     status: {
       conditions: [{ type: "Ready", status: ready ? "True" : "False", lastTransitionTime: seconds(ms) }],
       containerStatuses: [
-        { name: "main", ready, restartCount: 0, state: { running: { startedAt: seconds(runningMs) } } },
+        {
+          name: "main",
+          ready,
+          started: ms >= startedMs,
+          restartCount: 0,
+          state: { running: { startedAt: seconds(runningMs) } },
+        },
       ],
       startTime: seconds(boundMs),
     },
@@ -128,6 +136,7 @@ export function podStarts(course: Course): string[] {
       request: { kind: "Binding", metadata: { name }, target: { kind: "Node", name: NODE } },
     }),
     patch(runningMs, false),
+    ...(startedMs > runningMs ? [patch(startedMs, false)] : []),
     patch(readyMs, true),
     patch(readyMs + 60_000, true),
   ];

@@ -8,16 +8,31 @@ const read = async (...texts: readonly string[]) => {
   const inputs = texts.map((text, at) => ({ name: `input ${at}`, stream: Readable.from([Buffer.from(text)]) }));
   return (await readRecording(inputs, { nowMs: START_MS })).recording;
 };
-const pod: Course = { name: "web-1", createdMs: 1_100, boundMs: 12_200, runningMs: 30_300, readyMs: 31_400 };
+const pod: Course = {
+  name: "web-1",
+  createdMs: 1_100,
+  boundMs: 12_200,
+  runningMs: 30_300,
+  startedMs: 30_900,
+  readyMs: 31_400,
+};
 
 it("an audit log gives each pod's course to the millisecond, with what its template says", async () => {
   const recording = await read([...nodeJoins(10_000, 12_000), ...podStarts(pod)].join("\n"));
   expect(recording.pods).toEqual([
     {
-      ...{ namespace: "shop", name: "web-1", uid: "uid-web-1", node: NODE, deletedMs: undefined, initSeconds: undefined },
+      ...{
+        namespace: "shop",
+        name: "web-1",
+        uid: "uid-web-1",
+        node: NODE,
+        deletedMs: undefined,
+        initSeconds: undefined,
+      },
       createdMs: START_MS + 1_100,
       boundMs: START_MS + 12_200,
       runningMs: START_MS + 30_300,
+      startedMs: START_MS + 30_900,
       readyMs: START_MS + 31_400,
       gated: false,
       isDone: false,
