@@ -1,4 +1,4 @@
-/** HashiCorp's own HCL parser and formatter, which Go builds once into the cache beside the control plane's programs. */
+/** HashiCorp's own HCL parser and formatter. Go builds it once, into the cache beside the control plane's programs. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { buildOnce, cacheFolder } from "../../dev/go-build.ts";
