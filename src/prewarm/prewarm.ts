@@ -8,7 +8,7 @@ import { recordedFigures, simulatedFigures } from "../replay/figures.ts";
 import { missingParts } from "../replay/refusal.ts";
 import { runStrategy } from "../simulate/engine/run.ts";
 import { scenarioFrom } from "../simulate/scenario/parse.ts";
-import { choose, meanOf, simulated, type SimulatedFigures, type WarmableHerd } from "./choose.ts";
+import { type Choice, choose, meanOf, simulated, type SimulatedFigures, type WarmableHerd } from "./choose.ts";
 import { type ClassDemand, demandOf, type ImageDemand } from "./demand.ts";
 import { isReference, type PrewarmImage } from "./formats/prewarm-list.ts";
 
@@ -52,7 +52,7 @@ export interface ClassPrewarm {
         readonly meanOfHerds: Forecast;
         readonly herds: number;
         readonly setsTried: number;
-        readonly isExhaustive: boolean;
+        readonly how: Choice["how"];
       }
     | undefined;
   /** Why herds of the class were not simulated, one sentence each. */
@@ -108,7 +108,7 @@ async function prewarmClass(
     leftOut: [...leftOut, ...rest(candidates, chosen)],
     forecast: firstHerd && {
       ...{ firstHerd, meanOfHerds: meanForecast(forecasts), herds: forecasts.length },
-      ...{ setsTried: choice.tried, isExhaustive: choice.isExhaustive },
+      ...{ setsTried: choice.tried, how: choice.how },
     },
   };
 }

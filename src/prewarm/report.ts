@@ -1,5 +1,5 @@
 /** The choice for people (`table`) and for programs (`json`). */
-import type { SimulatedFigures } from "./choose.ts";
+import type { Choice, SimulatedFigures } from "./choose.ts";
 import { DISK_PER_COMPRESSED } from "./formats/packer.ts";
 import { gib, totalBytes } from "./formats/prewarm-list.ts";
 import type { ClassPrewarm, Forecast, LeftOut } from "./prewarm.ts";
@@ -55,16 +55,9 @@ function leftOutLines({ leftOut }: ClassPrewarm): string[] {
 /** A recording's text must not reach the terminal as it is. */
 const printable = (text: string) => text.replace(/[^\x20-\x7e]/g, "?").slice(0, 300);
 
-function forecastLines({
-  firstHerd,
-  meanOfHerds,
-  herds,
-  setsTried,
-  isExhaustive,
-}: NonNullable<ClassPrewarm["forecast"]>) {
-  const how = isExhaustive ? "all sets of images within the budget" : `${count(setsTried, "set")} of images`;
+function forecastLines({ firstHerd, meanOfHerds, herds, setsTried, how }: NonNullable<ClassPrewarm["forecast"]>) {
   return [
-    `Forecast by the simulator, which tried ${how}:`,
+    `Forecast by the simulator. ${waysOf(setsTried)[how]}`,
     "",
     ...aligned([
       ["", "MEAN READY", "ALL READY", "FAILED STARTS"],
@@ -73,6 +66,12 @@ function forecastLines({
     ]),
   ];
 }
+
+const waysOf = (sets: number): Readonly<Record<Choice["how"], string>> => ({
+  everySet: "It tried every set of images within the budget.",
+  allFit: "All images of known size fit into the budget.",
+  someSets: `It tried ${sets} of the sets of images within the budget.`,
+});
 
 const forecastRows = (name: string, forecast: Forecast) => [
   row(`${name}: as it was`, forecast.asRecorded),

@@ -95,7 +95,9 @@ class Runs {
 
   /** @throws Error for a scenario that does not parse: a mistake of the one who built it */
   async figures(name: string, file: ScenarioFile, strategy: Strategy): Promise<Figures> {
-    const parsed = scenarioFrom(file);
+    // Paceline sees in the model what its policy lets it see.
+    const isBlind = strategy.kind === "paceline" && strategy.policy.telemetry.source === "none";
+    const parsed = scenarioFrom(isBlind ? { ...file, telemetry: "none" } : file);
     if (!parsed.ok) throw new Error(`the rebuilt herd is no scenario: ${parsed.errors[0]?.message ?? ""}`);
     const { scenario } = parsed;
     const all: Figures[] = [];

@@ -59,6 +59,8 @@ export const unknowns: readonly Variant[] = [
   { name: "the disk has twice its speed", change: (file) => scaledDisk(file, 2) },
   { name: "images unpack to half their size", change: (file) => scaledImages(file, 0.5) },
   { name: "images unpack to twice their size", change: (file) => scaledImages(file, 2) },
+  { name: "images have one layer each", change: (file) => layered(file, 1) },
+  { name: "images have twenty layers each", change: (file) => layered(file, 20) },
   { name: "one pull at a time", change: (file) => kubelet(file, { serializeImagePulls: true }) },
   { name: "no limit on pulls (registryPullQPS 0)", change: (file) => kubelet(file, { registryPullQPS: 0 }) },
   { name: "a registry of 20 MiB/s", change: (file) => ({ ...file, registry: { mibPerSecond: 20 } }) },
@@ -80,6 +82,11 @@ const scaledImages = (file: ScenarioFile, by: number): ScenarioFile => ({
     mib: Math.min(1e6, Math.max(0.1, Number(image["mib"]) * by)),
     compressedRatio: Math.min(1, Number(image["compressedRatio"] ?? 0.4) / by),
   })),
+});
+
+const layered = (file: ScenarioFile, layers: number): ScenarioFile => ({
+  ...file,
+  images: listOf(file["images"]).map((image) => ({ ...image, layers })),
 });
 
 const working = (file: ScenarioFile, startCpuSeconds: number): ScenarioFile => ({

@@ -12,6 +12,7 @@ import { type LoopbackRegistry, startRegistry } from "../support/loopback-regist
 import { hasProgram } from "../support/telemetry-programs.ts";
 import { options } from "../unit/prewarm/lists.ts";
 import { mimeParts } from "../unit/prewarm/mime.ts";
+import { file, simulatedLog } from "../unit/replay/simulated-log.ts";
 
 const execute = promisify(execFile);
 const HOST = "registry.test";
@@ -59,8 +60,11 @@ describe.skipIf(missing !== undefined)("user data pulls into a real containerd",
     images: readonly PrewarmImage[],
     { format = "nodeadm", env = {}, ...other }: Partial<FormatOptions> & { format?: FormatName; env?: object } = {},
   ): Promise<Ran> {
-    const text = formats[format]({ images, className: undefined }, { ...options, ...other });
-    const script = mimeParts(text).find(({ type }) => type === "text/x-shellscript")?.content ?? "";
+    return runScript(formats[format]({ images, className: undefined }, { ...options, ...other }), env);
+  }
+
+  async function runScript(userData: string, env: object = {}): Promise<Ran> {
+    const script = mimeParts(userData).find(({ type }) => type === "text/x-shellscript")?.content ?? "";
     const file = join(containerd.folder, "part-001");
     await writeFile(file, script);
     const node = {
@@ -111,6 +115,21 @@ describe.skipIf(missing !== undefined)("user data pulls into a real containerd",
       expect((await containerd.ctr("snapshots", "ls")).trim().split("\n").length).toBeGreaterThan(2 * names.length);
     },
   );
+
+  test("what the command chooses from a recording is there once its user data has run", async () => {
+    const { log, nodes } = simulatedLog();
+    const recording = join(containerd.folder, "recording.log");
+    await writeFile(recording, `${log.join("\n")}\n${nodes}\n`);
+    await containerd.serves("registry.corp", registry.url);
+    const digests = file.images.map(({ name }) => {
+      const [repository = "", tag = ""] = name.replace("registry.corp/", "").split(":");
+      return [name, registry.add(repository, tag)] as const;
+    });
+    const command = [join(import.meta.dirname, "../../src/cli/main.ts"), "prewarm", recording, "--format", "nodeadm"];
+    const { stdout } = await execute(process.execPath, command);
+    await runScript(stdout);
+    for (const [name, digest] of digests) expect(await targetOf(name), name).toBe(digest);
+  });
 
   test("a pinned image is what the recording had, also where the tag has moved, and has its tag", async () => {
     const recorded = registry.add("pinned", "1");

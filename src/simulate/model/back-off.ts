@@ -4,7 +4,7 @@ import { BACK_OFF_FORGET_FACTOR, BACK_OFF_INITIAL_MS, BACK_OFF_MAX_MS } from "./
 export class BackOff {
   /** Current back-off in ms; 0 before the first failure. */
   delayMs = 0;
-  #lastMs = 0;
+  #lastMs = -Infinity;
 
   /** Counts a failure that happened at `atMs`. */
   next(atMs: number): void {

@@ -18,3 +18,16 @@ it("pods that are held before the scenario's zero find room on settled nodes", (
   const { result } = runStrategy({ scenario, strategy: { kind: "paceline", policy }, seed: 1 });
   expect(result.unreadyPods).toBe(0);
 });
+
+it("a herd before the scenario's zero takes as long as the same one after it", () => {
+  const secondsAt = (createdSeconds: number) => {
+    const parsed = scenarioFrom({
+      nodes: [{ joinSeconds: -86_400 }],
+      images: Array.from({ length: 8 }, (_, at) => ({ name: `app-${at}`, mib: 70 })),
+      workloads: [{ name: "app", images: Array.from({ length: 8 }, (_, at) => `app-${at}`), createdSeconds }],
+    });
+    if (!parsed.ok) throw new Error(parsed.errors[0]?.message);
+    return runStrategy({ scenario: parsed.scenario, strategy: { kind: "none" }, seed: 1 }).result.makespanSeconds;
+  };
+  expect(secondsAt(-20)).toBeCloseTo(secondsAt(20), 3);
+});
