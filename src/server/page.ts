@@ -1,8 +1,8 @@
 /**
  * The status page: fixed files, read once. The page loads `status.json` by a relative link, so it works behind a proxy.
  */
-import { readFileSync } from "node:fs";
 import type { FastifyInstance } from "fastify";
+import { assetText } from "../api/assets.ts";
 
 /** The page may load only its own files, and no other page may frame it. */
 const CONTENT_SECURITY_POLICY =
@@ -13,10 +13,10 @@ const HTML = "text/html; charset=utf-8";
 const CSS = "text/css; charset=utf-8";
 const SCRIPT = "text/javascript; charset=utf-8";
 
-const own = (name: string) => new URL(`page/${name}`, import.meta.url);
-const published = (name: string) => new URL(import.meta.resolve(`uplot/dist/${name}`));
+const own = (name: string) => `server/page/${name}`;
+const published = (name: string) => `uplot/dist/${name}`;
 
-const files: readonly (readonly [path: string, type: string, file: URL])[] = [
+const files: readonly (readonly [path: string, type: string, file: string])[] = [
   ["/", HTML, own("index.html")],
   ["/page/page.css", CSS, own("page.css")],
   ["/page/page.js", SCRIPT, own("page.js")],
@@ -27,7 +27,7 @@ const files: readonly (readonly [path: string, type: string, file: URL])[] = [
 /** Adds `/` and the files that it loads. */
 export function pageRoutes(app: FastifyInstance): void {
   for (const [path, type, file] of files) {
-    const text = readFileSync(file, "utf8");
+    const text = assetText(file);
     app.get(path, (_request, reply) =>
       reply
         .type(type)
