@@ -4,7 +4,7 @@ import { defineConfig } from "eslint/config";
 import tseslint from "typescript-eslint";
 
 export default defineConfig(
-  { ignores: ["node_modules/", "coverage/", "out/", "docs/.vitepress/", "dependency-cruiser.config.mjs"] },
+  { ignores: ["node_modules/", "coverage/", "dist/", "out/", "docs/.vitepress/", "dependency-cruiser.config.mjs"] },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
@@ -22,8 +22,8 @@ export default defineConfig(
       "max-lines-per-function": ["error", { max: 70, skipComments: true, skipBlankLines: true }],
     },
   },
-  // Runs in a browser, as it is: no types to check by.
-  { files: ["src/server/page/*.js"], extends: [tseslint.configs.disableTypeChecked] },
+  // Run as they are, in a browser or by any Node: no types to check by.
+  { files: ["src/server/page/*.js", "bin/*.js"], extends: [tseslint.configs.disableTypeChecked] },
   { files: ["test/**", "bench/**", "dev/**"], rules: { "max-lines-per-function": "off" } },
   {
     files: ["*.config.ts"],

@@ -1,13 +1,11 @@
 /**
- * Assembles the files of the image's last stage without a container engine: what the Dockerfile copies, with production
- * dependencies only. `node dev/chart/image-files.ts FOLDER`; a test starts `serve` from it.
+ * Assembles the image's /app without a container engine: the bundle, and what else the Dockerfile copies. `node
+ * dev/chart/image-files.ts FOLDER`; a test starts `serve` from it.
  */
-import { execFile } from "node:child_process";
-import { cp, mkdir, readFile } from "node:fs/promises";
+import { cp, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
+import { bundleModules } from "../bundle/bundle.ts";
 
-const run = promisify(execFile);
 const ROOT = join(import.meta.dirname, "../..");
 
 /** The paths that the Dockerfile's last stage copies from the build context. */
@@ -17,14 +15,9 @@ export async function copiedByDockerfile(): Promise<string[]> {
   return copies.flatMap((line) => line.split(/\s+/).slice(1, -1));
 }
 
-/**
- * Fills `folder` like the image's /app. Needs npm's cache or the network for the dependencies, as the Dockerfile does.
- */
+/** Fills `folder` like the image's /app. */
 export async function assembleImage(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  for (const name of ["package.json", "package-lock.json"]) await cp(join(ROOT, name), join(folder, name));
-  const flags = ["ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"];
-  await run("npm", flags, { cwd: folder });
+  await bundleModules(join(folder, "dist"));
   for (const name of await copiedByDockerfile()) await cp(join(ROOT, name), join(folder, name), { recursive: true });
 }
 

@@ -6,6 +6,7 @@
 import { Command, CommanderError } from "commander";
 import { UsageError } from "../api/usage-error.ts";
 import { version } from "../api/version.ts";
+import { programName } from "./program-name.ts";
 
 /** A command, and how to load the rest of it. */
 interface LazyCommand {
@@ -57,14 +58,16 @@ const commands: readonly LazyCommand[] = [
   },
 ];
 
+const PROGRAM = programName(process.argv);
+
 /** The program. A command reads its own flags and help once it is loaded. */
 function makeProgram(): Command {
-  const program = new Command("paceline")
+  const program = new Command(PROGRAM)
     .description("Paces pod starts on Kubernetes, so that a node is never asked to start more than its disk can feed.")
     .version(version)
     .enablePositionalOptions()
     .configureHelp({ subcommandTerm: (command) => command.name() })
-    .showHelpAfterError("(paceline --help lists the commands)")
+    .showHelpAfterError(`(${PROGRAM} --help lists the commands)`)
     .exitOverride();
   for (const { name, summary, load } of commands) {
     program
@@ -76,7 +79,7 @@ function makeProgram(): Command {
       .argument("[arguments...]")
       .action(async (words: readonly string[]) => {
         const command = await load();
-        await command.name(`paceline ${name}`).exitOverride().parseAsync(words, { from: "user" });
+        await command.name(`${PROGRAM} ${name}`).exitOverride().parseAsync(words, { from: "user" });
       });
   }
   return program;
@@ -90,8 +93,9 @@ function exitCodeOf(error: unknown): number {
   return error instanceof UsageError ? 2 : 1;
 }
 
-try {
-  await makeProgram().parseAsync();
-} catch (error) {
-  process.exitCode = exitCodeOf(error);
-}
+// Without an await here, because the single executable file is CommonJS, which knows none.
+makeProgram()
+  .parseAsync()
+  .catch((error: unknown) => {
+    process.exitCode = exitCodeOf(error);
+  });

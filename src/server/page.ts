@@ -2,10 +2,10 @@
  * The status page: fixed files, read once, and what they show. Every link in them is relative, so the page works behind
  * a proxy.
  */
-import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { constants, gzip } from "node:zlib";
 import type { FastifyInstance } from "fastify";
+import { assetText } from "../api/assets.ts";
 import type { AppDependencies } from "./dependencies.ts";
 import { statusAnswer } from "./answers.ts";
 import { PageFeed } from "./page-feed.ts";
@@ -19,10 +19,10 @@ const HTML = "text/html; charset=utf-8";
 const CSS = "text/css; charset=utf-8";
 const SCRIPT = "text/javascript; charset=utf-8";
 
-const own = (name: string) => new URL(`page/${name}`, import.meta.url);
-const published = (name: string) => new URL(import.meta.resolve(`uplot/dist/${name}`));
+const own = (name: string) => `server/page/${name}`;
+const published = (name: string) => `uplot/dist/${name}`;
 
-const files: readonly (readonly [path: string, type: string, file: URL])[] = [
+const files: readonly (readonly [path: string, type: string, file: string])[] = [
   ["/", HTML, own("index.html")],
   ["/page/page.css", CSS, own("page.css")],
   ["/page/page.js", SCRIPT, own("page.js")],
@@ -37,7 +37,7 @@ const files: readonly (readonly [path: string, type: string, file: URL])[] = [
 /** Adds `/` and the files that it loads. */
 export function pageRoutes(app: FastifyInstance, dependencies: AppDependencies): void {
   for (const [path, type, file] of files) {
-    const text = readFileSync(file, "utf8");
+    const text = assetText(file);
     app.get(path, (_request, reply) =>
       reply
         .type(type)

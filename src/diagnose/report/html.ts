@@ -1,5 +1,5 @@
 /** The report as one self-contained HTML file: the chart by uPlot, which is copied into it; no network is needed. */
-import { readFileSync } from "node:fs";
+import { assetText } from "../../api/assets.ts";
 import type { Findings } from "../findings/findings.ts";
 import type { Verdict } from "../findings/verdict.ts";
 import { fingerprints, wordsOf, type Fingerprint } from "../classify/fingerprints.ts";
@@ -127,7 +127,7 @@ const list = (tag: "ul" | "ol", sentences: readonly string[]) =>
   sentences.length === 0 ? "" : `<${tag}>${sentences.map((one) => `<li>${escaped(one)}</li>`).join("")}</${tag}>`;
 
 /** A file of uPlot as it is published. */
-const asset = (name: string) => readFileSync(new URL(import.meta.resolve(`uplot/dist/${name}`)), "utf8");
+const asset = (name: string) => assetText(`uplot/dist/${name}`);
 
 const entities: Readonly<Record<string, string>> = {
   "&": "&amp;",

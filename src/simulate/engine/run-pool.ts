@@ -1,5 +1,6 @@
 /** Does many runs on several threads. Each thread does one run after another, because loading it takes about 0.3 s. */
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
+import { startThread } from "./start-thread.ts";
 import type { RunOptions, StrategyRun } from "./strategy.ts";
 
 export interface PoolOptions {
@@ -20,7 +21,7 @@ export async function runAll(runs: readonly RunOptions[], options: PoolOptions):
   let done = 0;
   const workers: Worker[] = [];
   const lane = async () => {
-    const worker = startThread(options.heapMib);
+    const worker = startThread({ resourceLimits: { maxOldGenerationSizeMb: options.heapMib } });
     workers.push(worker);
     for (let at = next++; at < runs.length; at = next++) {
       results[at] = await runOn(worker, onlyOptions(runs[at] as RunOptions));
@@ -35,9 +36,6 @@ export async function runAll(runs: readonly RunOptions[], options: PoolOptions):
   }
   return results;
 }
-
-const startThread = (heapMib: number) =>
-  new Worker(new URL("run-thread.ts", import.meta.url), { resourceLimits: { maxOldGenerationSizeMb: heapMib } });
 
 /** Without what callers add, such as functions, which no message can carry. */
 const onlyOptions = ({ scenario, strategy, seed, series, assumptions, podTimes }: RunOptions): RunOptions => ({

@@ -2,7 +2,7 @@
  * The comparison as a self-contained HTML file. uPlot, which draws the charts, is copied into it, so it needs no
  * network.
  */
-import { readFileSync } from "node:fs";
+import { assetText } from "../../api/assets.ts";
 import type { ComparisonRuns } from "../engine/compare.ts";
 import type { StrategyResult, StrategyRun } from "../engine/strategy.ts";
 import { columns, strategyLabel } from "./table.ts";
@@ -101,10 +101,8 @@ function tableOf(strategies: Readonly<Record<string, StrategyResult>>): string {
   return `<div class="wide"><table><thead><tr><th scope="col">strategy</th>${head}</tr></thead><tbody>${rows.join("\n")}</tbody></table></div>`;
 }
 
-/** Reads a file of the published uPlot package. */
-function asset(name: string): string {
-  return readFileSync(new URL(import.meta.resolve(`uplot/dist/${name}`)), "utf8");
-}
+/** A file of uPlot as it is published. */
+const asset = (name: string) => assetText(`uplot/dist/${name}`);
 
 function escaped(text: string): string {
   const entities: Readonly<Record<string, string>> = {

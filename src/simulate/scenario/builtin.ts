@@ -1,11 +1,11 @@
 /** The scenarios that come with Paceline: one YAML file each, in the folder beside this file. */
-import { readdirSync, readFileSync } from "node:fs";
+import { assetNames, assetText } from "../../api/assets.ts";
 
-const folder = new URL("builtin/", import.meta.url);
+const FOLDER = "simulate/scenario/builtin";
 
 /** Their names, in alphabetical order. */
 export function builtinNames(): readonly string[] {
-  return readdirSync(folder)
+  return assetNames(FOLDER)
     .filter((file) => file.endsWith(".yaml"))
     .map((file) => file.slice(0, -".yaml".length))
     .sort();
@@ -13,5 +13,5 @@ export function builtinNames(): readonly string[] {
 
 /** The text of a built-in scenario; undefined if the name is unknown. */
 export function builtinText(name: string): string | undefined {
-  return builtinNames().includes(name) ? readFileSync(new URL(`${name}.yaml`, folder), "utf8") : undefined;
+  return builtinNames().includes(name) ? assetText(`${FOLDER}/${name}.yaml`) : undefined;
 }
