@@ -58,7 +58,10 @@ export async function runHerd(
     startControlPlane({ scheduler: levers?.extender ? false : {} }),
   );
   await using settled = await joinSettled(cp, herd);
-  if (levers) onService?.(await step("starting Paceline", () => startPacing(cp, levers)));
+  if (levers) {
+    const service = await step("starting Paceline", () => startPacing(cp, levers));
+    onService?.(service);
+  }
   const observer = observe(cp.client, NAMESPACE);
   try {
     await step(`creating ${herd.waitingPods} pods before the nodes join`, async (tell) => {
