@@ -10,9 +10,10 @@ export type FailureKind =
   | "SandboxDeadline"
   | "PullQPSExceeded";
 
-/** StartErrors in a pod's status. The key identifies a failure, however often it is reported. */
+/** StartErrors in a pod's status, those of init containers too. The key identifies a failure, however often told. */
 export function startFailures(raw: KubeObject): { key: string; kind: FailureKind }[] {
-  return recordsOf(recordOf(raw["status"])["containerStatuses"]).flatMap((status) => {
+  const { initContainerStatuses, containerStatuses } = recordOf(raw["status"]);
+  return [...recordsOf(initContainerStatuses), ...recordsOf(containerStatuses)].flatMap((status) => {
     const ends = [recordOf(status["state"])["terminated"], recordOf(status["lastState"])["terminated"]].map(recordOf);
     const end = ends.find((terminated) => terminated["reason"] === "StartError");
     if (!end) return [];
