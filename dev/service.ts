@@ -27,17 +27,20 @@ export interface ServiceOptions {
   /** Name of the replica; default `serve`. */
   readonly name?: string;
   readonly args?: readonly string[];
+  /** The program's main module; default {@link MAIN}, the sources. */
+  readonly main?: string;
   /** Longest time until it is ready, ms; default {@link READY_WITHIN_MS}. */
   readonly readyWithinMs?: number;
 }
 
 /** Starts one replica; resolves when `/readyz` succeeds. Install policy and roles before (dev/install.ts). */
 export async function startServiceProcess(cp: ControlPlane, options: ServiceOptions = {}): Promise<RunningService> {
-  return startOn(cp, await freePort(), { name: "serve", args: [], readyWithinMs: READY_WITHIN_MS, ...options });
+  const defaults = { name: "serve", args: [], main: MAIN, readyWithinMs: READY_WITHIN_MS };
+  return startOn(cp, await freePort(), { ...defaults, ...options });
 }
 
 async function startOn(cp: ControlPlane, port: number, options: Required<ServiceOptions>): Promise<RunningService> {
-  const { name, args, readyWithinMs } = options;
+  const { name, args, main, readyWithinMs } = options;
   const nowMs = Date.now();
   const pair = await issueServerCertificate(cp.authority, { names: ["127.0.0.1"], days: CERTIFICATE_DAYS, nowMs });
   const account = { name: COMPONENT, token: await serviceToken(cp.client) };
@@ -48,7 +51,7 @@ async function startOn(cp: ControlPlane, port: number, options: Required<Service
   };
   const child = await cp.startProgram(name, process.execPath, [
     ...(await nodeFlags()),
-    MAIN,
+    main,
     "serve",
     ...["--kubeconfig", await write("kubeconfig", cp.kubeconfigFor(account))],
     ...["--host", "127.0.0.1", "--port", String(port), "--identity", name],

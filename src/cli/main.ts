@@ -6,6 +6,7 @@
 import { Command, CommanderError } from "commander";
 import { UsageError } from "../api/usage-error.ts";
 import { version } from "../api/version.ts";
+import { endQuietlyWhenUnread } from "./closed-output.ts";
 import { programName } from "./program-name.ts";
 
 /** A command, and how to load the rest of it. */
@@ -93,6 +94,7 @@ function exitCodeOf(error: unknown): number {
   return error instanceof UsageError ? 2 : 1;
 }
 
+endQuietlyWhenUnread();
 // Without an await here, because the single executable file is CommonJS, which knows none.
 makeProgram()
   .parseAsync()
