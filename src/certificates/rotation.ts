@@ -67,16 +67,20 @@ export function certificateStep(
   { names, trustedForMs, nowMs }: CertificateKnowledge,
 ): CertificateStep {
   const read = material && readable(material);
-  if (!read || nowMs >= endMs(read.authorities[0])) return { kind: "start-over" };
+  if (!read || !isValidAt(read.authorities[0], nowMs)) return { kind: "start-over" };
   const [authority, ...older] = read.authorities;
   const { server } = read;
   // No client accepts what is served now, so skipping the overlap loses nothing.
-  if (nowMs >= endMs(server)) return { kind: "issue" };
+  if (!isValidAt(server, nowMs)) return { kind: "issue" };
   if (!server.verify(authority.publicKey)) return { kind: trustedForMs >= times.overlapMs ? "issue" : "keep" };
   if (isDue(server, nowMs) || !names.every((name) => covers(server, name))) return { kind: "issue" };
   if (isDue(authority, nowMs)) return { kind: "add-authority" };
   return { kind: older.some((one) => nowMs >= endMs(one)) ? "drop-expired-authorities" : "keep" };
 }
+
+/** One that a clock ahead has made is not valid yet, and no client accepts it either. */
+const isValidAt = (certificate: X509Certificate, nowMs: number) =>
+  nowMs >= Date.parse(certificate.validFrom) && nowMs < endMs(certificate);
 
 /** The bundle without the authorities that have ended. Trusting the others is harmless: their keys are gone. */
 export function withoutExpired(bundle: string, nowMs: number): string {

@@ -1,5 +1,7 @@
 /** `paceline serve`: the cluster service. */
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { hostname } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { pino, type Logger } from "pino";
@@ -22,7 +24,8 @@ const DEFAULT_PORT = 8443;
  */
 const LEAVE_MS = 1_000;
 
-const EVERY_ADDRESS: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
+const EVERY = "::";
+const EVERY_ADDRESS: ReadonlySet<string> = new Set(["0.0.0.0", EVERY]);
 const LOOPBACK = /^(localhost|127\..*|::1)$/;
 
 /** The flags as commander passes them. */
@@ -66,7 +69,7 @@ export function serveCommand(): Command {
       "namespace of policy and Lease",
       process.env["PACELINE_NAMESPACE"] ?? DEFAULT_NAMESPACE,
     )
-    .option("--host <address>", "address to listen on", "0.0.0.0")
+    .option("--host <address>", "address to listen on; default: every one, of IPv6 as of IPv4", EVERY)
     .option("--port <number>", "port to listen on; 0 for any free one", parsePort, DEFAULT_PORT)
     .option("--cert-file <file>", "server certificate (PEM); taken up anew when it changes; default: plain HTTP")
     .option("--key-file <file>", "private key of --cert-file (PEM)")
@@ -161,7 +164,8 @@ async function serve(flags: ServeFlags): Promise<void> {
   const tlsFiles = certificates === undefined ? tlsFilesOf(flags) : undefined;
   const secondScheduler = secondSchedulerOf(flags);
   const log = pino({ name: "paceline", level: flags.logLevel });
-  const { namespace, host, port, identity, policy: policyFile, webhookClients } = flags;
+  const { namespace, port, identity, policy: policyFile, webhookClients } = flags;
+  const host = flags.host === EVERY && !(await hasIPv6()) ? "0.0.0.0" : flags.host;
   const access = await clusterAccess(flags);
   const where = { access, namespace, host, port, identity, followOnly: flags.followOnly };
   const service = await startService({
@@ -181,6 +185,20 @@ async function serve(flags: ServeFlags): Promise<void> {
   const signal = await firstSignal();
   log.info({ signal }, "shutting down");
   await endGracefully(service, log);
+}
+
+/** Linux without IPv6 has no address "::", which otherwise stands for those of IPv4 as well. */
+async function hasIPv6(): Promise<boolean> {
+  const server = createServer();
+  try {
+    server.listen(0, EVERY);
+    await once(server, "listening");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    server.close();
+  }
 }
 
 function firstSignal(): Promise<NodeJS.Signals> {

@@ -57,9 +57,24 @@ describe("the API server's time", () => {
 
   it("does not listen to an answer without a date", () => {
     const one = machine(0);
-    one.hear(undefined);
-    one.hear("soon");
+    for (const none of [undefined, "soon", "5", "2026-11-03T09:00:00Z"]) one.hear(none);
     expect(one.offMs()).toBe(0);
+  });
+
+  it("is not moved by hours by one answer of a proxy, nor by one API server of two; by three that agree it is", () => {
+    const one = machine(0);
+    const other = (hours: number) => new Date(Date.parse("2026-11-03T06:00:00Z") + hours * HOUR_MS).toUTCString();
+    one.ask(3, 5);
+    for (let round = 0; round < 50; round += 1) {
+      one.hear(other(3));
+      one.hear(other(-3));
+      one.hear(other(3));
+      one.ask(3, 5);
+    }
+    expect(Math.abs(one.offMs())).toBeLessThan(1_000);
+    for (let round = 0; round < 3; round += 1) one.hear(other(3));
+    expect(one.offMs()).toBeGreaterThan(2.9 * HOUR_MS);
+    expect(one.told.length).toBe(1);
   });
 
   it("is off by no more than a second and the answer's time, whatever the machine's clock says", () => {
