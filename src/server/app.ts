@@ -20,6 +20,12 @@ export const BODY_LIMIT_BYTES = 4 * 1_048_576;
  */
 const KEEP_ALIVE_MS = 120_000;
 
+/**
+ * Longest part of a path that stands for a name, in characters: Kubernetes' names have at most 253, and each may be
+ * escaped as three.
+ */
+const MAX_NAME_LENGTH = 3 * 253;
+
 /** Builds the app; call `listen` or `inject` on it. */
 export function buildApp(dependencies: AppDependencies): FastifyInstance {
   const { log, metrics, tls } = dependencies;
@@ -28,6 +34,7 @@ export function buildApp(dependencies: AppDependencies): FastifyInstance {
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT_BYTES,
     keepAliveTimeout: KEEP_ALIVE_MS,
+    routerOptions: { maxParamLength: MAX_NAME_LENGTH },
     // During shutdown, requests on open connections are answered, not refused.
     return503OnClosing: false,
     forceCloseConnections: "idle",

@@ -33,12 +33,14 @@ export interface QuerySettings {
   readonly nodeLabel: string;
   /** Label matchers without braces. */
   readonly selector?: string;
+  /** Pattern of the devices that count; a loop device counts only where it is named. */
+  readonly device?: string;
   /** Rates are of the last two scrapes within this time. */
   readonly staleSeconds: number;
 }
 
 /** One instant query: every figure of every node, each marked with the label `paceline`. */
-export function figuresQuery({ nodeLabel, selector, staleSeconds }: QuerySettings): string {
+export function figuresQuery({ nodeLabel, selector, device, staleSeconds }: QuerySettings): string {
   const series = (family: string, ...matchers: string[]) => {
     const all = [...(selector === undefined ? [] : [selector]), ...matchers];
     return all.length === 0 ? family : `${family}{${all.join(",")}}`;
@@ -46,7 +48,8 @@ export function figuresQuery({ nodeLabel, selector, staleSeconds }: QuerySetting
   const window = `[${Math.ceil(staleSeconds)}s]`;
   const rate = (family: string, ...matchers: string[]) => `irate(${series(family, ...matchers)}${window})`;
   // ram, loop and similar devices are no disk of a node. Leaving them out halves the answer on some machines.
-  const disk = (name: string) => rate(`node_disk_${name}`, 'device!~"(ram|zram|sr|fd)[0-9]+"');
+  const noDisk = device === undefined ? "ram|zram|sr|fd|loop" : "ram|zram|sr|fd";
+  const disk = (name: string) => rate(`node_disk_${name}`, `device!~"(${noDisk})[0-9]+"`);
   // Two servers or jobs may scrape the same exporter; max counts it once.
   const perNode = (expression: string) => `max by (${nodeLabel}) (${expression})`;
   const scrapeAge = (family: string) => `min by (${nodeLabel}) (time() - timestamp(${series(family)}))`;

@@ -148,6 +148,25 @@ describe.skipIf(!hasBrowser("the status page"))("the status page in Chromium", (
     );
   });
 
+  test.each([
+    ["#pod=100%", "pod-answer", "100%: no such pod is known"],
+    ["#pod=../young-1", "pod-answer", "give it as namespace/name"],
+    ["#node=..", "node-words", ".. is no name of a node"],
+    ["#node=broken", "node-words", "broken: no answer (status 404)"],
+    ["#node=fieldless", "node-words", "fieldless: no answer ("],
+  ])("opened at %s it says in that answer's place what is wrong, and shows the rest", async (hash, place, words) => {
+    const other = await browser.newPage();
+    await other.route("**/status/nodes/broken", (route) => route.fulfill({ status: 404, body: "<html>" }));
+    await other.route("**/status/nodes/fieldless", (route) => route.fulfill({ json: {} }));
+    const uncaught: string[] = [];
+    other.on("pageerror", (error) => uncaught.push(error.message));
+    await other.goto(`${url}/${hash}`);
+    await other.locator(`#${place}`, { hasText: words }).waitFor({ timeout: 10_000 });
+    await other.waitForSelector("body[data-shown]");
+    expect([await other.locator("#trouble").textContent(), uncaught]).toEqual(["", []]);
+    await other.close();
+  });
+
   test("an update moves neither the focus nor the row that has it, nor reads anything out", async () => {
     await page.locator("#nodes tbody a", { hasText: "young-1" }).focus();
     const before = await names("nodes");

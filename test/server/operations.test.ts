@@ -56,6 +56,16 @@ it("an unknown path gets 404", async () => {
   expect((await testApp().app.inject("/nowhere")).statusCode).toBe(404);
 });
 
+describe("/status/pods and /status/nodes", () => {
+  it("answer about names as long as Kubernetes allows them, 253 characters", async () => {
+    const name = "n".repeat(253);
+    const { app, pacer } = testApp({ nodes: [aNode(name)] });
+    pacer.upsertPod(bound(aPod(name), name), START_MS);
+    expect((await app.inject(`/status/nodes/${name}`)).json()).toMatchObject({ node: name });
+    expect((await app.inject(`/status/pods/default/${name}`)).json()).toMatchObject({ node: name });
+  });
+});
+
 describe("/status.json", () => {
   it("shows the paced nodes, the leader and the version", async () => {
     const { app, pacer } = testApp({ nodes: [aNode("young"), anOldNode("old")] });

@@ -246,3 +246,4 @@ async function ask() {
 }
 
 ask();
+questions.followAddress();

@@ -10,10 +10,26 @@ export const askNode = (name) => `#node=${encodeURIComponent(name)}`;
 
 async function answerOf(path) {
   const answer = await fetch(path, { cache: "no-store" });
-  if (answer.status === 404) return (await answer.json()).error;
-  if (!answer.ok) throw new Error(`status ${answer.status}`);
-  return answer.json();
+  if (answer.ok) return answer.json();
+  // A 404 of a proxy in between is not in the service's words.
+  const { error } = answer.status === 404 ? await answer.json().catch(() => ({})) : {};
+  if (typeof error === "string") return error;
+  throw new Error(`status ${answer.status}`);
 }
+
+/** Whether a browser would send this as a part of a path: it takes dots for a folder, even when they are escaped. */
+const canBeAsked = (name) => !["", ".", ".."].includes(name);
+
+/** The address is typed too, and may hold a % by itself. */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+const noAnswer = (asked, { message }) => `${asked}: no answer (${message})`;
 
 function podWords({ message, held }) {
   if (!held) return message;
@@ -67,13 +83,17 @@ export class Questions {
         else location.hash = hash;
       });
     }
+  }
+
+  /** Asks what is in the address, now and when it changes. */
+  followAddress() {
     window.addEventListener("hashchange", () => this.#readAddress());
     this.#readAddress();
   }
 
   #readAddress() {
     const [, what, text] = /^#(pod|node)=(.*)$/.exec(location.hash) ?? [];
-    if (what) void this.#ask(what, decodeURIComponent(text));
+    if (what) void this.#ask(what, decoded(text));
   }
 
   async #ask(what, name) {
@@ -81,11 +101,11 @@ export class Questions {
     this.#asked[what] = name;
     this.#told[what] = undefined;
     byId(`${what}-answer`).hidden = name === "";
-    await this.update().catch(() => undefined); // the page asks again, and says when there is no answer
+    await this.update();
     if (name !== "") byId(`${what}-answer`).focus();
   }
 
-  /** Asks again what is asked. */
+  /** Asks again what is asked. Never fails: what goes wrong is said in the answer's place. */
   async update() {
     const { pod, node } = this.#asked;
     await Promise.all([pod ? this.#showPod(pod) : undefined, node ? this.#showNode(node) : undefined]);
@@ -94,26 +114,38 @@ export class Questions {
   async #showPod(asked) {
     const [namespace, name, ...rest] = asked.includes("/") ? asked.split("/") : ["default", asked];
     const path = `status/pods/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
-    const isName = namespace && name && rest.length === 0;
-    const answer = isName ? await answerOf(path) : { state: "unknown", message: "give it as namespace/name" };
+    const isName = canBeAsked(namespace) && canBeAsked(name) && rest.length === 0;
+    let words, state;
+    try {
+      const answer = isName ? await answerOf(path) : { state: "unknown", message: "give it as namespace/name" };
+      if (typeof answer === "string") throw new Error(answer);
+      [words, state] = [`${asked}: ${podWords(answer)}`, podState(answer)];
+    } catch (error) {
+      words = state = noAnswer(asked, error);
+    }
     if (asked !== this.#asked.pod) return;
-    const words = `${asked}: ${podWords(answer)}`;
     setText(byId("pod-answer"), words);
-    this.#tell("pod", podState(answer), words);
+    this.#tell("pod", state, words);
   }
 
   async #showNode(asked) {
-    const answer = await answerOf(`status/nodes/${encodeURIComponent(asked)}`);
+    let answer = `${asked} is no name of a node`;
+    try {
+      if (canBeAsked(asked)) answer = await answerOf(`status/nodes/${encodeURIComponent(asked)}`);
+      if (asked !== this.#asked.node) return;
+      if (typeof answer !== "string") {
+        drawSteps(answer);
+        listSteps(answer.steps);
+      }
+    } catch (error) {
+      answer = noAnswer(asked, error);
+    }
     if (asked !== this.#asked.node) return;
     const isKnown = typeof answer !== "string";
     for (const part of byId("node-answer").children)
       if (part.id !== "node-words") part.toggleAttribute("hidden", !isKnown);
     const words = isKnown ? `${asked}: ${answer.message}` : answer;
     setText(byId("node-words"), words);
-    if (isKnown) {
-      drawSteps(answer);
-      listSteps(answer.steps);
-    }
     this.#tell("node", isKnown ? answer.limit : answer, words);
   }
 

@@ -245,6 +245,12 @@ describe("Prometheus' answer", () => {
     expect(query.match(/\{/g)?.length).toBe(query.match(/\{job="x"/g)?.length);
     expect(query).not.toContain("instance");
   });
+
+  it("leaves loop devices out, unless the policy names devices", () => {
+    const settings = { nodeLabel: "node", staleSeconds: 45 };
+    expect(figuresQuery(settings)).toContain('device!~"(ram|zram|sr|fd|loop)[0-9]+"');
+    expect(figuresQuery({ ...settings, device: "loop7" })).not.toContain("loop");
+  });
 });
 
 describe("exporters behind a Service", () => {
