@@ -22,7 +22,7 @@ export const arrows = {
   doctor: ["api", "policy", "core", "kube", "diagnose"],
   cli: [
     ...["api", "policy", "core", "kube", "release", "server", "service", "status", "simulate", "diagnose", "doctor"],
-    ...["recording", "replay", "prewarm"],
+    ...["recording", "replay", "prewarm", "telemetry"],
   ],
 };
 

@@ -2,6 +2,7 @@
 import { MIB } from "../core/measures.ts";
 import { assumedDefaults, GIB, gp3, nodeDefaults } from "../simulate/model/constants.ts";
 import type { Herd, HerdPod } from "./herd.ts";
+import type { MeasuredDisk } from "./herd-telemetry.ts";
 import { isDaemon } from "./herd.ts";
 import { machineOf } from "./instance-types.ts";
 import type { Machines } from "./machines.ts";
@@ -23,7 +24,7 @@ export interface HerdWorkload {
 }
 
 /** Where a figure of the scenario comes from. */
-export type Origin = "recorded" | "given" | "instance type" | "assumed";
+export type Origin = "recorded" | "given" | "measured" | "instance type" | "assumed";
 
 export interface Origins {
   /** By instance type: what the disk is, and who says so. */
@@ -53,6 +54,8 @@ export interface ScenarioOptions {
   readonly machines: Machines;
   /** MiB/s; replaces what is told or assumed of all disks. */
   readonly diskMibPerSecond?: number | undefined;
+  /** By instance type, what Prometheus saw of saturated disks. Weighs less than what is given, more than tables. */
+  readonly measured?: ReadonlyMap<string, MeasuredDisk> | undefined;
   /** Leaves out the instance types, too. */
   readonly anonymous?: boolean | undefined;
 }
@@ -172,14 +175,14 @@ function sizesOf({ capacity, instanceType }: RecordedNode, { nodes }: Machines) 
   return cpu === undefined || memoryGib === undefined ? undefined : { cpu, memoryGib };
 }
 
-function diskOf({ instanceType }: RecordedNode, { machines, diskMibPerSecond }: ScenarioOptions) {
+function diskOf({ instanceType }: RecordedNode, { machines, diskMibPerSecond, measured }: ScenarioOptions) {
   const given = (machines.nodes[instanceType] ?? machines.nodes["default"])?.disk;
   const known = machineOf(instanceType)?.disk;
-  const base = given ?? known ?? gp3;
-  const disk = { ...base, mibPerSecond: diskMibPerSecond ?? base.mibPerSecond };
-  const { mibPerSecond, iops } = disk;
-  const from: Origin =
-    given !== undefined || diskMibPerSecond !== undefined ? "given" : known !== undefined ? "instance type" : "assumed";
+  const seen = measured?.get(instanceType);
+  const base = given ?? seen ?? known ?? gp3;
+  const { iops } = base;
+  const mibPerSecond = diskMibPerSecond ?? base.mibPerSecond;
+  const from = originOf(given ?? diskMibPerSecond, seen, known);
   const what = from === "instance type" ? known?.name : from === "assumed" ? "EBS gp3 at its baseline" : undefined;
   const readMibPerSecond = given?.readMibPerSecond;
   return {
@@ -187,6 +190,13 @@ function diskOf({ instanceType }: RecordedNode, { machines, diskMibPerSecond }: 
     from,
     disk: { mibPerSecond, iops, ...(readMibPerSecond !== undefined && { readMibPerSecond }) },
   };
+}
+
+/** What is given goes before what was measured, and that before what a table says. */
+function originOf(given: unknown, seen: unknown, known: unknown): Origin {
+  if (given !== undefined) return "given";
+  if (seen !== undefined) return "measured";
+  return known === undefined ? "assumed" : "instance type";
 }
 
 function nodeEntry(node: RecordedNode, context: Context, devices: ReadonlyMap<string, string>): object {

@@ -17,6 +17,7 @@ const YOUNG_MS = 1_200_000;
 export class NodeDraft {
   readonly #name: string;
   #labels: Readonly<Record<string, string>> = {};
+  #address: string | undefined;
   #capacity: Resources | undefined;
   #allocatable: Resources | undefined;
   #runtime = "";
@@ -41,6 +42,8 @@ export class NodeDraft {
     const status = recordOf(node["status"]);
     const labels = textMapOf(metadata["labels"]);
     if (Object.keys(labels).length > 0) this.#labels = { ...this.#labels, ...ownCopy(labels) };
+    const internal = recordsOf(status["addresses"]).find((one) => one["type"] === "InternalIP");
+    this.#address = copied(textOf(internal?.["address"])) || this.#address;
     this.#capacity = resourcesOf(status["capacity"]) ?? this.#capacity;
     this.#allocatable = resourcesOf(status["allocatable"]) ?? this.#allocatable;
     this.#runtime = copied(textOf(recordOf(status["nodeInfo"])["containerRuntimeVersion"])) || this.#runtime;
@@ -92,6 +95,7 @@ export class NodeDraft {
       name: this.#name,
       instanceType: this.#labels["node.kubernetes.io/instance-type"] ?? "",
       labels: this.#labels,
+      address: this.#address,
       capacity: this.#capacity,
       allocatable: this.#allocatable,
       runtime: this.#runtime,

@@ -8,6 +8,8 @@ export interface RecordedNode {
   readonly instanceType: string;
   /** All labels, by which a policy's node classes select. */
   readonly labels: Readonly<Record<string, string>>;
+  /** InternalIP; undefined where it is not told. */
+  readonly address: string | undefined;
   /** cpu in millicores, memory in bytes; undefined where no Node object was read. */
   readonly capacity: Resources | undefined;
   readonly allocatable: Resources | undefined;

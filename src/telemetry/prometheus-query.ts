@@ -117,13 +117,16 @@ export function addSeries<Node>(
   const entry = figures.get(node) ?? noFigures();
   figures.set(node, entry);
   const word = (name: string) => (typeof metric?.[name] === "string" ? metric[name] : undefined);
-  const [at, figure] = [Number(value[0]), Number(value[1])];
+  const [at, figure] = [Number(value[0]), numberIn(value[1])];
   if (part === "age") addAge(entry, at, figure);
   else if (isPart(diskParts, part)) addDisk(entry, word("device") ?? "", part, figure);
   else if (isPart(nodeParts, part)) addLarger(entry.node, part, figure);
   else if (part === "mount") addMount(entry, word("mountpoint"), word("device"));
   else if (part === "mapped") addMapped(entry, word("name"), word("device"));
 }
+
+/** Prometheus writes numbers as text. Anything else is no number: Number() makes 0 of null and of "". */
+const numberIn = (value: unknown) => (typeof value === "string" && value.trim() !== "" ? Number(value) : NaN);
 
 const noFigures = (): NodeFigures => ({
   disks: new Map<string, Partial<Record<DiskPart, number>>>(),

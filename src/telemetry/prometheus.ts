@@ -1,22 +1,13 @@
 /** Telemetry from Prometheus, or anything with its API: one query for all nodes in each round. */
-import type { NodeSample } from "../core/facts.ts";
 import type { NodeName } from "../core/ids.ts";
 import type { TelemetryOf } from "../policy/telemetry.ts";
 import { createAccess, type AccessKeeper } from "./access.ts";
-import { exchange } from "./exchange.ts";
-import { imageDeviceOf } from "./image-device.ts";
-import { jsonElements } from "./json-elements.ts";
 import { nodeFinder } from "./node-label.ts";
-import { addSeries, diskParts, figuresQuery, type NodeFigures } from "./prometheus-query.ts";
+import { askPrometheus } from "./prometheus-ask.ts";
+import { addSeries, figuresQuery, type NodeFigures } from "./prometheus-query.ts";
+import { sampleFrom } from "./prometheus-sample.ts";
 import { startPolling } from "./polling.ts";
-import {
-  chooseDisk,
-  diskSample,
-  deviceFilter,
-  type DeviceFilter,
-  diskFiguresOf,
-  type DiskRates,
-} from "../core/signals/sample.ts";
+import { deviceFilter } from "../core/signals/sample.ts";
 import {
   asFailure,
   TelemetryFailure,
@@ -26,9 +17,6 @@ import {
 } from "./source.ts";
 
 export type PrometheusSettings = TelemetryOf<"prometheus">;
-
-/** Largest answer that is read, in bytes. 5,000 nodes with two disks each have about 12 MB. */
-export const MAX_ANSWER_BYTES = 67_108_864;
 
 export interface PrometheusOptions {
   readonly settings: PrometheusSettings;
@@ -94,73 +82,20 @@ const SAME_SCRAPE_SECONDS = 0.01;
 const isNews = (told: number | undefined, scraped: number) =>
   told === undefined || Math.abs(scraped - told) > SAME_SCRAPE_SECONDS;
 
-/** Sends one query. @throws TelemetryFailure; Error when a file of the credentials cannot be read */
 async function query(
   settings: PrometheusSettings,
   access: AccessKeeper,
   nodeOf: (label: string) => NodeName | undefined,
 ): Promise<Map<NodeName, NodeFigures>> {
-  const { agent, headers } = await access.open();
-  const url = `${settings.url.replace(/\/+$/, "")}/api/v1/query`;
-  const form = new URLSearchParams({ query: figuresQuery(settings) }).toString();
   const figures = new Map<NodeName, NodeFigures>();
-  const reader = jsonElements((element) => addSeries(figures, settings.nodeLabel, nodeOf, element));
-  const bounds = { dispatcher: agent, timeoutMs: settings.timeoutMs, maxBytes: MAX_ANSWER_BYTES };
-  const { status, excerpt } = await exchange({
-    ...bounds,
-    url,
-    method: "POST",
-    headers: { ...headers, "content-type": "application/x-www-form-urlencoded", accept: "application/json" },
-    body: form,
-    onChunk: readingBy(url, (chunk) => reader.push(chunk)),
+  await askPrometheus({
+    ...{ settings, access: await access.open(), timeoutMs: settings.timeoutMs },
+    ...{ path: "/api/v1/query", form: { query: figuresQuery(settings) }, resultType: "vector" },
+    cure: "check telemetry.url and credentials",
+    onElement: (element) => addSeries(figures, settings.nodeLabel, nodeOf, element),
   });
-  if (status !== 200) {
-    throw new TelemetryFailure(
-      "BadStatus",
-      `${url} answers ${status}: ${excerpt}; check telemetry.url and credentials`,
-    );
-  }
-  readingBy(url, () => checkFrame(reader.end()))();
   return figures;
 }
-
-/** Turns errors of a reader into a TelemetryFailure of this server. */
-function readingBy<Given extends unknown[]>(url: string, read: (...given: Given) => void) {
-  return (...given: Given) => {
-    try {
-      read(...given);
-    } catch (error) {
-      const detail = error instanceof Error ? error.message : String(error);
-      throw new TelemetryFailure("BadAnswer", `${url} does not answer as Prometheus does: ${detail.slice(0, 200)}`);
-    }
-  };
-}
-
-function checkFrame(frame: unknown): void {
-  const { status, data } = (frame ?? {}) as { status?: unknown; data?: { resultType?: unknown } | null };
-  if (status !== "success" || data?.resultType !== "vector") throw new Error("its answer is no vector of series");
-}
-
-/** The sample of one node, dated by the age that Prometheus itself reports, so the two clocks may differ. */
-function sampleFrom(figures: NodeFigures, counts: DeviceFilter, askedMs: number): NodeSample {
-  const { age = 0, ...node } = figures.node;
-  const disks = [...figures.disks].flatMap(([device, parts]) => {
-    const rates = isWhole(parts) ? diskFiguresOf(device, parts) : undefined;
-    return rates === undefined ? [] : [rates];
-  });
-  const imageDevice = imageDeviceOf(figures.mounts, (device) => figures.disks.has(device), figures.mapped);
-  const disk = chooseDisk(disks, counts, imageDevice);
-  return {
-    ...node,
-    ioPressure: node.ioPressure && Math.min(1, node.ioPressure),
-    cpuPressure: node.cpuPressure && Math.min(1, node.cpuPressure),
-    ...diskSample(disk, imageDevice),
-    atMs: askedMs - age * 1_000,
-  };
-}
-
-const isWhole = (parts: Partial<DiskRates>): parts is DiskRates =>
-  diskParts.every((part) => Number.isFinite(parts[part]));
 
 const noSeries = ({ url, nodeLabel }: PrometheusSettings, name: NodeName) =>
   `${url} has no fresh series whose label ${nodeLabel} is the name or address of node ${name}; ` +
