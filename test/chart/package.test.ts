@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { CHART, findHelm, helmText } from "../../dev/chart/helm.ts";
+import { CHART, findHelm, helmTemplate, helmText } from "../../dev/chart/helm.ts";
 import { startRegistry } from "../../dev/chart/registry.ts";
 
 const helm = await findHelm();
@@ -37,6 +37,28 @@ describe("helm lint", () => {
     const { apiVersion: _version, kind: _kind, ...policy } = parse(example) as Record<string, unknown>;
     const args = ["lint", "--strict", CHART, "--set-json", `policy=${JSON.stringify(policy)}`];
     expect(await helmText(helm, args)).toContain("0 chart(s) failed");
+  });
+});
+
+describe("labels and annotations", () => {
+  it.each([
+    ["podAnnotations.a=true", "deployment", /^ +a: "true"$/m],
+    ["nodeSelector.pool=7", "deployment", /^ +pool: "7"$/m],
+    ["webhooks.annotations.a=1234567", "webhooks", /^ +a: "1234567"$/m],
+    [
+      "metrics.dashboards.enabled=true,metrics.dashboards.labels.grafana_dashboard=1",
+      "monitoring",
+      /_dashboard: "1"$/m,
+    ],
+    ["metrics.podMonitor.enabled=true,metrics.podMonitor.labels.a=false", "monitoring", /^ +a: "false"$/m],
+  ])("of %s are text, as the API server wants them", async (set, template, text) => {
+    const args = ["--set", set, "--show-only", `templates/${template}.yaml`];
+    expect(await helmTemplate({ helm, args })).toMatch(text);
+  });
+
+  it("are refused where a value is neither text nor number nor boolean", async () => {
+    const lint = helmText(helm, ["lint", CHART, "--set", "podAnnotations.a.b=c"]);
+    await expect(lint).rejects.toMatchObject({ stdout: expect.stringContaining("/podAnnotations/a") as string });
   });
 });
 

@@ -56,13 +56,25 @@ caBundle: {{ .Values.certificates.caBundle }}
 {{- end }}
 {{- end }}
 
+{{- /* Labels and annotations as YAML, each value as text: --set and YAML make a number of 1 and a boolean of true, which the
+API server refuses. Null takes a key out. */}}
+{{- define "paceline.texts" -}}
+{{- $texts := dict }}
+{{- range $key, $value := . }}
+{{- if not (kindIs "invalid" $value) }}
+{{- $_ := set $texts $key (kindIs "string" $value | ternary $value (toJson $value)) }}
+{{- end }}
+{{- end }}
+{{- toYaml $texts }}
+{{- end }}
+
 {{- define "paceline.webhookAnnotations" -}}
 {{- $annotations := deepCopy .Values.webhooks.annotations }}
 {{- if eq .Values.certificates.mode "cert-manager" }}
 {{- $_ := set $annotations "cert-manager.io/inject-ca-from" (printf "%s/%s" .Release.Namespace (include "paceline.name" .)) }}
 {{- end }}
 {{- with $annotations }}
-annotations: {{- toYaml . | nindent 2 }}
+annotations: {{- include "paceline.texts" . | nindent 2 }}
 {{- end }}
 {{- end }}
 
@@ -130,7 +142,7 @@ securityContext: {{- include "paceline.podSecurity" $root | nindent 2 }}
 imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with $root.Values.nodeSelector }}
-nodeSelector: {{- toYaml . | nindent 2 }}
+nodeSelector: {{- include "paceline.texts" . | nindent 2 }}
 {{- end }}
 # Any node will do, a fenced one included; best one that has the image: a pull costs a young node's disk.
 tolerations:
