@@ -91,7 +91,7 @@ const count = (many: number, what: string) => `${many} ${what}${many === 1 ? "" 
 
 /** Columns as wide as their widest cell; the last one as it is. */
 function aligned(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((one) => one[at]?.length ?? 0)));
+  const widths = (rows[0] ?? []).map((_, at) => rows.reduce((most, one) => Math.max(most, one[at]?.length ?? 0), 0));
   return rows.map((one) =>
     one
       .map((cell, at) => (at === one.length - 1 ? cell : cell.padEnd(widths[at] ?? 0)))

@@ -134,7 +134,7 @@ function readRunning(draft: PodDraft, spec: Json, status: Json, atMs: number, is
   if (wanted === 0) return;
   const starts = statuses.map((one) => timeOf(recordOf(recordOf(one["state"])["running"])["startedAt"]));
   if (starts.length < wanted || starts.some((ms) => ms === undefined)) return;
-  const lastMs = Math.max(...(starts as number[]));
+  const lastMs = starts.reduce<number>((last, ms = 0) => Math.max(last, ms), -Infinity);
   draft.at("runningMs", lastMs, false);
   if (!isExact) return;
   if (isNews(lastMs, atMs)) draft.at("runningMs", atMs, true);

@@ -1,4 +1,5 @@
 /** A script that makes a snapshot of Bottlerocket's data volume with the images on it. */
+import { ECR_HOST } from "./ecr.ts";
 import { volumeGib } from "./packer.ts";
 import { type Format, headline, pinned, totalBytes } from "./prewarm-list.ts";
 
@@ -73,6 +74,7 @@ on_instance() {
   done
 }
 
+ecr='${ECR_HOST}'
 # The admin container is up some seconds after the agent.
 ctr="apiclient exec admin sheltie ctr -n k8s.io"
 for tries in 1 2 3 4 5 6 7 8 9 10; do
@@ -82,12 +84,9 @@ while read -r source name <&3; do
   [ -n "$source" ] || continue
   host="\${name%%/*}"
   login=""
-  case "$host" in
-    *.dkr.ecr.*.amazonaws.com*)
-      region="\${host#*.dkr.ecr.}"
-      login="--user AWS:$(aws ecr get-login-password --region "\${region%%.*}")"
-      ;;
-  esac
+  if [[ "$host" =~ $ecr ]]; then
+    login="--user AWS:$(aws ecr get-login-password --region "\${BASH_REMATCH[2]}")"
+  fi
   on_instance "$ctr images pull --label io.cri-containerd.image=managed $login $source" "$name"
   [ "$source" = "$name" ] || on_instance "$ctr images tag --force $source $name" "$name"
   echo "pulled $name"

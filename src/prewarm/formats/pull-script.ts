@@ -1,4 +1,5 @@
 /** The shell script that pulls into a node's containerd. Bash 4.2 (Amazon Linux 2) or later. */
+import { ECR_HOST } from "./ecr.ts";
 import { type FormatOptions, headline, pinned, type PrewarmList } from "./prewarm-list.ts";
 
 /**
@@ -75,18 +76,14 @@ daemon_priority() {
 
 # Prints user:password for a registry, or nothing. Add a case for other private registries.
 credentials() {
-  local region password
-  case "$1" in
-    *.dkr.ecr.*.amazonaws.com* | *.dkr.ecr-fips.*.amazonaws.com*)
-      region="\${1#*.dkr.ecr*.}"
-      region="\${region%%.*}"
-      if password="$(timeout 60 aws ecr get-login-password --region "$region")"; then
-        echo "AWS:$password"
-      else
-        say "no password for $1: does the instance's role have AmazonEC2ContainerRegistryPullOnly?" >&2
-      fi
-      ;;
-  esac
+  local password ecr='${ECR_HOST}'
+  if [[ "$1" =~ $ecr ]]; then
+    if password="$(timeout 60 aws ecr get-login-password --region "\${BASH_REMATCH[2]}")"; then
+      echo "AWS:$password"
+    else
+      say "no password for $1: does the instance's role have AmazonEC2ContainerRegistryPullOnly?" >&2
+    fi
+  fi
 }
 
 # Pulls what the first argument names, and gives it the second name.
