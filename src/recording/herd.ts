@@ -131,6 +131,9 @@ function herdAt(
   const all = [...own, ...elsewhere];
   const pods = all.flatMap(herdPod).sort((a, b) => a.createdMs - b.createdMs);
   const noObject = all.filter(({ shape }) => shape === undefined).length;
+  const isUnbound = (pod: RecordedPod) =>
+    pod.node === "" && workloads.has(workloadOf(pod)) && isBetween(pod.createdMs, fromMs, untilMs);
+  const unbound = placed.filter(isUnbound).length;
   const done = all.filter((pod) => pod.shape !== undefined && pod.isDone && pod.readyMs === undefined).length;
   return {
     startMs,
@@ -138,7 +141,7 @@ function herdAt(
     nodes,
     settled: recording.nodes.filter(({ name }) => settledNames.has(name)),
     pods,
-    leftOut: { notReady: all.length - pods.length - noObject - done, noObject, done },
+    leftOut: { notReady: all.length - pods.length - noObject - done + unbound, noObject, done },
   };
 }
 

@@ -3,7 +3,7 @@ import type { Figures } from "./figures.ts";
 
 /** Farther off than this, a forecast is not to be trusted. */
 export const TRUSTED_SHARE = 0.25;
-/** Seconds by which a short herd may be off, whatever their share: dumps have whole seconds. */
+/** Seconds by which a short herd may be off, whatever their share: dumps have whole seconds. The mean half of them. */
 const SMALL_SECONDS = 2;
 
 /** Pods for which the model may find no place: rules about places are not in it. */
@@ -26,10 +26,13 @@ export function selfCheck(recorded: Figures, model: Figures): SelfCheck {
   const meanReadyOff = offBy(recorded.meanReadySeconds, model.meanReadySeconds);
   const off = Math.max(Math.abs(allReadyOff), Math.abs(meanReadyOff));
   const lostShare = Math.max(0, model.notReady - recorded.notReady) / Math.max(1, recorded.pods);
-  return { allReadyOff, meanReadyOff, off, lostShare, isTrusted: off <= TRUSTED_SHARE && lostShare <= LOST_SHARE };
+  const isNear =
+    (Math.abs(allReadyOff) <= TRUSTED_SHARE ||
+      Math.abs(model.allReadySeconds - recorded.allReadySeconds) <= SMALL_SECONDS) &&
+    (Math.abs(meanReadyOff) <= TRUSTED_SHARE ||
+      Math.abs(model.meanReadySeconds - recorded.meanReadySeconds) <= SMALL_SECONDS / 2);
+  return { allReadyOff, meanReadyOff, off, lostShare, isTrusted: isNear && lostShare <= LOST_SHARE };
 }
 
-function offBy(recorded: number, model: number): number {
-  if (Math.abs(model - recorded) <= SMALL_SECONDS) return 0;
-  return recorded > 0 ? model / recorded - 1 : Infinity;
-}
+const offBy = (recorded: number, model: number) =>
+  model === recorded ? 0 : recorded > 0 ? model / recorded - 1 : Infinity;

@@ -10,7 +10,7 @@ const GATED_SHARE = 0.1;
 /** One sentence for each reason, with what would help; none: nothing stands against a forecast. */
 export function missingParts(herd: Herd, built: HerdScenario): readonly string[] {
   const { pods, leftOut } = herd;
-  const all = pods.length + leftOut.notReady + leftOut.noObject;
+  const all = pods.length + leftOut.notReady + leftOut.noObject + leftOut.done;
   const share = (count: number) => count / Math.max(1, all);
   const gated = pods.filter((pod) => pod.gated).length;
   const withoutRunning = pods.filter(({ runningMs }) => runningMs === undefined).length;
@@ -18,6 +18,10 @@ export function missingParts(herd: Herd, built: HerdScenario): readonly string[]
     [
       share(leftOut.notReady) > SPARE_SHARE,
       `${leftOut.notReady} of ${all} pods are never Ready in the recording: it ends before the herd does, or its audit policy leaves out what kubelets write of pods (patches of pods/status at level Request)`,
+    ],
+    [
+      share(leftOut.done) > SPARE_SHARE,
+      `${leftOut.done} of ${all} pods ended before they were ever Ready, as Jobs do: they loaded disk and kubelet, and are not in the model`,
     ],
     [
       share(leftOut.noObject) > SPARE_SHARE,

@@ -56,9 +56,15 @@ export function caveats({ herd, built }: HerdReplay): readonly string[] {
 }
 
 /** One or two sentences: what the herd came to, and what Paceline would have made of it. */
-export function verdictOf({ recorded, reasons, forecast, check }: HerdReplay): string {
+export function verdictOf({ herd, recorded, reasons, forecast, check }: HerdReplay): string {
+  const { leftOut, pods } = herd;
+  const never = leftOut.notReady + leftOut.noObject + leftOut.done;
+  const last =
+    never === 0
+      ? "All pods were Ready after"
+      : `${pods.length} of ${pods.length + never} pods were Ready, the last after`;
   const was =
-    `All pods were Ready after ${seconds(recorded.allReadySeconds)} s, on the mean after ${seconds(recorded.meanReadySeconds)} s, ` +
+    `${last} ${seconds(recorded.allReadySeconds)} s, on the mean after ${seconds(recorded.meanReadySeconds)} s, ` +
     `with ${counted(recorded.failedStarts, "failed start")}.`;
   if (forecast === undefined || check === undefined) return `${was} There is no forecast: ${reasons.join("; ")}.`;
   const { given } = forecast;
