@@ -9,8 +9,8 @@ const HEAD = `# Paceline
 Pod pacing for Kubernetes: starts land on a young node in batches that its disk can feed.
 
 \`\`\`sh
-helm install paceline oci://ghcr.io/OWNER/charts/paceline --namespace paceline --create-namespace \\
-  --set image.repository=ghcr.io/OWNER/paceline --set policy.mode=observe
+helm install paceline oci://ghcr.io/paceline/charts/paceline --namespace paceline --create-namespace \\
+  --set image.repository=ghcr.io/paceline/paceline --set policy.mode=observe
 \`\`\`
 
 \`policy.mode=observe\` changes nothing and counts what it would have held. From a checkout, \`charts/paceline\` takes the

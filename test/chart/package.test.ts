@@ -62,6 +62,23 @@ describe("labels and annotations", () => {
   });
 });
 
+describe("the alerts' runbooks", () => {
+  const rule = (runbooks: string) => {
+    const set = `metrics.prometheusRule.enabled=true,metrics.prometheusRule.runbooks=${runbooks}`;
+    return helmTemplate({ helm, args: ["--set", set, "--show-only", "templates/monitoring.yaml"] });
+  };
+
+  it("lead to the address that is given, and nothing else of the rules changes", async () => {
+    const text = await rule("https://wiki/pacing");
+    expect(text).toContain("runbook_url: https://wiki/pacing#pacelinenoleader");
+    expect(text.match(/docs\/monitoring\.md/g)).toHaveLength(1); // the comment at the top
+  });
+
+  it("lead to the page in the repository when the value is null", async () => {
+    expect(await rule("null")).toContain("runbook_url: docs/monitoring.md#pacelinenoleader");
+  });
+});
+
 describe("the package", () => {
   it("is pushed to a registry and pulled from it as an OCI artifact, and renders what the folder renders", async () => {
     await using registry = await startRegistry();

@@ -14,12 +14,20 @@ const FOLDER = join(ROOT, ".github/workflows");
 
 interface Job {
   readonly permissions?: Record<string, string>;
-  readonly steps: readonly { readonly uses?: string; readonly run?: string; readonly with?: Record<string, unknown> }[];
+  readonly needs?: string | readonly string[];
+  /** Another workflow, in place of steps; its jobs have their own time-outs. */
+  readonly uses?: string;
+  readonly steps?: readonly {
+    readonly uses?: string;
+    readonly run?: string;
+    readonly with?: Record<string, unknown>;
+  }[];
   readonly strategy?: { readonly matrix?: { readonly version?: readonly string[] } };
   readonly "timeout-minutes"?: number;
 }
 interface Workflow {
   readonly permissions?: Record<string, string>;
+  readonly on: object;
   readonly jobs: Readonly<Record<string, Job>>;
 }
 
@@ -43,14 +51,14 @@ describe(".github/workflows", () => {
     const { permissions, jobs } = workflow(file);
     expect(permissions).toEqual({ contents: "read" });
     for (const [name, job] of Object.entries(jobs)) {
-      expect(job["timeout-minutes"], name).toBeGreaterThan(0);
+      if (job.uses === undefined) expect(job["timeout-minutes"], name).toBeGreaterThan(0);
       const writes = Object.entries(job.permissions ?? {}).filter(([, value]) => value === "write");
       if (file !== "release.yml") expect(writes, name).toEqual([]);
     }
   });
 
   it.each(files)("%s uses actions of a version, and keeps no token in the checkout", (file) => {
-    for (const { uses = "", with: given } of Object.values(workflow(file).jobs).flatMap(({ steps }) => steps)) {
+    for (const { uses = "", with: given } of Object.values(workflow(file).jobs).flatMap(({ steps = [] }) => steps)) {
       if (uses !== "") expect(uses).toMatch(/@(v\d+(\.\d+)*|[0-9a-f]{40})$/);
       if (uses.startsWith("actions/checkout@")) expect(given).toMatchObject({ "persist-credentials": false });
     }
@@ -58,6 +66,28 @@ describe(".github/workflows", () => {
 
   it("run the tests on every Kubernetes that can be built", () => {
     expect(workflow("test.yml").jobs["kubernetes"]?.strategy?.matrix?.version).toEqual(versions());
+  });
+
+  it("publish nothing before every test has passed", () => {
+    const { jobs } = workflow("release.yml");
+    expect(jobs["test"]?.uses).toBe("./.github/workflows/test.yml");
+    expect(workflow("test.yml").on).toHaveProperty("workflow_call");
+    const publishing = Object.entries(jobs).filter(([, job]) => job.permissions?.["id-token"] === "write");
+    expect(publishing.map(([name]) => name)).toEqual(["npm", "image", "chart"]);
+    for (const [name, { needs }] of publishing) expect(needs, name).toContain("test");
+  });
+
+  it("publish from the repository that package, chart and SECURITY.md name: provenance is checked against it", () => {
+    const read = (file: string) => readFileSync(join(ROOT, file), "utf8");
+    const { repository } = JSON.parse(read("package.json")) as { repository: { url: string } };
+    const [, address = "", owner = ""] =
+      /^git\+(https:\/\/github\.com\/([^/]+)\/paceline)\.git$/.exec(repository.url) ?? [];
+    expect(parse(read("charts/paceline/Chart.yaml"))).toMatchObject({ home: address, sources: [address] });
+    expect(read("SECURITY.md")).toContain(`^${address}/`);
+    for (const file of ["SECURITY.md", "charts/paceline/README.md"]) {
+      const owners = [...read(file).matchAll(/ghcr\.io\/([^/]+)\//g)].map(([, one]) => one);
+      expect([...new Set(owners)], file).toEqual([owner]);
+    }
   });
 
   it("install on kind by the commands of test/kind/README.md", () => {
