@@ -29,29 +29,34 @@ export interface ServiceOptions {
   readonly args?: readonly string[];
   /** The program's main module; default {@link MAIN}, the sources. */
   readonly main?: string;
+  /** Where kubeconfig and certificate are written; default: the control plane's folder. */
+  readonly folder?: string;
+  /** Starts the program with these words; default: this Node, with the image's flags and `main`. */
+  readonly start?: (words: readonly string[]) => Promise<Child>;
   /** Longest time until it is ready, ms; default {@link READY_WITHIN_MS}. */
   readonly readyWithinMs?: number;
 }
 
 /** Starts one replica; resolves when `/readyz` succeeds. Install policy and roles before (dev/install.ts). */
 export async function startServiceProcess(cp: ControlPlane, options: ServiceOptions = {}): Promise<RunningService> {
-  const defaults = { name: "serve", args: [], main: MAIN, readyWithinMs: READY_WITHIN_MS };
+  const { name = "serve", main = MAIN } = options;
+  const flags = await nodeFlags();
+  const start = (words: readonly string[]) => cp.startProgram(name, process.execPath, [...flags, main, ...words]);
+  const defaults = { name, args: [], main, folder: cp.folder, start, readyWithinMs: READY_WITHIN_MS };
   return startOn(cp, await freePort(), { ...defaults, ...options });
 }
 
 async function startOn(cp: ControlPlane, port: number, options: Required<ServiceOptions>): Promise<RunningService> {
-  const { name, args, main, readyWithinMs } = options;
+  const { name, args, folder, start, readyWithinMs } = options;
   const nowMs = Date.now();
   const pair = await issueServerCertificate(cp.authority, { names: ["127.0.0.1"], days: CERTIFICATE_DAYS, nowMs });
   const account = { name: COMPONENT, token: await serviceToken(cp.client) };
   const write = async (file: string, text: string) => {
-    const path = join(cp.folder, `${name}.${file}`);
+    const path = join(folder, `${name}.${file}`);
     await writeFile(path, text, { mode: 0o600 });
     return path;
   };
-  const child = await cp.startProgram(name, process.execPath, [
-    ...(await nodeFlags()),
-    main,
+  const child = await start([
     "serve",
     ...["--kubeconfig", await write("kubeconfig", cp.kubeconfigFor(account))],
     ...["--host", "127.0.0.1", "--port", String(port), "--identity", name],

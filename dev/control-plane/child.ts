@@ -76,7 +76,10 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     logPath,
     exited,
     ending: () => ending,
-    signal: (signal) => void process_.kill(signal),
+    signal: (signal) => {
+      if (signal === "SIGTERM") wanted = true;
+      process_.kill(signal);
+    },
     announceUnexpectedEnd: () =>
       void exited.then((how) => {
         if (!wanted) process.stderr.write(`${child.name} ended by itself (${how}):\n${child.logTail(5)}\n`);
