@@ -18,6 +18,7 @@ import { textReport } from "../replay/report/text.ts";
 import { liveInput } from "../recording/live.ts";
 import { type ClusterFlags, withCluster } from "./connect.ts";
 import { withProgress } from "./progress.ts";
+import { prometheusSettings, telemetryOf } from "./replay-prometheus.ts";
 
 /** Where a recording comes from; `prewarm` has the same flags. */
 export interface SourceFlags extends ClusterFlags {
@@ -25,6 +26,7 @@ export interface SourceFlags extends ClusterFlags {
 }
 
 interface ReplayFlags extends SourceFlags {
+  readonly prometheus?: string;
   readonly policy?: string;
   readonly window?: Window;
   readonly disk?: number;
@@ -47,6 +49,7 @@ const QUIET_MS = 15_000;
 const HELP = `
 Exit codes:
   0  there is a forecast
+  1  the cluster (--live) or Prometheus cannot be read
   2  wrong usage, or nothing usable in the input
   3  no forecast: the recording has no herd, lacks something, or the model does not give what was recorded
 
@@ -54,6 +57,7 @@ What to give it (more in docs/replay.md):
   audit log     pods and nodes at level Request or higher, from before the nodes joined until all pods were Ready
   --live        the same as dumps, of the cluster that kubectl talks to
   dumps         kubectl get nodes,pods,events -A -o json, while the herd's pods are still there
+  --prometheus  beside these: what the disks did while nodes were young, so that they are measured and not assumed
 Both together tell most: the audit log has the times, and the nodes have the sizes of images.`;
 
 /** The command with its flags. */
@@ -69,6 +73,10 @@ export function replayCommand(): Command {
     )
     .option("--kubeconfig <file>", "kubeconfig to use with --live; default as for serve")
     .option("--context <name>", "context of the kubeconfig; default: its current one")
+    .option(
+      "--prometheus <url>",
+      "ask this Prometheus, too, for node_exporter's figures of the herds' young nodes; TLS, token and node label as telemetry in --policy says",
+    )
     .option("--policy <file>", "policy to replay with, instead of every default")
     .option("--window <from/to>", "only herds that began between these times (RFC 3339)", parseWindow)
     .option("--disk <MiB/s>", "what the nodes' disks write", parseDisk)
@@ -96,10 +104,12 @@ function parseWindow(text: string): Window {
 async function replay(files: readonly string[], flags: ReplayFlags, nowMs: number): Promise<void> {
   const machines = flags.class === undefined ? noMachines : await machinesFrom(flags.class);
   const policy = flags.policy === undefined ? undefined : await policyFrom(flags.policy);
+  const prometheus = flags.prometheus === undefined ? undefined : prometheusSettings(flags.prometheus, policy);
   const { recording, unusable } = await readAll(files, flags, nowMs);
   const herds = chosen(herdsOf(recording), flags.window);
   const most = [...herds].sort((a, b) => b.pods.length - a.pods.length).slice(0, MOST_HERDS);
   const options: ReplayOptions = { machines, policy, diskMibPerSecond: flags.disk };
+  const telemetry = prometheus && (await telemetryOf(most, prometheus));
   const replays = await withProgress(
     "replaying",
     async (tell) => {
@@ -108,7 +118,7 @@ async function replay(files: readonly string[], flags: ReplayFlags, nowMs: numbe
       const done = [];
       for (const [at, herd] of most.sort((a, b) => a.startMs - b.startMs).entries()) {
         const say = (what: string) => tell(`herd ${at + 1} of ${most.length}: ${what}`);
-        done.push(await replayHerd(herd, recording, { ...options, tell: say }));
+        done.push(await replayHerd(herd, recording, { ...options, telemetry: telemetry?.get(herd), tell: say }));
       }
       return done;
     },
@@ -123,7 +133,11 @@ async function replay(files: readonly string[], flags: ReplayFlags, nowMs: numbe
   if (flags.scenario !== undefined) {
     const [largest] = [...most].sort((a, b) => b.pods.length - a.pods.length);
     if (largest === undefined) throw new UsageError(`--scenario: ${noHerd(recording, flags.window)}`);
-    const { file } = scenarioOf(largest, recording, { ...options, anonymous: true });
+    const { file } = scenarioOf(largest, recording, {
+      ...options,
+      measured: telemetry?.get(largest)?.disks,
+      anonymous: true,
+    });
     await write("--scenario", flags.scenario, stringify(file, { aliasDuplicateObjects: false }));
   }
   if (flags.html !== undefined) {

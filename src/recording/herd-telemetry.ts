@@ -102,9 +102,11 @@ export function measuredDisk(samples: readonly NodeSample[]): MeasuredDisk | und
   };
 }
 
-const known = (values: readonly (number | undefined)[]) =>
-  values.filter((value): value is number => value !== undefined && Number.isFinite(value));
-const mean = (values: readonly number[]) =>
+/** Values that are unknown are left out. */
+export const known = (values: readonly (number | undefined | null)[]) =>
+  values.filter((value): value is number => typeof value === "number" && Number.isFinite(value));
+/** Undefined of none. */
+export const mean = (values: readonly number[]) =>
   values.length === 0 ? undefined : values.reduce((sum, one) => sum + one, 0) / values.length;
 /** The value that a share of all is not above; undefined of none. */
 export const quantile = (values: readonly number[], share: number): number | undefined =>

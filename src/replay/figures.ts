@@ -1,9 +1,11 @@
 /** What a herd came to, recorded or simulated, in the same terms. */
 import type { Herd } from "../recording/herd.ts";
 import { readySecondsOf } from "../recording/herd.ts";
+import { known, mean, quantile, type YoungFigures } from "../recording/herd-telemetry.ts";
 import type { HerdScenario } from "../recording/herd-scenario.ts";
 import type { Fingerprint as Told } from "../diagnose/classify/fingerprints.ts";
 import { percentile } from "../simulate/engine/summary.ts";
+import type { Series } from "../simulate/engine/series.ts";
 import type { StrategyRun } from "../simulate/engine/strategy.ts";
 import type { Fingerprint } from "../simulate/model/types.ts";
 import type { Scenario } from "../simulate/scenario/schema.ts";
@@ -29,6 +31,8 @@ export interface Figures {
   readonly longestHoldSeconds: number;
   /** Pods that were not Ready in the end. */
   readonly notReady: number;
+  /** The young nodes' disks; undefined where the run was not asked for them. */
+  readonly young?: YoungFigures | undefined;
   readonly workloads: readonly WorkloadFigures[];
   /** When each pod was Ready, seconds from the first node's opening, ascending: for the chart. */
   readonly readyAtSeconds: readonly number[];
@@ -78,6 +82,7 @@ export function simulatedFigures(run: StrategyRun, scenario: Scenario, herd: Her
       Object.entries(result.failures).map(([kind, count]) => [names[kind as Fingerprint], count]),
     ),
     readyAtSeconds: ascending(counted.flatMap(({ readySeconds }) => readySeconds ?? [])),
+    ...(run.series && { young: youngOf(run.series) }),
     longestHoldSeconds: counted.reduce((most, { heldSeconds }) => Math.max(most, heldSeconds), 0),
     notReady: result.unreadyPods,
     workloads: built.workloads.map((_, workload) =>
@@ -85,6 +90,12 @@ export function simulatedFigures(run: StrategyRun, scenario: Scenario, herd: Her
     ),
   };
 }
+
+/** The model has no pressure figures of its own over time. */
+const youngOf = ({ youngAwaitMs, youngBusy }: Series): YoungFigures => ({
+  awaitP95Ms: quantile(known(youngAwaitMs), 0.95),
+  utilisationMean: mean(known(youngBusy)),
+});
 
 /**
  * A scenario gives a DaemonSet's pod to every node; on nodes that were there before it may have run for long, and then
@@ -107,19 +118,27 @@ export function meanFigures(all: readonly Figures[]): Figures {
   if (first === undefined) throw new Error("no run");
   if (more.length === 0) return first;
   const middle = [...all].sort((a, b) => a.failedStarts - b.failedStarts)[Math.floor(all.length / 2)] ?? first;
-  const mean = (of: (figures: Figures) => number) => sum(all.map(of)) / all.length;
+  const meanOf = (of: (figures: Figures) => number) => sum(all.map(of)) / all.length;
+  const young = (of: (figures: YoungFigures) => number | undefined) =>
+    mean(known(all.map((one) => one.young && of(one.young))));
   return {
     ...middle,
-    allReadySeconds: mean((one) => one.allReadySeconds),
-    meanReadySeconds: mean((one) => one.meanReadySeconds),
-    p50ReadySeconds: mean((one) => one.p50ReadySeconds),
-    p95ReadySeconds: mean((one) => one.p95ReadySeconds),
+    allReadySeconds: meanOf((one) => one.allReadySeconds),
+    meanReadySeconds: meanOf((one) => one.meanReadySeconds),
+    p50ReadySeconds: meanOf((one) => one.p50ReadySeconds),
+    p95ReadySeconds: meanOf((one) => one.p95ReadySeconds),
     longestHoldSeconds: Math.max(...all.map((one) => one.longestHoldSeconds)),
+    ...(first.young && {
+      young: {
+        awaitP95Ms: young((one) => one.awaitP95Ms),
+        utilisationMean: young((one) => one.utilisationMean),
+      },
+    }),
     notReady: Math.max(...all.map((one) => one.notReady)),
     workloads: first.workloads.map((workload, at) => ({
       ...workload,
-      p50ReadySeconds: mean((one) => one.workloads[at]?.p50ReadySeconds ?? 0),
-      p95ReadySeconds: mean((one) => one.workloads[at]?.p95ReadySeconds ?? 0),
+      p50ReadySeconds: meanOf((one) => one.workloads[at]?.p50ReadySeconds ?? 0),
+      p95ReadySeconds: meanOf((one) => one.workloads[at]?.p95ReadySeconds ?? 0),
     })),
   };
 }

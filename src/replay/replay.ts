@@ -3,6 +3,7 @@ import type { PacingPolicy } from "../policy/schema.ts";
 import type { Herd } from "../recording/herd.ts";
 import { type HerdScenario, scenarioOf, type ScenarioOptions } from "../recording/herd-scenario.ts";
 import type { Recording } from "../recording/recording.ts";
+import type { HerdTelemetry } from "../recording/herd-telemetry.ts";
 import { runStrategy } from "../simulate/engine/run.ts";
 import type { Strategy } from "../simulate/engine/strategy.ts";
 import { scenarioFrom } from "../simulate/scenario/parse.ts";
@@ -13,6 +14,8 @@ import { missingParts } from "./refusal.ts";
 import { remedies, type ScenarioFile, unknowns } from "./variants.ts";
 
 export interface ReplayOptions extends ScenarioOptions {
+  /** What a Prometheus recorded of this herd; its disks are the scenario's, as far as nothing is given. */
+  readonly telemetry?: HerdTelemetry | undefined;
   /** Instead of every default with the kubelets' own pull budget. */
   readonly policy?: PacingPolicy | undefined;
   /** Seeds of chance; by default more of them where runs are cheap. */
@@ -47,6 +50,8 @@ export interface HerdReplay {
   readonly herd: Herd;
   readonly built: HerdScenario;
   readonly recorded: Figures;
+  /** Undefined: no Prometheus was asked. */
+  readonly telemetry: HerdTelemetry | undefined;
   /** Why there is no forecast, one sentence each; empty: there is one. */
   readonly reasons: readonly string[];
   /** Of the strategy `none`; undefined where something that it needs was not read. */
@@ -62,9 +67,19 @@ const seedsFor = (pods: number) => (pods <= 300 ? [1, 2, 3] : pods <= 1_000 ? [1
 
 /** Never throws for what a recording holds. */
 export async function replayHerd(herd: Herd, recording: Recording, options: ReplayOptions): Promise<HerdReplay> {
-  const built = scenarioOf(herd, recording, options);
+  const { telemetry } = options;
+  const built = scenarioOf(herd, recording, { ...options, measured: options.measured ?? telemetry?.disks });
   const recorded = recordedFigures(herd, built);
-  const base = { herd, built, recorded, model: undefined, check: undefined, sensitivity: [], forecast: undefined };
+  const base = {
+    herd,
+    built,
+    recorded,
+    telemetry,
+    model: undefined,
+    check: undefined,
+    sensitivity: [],
+    forecast: undefined,
+  };
   const missing = missingParts(herd, built);
   if (missing.length > 0) return { ...base, reasons: missing };
   const runs = new Runs(herd, built, options);
@@ -104,7 +119,8 @@ class Runs {
     for (const seed of this.#options.seeds ?? seedsFor(this.#herd.pods.length)) {
       this.#options.tell?.(name);
       await nextTurn();
-      const run = runStrategy({ scenario, strategy, seed, podTimes: true });
+      const series = strategy.kind === "none" && this.#options.telemetry !== undefined;
+      const run = runStrategy({ scenario, strategy, seed, podTimes: true, series });
       all.push(simulatedFigures(run, scenario, this.#herd, this.#built));
     }
     return meanFigures(all);

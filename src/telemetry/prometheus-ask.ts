@@ -16,7 +16,7 @@ export interface PrometheusRequest {
   readonly form: Readonly<Record<string, string>>;
   readonly resultType: "vector" | "matrix";
   /** What to do about a refusal; ends its message. */
-  readonly cure: string;
+  readonly cure?: string;
   /** Told of each series; what it throws makes the answer a bad one. */
   readonly onElement: (element: unknown) => void;
 }
@@ -36,7 +36,11 @@ export async function askPrometheus(request: PrometheusRequest): Promise<void> {
     body: new URLSearchParams(form).toString(),
     onChunk: readingBy(url, (chunk) => reader.push(chunk)),
   });
-  if (status !== 200) throw new TelemetryFailure("BadStatus", `${url} answers ${status}: ${excerpt}; ${cure}`);
+  if (status !== 200)
+    throw new TelemetryFailure(
+      "BadStatus",
+      `${url} answers ${status}: ${excerpt}${cure === undefined ? "" : `; ${cure}`}`,
+    );
   readingBy(url, () => checkFrame(reader.end(), resultType))();
 }
 

@@ -8,7 +8,7 @@ import type { PrometheusSettings } from "./prometheus.ts";
 import { askPrometheus } from "./prometheus-ask.ts";
 import { addSeries, figuresQuery, type NodeFigures } from "./prometheus-query.ts";
 import { sampleFrom } from "./prometheus-sample.ts";
-import { asFailure, type TelemetryTarget } from "./source.ts";
+import { asFailure, TelemetryFailure, type TelemetryTarget } from "./source.ts";
 
 /** Nodes in one request: proxies refuse long forms, and Prometheus queries that load many samples. */
 const NODES_IN_QUERY = 20;
@@ -16,7 +16,7 @@ const NODES_IN_QUERY = 20;
 const MOST_MOMENTS = 240;
 /** A rate is of the last two scrapes within this time: scrapes a minute apart give one, too. */
 const RATE_SECONDS = 150;
-/** Nobody waits on a gate for this answer. */
+/** No gate waits for this answer. */
 const TIMEOUT_MS = 30_000;
 /** Two readings of the same scrape differ only by rounding, in ms. */
 const SAME_SCRAPE_MS = 10;
@@ -54,7 +54,8 @@ export async function prometheusRange(options: RangeOptions): Promise<ReadonlyMa
     }
     return found;
   } catch (error) {
-    throw asFailure(error);
+    const { kind, message } = asFailure(error);
+    throw new TelemetryFailure(kind, `${message}; ${CURE}`, { cause: error });
   } finally {
     await keeper.close();
   }
@@ -69,7 +70,7 @@ async function ask(
   const selector = settings.selector === undefined ? matcher : `${settings.selector},${matcher}`;
   const reader = rangeReader({ settings, targets, fromMs, toMs });
   await askPrometheus({
-    ...{ settings, access, timeoutMs: TIMEOUT_MS, path: "/api/v1/query_range", resultType: "matrix", cure: CURE },
+    ...{ settings, access, timeoutMs: TIMEOUT_MS, path: "/api/v1/query_range", resultType: "matrix" },
     form: {
       query: figuresQuery({ nodeLabel: settings.nodeLabel, selector, staleSeconds: RATE_SECONDS }),
       ...{ start: String(fromMs / 1_000), end: String(toMs / 1_000), step: String(stepSeconds) },

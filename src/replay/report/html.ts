@@ -2,6 +2,7 @@
 import { stringify } from "yaml";
 import type { Figures } from "../figures.ts";
 import type { HerdReplay } from "../replay.ts";
+import { diskTable } from "./disks.ts";
 import { pictureOf } from "./picture.ts";
 import type { ReplayReport } from "./text.ts";
 import { caveats, columns, seconds, titleOf, verdictOf } from "./words.ts";
@@ -45,12 +46,18 @@ function herdHtml(replay: HerdReplay): string {
 <p class="verdict${forecast ? "" : " none"}">${escaped(verdictOf(replay))}</p>
 ${pictureOf(replay)}
 ${figuresTable("", rows)}
+${disksHtml(replay)}
 ${unknowns.length > 0 ? `<h3>Which unknowns matter most</h3>${table(["if …", "all Ready, s", "mean, s", "moves by", "would fit"], unknowns)}` : ""}
 ${forecast ? forecastHtml(replay, forecast) : ""}
 <ul>${caveats(replay)
     .map((one) => `<li>${escaped(one)}</li>`)
     .join("")}</ul>
 </section>`;
+}
+
+function disksHtml(replay: HerdReplay): string {
+  const [head, ...rows] = diskTable(replay) ?? [];
+  return head === undefined ? "" : table(head, rows);
 }
 
 function forecastHtml({ recorded, built }: HerdReplay, forecast: NonNullable<HerdReplay["forecast"]>): string {

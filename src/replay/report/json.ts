@@ -25,7 +25,7 @@ export function jsonReport({ replays, moreHerds, notes }: ReplayReport, recordin
 const timeOrNull = (ms: number | undefined) => (ms === undefined ? null : rfc3339(ms));
 
 function herdJson(replay: HerdReplay): object {
-  const { herd, built, recorded, model, check, reasons, sensitivity, forecast } = replay;
+  const { herd, built, recorded, telemetry, model, check, reasons, sensitivity, forecast } = replay;
   const figures = (one: Figures | undefined) => one && withNames(one, built.workloads);
   return {
     start: rfc3339(herd.startMs),
@@ -35,6 +35,7 @@ function herdJson(replay: HerdReplay): object {
     pods: herd.pods.length,
     podsLeftOut: herd.leftOut,
     recorded: figures(recorded),
+    telemetry: telemetry ? { ...telemetry, disks: Object.fromEntries(telemetry.disks) } : null,
     model: figures(model) ?? null,
     selfCheck: check ?? null,
     noForecastBecause: reasons,

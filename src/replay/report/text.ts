@@ -3,6 +3,7 @@ import { stringify } from "yaml";
 import { aligned } from "../../simulate/report/table.ts";
 import type { Figures } from "../figures.ts";
 import type { HerdReplay } from "../replay.ts";
+import { diskTable } from "./disks.ts";
 import { caveats, columns, seconds, signed, titleOf, verdictOf } from "./words.ts";
 
 /** Workloads that are shown, the ones with most pods first; --json has all. */
@@ -30,6 +31,7 @@ function herdText(replay: HerdReplay): string {
     titleOf(replay),
     verdictOf(replay),
     tableOf("", rows),
+    aligned(diskTable(replay) ?? []),
     failuresText(replay),
     ...(sensitivity.length > 0 ? [sensitivityText(replay)] : []),
     ...(forecast

@@ -2,6 +2,7 @@
 import { rfc3339 } from "../../diagnose/json.ts";
 import type { Figures } from "../figures.ts";
 import type { HerdReplay } from "../replay.ts";
+import { diskCaveats } from "./disks.ts";
 
 export const seconds = (value: number) => value.toFixed(1);
 export const signed = (share: number) =>
@@ -32,7 +33,8 @@ export function titleOf({ herd, built }: HerdReplay): string {
 }
 
 /** What was left out of the herd, and what is assumed of it; one sentence each. */
-export function caveats({ herd, built }: HerdReplay): readonly string[] {
+export function caveats(replay: HerdReplay): readonly string[] {
+  const { herd, built } = replay;
   const { leftOut, pods } = herd;
   const { origins, unknownSizes, images } = built;
   const rules = pods.filter(({ shape }) => shape.hasPlacementRules).length;
@@ -41,6 +43,7 @@ export function caveats({ herd, built }: HerdReplay): readonly string[] {
   return [
     `Disks: ${disks.join("; ")}.${[...origins.disks.values()].some(({ from }) => from !== "given") ? " --disk or --class say what yours have." : ""}`,
     `Kubelets' pull limits and time-outs are ${origins.kubelet}; how containerd flushes is ${origins.runtime}.`,
+    ...diskCaveats(replay),
     ...(unknownSizes.length > 0
       ? [`${unknownSizes.length} of ${images.size} images have no recorded size, and are taken for the median.`]
       : []),

@@ -7,6 +7,10 @@ import type { SimNode } from "./node.ts";
 export interface Series {
   readonly seconds: readonly number[];
   readonly awaitMs: readonly number[];
+  /** As `awaitMs`, of the nodes that joined in the run alone; null while there is none. */
+  readonly youngAwaitMs: readonly (number | null)[];
+  /** Share of the time since the moment before in which their disks were busy, the mean, 0 to 1; null while unknown. */
+  readonly youngBusy: readonly (number | null)[];
   readonly writeMibPerSecond: readonly number[];
   readonly inStartup: readonly number[];
   /** null if there is no limit. */
@@ -22,6 +26,8 @@ const MOST_MOMENTS = 600;
 interface Moment {
   readonly atMs: number;
   readonly awaitMs: number;
+  /** Of the nodes that joined in the run; `diskMs`: how long their disks were busy, in sum. */
+  readonly young: { readonly nodes: number; readonly awaitMs: number; readonly diskMs: number };
   readonly writtenBytes: number;
   readonly inStartup: number;
   readonly limit: number | undefined;
@@ -44,6 +50,8 @@ export class SeriesRecorder {
     return {
       seconds: moments.map(({ atMs }) => (atMs - startMs) / 1_000),
       awaitMs: moments.map(({ awaitMs }) => awaitMs),
+      youngAwaitMs: moments.map(({ young }) => (young.nodes > 0 ? young.awaitMs : null)),
+      youngBusy: moments.map((moment, at) => busyShare(moment, moments[at - 1])),
       writeMibPerSecond: moments.map((moment, at) => writeRate(moment, moments[at - 1])),
       inStartup: moments.map(({ inStartup }) => inStartup),
       limit: moments.map(({ limit }) => limit ?? null),
@@ -66,15 +74,29 @@ function momentOf({ agenda, nodes, pods, lever }: Cluster): Moment {
   const { nowMs } = agenda;
   const joined = nodes.filter((node) => node.spec.pods > 0);
   const counters: NodeCounters[] = joined.map((node) => node.model.counters(nowMs));
+  const young = joined.flatMap(({ readyMs }, at) => (readyMs >= 0 && readyMs <= nowMs ? (counters[at] ?? []) : []));
   const limits = joined.map((node: SimNode) => lever.limitOf(node)).filter((limit) => limit !== undefined);
   return {
     atMs: nowMs,
     awaitMs: counters.reduce((most, one) => Math.max(most, one.awaitMs), 0),
+    young: {
+      nodes: young.length,
+      awaitMs: young.reduce((most, one) => Math.max(most, one.awaitMs), 0),
+      diskMs: young.reduce((sum, one) => sum + one.disk.ioMs, 0),
+    },
     writtenBytes: counters.reduce((sum, one) => sum + one.disk.writtenBytes, 0),
     inStartup: joined.reduce((sum, node) => sum + node.inStartup, 0),
     limit: limits.length > 0 ? limits.reduce((sum, limit) => sum + limit, 0) : undefined,
     ready: pods.reduce((sum, pod) => sum + (pod.readyMs === undefined ? 0 : 1), 0),
   };
+}
+
+/** Null where nodes joined or rebooted meanwhile, so that the sums are of different disks. */
+function busyShare({ atMs, young }: Moment, before: Moment | undefined): number | null {
+  const spanMs = atMs - (before?.atMs ?? atMs);
+  if (!before || spanMs <= 0 || young.nodes === 0 || young.nodes !== before.young.nodes) return null;
+  const busyMs = young.diskMs - before.young.diskMs;
+  return busyMs < 0 ? null : Math.min(1, busyMs / spanMs / young.nodes);
 }
 
 function writeRate(moment: Moment, before: Moment | undefined): number {

@@ -3,9 +3,12 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { herdsOf } from "../../../src/recording/herd.ts";
 import { scenarioOf } from "../../../src/recording/herd-scenario.ts";
+import type { HerdTelemetry } from "../../../src/recording/herd-telemetry.ts";
 import { noMachines } from "../../../src/recording/machines.ts";
 import { readRecording } from "../../../src/recording/read-recording.ts";
 import { type HerdReplay, replayHerd } from "../../../src/replay/replay.ts";
+import { jsonReport } from "../../../src/replay/report/json.ts";
+import { textReport } from "../../../src/replay/report/text.ts";
 import { scenarioFrom } from "../../../src/simulate/scenario/parse.ts";
 import { START_MS } from "../recording/audit.ts";
 import { type Recorded, simulatedLog } from "./simulated-log.ts";
@@ -76,6 +79,50 @@ it("a shared scenario has no name of the recording in it, and simulate takes it"
     expect(text).not.toContain(name);
   }
   expect(scenarioFrom(file).ok).toBe(true);
+});
+
+const telemetry: HerdTelemetry = {
+  samples: 12,
+  recorded: { awaitP95Ms: 41.3, utilisationMean: 0.83, ioPressureMean: undefined, loadPerCoreMean: 2 },
+  disks: new Map([["m5.xlarge", { mibPerSecond: 110, iops: 2_500, samples: 4 }]]),
+  unknownNodes: ["young-2.corp"],
+};
+
+it("a disk that Prometheus saw saturated is measured; what the user says of it goes before, and tables after", async () => {
+  const recording = await read(...textsOf(simulatedLog()));
+  const [herd] = herdsOf(recording);
+  if (herd === undefined) throw new Error("no herd");
+  const diskOf = (more: object) => {
+    const { file, origins } = scenarioOf(herd, recording, { machines: noMachines, ...more });
+    const [node] = file["nodes"] as readonly { readonly disk: object }[];
+    return [node?.disk, origins.disks.get("m5.xlarge")?.from];
+  };
+  const measured = telemetry.disks;
+  const nodes = { default: { disk: { mibPerSecond: 300, iops: 4_000 } } };
+  expect(diskOf({})).toEqual([{ mibPerSecond: 125, iops: 3_000 }, "instance type"]);
+  expect(diskOf({ measured })).toEqual([{ mibPerSecond: 110, iops: 2_500 }, "measured"]);
+  expect(diskOf({ measured, diskMibPerSecond: 90 })).toEqual([{ mibPerSecond: 90, iops: 2_500 }, "given"]);
+  expect(diskOf({ measured, machines: { nodes } })).toEqual([{ mibPerSecond: 300, iops: 4_000 }, "given"]);
+  expect(diskOf({ measured: new Map([["other", { mibPerSecond: 1, iops: 1, samples: 2 }]]) })[1]).toBe("instance type");
+});
+
+it("reports what Prometheus recorded beside the model's figures, and names nodes that it does not know", async () => {
+  const recording = await read(...textsOf(simulatedLog()));
+  const [herd] = herdsOf(recording);
+  if (herd === undefined) throw new Error("no herd");
+  const done = await replayHerd(herd, recording, { ...options, telemetry });
+  const { awaitP95Ms = NaN, utilisationMean = NaN } = done.model?.young ?? {};
+  expect(awaitP95Ms).toBeGreaterThan(0);
+  expect(utilisationMean).toBeGreaterThanOrEqual(0); // this herd's disks have little to do
+  expect(utilisationMean).toBeLessThanOrEqual(1);
+  const report = { replays: [done], moreHerds: 0, notes: [] };
+  const text = textReport(report);
+  expect(text).toMatch(/recorded +41\.3 +83 % +unknown +2\.0/);
+  expect(text).toContain("m5.xlarge 110 MiB/s, 2500 IOPS (measured)");
+  expect(text).toContain("nothing of these young nodes: young-2.corp.");
+  expect(JSON.parse(JSON.stringify(jsonReport(report, recording)))).toMatchObject({
+    herds: [{ telemetry: { disks: { "m5.xlarge": { mibPerSecond: 110 } }, unknownNodes: ["young-2.corp"] } }],
+  });
 });
 
 it("any recording cut anywhere never fails, and has a forecast only of pods whose course and images were read", async () => {
