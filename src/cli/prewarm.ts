@@ -1,6 +1,7 @@
 /** `paceline prewarm`: which images young nodes should have before they take pods, and how they get them. */
 import { readFile } from "node:fs/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { printable } from "../api/printable.ts";
 import { UsageError } from "../api/usage-error.ts";
 import { formats, type FormatName } from "../prewarm/formats/formats.ts";
 import { isClassName } from "../prewarm/formats/prewarm-list.ts";
@@ -108,7 +109,7 @@ async function run(files: readonly string[], flags: PrewarmFlags, nowMs: number)
   process.exitCode = classes.some(({ chosen }) => chosen.length > 0) ? 0 : 3;
   if (flags.format === "json")
     process.stdout.write(`${JSON.stringify(jsonReport(classes, budgetBytes), undefined, 2)}\n`);
-  else if (flags.format === "table") process.stdout.write(tableReport(classes, budgetBytes));
+  else if (flags.format === "table") process.stdout.write(printable(tableReport(classes, budgetBytes)));
   else writeFormat(flags.format, classes, { ...flags, withPart });
 }
 
@@ -130,7 +131,7 @@ function writeFormat(
 
 /** @throws UsageError where the class is none, or several are meant by a format for one */
 function checkClass(flags: PrewarmFlags, names: readonly string[]): void {
-  const told = names.map(nameOfClass).slice(0, 10).join(", ");
+  const told = printable(names.map(nameOfClass).slice(0, 10).join(", "));
   if (flags.class !== undefined && !names.includes(flags.class))
     throw new UsageError(
       `--class ${flags.class}: no young node of it took pods in this recording; there are: ${told || "none"}`,

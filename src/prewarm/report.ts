@@ -46,14 +46,11 @@ const words: Readonly<Record<LeftOut, string>> = {
 function leftOutLines({ leftOut }: ClassPrewarm): string[] {
   const groups = [...Map.groupBy(leftOut, ({ why }) => why)];
   return groups.map(([why, some]) => {
-    const names = some.slice(0, MOST_LEFT_OUT).map(({ demand }) => printable(demand.ref));
+    const names = some.slice(0, MOST_LEFT_OUT).map(({ demand }) => demand.ref.slice(0, 300));
     const more = some.length > names.length ? ` and ${some.length - names.length} more` : "";
     return `Left out, ${words[why]}: ${names.join(", ")}${more}`;
   });
 }
-
-/** A recording's text must not reach the terminal as it is. */
-const printable = (text: string) => text.replace(/[^\x20-\x7e]/g, "?").slice(0, 300);
 
 function forecastLines({ firstHerd, meanOfHerds, herds, setsTried, how }: NonNullable<ClassPrewarm["forecast"]>) {
   return [

@@ -24,6 +24,8 @@ export class NodeDraft {
   #createdMs: number | undefined;
   #openedMs: number | undefined;
   readonly #images = new Map<string, number>();
+  /** Of a dump, which may be read before the log that tells of the node's creation. */
+  readonly #listed = new Map<string, number>();
   #presentAtOpen: Set<string> | undefined;
 
   constructor(name: string) {
@@ -79,13 +81,14 @@ export class NodeDraft {
     if (!Array.isArray(status["images"])) return;
     const listed = recordsOf(status["images"]);
     const isFirst = atMs !== undefined && this.#createdMs !== undefined && atMs - this.#createdMs < FIRST_LIST_MS;
-    if (isFirst || this.#openedMs === undefined) this.#presentAtOpen = new Set();
+    const tellsOpening = atMs !== undefined && (isFirst || this.#openedMs === undefined);
+    if (tellsOpening) this.#presentAtOpen = new Set();
     for (const image of listed) {
       const bytes = quantity(image["sizeBytes"]);
       for (const name of textsOf(image["names"])) {
         const full = copied(imageName(name));
-        if (bytes !== undefined) this.#images.set(full, bytes);
-        if (isFirst || this.#openedMs === undefined) this.#presentAtOpen?.add(full);
+        if (bytes !== undefined && bytes > 0) (atMs === undefined ? this.#listed : this.#images).set(full, bytes);
+        if (tellsOpening) this.#presentAtOpen?.add(full);
       }
     }
   }
@@ -101,7 +104,7 @@ export class NodeDraft {
       runtime: this.#runtime,
       createdMs: this.#createdMs,
       openedMs: this.#openedMs,
-      images: this.#images,
+      images: new Map([...this.#listed, ...this.#images]),
       presentAtOpen: this.#presentAtOpen,
     };
   }

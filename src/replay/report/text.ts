@@ -1,5 +1,6 @@
 /** The replay as text for a terminal. */
 import { stringify } from "yaml";
+import { printable } from "../../api/printable.ts";
 import { aligned } from "../../simulate/report/table.ts";
 import type { Figures } from "../figures.ts";
 import type { HerdReplay } from "../replay.ts";
@@ -19,7 +20,7 @@ export interface ReplayReport {
 
 export function textReport({ replays, moreHerds, notes }: ReplayReport): string {
   const more = moreHerds === 0 ? [] : [`${moreHerds} smaller herds are left out; --window chooses by time.`];
-  return [...notes, ...replays.map(herdText), ...more].join("\n\n").concat("\n");
+  return printable([...notes, ...replays.map(herdText), ...more].join("\n\n").concat("\n"));
 }
 
 function herdText(replay: HerdReplay): string {

@@ -73,6 +73,6 @@ export function verdictOf({ herd, recorded, reasons, forecast, check }: HerdRepl
   const { given } = forecast;
   return (
     `${was} With Paceline: ${seconds(given.allReadySeconds)} s and ${seconds(given.meanReadySeconds)} s, ` +
-    `with ${counted(given.failedStarts, "failed start")}. The model is within ${Math.round(check.off * 100)} % of what was recorded.`
+    `with ${counted(given.failedStarts, "failed start")}. The model is within ${Number.isFinite(check.off) ? `${Math.round(check.off * 100)} %` : "seconds"} of what was recorded.`
   );
 }
