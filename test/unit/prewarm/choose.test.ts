@@ -77,6 +77,17 @@ describe("the choice", () => {
     expect(meanOf(herd, few.images)).toBeLessThanOrEqual(leastMean(herd, images, budgetBytes) * 1.05);
   });
 
+  it("is never worse than what weighs the most, however few sets can be tried", async () => {
+    const { herd, images } = herdOf(Array.from({ length: 30 }, (_, at) => [300 - 8 * at, 1 + (at % 4)]));
+    const budgetBytes = bytesOf(images) * 0.6;
+    const heaviest: PrewarmImage[] = [];
+    for (const image of images) if (bytesOf([...heaviest, image]) <= budgetBytes) heaviest.push(image);
+    const { how, images: chosen } = await choose(images, [herd], { budgetBytes, mostPodRuns: 1 });
+    expect(how).toBe("someSets");
+    expect(bytesOf(chosen)).toBeGreaterThan(0.9 * budgetBytes);
+    expect(meanOf(herd, chosen)).toBeLessThanOrEqual(meanOf(herd, heaviest) * 1.000_2);
+  });
+
   it("leaves out what is larger than the budget, and is nothing where nothing fits", async () => {
     const { herd, images } = herdOf([
       [400, 5],
