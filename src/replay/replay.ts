@@ -191,9 +191,15 @@ async function forecastOf(
     given,
     recommended: best.figures,
     recommendedPolicy: best.recommended,
-    ranking: ranking.sort((a, b) => byWorth(a.figures, b.figures)),
+    ranking: ranking.sort((a, b) => byHelp(a.figures, b.figures)),
   };
 }
+
+/** Every pod Ready, then no failed starts before some, for how many is chance, then the shortest mean time to Ready. */
+const byHelp = (a: Figures, b: Figures) =>
+  a.notReady - b.notReady ||
+  Number(a.failedStarts > 0) - Number(b.failedStarts > 0) ||
+  a.meanReadySeconds - b.meanReadySeconds;
 
 /** Every pod Ready, then fewest failed starts, then the shortest mean time to Ready. */
 const byWorth = (a: Figures, b: Figures) =>
