@@ -3,7 +3,7 @@ import { ECR_HOST } from "./ecr.ts";
 import { type FormatOptions, headline, pinned, type PrewarmList } from "./prewarm-list.ts";
 
 /**
- * Output: a script that ends within `timeoutSeconds` (and 10 s until the last pull is killed), whatever happens, with
+ * Output: a script that ends within `timeoutSeconds` (and a few seconds for the last step), whatever happens, with
  * exit code 0: fails open, since a node without images is better than no node. `PREWARM_STRICT=1` makes it fail closed,
  * for the build of a machine image.
  *
@@ -37,7 +37,8 @@ if start_containerd; then
   pid="\${PREWARM_CONTAINERD_PID:-$(systemctl show --property MainPID containerd 2>/dev/null)}"
   pid="\${pid#MainPID=}"
   daemon_priority 3 "$pid"
-  timeout --kill-after=10 "$seconds" bash -c pull_all
+  # KILL reaches the whole group, also what would not end by TERM: nothing pulls on beside the kubelet.
+  timeout --signal=KILL "$((seconds > SECONDS ? seconds - SECONDS : 1))" bash -c pull_all
   status=$?
   daemon_priority 0 "$pid"
   if [ "$status" -ge 124 ]; then
@@ -78,7 +79,7 @@ daemon_priority() {
 credentials() {
   local password ecr='${ECR_HOST}'
   if [[ "$1" =~ $ecr ]]; then
-    if password="$(timeout 60 aws ecr get-login-password --region "\${BASH_REMATCH[2]}")"; then
+    if password="$(timeout --foreground 60 aws ecr get-login-password --region "\${BASH_REMATCH[2]}")"; then
       echo "AWS:$password"
     else
       say "no password for $1: does the instance's role have AmazonEC2ContainerRegistryPullOnly?" >&2
@@ -109,15 +110,16 @@ pull_all() {
 }
 
 answers() {
-  [ -S "$CONTAINERD_ADDRESS" ] && timeout 5 ctr version >/dev/null 2>&1
+  [ -S "$CONTAINERD_ADDRESS" ] && timeout 2 ctr version >/dev/null 2>&1
 }
 
 start_containerd() {
   local tries
   answers && return 0
-  systemctl start containerd 2>/dev/null
+  timeout "$seconds" systemctl start containerd 2>/dev/null
   for tries in 1 2 3 4 5 6 7 8 9 10; do
     answers && return 0
+    [ "$SECONDS" -lt "$seconds" ] || return 1
     say "waiting for containerd ($tries)"
     sleep 1
   done
