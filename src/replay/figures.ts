@@ -5,7 +5,7 @@ import { known, mean, quantile, type YoungFigures } from "../recording/herd-tele
 import type { HerdScenario } from "../recording/herd-scenario.ts";
 import type { Fingerprint as Told } from "../diagnose/classify/fingerprints.ts";
 import { percentile } from "../simulate/engine/summary.ts";
-import type { Series } from "../simulate/engine/series.ts";
+import type { YoungSeries } from "../simulate/engine/series.ts";
 import type { StrategyRun } from "../simulate/engine/strategy.ts";
 import type { Fingerprint } from "../simulate/model/types.ts";
 import type { Scenario } from "../simulate/scenario/schema.ts";
@@ -82,7 +82,7 @@ export function simulatedFigures(run: StrategyRun, scenario: Scenario, herd: Her
       Object.entries(result.failures).map(([kind, count]) => [names[kind as Fingerprint], count]),
     ),
     readyAtSeconds: ascending(counted.flatMap(({ readySeconds }) => readySeconds ?? [])),
-    ...(run.series && { young: youngOf(run.series) }),
+    ...(run.series && { young: youngOf(run.series.young, lastSeconds) }),
     longestHoldSeconds: counted.reduce((most, { heldSeconds }) => Math.max(most, heldSeconds), 0),
     notReady: result.unreadyPods,
     workloads: built.workloads.map((_, workload) =>
@@ -91,11 +91,14 @@ export function simulatedFigures(run: StrategyRun, scenario: Scenario, herd: Her
   };
 }
 
-/** The model has no pressure figures of its own over time. */
-const youngOf = ({ youngAwaitMs, youngBusy }: Series): YoungFigures => ({
-  awaitP95Ms: quantile(known(youngAwaitMs), 0.95),
-  utilisationMean: mean(known(youngBusy)),
-});
+/** Until the last pod is Ready, as recorded figures are. The model has no pressure figures over time. */
+function youngOf({ seconds, awaitMs, busy }: YoungSeries, untilSeconds: number): YoungFigures {
+  const meanwhile = <T>(values: readonly T[]) => values.filter((_, at) => (seconds[at] ?? Infinity) <= untilSeconds);
+  return {
+    awaitP95Ms: quantile(known(meanwhile(awaitMs)), 0.95),
+    utilisationMean: mean(known(meanwhile(busy))),
+  };
+}
 
 /**
  * A scenario gives a DaemonSet's pod to every node; on nodes that were there before it may have run for long, and then

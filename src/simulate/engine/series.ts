@@ -7,10 +7,8 @@ import type { SimNode } from "./node.ts";
 export interface Series {
   readonly seconds: readonly number[];
   readonly awaitMs: readonly number[];
-  /** As `awaitMs`, of the nodes that joined in the run alone; null while there is none. */
-  readonly youngAwaitMs: readonly (number | null)[];
-  /** Share of the time since the moment before in which their disks were busy, the mean, 0 to 1; null while unknown. */
-  readonly youngBusy: readonly (number | null)[];
+  /** Of the nodes that joined in the run alone, each second of its first half hour: has moments of its own. */
+  readonly young: YoungSeries;
   readonly writeMibPerSecond: readonly number[];
   readonly inStartup: readonly number[];
   /** null if there is no limit. */
@@ -18,16 +16,34 @@ export interface Series {
   readonly ready: readonly number[];
 }
 
+export interface YoungSeries {
+  readonly seconds: readonly number[];
+  /** The worst node's; null while there is none. */
+  readonly awaitMs: readonly (number | null)[];
+  /** Share of the time since the moment before in which the disks were busy, the mean, 0 to 1; null while unknown. */
+  readonly busy: readonly (number | null)[];
+}
+
 const MIB = 1_048_576;
 /** The first time between two moments, and the most moments to keep. At that number, every second one is dropped. */
 const FIRST_STEP_MS = 250;
 const MOST_MOMENTS = 600;
 
+/** A pod that finds no place keeps a run going for hours: thinned with it, a herd of a minute would have two. */
+const YOUNG_STEP_MS = 1_000;
+const YOUNG_UNTIL_MS = 1_800_000;
+
+/** `diskMs`: how long the disks were busy, in sum. */
+interface YoungMoment {
+  readonly atMs: number;
+  readonly nodes: number;
+  readonly awaitMs: number;
+  readonly diskMs: number;
+}
+
 interface Moment {
   readonly atMs: number;
   readonly awaitMs: number;
-  /** Of the nodes that joined in the run; `diskMs`: how long their disks were busy, in sum. */
-  readonly young: { readonly nodes: number; readonly awaitMs: number; readonly diskMs: number };
   readonly writtenBytes: number;
   readonly inStartup: number;
   readonly limit: number | undefined;
@@ -37,11 +53,13 @@ interface Moment {
 export class SeriesRecorder {
   readonly #cluster: Cluster;
   #moments: Moment[] = [];
+  readonly #young: YoungMoment[] = [];
   #stepMs = FIRST_STEP_MS;
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
     cluster.agenda.at(0, () => this.#note());
+    cluster.agenda.at(0, () => this.#noteYoung());
   }
 
   /** The figures from `startMs` on, which becomes second 0. */
@@ -50,13 +68,18 @@ export class SeriesRecorder {
     return {
       seconds: moments.map(({ atMs }) => (atMs - startMs) / 1_000),
       awaitMs: moments.map(({ awaitMs }) => awaitMs),
-      youngAwaitMs: moments.map(({ young }) => (young.nodes > 0 ? young.awaitMs : null)),
-      youngBusy: moments.map((moment, at) => busyShare(moment, moments[at - 1])),
+      young: youngSince(this.#young, startMs),
       writeMibPerSecond: moments.map((moment, at) => writeRate(moment, moments[at - 1])),
       inStartup: moments.map(({ inStartup }) => inStartup),
       limit: moments.map(({ limit }) => limit ?? null),
       ready: moments.map(({ ready }) => ready),
     };
+  }
+
+  #noteYoung(): void {
+    const { agenda, unfinished } = this.#cluster;
+    this.#young.push(youngMomentOf(this.#cluster));
+    if (unfinished && agenda.nowMs < YOUNG_UNTIL_MS) agenda.after(YOUNG_STEP_MS, () => this.#noteYoung());
   }
 
   #note(): void {
@@ -74,16 +97,10 @@ function momentOf({ agenda, nodes, pods, lever }: Cluster): Moment {
   const { nowMs } = agenda;
   const joined = nodes.filter((node) => node.spec.pods > 0);
   const counters: NodeCounters[] = joined.map((node) => node.model.counters(nowMs));
-  const young = joined.flatMap(({ readyMs }, at) => (readyMs >= 0 && readyMs <= nowMs ? (counters[at] ?? []) : []));
   const limits = joined.map((node: SimNode) => lever.limitOf(node)).filter((limit) => limit !== undefined);
   return {
     atMs: nowMs,
     awaitMs: counters.reduce((most, one) => Math.max(most, one.awaitMs), 0),
-    young: {
-      nodes: young.length,
-      awaitMs: young.reduce((most, one) => Math.max(most, one.awaitMs), 0),
-      diskMs: young.reduce((sum, one) => sum + one.disk.ioMs, 0),
-    },
     writtenBytes: counters.reduce((sum, one) => sum + one.disk.writtenBytes, 0),
     inStartup: joined.reduce((sum, node) => sum + node.inStartup, 0),
     limit: limits.length > 0 ? limits.reduce((sum, limit) => sum + limit, 0) : undefined,
@@ -91,12 +108,32 @@ function momentOf({ agenda, nodes, pods, lever }: Cluster): Moment {
   };
 }
 
+function youngMomentOf({ agenda: { nowMs }, nodes }: Cluster): YoungMoment {
+  const young = nodes.filter(({ spec, readyMs }) => spec.pods > 0 && readyMs >= 0 && readyMs <= nowMs);
+  const counters = young.map(({ model }) => model.counters(nowMs));
+  return {
+    atMs: nowMs,
+    nodes: young.length,
+    awaitMs: counters.reduce((most, one) => Math.max(most, one.awaitMs), 0),
+    diskMs: counters.reduce((sum, one) => sum + one.disk.ioMs, 0),
+  };
+}
+
+function youngSince(all: readonly YoungMoment[], startMs: number): YoungSeries {
+  const moments = all.filter(({ atMs }) => atMs >= startMs);
+  return {
+    seconds: moments.map(({ atMs }) => (atMs - startMs) / 1_000),
+    awaitMs: moments.map(({ nodes, awaitMs }) => (nodes > 0 ? awaitMs : null)),
+    busy: moments.map((moment, at) => busyShare(moment, moments[at - 1])),
+  };
+}
+
 /** Null where nodes joined or rebooted meanwhile, so that the sums are of different disks. */
-function busyShare({ atMs, young }: Moment, before: Moment | undefined): number | null {
+function busyShare({ atMs, nodes, diskMs }: YoungMoment, before: YoungMoment | undefined): number | null {
   const spanMs = atMs - (before?.atMs ?? atMs);
-  if (!before || spanMs <= 0 || young.nodes === 0 || young.nodes !== before.young.nodes) return null;
-  const busyMs = young.diskMs - before.young.diskMs;
-  return busyMs < 0 ? null : Math.min(1, busyMs / spanMs / young.nodes);
+  if (!before || spanMs <= 0 || nodes === 0 || nodes !== before.nodes) return null;
+  const busyMs = diskMs - before.diskMs;
+  return busyMs < 0 ? null : Math.min(1, busyMs / spanMs / nodes);
 }
 
 function writeRate(moment: Moment, before: Moment | undefined): number {
