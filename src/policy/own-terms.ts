@@ -31,7 +31,7 @@ export function ownTerms(annotations: Readonly<Record<string, unknown>>): OwnTer
 export function ignoredTerms(annotations: Readonly<Record<string, unknown>>): readonly string[] {
   const { [MAX_HOLD_ANNOTATION]: seconds, [ORDER_ANNOTATION]: order } = annotations;
   const ignored = (name: string, value: unknown, instead: string) =>
-    `${name}: ${JSON.stringify(String(value).slice(0, MOST_QUOTED))} is ignored; write ${instead}`;
+    `${name}: ${JSON.stringify(shown(value).slice(0, MOST_QUOTED))} is ignored; write ${instead}`;
   return [
     ...(seconds !== undefined && secondsOf(seconds) === undefined
       ? [ignored(MAX_HOLD_ANNOTATION, seconds, `whole seconds, "1" to "${LONGEST_HOLD_SECONDS}"`)]
@@ -41,6 +41,9 @@ export function ignoredTerms(annotations: Readonly<Record<string, unknown>>): re
       : []),
   ];
 }
+
+/** An object's own `toString` may be anything. */
+const shown = (value: unknown) => (value === Object(value) ? "an object" : String(value));
 
 function secondsOf(value: unknown): number | undefined {
   if (typeof value !== "string" || !/^[1-9]\d{0,2}$/.test(value)) return undefined;

@@ -48,6 +48,11 @@ test("whatever is written there, it is read or named, in fewer bytes than API se
       expect(maxHoldSeconds >= 1 && maxHoldSeconds <= 540).toBe(true);
       for (const text of ignoredTerms(annotations)) expect(Buffer.byteLength(text)).toBeLessThan(256);
     }),
-    { examples: [[worst, worst]] },
+    {
+      examples: [
+        [worst, worst],
+        [{ toString: 1 }, { toString: 1 }],
+      ],
+    },
   );
 });
