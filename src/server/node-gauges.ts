@@ -1,8 +1,7 @@
 /** Gauges of paced nodes and held pods. Each scrape sets them again, so that settled and deleted nodes disappear. */
 import { Gauge, type Registry } from "prom-client";
+import { MIB } from "../core/measures.ts";
 import type { ClusterStatus, NodeStatus } from "../core/verdict.ts";
-
-const MIB = 1_048_576;
 
 /** Each gauge: its name, its help and its value for a node. An unknown value is left out. */
 const perNode: readonly (readonly [name: string, help: string, value: (node: NodeStatus) => number | undefined])[] = [
@@ -125,7 +124,7 @@ export function nodeGauges(registers: Registry[]) {
       for (const [node, ageMs] of agesMs) telemetryAge.set({ node }, ageMs / 1_000);
       held.reset();
       for (const { reason } of status.held) held.inc({ reason });
-      longest.set(Math.max(0, ...status.held.map(({ heldSeconds }) => heldSeconds)));
+      longest.set(status.held.reduce((most, { heldSeconds }) => Math.max(most, heldSeconds), 0));
       states.reset();
       for (const { state } of status.nodes) states.inc({ state });
       states.inc({ state: "settled" }, status.settledNodes);

@@ -113,11 +113,23 @@ export class PageFeed {
   }
 }
 
-/** No figure finer than the page shows it: each digit more would be a change at each sample. */
-function nodeText({ drainSeconds, awaitMs, utilisation, ...node }: NodeRow): string {
-  const { bytesInFlight: _bytes, device: _device, iops: _iops, ...shown } = node;
-  const figures = { drainSeconds: rounded(drainSeconds, 1), awaitMs: rounded(awaitMs, 1) };
-  return JSON.stringify({ ...shown, ...figures, utilisation: rounded(utilisation, 2) });
+/** What the page shows of a node as it is. Figures that it does not show would be a change at each sample. */
+const SHOWN = [
+  ...(["name", "state", "youngUntilMs", "nodeClass", "inStartup", "reserved", "offered", "stuck"] as const),
+  ...(["limit", "limitMove", "fenced", "inRollCall", "sample"] as const),
+] satisfies readonly (keyof NodeRow)[];
+
+/** No figure finer than the page shows it. */
+function nodeText(node: NodeRow): string {
+  const shown = Object.fromEntries(SHOWN.map((field) => [field, node[field]]));
+  const { drainSeconds, drainTargetSeconds, awaitMs, utilisation } = node;
+  return JSON.stringify({
+    ...shown,
+    drainSeconds: rounded(drainSeconds, 1),
+    drainTargetSeconds: rounded(drainTargetSeconds, 1),
+    awaitMs: rounded(awaitMs, 1),
+    utilisation: rounded(utilisation, 2),
+  });
 }
 
 const rounded = (value: number | undefined, digits: number) => value && Number(value.toFixed(digits));

@@ -27,7 +27,7 @@ import {
 const LISTEN = `
   globalThis.heard = [];
   const listen = new MutationObserver((changes) => heard.push(...changes.map(({ target }) => target.nodeName)));
-  for (const place of document.querySelectorAll("[role=status], [role=alert], [aria-live]"))
+  for (const place of document.querySelectorAll("[role=status], [role=log], [role=alert], [aria-live]"))
     listen.observe(place, { childList: true, characterData: true, subtree: true, attributes: true });
 `;
 
@@ -117,7 +117,19 @@ describe.skipIf(!hasBrowser("the status page"))("the status page in Chromium", (
       "descending",
       ["young-2", "young-1"],
     ]);
-    expect(await page.locator("#said").textContent()).toBe("nodes: sorted by node, descending");
+    expect(await page.locator("#said :last-child").textContent()).toBe("nodes: sorted by node, descending");
+  });
+
+  test("what is said stays there to be read out when something else is said in the same moment", async () => {
+    await page.evaluate(`
+      document.getElementById("filter").dispatchEvent(new Event("input"));
+      document.querySelector("#held thead button").click();
+    `);
+    await page.locator("#said", { hasText: "2 nodes and 2 held pods match" }).waitFor({ state: "attached" });
+    expect((await page.locator("#said p").allTextContents()).slice(-2)).toEqual([
+      "held pods: sorted by pod, ascending",
+      "2 nodes and 2 held pods match",
+    ]);
   });
 
   test("says why a pod that is typed in waits, and until when at the latest", async () => {

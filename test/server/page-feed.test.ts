@@ -60,6 +60,15 @@ function feedOf() {
   };
 }
 
+test("figures that the page does not show are no change: a sample each second would make every row one", () => {
+  const { next, told } = feedOf();
+  next([nodeOf("n", 4)], []);
+  const { version } = told("");
+  const figures = { iops: 812.25, writeBytesPerSecond: 7e6, dirtyBytes: 3e8, ioPressure: 0.31, load1: 2.4 };
+  next([{ ...nodeOf("n", 4), ...figures }], []);
+  expect(told(version)).toMatchObject({ full: false, nodes: [], version });
+});
+
 test("a pod that goes on waiting is told once, though the time it waits grows; one that goes is named", () => {
   const { next, told } = feedOf();
   next([nodeOf("n", 3)], [podOf("a", 1), podOf("b", 5)]);

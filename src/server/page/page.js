@@ -8,6 +8,7 @@ import { setText, Table } from "./table.js";
 const EVERY_MS = 1_000;
 /** A reader who types is told once they pause. */
 const PAUSE_MS = 700;
+const LINES_SAID = 5;
 const NONE = "–";
 
 const byId = (id) => document.getElementById(id);
@@ -104,7 +105,14 @@ const HELD_COLUMNS = [
   { title: "in words", of: ({ message }) => message, text: ({ message }) => message },
 ];
 
-const say = (text) => setText(byId("said"), text);
+/** A screen reader reads each new line. A line that took the last one's place at once would keep it from being read. */
+function say(text) {
+  const said = byId("said");
+  if (said.lastElementChild?.textContent === text) return;
+  said.append(Object.assign(document.createElement("p"), { textContent: text }));
+  if (said.childElementCount > LINES_SAID) said.firstElementChild.remove();
+}
+
 const tables = {
   nodes: new Table(byId("nodes"), NODE_COLUMNS, { column: 1, isDown: true }, (text) => changed(`nodes: ${text}`)),
   held: new Table(byId("held"), HELD_COLUMNS, { column: 2, isDown: true }, (text) => changed(`held pods: ${text}`)),
@@ -172,7 +180,7 @@ function showReasons() {
 }
 
 function showSums(nodes, { settledNodes, leftOutNodes }) {
-  const longest = Math.max(...[...known.held.values()].map(heldSeconds));
+  const longest = [...known.held.values()].reduce((most, pod) => Math.max(most, heldSeconds(pod)), 0);
   const sums = {
     "paced nodes": nodes.length,
     "settled nodes": settledNodes,
