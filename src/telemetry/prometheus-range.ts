@@ -72,7 +72,7 @@ async function ask(
   await askPrometheus({
     ...{ settings, access, timeoutMs: TIMEOUT_MS, path: "/api/v1/query_range", resultType: "matrix" },
     form: {
-      query: figuresQuery({ nodeLabel: settings.nodeLabel, selector, staleSeconds: RATE_SECONDS }),
+      query: figuresQuery({ ...settings, selector, staleSeconds: RATE_SECONDS }),
       ...{ start: String(fromMs / 1_000), end: String(toMs / 1_000), step: String(stepSeconds) },
       timeout: `${TIMEOUT_MS / 1_000}s`,
     },
