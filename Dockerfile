@@ -4,8 +4,9 @@
 # NODE_IMAGE=…@sha256:….
 ARG NODE_IMAGE=node:24.21.0-slim
 
-# The bundle, of packages exactly as the lock file has them. No install script runs: none is needed here.
-FROM ${NODE_IMAGE} AS bundle
+# The bundle, of packages exactly as the lock file has them. No install script runs: none is needed here. JavaScript is the
+# same for every platform, so it is built on the builder's own.
+FROM --platform=$BUILDPLATFORM ${NODE_IMAGE} AS bundle
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund

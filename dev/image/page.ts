@@ -33,13 +33,15 @@ export function imageText({ base, isStandIn, baseMb, imageMb, sources, image, ..
   const baseWords = isStandIn
     ? `The base was a stand-in for \`${base}\`, which no registry gave: Debian with Node, ${baseMb} MB.`
     : `The base was \`${base}\`, ${baseMb} MB; the ${BEFORE_MB} MB were on a stand-in of 262 MB.`;
-  const how = `The size of an image with the sources was measured before the bundle. The rest is the median of three
-    starts each in one run, with an empty test control plane, from the checkout and from the built file system.`;
+  const how =
+    "The size of an image with the sources was measured before the bundle. The rest is the median of three starts each " +
+    "in one run, with an empty test control plane, from the checkout and from the built file system. Both read a " +
+    "kubeconfig, which costs the sources about 50 MiB ([budgets](budgets.md)); a pod has none.";
   return `${table.join("\n")}\n\n${how} ${baseWords} It has package managers, which the image has not. ${measuredWhere(where)}`;
 }
 
 const formatted = async (path: string, text: string, parser: "json" | "markdown") =>
-  prettier.format(text, { ...(await prettier.resolveConfig(path)), parser });
+  prettier.format(text, { ...(await prettier.resolveConfig(path)), parser, proseWrap: "always" });
 
 export async function writeFigures(figures: ImageFigures): Promise<void> {
   await writeFile(FIGURES, await formatted(FIGURES, JSON.stringify(figures), "json"));
