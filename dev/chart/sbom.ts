@@ -42,7 +42,7 @@ export async function sbom(): Promise<string> {
   return `${JSON.stringify(bom, undefined, 2)}\n`;
 }
 
-/** npm calls them optional, and for development: for whoever installs the npm package, they are. */
+/** npm calls them optional, and for development: for an install of the npm package they are. */
 const shipped = ({ properties = [], ...component }: Component): Component => ({
   ...component,
   scope: "required",

@@ -1,4 +1,5 @@
 /** Draws a board as one SVG: what each panel's queries returned, for the docs. */
+import { escaped } from "../../src/api/html-text.ts";
 import type { Board, Panel, Unit } from "./boards.ts";
 import type { Series } from "./prometheus.ts";
 
@@ -113,10 +114,6 @@ function label(value: number, unit: Unit): string {
   if (unit === "s") return value > 0 && value < 1 ? `${figure(value * 1_000)} ms` : `${figure(value)} s`;
   const perSecond = unit === "iops" || unit === "ops" || unit === "reqps" ? "/s" : "";
   return `${figure(value)}${perSecond}`;
-}
-
-function escaped(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 }
 
 const STYLE = `text{font-family:system-ui,sans-serif;fill:#1c1c1c}.title{font-size:20px;font-weight:600}.name{font-size:14px;font-weight:600}.tick{font-size:11px;fill:#555}.page{fill:#f4f5f5}.panel{fill:#fff;stroke:#ddd}.grid{stroke:#ddd;stroke-width:1}@media (prefers-color-scheme:dark){text{fill:#e8e8e8}.tick{fill:#aaa}.page{fill:#111217}.panel{fill:#1a1c21;stroke:#333}.grid{stroke:#333}}`;

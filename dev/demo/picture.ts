@@ -53,7 +53,7 @@ ${line("paced", paced, scale)}
 `;
 }
 
-/** The two lines in words, for readers who do not see them. */
+/** The two lines in words, for readers that do not see them. */
 function summary(unpaced: HerdResult, paced: HerdResult): string {
   return `Pods Ready over time. With Paceline: ${outcome(paced)}. Without Paceline: ${outcome(unpaced)}.`;
 }

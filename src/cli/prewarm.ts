@@ -10,7 +10,7 @@ import { jsonReport, nameOfClass, tableReport } from "../prewarm/report.ts";
 import { noMachines } from "../recording/machines.ts";
 import { demandOf } from "../prewarm/demand.ts";
 import type { Recording } from "../recording/recording.ts";
-import { withProgress } from "./progress.ts";
+import { QUIET_MS, withProgress } from "./progress.ts";
 import { readAll, type SourceFlags } from "./replay.ts";
 
 interface PrewarmFlags extends SourceFlags {
@@ -25,8 +25,6 @@ interface PrewarmFlags extends SourceFlags {
 
 const FORMATS = ["table", ...Object.keys(formats), "json"];
 const GIB = 1_024 ** 3;
-/** As replay: most recordings are done by then. */
-const QUIET_MS = 15_000;
 
 const HELP = `
 Formats:

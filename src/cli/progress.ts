@@ -6,6 +6,8 @@ import { type Clock, steadyClock } from "../kube/clock.ts";
 
 /** 20 s of silence at most is promised; the rest is for a busy machine (timers came 4 s late beside a Go build). */
 const LINE_EVERY_MS = 10_000;
+/** Most herds are simulated, and most recordings read, by then: a script that keeps stderr sees nothing of those. */
+export const QUIET_MS = 15_000;
 /** The seconds on the terminal's line. */
 const REDRAW_EVERY_MS = 1_000;
 /** The width of a terminal that does not tell it. */

@@ -7,10 +7,7 @@ import { Telemetry, type TelemetryOf } from "../policy/telemetry.ts";
 import type { Herd } from "../recording/herd.ts";
 import { herdTelemetry, type HerdTelemetry, youngWindow } from "../recording/herd-telemetry.ts";
 import { prometheusRange } from "../telemetry/prometheus-range.ts";
-import { withProgress } from "./progress.ts";
-
-/** As for reading. */
-const QUIET_MS = 15_000;
+import { QUIET_MS, withProgress } from "./progress.ts";
 
 type Settings = TelemetryOf<"prometheus">;
 

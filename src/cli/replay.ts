@@ -8,7 +8,7 @@ import type { DiagnoseInput } from "../diagnose/diagnose.ts";
 import { timeOf } from "../diagnose/json.ts";
 import { parsePolicy } from "../policy/parse.ts";
 import type { PacingPolicy } from "../policy/schema.ts";
-import { type Herd, herdsOf } from "../recording/herd.ts";
+import { type Herd, herdsOf, largestHerds } from "../recording/herd.ts";
 import { scenarioOf } from "../recording/herd-scenario.ts";
 import { type Machines, noMachines, parseMachines } from "../recording/machines.ts";
 import { type ReadRecording, readRecording } from "../recording/read-recording.ts";
@@ -17,7 +17,7 @@ import { jsonReport } from "../replay/report/json.ts";
 import { textReport } from "../replay/report/text.ts";
 import { liveInput } from "../recording/live.ts";
 import { type ClusterFlags, withCluster } from "./connect.ts";
-import { withProgress } from "./progress.ts";
+import { QUIET_MS, withProgress } from "./progress.ts";
 import { prometheusSettings, telemetryOf } from "./replay-prometheus.ts";
 
 /** Where a recording comes from; `prewarm` has the same flags. */
@@ -40,11 +40,6 @@ interface Window {
   readonly fromMs: number;
   readonly toMs: number;
 }
-
-/** Herds that are replayed, the largest ones. */
-const MOST_HERDS = 3;
-/** Most recordings are done by then; a script that keeps stderr sees nothing of those. */
-const QUIET_MS = 15_000;
 
 const HELP = `
 Exit codes:
@@ -107,7 +102,7 @@ async function replay(files: readonly string[], flags: ReplayFlags, nowMs: numbe
   const prometheus = flags.prometheus === undefined ? undefined : prometheusSettings(flags.prometheus, policy);
   const { recording, unusable } = await readAll(files, flags, nowMs);
   const herds = chosen(herdsOf(recording), flags.window);
-  const most = [...herds].sort((a, b) => b.pods.length - a.pods.length).slice(0, MOST_HERDS);
+  const most = largestHerds(herds);
   const options: ReplayOptions = { machines, policy, diskMibPerSecond: flags.disk };
   const telemetry = prometheus && (await telemetryOf(most, prometheus));
   const replays = await withProgress(
@@ -116,7 +111,7 @@ async function replay(files: readonly string[], flags: ReplayFlags, nowMs: numbe
       // Loaded when it is needed: reading alone is what costs time with a large log.
       const { replayHerd } = await import("../replay/replay.ts");
       const done = [];
-      for (const [at, herd] of most.sort((a, b) => a.startMs - b.startMs).entries()) {
+      for (const [at, herd] of most.entries()) {
         const say = (what: string) => tell(`herd ${at + 1} of ${most.length}: ${what}`);
         done.push(await replayHerd(herd, recording, { ...options, telemetry: telemetry?.get(herd), tell: say }));
       }

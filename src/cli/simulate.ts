@@ -7,11 +7,8 @@ import { compareInParallel } from "../simulate/engine/parallel.ts";
 import { comparisonTable } from "../simulate/report/table.ts";
 import { builtinNames, builtinText } from "../simulate/scenario/builtin.ts";
 import { parseScenario } from "../simulate/scenario/parse.ts";
-import { withProgress } from "./progress.ts";
+import { QUIET_MS, withProgress } from "./progress.ts";
 import { UsageError } from "../api/usage-error.ts";
-
-/** Most scenarios are done by then; a script that keeps stderr sees nothing of those. */
-const QUIET_MS = 15_000;
 
 interface SimulateFlags {
   readonly scenario?: string;

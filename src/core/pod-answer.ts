@@ -1,4 +1,4 @@
-/** Why a pod waits and until when at the latest, for one that somebody names: the status page and `paceline status`. */
+/** Why a pod that is asked about waits, and until when at the latest: for the status page and `paceline status`. */
 import type { PodFacts } from "./facts.ts";
 import type { NodeName } from "./ids.ts";
 import { SECOND_MS } from "./measures.ts";

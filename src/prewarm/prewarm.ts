@@ -1,6 +1,6 @@
 /** Which images should young nodes have before they take pods? From a recording, class by class. */
 import type { PacingPolicy } from "../policy/schema.ts";
-import { type Herd, herdsOf } from "../recording/herd.ts";
+import { type Herd, herdsOf, largestHerds } from "../recording/herd.ts";
 import { scenarioOf, type ScenarioOptions } from "../recording/herd-scenario.ts";
 import type { Recording } from "../recording/recording.ts";
 import { selfCheck } from "../replay/check.ts";
@@ -59,9 +59,6 @@ export interface ClassPrewarm {
   readonly reasons: readonly string[];
 }
 
-/** Herds that choose, the largest ones: each costs its own runs. */
-const MOST_HERDS = 3;
-
 /** The classes with young nodes, the one with the most first. Never throws for what a recording holds. */
 export async function prewarm(recording: Recording, options: PrewarmOptions): Promise<readonly ClassPrewarm[]> {
   const classes = demandOf(recording).filter(
@@ -82,10 +79,7 @@ async function prewarmClass(
   const { className, nodes } = demand;
   const { candidates, leftOut } = candidatesOf(demand, options.budgetBytes);
   const ofClass = herds.filter((herd) => herd.nodes.some((node) => node.instanceType === className));
-  const largest = [...ofClass].sort((a, b) => b.pods.length - a.pods.length).slice(0, MOST_HERDS);
-  const built = largest
-    .sort((a, b) => a.startMs - b.startMs)
-    .map((herd) => warmable(herd, className, recording, options));
+  const built = largestHerds(ofClass).map((herd) => warmable(herd, className, recording, options));
   const trusted = built.flatMap(({ trusted: one }) => one ?? []);
   const noHerd = ofClass.length === 0 ? ["no herd of five pods or more came to these nodes"] : [];
   const reasons = [...new Set([...noHerd, ...built.flatMap((one) => one.reasons)])];

@@ -1,4 +1,5 @@
 /** The choice for people (`table`) and for programs (`json`). */
+import { counted } from "../replay/report/words.ts";
 import type { Choice, SimulatedFigures } from "./choose.ts";
 import { DISK_PER_COMPRESSED } from "./formats/packer.ts";
 import { gib, totalBytes } from "./formats/prewarm-list.ts";
@@ -17,7 +18,7 @@ function classTable(one: ClassPrewarm, budgetBytes: number): string {
   const { className, nodes, chosen, forecast, reasons } = one;
   const bytes = totalBytes(chosen);
   const head = `Young nodes of ${nameOfClass(className)}: ${nodes} in this recording`;
-  const kept = `${count(chosen.length, "image")} of ${gib(bytes)} compressed (about ${gib(bytes * DISK_PER_COMPRESSED)} on the disk), budget ${gib(budgetBytes)}`;
+  const kept = `${counted(chosen.length, "image")} of ${gib(bytes)} compressed (about ${gib(bytes * DISK_PER_COMPRESSED)} on the disk), budget ${gib(budgetBytes)}`;
   const rows = chosen.map(({ ref, bytes: size, digest, demand }) => [
     `${(size / 1e6).toFixed(0)} MB`,
     `${demand.nodes} of ${nodes}`,
@@ -83,8 +84,6 @@ const row = (name: string, { meanReadySeconds, allReadySeconds, failedStarts }: 
   `${allReadySeconds.toFixed(0)} s`,
   failedStarts.toFixed(0),
 ];
-
-const count = (many: number, what: string) => `${many} ${what}${many === 1 ? "" : "s"}`;
 
 /** Columns as wide as their widest cell; the last one as it is. */
 function aligned(rows: readonly (readonly string[])[]): string[] {

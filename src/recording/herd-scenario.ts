@@ -27,7 +27,7 @@ export interface HerdWorkload {
 export type Origin = "recorded" | "given" | "measured" | "instance type" | "assumed";
 
 export interface Origins {
-  /** By instance type: what the disk is, and who says so. */
+  /** By instance type: what the disk is, and what says so. */
   readonly disks: ReadonlyMap<string, { readonly name: string; readonly from: Origin }>;
   readonly sizes: Origin;
   readonly kubelet: Origin;

@@ -2,12 +2,11 @@
 import type { NodeSample } from "../core/facts.ts";
 import { MIB } from "../core/measures.ts";
 import { BUSY } from "../core/rules/limit.ts";
+import { percentile } from "../simulate/engine/summary.ts";
 import { assumedDefaults } from "../simulate/model/constants.ts";
-import type { Herd } from "./herd.ts";
+import { type Herd, YOUNG_MS } from "./herd.ts";
 import type { RecordedNode } from "./recording.ts";
 
-/** As in herd.ts: what comes later is another morning's. */
-const YOUNG_MS = 600_000;
 /** Requests in the device at a time, on the mean. Fewer, and the disk may wait for its writers. Assumed. */
 const LEAST_QUEUE = 2;
 /** One sample may be an accident. */
@@ -110,7 +109,12 @@ export const mean = (values: readonly number[]) =>
   values.length === 0 ? undefined : values.reduce((sum, one) => sum + one, 0) / values.length;
 /** The value that a share of all is not above; undefined of none. */
 export const quantile = (values: readonly number[], share: number): number | undefined =>
-  [...values].sort((a, b) => a - b)[Math.max(0, Math.ceil(values.length * share) - 1)];
+  values.length === 0
+    ? undefined
+    : percentile(
+        [...values].sort((a, b) => a - b),
+        share,
+      );
 const largest = (values: readonly (number | undefined)[]) =>
   known(values).reduce<number | undefined>((most, one) => Math.max(most ?? one, one), undefined);
 const within = (value: number, least: number, most: number) => Math.min(most, Math.max(least, value));

@@ -7,7 +7,7 @@ import type { RecordedNode, RecordedPod, RecordedShape, Recording } from "./reco
 /** Nodes of one scale-up open within minutes; assumed. */
 const WAVE_GAP_MS = 300_000;
 /** A node is young for this long, as in the policy's default. */
-const YOUNG_MS = 600_000;
+export const YOUNG_MS = 600_000;
 /** Pods for a node may be bound before it is Ready, and those of one roll-out are created within this. Assumed. */
 const EARLY_MS = 120_000;
 /** Pods wait for a node no longer than this, or it is another herd; assumed. */
@@ -16,6 +16,8 @@ const LONGEST_LEAD_MS = 1_800_000;
 const JOIN_MS = 1_800_000;
 /** Fewer pods are no herd. */
 const LEAST_PODS = 5;
+/** Herds that are simulated of a recording. */
+const MOST_HERDS = 3;
 
 export interface HerdPod extends RecordedPod {
   readonly shape: RecordedShape;
@@ -60,6 +62,13 @@ export function herdsOf(recording: Recording): readonly Herd[] {
     .map((nodes) => herdAt(nodes, comeTo, recording, placed));
   return herds.filter(({ pods, leftOut }) => pods.length + leftOut.notReady >= LEAST_PODS);
 }
+
+/** The largest ones, the first one first. */
+export const largestHerds = (herds: readonly Herd[]): readonly Herd[] =>
+  herds
+    .toSorted((a, b) => b.pods.length - a.pods.length)
+    .slice(0, MOST_HERDS)
+    .sort((a, b) => a.startMs - b.startMs);
 
 type OpenedNode = RecordedNode & { readonly openedMs: number };
 type ComeTo = (node: RecordedNode) => readonly RecordedPod[];

@@ -1,5 +1,6 @@
 /** Rebuilds a {@link Recording} from what diagnose's reader hands over, in bounded memory. */
 import { imageName } from "../core/ids.ts";
+import { durationMs } from "../kube/parse/duration.ts";
 import type { Audited, ObjectSink } from "../diagnose/findings/object-sink.ts";
 import type { FailureReport } from "../diagnose/findings/sink.ts";
 import { type Json, recordOf, textOf, timeOf } from "../diagnose/json.ts";
@@ -69,13 +70,14 @@ export class Recorder implements ObjectSink {
     this.#pulled.add(key);
     const bytes = Number(/Image size: (\d+) bytes/.exec(message)?.[1]);
     const pod = copied(`${namespace}/${name}`);
+    const tookMs = durationMs(/ in (\S+?)(?:[\s.]|$)(?!\d)/.exec(message)?.[1]);
     this.#pulls.push({
       image,
       node: copied(node),
       pod,
       endMs: atMs,
       bytes: Number.isFinite(bytes) ? bytes : undefined,
-      seconds: goSeconds(/ in (\S+?)(?:[\s.]|$)(?!\d)/.exec(message)?.[1] ?? ""),
+      seconds: tookMs === undefined ? undefined : tookMs / 1_000,
     });
   }
 
@@ -179,12 +181,4 @@ function done(draft: PodDraft, failures: readonly FailureReport[]): RecordedPod 
     isDone: draft.isDone,
     failures: counts,
   };
-}
-
-/** Seconds of a Go duration such as `1m2.5s` or `850ms`. */
-function goSeconds(text: string): number | undefined {
-  const units: Readonly<Record<string, number>> = { h: 3_600, m: 60, s: 1, ms: 1e-3, µs: 1e-6, us: 1e-6, ns: 1e-9 };
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(h|ms|m|s|µs|us|ns)/g)];
-  if (parts.length === 0) return undefined;
-  return parts.reduce((sum, [, count, unit]) => sum + Number(count) * (units[unit ?? ""] ?? 0), 0);
 }

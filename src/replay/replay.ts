@@ -108,7 +108,7 @@ class Runs {
     this.#options = options;
   }
 
-  /** @throws Error for a scenario that does not parse: a mistake of the one who built it */
+  /** @throws Error for a scenario that does not parse: a mistake in the building of it */
   async figures(name: string, file: ScenarioFile, strategy: Strategy): Promise<Figures> {
     // Paceline sees in the model what its policy lets it see.
     const isBlind = strategy.kind === "paceline" && strategy.policy.telemetry.source === "none";

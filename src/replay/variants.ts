@@ -1,4 +1,5 @@
 /** What could be done about a herd, each as another scenario or policy; and what no recording tells, varied. */
+import { fieldsOf } from "../policy/section.ts";
 import { gp3 } from "../simulate/model/constants.ts";
 
 /** A scenario as `parseScenario` takes it. */
@@ -11,7 +12,6 @@ export interface Variant {
 
 type Json = Readonly<Record<string, unknown>>;
 const listOf = (value: unknown) => (Array.isArray(value) ? (value as readonly Json[]) : []);
-const fieldsOf = (value: unknown) => (typeof value === "object" && value !== null ? (value as Json) : {});
 
 const eachNode = (file: ScenarioFile, change: (node: Json) => Json): ScenarioFile => ({
   ...file,

@@ -1,4 +1,4 @@
-/** What a reader hands over besides failures, for who rebuilds what happened (src/recording). */
+/** What a reader hands over besides failures, for what rebuilds a herd of it (src/recording). */
 import type { Json } from "../json.ts";
 import type { EventTold } from "./event-told.ts";
 

@@ -60,7 +60,7 @@ export type UnreadCause = "brokenJson" | "torn" | "notRecognised" | "lineTooLong
 export type Worth = "evidence" | "context";
 
 export interface Sink {
-  /** Gets the objects, too, where someone rebuilds what happened. */
+  /** Gets the objects, too, where a herd is rebuilt of them. */
   readonly objects?: ObjectSink | undefined;
   /** True when only a window of time counts: records then tell when they were written. */
   readonly hasWindow: boolean;

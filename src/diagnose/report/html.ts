@@ -1,5 +1,6 @@
 /** The report as one self-contained HTML file: the chart by uPlot, which is copied into it; no network is needed. */
 import { assetText } from "../../api/assets.ts";
+import { escaped, jsonInHtml } from "../../api/html-text.ts";
 import type { Findings } from "../findings/findings.ts";
 import type { Verdict } from "../findings/verdict.ts";
 import { fingerprints, wordsOf, type Fingerprint } from "../classify/fingerprints.ts";
@@ -128,18 +129,6 @@ const list = (tag: "ul" | "ol", sentences: readonly string[]) =>
 
 /** A file of uPlot as it is published. */
 const asset = (name: string) => assetText(`uplot/dist/${name}`);
-
-const entities: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-const escaped = (text: string) => text.replace(/[&<>"']/g, (char) => entities[char] ?? char);
-
-/** JSON that cannot end the script element it stands in. */
-const jsonInHtml = (value: unknown) => JSON.stringify(value).replaceAll("<", "\\u003c");
 
 const STYLE = `
 body { font: 16px/1.5 system-ui, sans-serif; color: #1c1c1c; background: #fff; margin: 0 auto; max-width: 1000px; padding: 24px; }

@@ -4,7 +4,7 @@ import type { KubeObject } from "../../kube/parse/kube-json.ts";
 import { recordOf, recordsOf, textOf, textsOf } from "../../kube/parse/kube-json.ts";
 import { EVERY_FENCE } from "../../core/verdict.ts";
 import { sortTolerations } from "../../kube/parse/tolerations.ts";
-import { durationMs } from "../duration.ts";
+import { durationMs } from "../../kube/parse/duration.ts";
 import type { AutoscalerSeen, DaemonSetSeen, NodePoolSeen } from "../facts.ts";
 import { fullName, listOf, type Look, seen } from "./look.ts";
 

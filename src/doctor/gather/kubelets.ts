@@ -1,7 +1,7 @@
 /** Reads the kubelets' settings through the API server's proxy: `/configz`, `/metrics`, `/stats/summary`. */
 import { ApiError, errorFromAnswer } from "../../kube/client/api-error.ts";
 import { recordOf } from "../../kube/parse/kube-json.ts";
-import { durationMs } from "../duration.ts";
+import { durationMs } from "../../kube/parse/duration.ts";
 import type { KubeletSeen, NodeSeen } from "../facts.ts";
 import { inParallel, type Look } from "./look.ts";
 import { may } from "./rights.ts";

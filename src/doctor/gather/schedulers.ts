@@ -5,7 +5,7 @@
 import { parseAllDocuments } from "yaml";
 import type { KubeObject } from "../../kube/parse/kube-json.ts";
 import { recordOf, recordsOf, textMapOf, textOf } from "../../kube/parse/kube-json.ts";
-import { durationMs } from "../duration.ts";
+import { durationMs } from "../../kube/parse/duration.ts";
 import type { ExtenderSeen, SchedulerSeen } from "../facts.ts";
 import { fullName, listOf, type Look, seen } from "./look.ts";
 import type { MountedConfig } from "./pods.ts";

@@ -2,7 +2,7 @@
 import { type Format, gib, headline, totalBytes } from "./prewarm-list.ts";
 import { pullScript } from "./pull-script.ts";
 
-/** Seconds; a build waits for everything, and nobody waits for the build. */
+/** Seconds; a build waits for everything, and nothing waits for the build. */
 const BUILD_SECONDS = 3_600;
 /** Root volume beside the images, GiB: what EKS's image has. */
 const BASE_GIB = 20;

@@ -1,11 +1,12 @@
 /** The replay as one HTML file that needs no network. */
 import { stringify } from "yaml";
-import type { Figures } from "../figures.ts";
+import { escaped } from "../../api/html-text.ts";
 import type { HerdReplay } from "../replay.ts";
 import { diskTable } from "./disks.ts";
 import { pictureOf } from "./picture.ts";
 import type { ReplayReport } from "./text.ts";
-import { caveats, columns, seconds, titleOf, verdictOf } from "./words.ts";
+import { figureRows, rankingOf, runsOf, unknownRows, workloadRows } from "./rows.ts";
+import { caveats, titleOf, verdictOf } from "./words.ts";
 
 export function htmlReport({ replays, notes }: ReplayReport): string {
   return `<!doctype html>
@@ -29,25 +30,15 @@ ${replays.map(herdHtml).join("\n")}
 }
 
 function herdHtml(replay: HerdReplay): string {
-  const { recorded, model, forecast, sensitivity } = replay;
-  const rows: (readonly [string, Figures])[] = [
-    ["recorded", recorded],
-    ...(model ? [["model, nothing held", model] as const] : []),
-    ...(forecast
-      ? [["Paceline", forecast.given] as const, ["Paceline, recommended", forecast.recommended] as const]
-      : []),
-  ];
-  const unknowns = sensitivity.map(({ name, figures, moves, wouldFit }) => [
-    ...[name, seconds(figures.allReadySeconds), seconds(figures.meanReadySeconds)],
-    ...[`${Math.round(moves * 100)} %`, wouldFit ? "yes" : "no"],
-  ]);
+  const { forecast } = replay;
+  const unknowns = unknownRows("if …", replay);
   return `<section>
 <h2>${escaped(titleOf(replay))}</h2>
 <p class="verdict${forecast ? "" : " none"}">${escaped(verdictOf(replay))}</p>
 ${pictureOf(replay)}
-${figuresTable("", rows)}
-${disksHtml(replay)}
-${unknowns.length > 0 ? `<h3>Which unknowns matter most</h3>${table(["if …", "all Ready, s", "mean, s", "moves by", "would fit"], unknowns)}` : ""}
+${table(figureRows("", runsOf(replay)))}
+${table(diskTable(replay) ?? [])}
+${unknowns ? `<h3>Which unknowns matter most</h3>${table(unknowns)}` : ""}
 ${forecast ? forecastHtml(replay, forecast) : ""}
 <ul>${caveats(replay)
     .map((one) => `<li>${escaped(one)}</li>`)
@@ -55,43 +46,20 @@ ${forecast ? forecastHtml(replay, forecast) : ""}
 </section>`;
 }
 
-function disksHtml(replay: HerdReplay): string {
-  const [head, ...rows] = diskTable(replay) ?? [];
-  return head === undefined ? "" : table(head, rows);
+function forecastHtml(replay: HerdReplay, forecast: NonNullable<HerdReplay["forecast"]>): string {
+  const { words, nodeClasses } = forecast.recommendedPolicy;
+  return `<h3>What would have helped, the best first</h3>${table(figureRows("", rankingOf(forecast)))}
+<h3>Recommended policy (${escaped(words)})</h3>
+<pre>${escaped(stringify({ nodeClasses }))}</pre>
+<details><summary>By workload</summary>${table(workloadRows("workload", replay.recorded.workloads, replay, forecast))}</details>`;
 }
 
-function forecastHtml({ recorded, built }: HerdReplay, forecast: NonNullable<HerdReplay["forecast"]>): string {
-  const ranking = forecast.ranking.map(({ name, figures }) => [name, figures] as const);
-  const workloads = recorded.workloads.map((was) => {
-    const paced = forecast.given.workloads[was.workload];
-    return [
-      ...[built.workloads[was.workload]?.owner ?? "", String(was.pods), seconds(was.p50ReadySeconds)],
-      ...[seconds(paced?.p50ReadySeconds ?? 0), seconds(was.p95ReadySeconds), seconds(paced?.p95ReadySeconds ?? 0)],
-    ];
-  });
-  return `<h3>What would have helped, the best first</h3>${figuresTable("", ranking)}
-<h3>Recommended policy (${escaped(forecast.recommendedPolicy.words)})</h3>
-<pre>${escaped(stringify({ nodeClasses: forecast.recommendedPolicy.nodeClasses }))}</pre>
-<details><summary>By workload</summary>${table(["workload", "pods", "p50 recorded", "p50 Paceline", "p95 recorded", "p95 Paceline"], workloads)}</details>`;
-}
-
-const figuresTable = (title: string, rows: readonly (readonly [string, Figures])[]) =>
-  table(
-    [title, ...columns.map(([name]) => name)],
-    rows.map(([name, figures]) => [name, ...columns.map(([, cell]) => cell(figures))]),
-  );
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/** @param rows the head first; none: there is no table */
+function table([head, ...rows]: readonly (readonly string[])[]): string {
+  if (head === undefined) return "";
   const cells = (row: readonly string[]) =>
     row.map((cell, at) => (at === 0 ? `<th scope="row">${escaped(cell)}</th>` : `<td>${escaped(cell)}</td>`)).join("");
   return `<div class="wide"><table><thead><tr>${head.map((one) => `<th scope="col">${escaped(one)}</th>`).join("")}</tr></thead><tbody>${rows.map((row) => `<tr>${cells(row)}</tr>`).join("")}</tbody></table></div>`;
-}
-
-function escaped(text: string): string {
-  const entities: Readonly<Record<string, string>> = {
-    ...{ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" },
-  };
-  return text.replace(/[&<>"']/g, (char) => entities[char] ?? char);
 }
 
 const STYLE = `

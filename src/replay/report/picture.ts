@@ -1,13 +1,12 @@
 /** The picture of a replay as SVG: the share of pods that are Ready over time, recorded and with Paceline. */
+import { sharePoints } from "../../simulate/report/share-points.ts";
 import type { HerdReplay } from "../replay.ts";
 
 const WIDTH = 860;
 const HEIGHT = 320;
 const EDGE = { left: 56, right: 16, top: 40, bottom: 44 } as const;
-/** Points of a curve: enough for a smooth line with any number of pods. */
-const MOST_POINTS = 200;
 /** Colours that people with colour blindness can tell apart (Okabe and Ito's palette). */
-const COLOURS = { recorded: "#d55e00", model: "#999999", Paceline: "#009e73", recommended: "#0072b2" } as const;
+const COLOURS = { recorded: "#d55e00", model: "#999999", Paceline: "#009e73" } as const;
 
 interface Curve {
   readonly label: string;
@@ -37,7 +36,10 @@ export function pictureOf({ recorded, model, forecast }: HerdReplay): string {
   );
   const lines = curves.map(
     ({ colour, readyAtSeconds }) =>
-      `<polyline fill="none" stroke="${colour}" stroke-width="2.5" points="${pointsOf(readyAtSeconds)
+      `<polyline fill="none" stroke="${colour}" stroke-width="2.5" points="${[
+        [0, 0] as const,
+        ...sharePoints(readyAtSeconds),
+      ]
         .map(([seconds, share]) => `${x(seconds)},${y(share)}`)
         .join(" ")}"/>`,
   );
@@ -55,13 +57,6 @@ export function pictureOf({ recorded, model, forecast }: HerdReplay): string {
     ...legend,
     "</svg>",
   ].join("\n");
-}
-
-/** Steps: one at each of so many ranks. */
-function pointsOf(seconds: readonly number[]): (readonly [number, number])[] {
-  const count = Math.min(MOST_POINTS, seconds.length);
-  const ranks = Array.from({ length: count }, (_, at) => Math.ceil(((at + 1) * seconds.length) / count) - 1);
-  return [[0, 0], ...ranks.map((rank) => [seconds[rank] ?? 0, (rank + 1) / seconds.length] as const)];
 }
 
 function ticksUpTo(last: number): readonly number[] {

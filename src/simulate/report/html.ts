@@ -3,8 +3,10 @@
  * network.
  */
 import { assetText } from "../../api/assets.ts";
+import { escaped, jsonInHtml } from "../../api/html-text.ts";
 import type { ComparisonRuns } from "../engine/compare.ts";
 import type { StrategyResult, StrategyRun } from "../engine/strategy.ts";
+import { sharePoints } from "./share-points.ts";
 import { columns, strategyLabel } from "./table.ts";
 import { verdictSentence } from "./verdict.ts";
 
@@ -68,18 +70,14 @@ const CHARTS = [
   { id: "await", title: "Disk await", unit: "ms, the worst node", figure: "awaitMs" },
 ] as const;
 
-/** Points of the distribution. They are enough for a smooth line with any number of pods. */
-const SHARE_POINTS = 200;
-
 function lineOf(name: string, label: string, { series, readySeconds }: StrategyRun) {
-  const points = Math.min(SHARE_POINTS, readySeconds.length);
-  const ranks = Array.from({ length: points }, (_, at) => Math.ceil(((at + 1) * readySeconds.length) / points) - 1);
+  const points = sharePoints(readySeconds);
   return {
     label,
     colour: colours[name] ?? "#000000",
     readyShare: {
-      seconds: ranks.map((rank) => rounded(readySeconds[rank])),
-      values: ranks.map((rank) => rounded((rank + 1) / readySeconds.length)),
+      seconds: points.map(([at]) => rounded(at)),
+      values: points.map(([, share]) => rounded(share)),
     },
     seconds: series?.seconds.map(rounded) ?? [],
     inStartup: series?.inStartup ?? [],
@@ -103,20 +101,6 @@ function tableOf(strategies: Readonly<Record<string, StrategyResult>>): string {
 
 /** A file of uPlot as it is published. */
 const asset = (name: string) => assetText(`uplot/dist/${name}`);
-
-function escaped(text: string): string {
-  const entities: Readonly<Record<string, string>> = {
-    "&": "&amp;",
-    "<": "&lt;",
-    ">": "&gt;",
-    '"': "&quot;",
-    "'": "&#39;",
-  };
-  return text.replace(/[&<>"']/g, (char) => entities[char] ?? char);
-}
-
-/** JSON that cannot close the script element around it. */
-const jsonInHtml = (value: unknown) => JSON.stringify(value).replaceAll("<", "\\u003c");
 
 const STYLE = `
 body { font: 16px/1.5 system-ui, sans-serif; color: #1c1c1c; background: #fff; margin: 0 auto; max-width: 1080px; padding: 24px; }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { nodeFacts } from "../../../src/kube/parse/facts.ts";
-import { durationMs } from "../../../src/doctor/duration.ts";
+import { durationMs } from "../../../src/kube/parse/duration.ts";
 import type { NodeSeen } from "../../../src/doctor/facts.ts";
 import { hasPressure, sampleOf } from "../../../src/doctor/gather/kubelets.ts";
 import { rawNode } from "../../support/raw-objects.ts";
