@@ -2,6 +2,7 @@
 import type { NodeFacts, PodFacts } from "../../src/core/facts.ts";
 import { placementUnfitReason } from "../../src/core/placement/fit.ts";
 import { toleratesFence } from "../../src/core/rules/node-fence.ts";
+import { lacksFreedNote } from "../../src/core/state/freed.ts";
 import type { Witness } from "./witness.ts";
 
 export interface HeldPod {
@@ -34,7 +35,7 @@ export function heldNow(witness: Witness): HeldPod[] {
     const isOut = !pod.gated && !witness.isStrict(pod);
     const isFree = pod.deleting || witness.isStubborn(pod);
     const keptOutBy = isOut && !isFree ? closed.filter((node) => keepsOut(pods, node, pod)) : [];
-    const isGated = pod.gated && !pod.gatedByOthers && !isFree;
+    const isGated = pod.gated && !pod.gatedByOthers && !isFree && isKnownFreed(witness, pod);
     const known = before.get(pod.uid);
     if (!isGated && keptOutBy.length === 0 && !known) continue;
     const tally = tallied(known, isGated, keptOutBy, nowMs);
@@ -57,6 +58,14 @@ function tallied(known: Tally | undefined, isGated: boolean, keptOutBy: readonly
   const gatedMs = (known?.gatedMs ?? 0) + (isGated && known?.wasGated ? addedMs : 0);
   return { gatedMs, fencedMs: new Map(fencedMs), wasGated: isGated, seenMs: nowMs };
 }
+
+/**
+ * Nothing in the API tells when others took their gates off, so that this counts from a leader's first look until a
+ * leader has noted it (src/core/state/freed.ts): the watches of all replicas may have hung.
+ */
+const isKnownFreed = ({ replicas }: Witness, pod: PodFacts) =>
+  !lacksFreedNote(pod) ||
+  replicas.some(({ leads, ledger }) => leads && ledger.pods.get(pod.uid)?.gatedByOthers === false);
 
 /** Would kube-scheduler bind the pod there, were it not for the fence? Reserved room counts as taken. */
 function keepsOut(pods: readonly PodFacts[], node: NodeFacts, pod: PodFacts): boolean {

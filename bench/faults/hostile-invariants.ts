@@ -14,10 +14,10 @@ const GIVEN_MS = 20_000;
 export const noBlindLeader: Invariant = {
   name: "noBlindLeader",
   sentence: "A leader whose watch of pods or nodes hangs for longer than 30 s leaves, though its Lease is renewed.",
-  check({ replicas, nowMs }) {
+  check({ replicas }) {
     for (const { name, leads, network } of replicas) {
       for (const resource of ["pods", "nodes"] as const) {
-        const hungMs = nowMs - (network.hungSinceMs(resource) ?? nowMs);
+        const hungMs = network.hungForMs(resource);
         if (leads && hungMs > BLIND_MS)
           return `${name} leads, and has seen no ${resource} for ${Math.round(hungMs / SECOND_MS)} s`;
       }

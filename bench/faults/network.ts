@@ -80,7 +80,7 @@ export class Network {
   begin(fault: NetworkFault): void {
     this.#faults.add(fault);
     if (fault.kind === "hungWatch" && !this.#hungSince.has(fault.resource))
-      this.#hungSince.set(fault.resource, this.#options.time.now());
+      this.#hungSince.set(fault.resource, this.#steadyMs());
   }
 
   end(fault: NetworkFault): void {
@@ -90,11 +90,16 @@ export class Network {
 
   #hasListed(path: string): void {
     for (const resource of this.#hungSince.keys())
-      if (path.endsWith(`/${resource}`)) this.#hungSince.set(resource, this.#options.time.now());
+      if (path.endsWith(`/${resource}`)) this.#hungSince.set(resource, this.#steadyMs());
   }
 
-  /** Since when nothing was read of a resource whose watches hang; undefined: they do not. */
-  hungSinceMs = (resource: Watched): number | undefined => this.#hungSince.get(resource);
+  readonly #steadyMs = () => this.#options.clocks.steady.now();
+
+  /**
+   * For how long, ms, nothing was read of a resource whose watches hang; 0: they do not. By the process's own clock: it
+   * cannot know that it was suspended.
+   */
+  hungForMs = (resource: Watched): number => this.#steadyMs() - (this.#hungSince.get(resource) ?? this.#steadyMs());
 
   /** Breaks every watch: lines on their way are lost. */
   cutWatches(): void {

@@ -51,8 +51,11 @@ const START_MS = Date.parse("2026-01-01T00:00:00Z");
 
 const DAY_MS = 86_400_000;
 
-/** Faults have ended, everything held goes within the longest cap, and the fences within theirs, ms. */
-const END_MS = FAULTS_END_MS + 190_000;
+/**
+ * Faults have ended, others have let the last pods go, everything held goes within the longest cap, and the fences
+ * within theirs, ms.
+ */
+const END_MS = FAULTS_END_MS + 205_000;
 
 /** Invariants that depend on time alone are checked this often, ms. */
 const CHECK_EVERY_MS = 1_000;
