@@ -30,15 +30,17 @@ export function seenHeldSinceMs(pod: PodFacts, leaderless: boolean, nowMs: numbe
 
 /**
  * Since when a pod without our gate is held back by the node's fence, epoch ms; Infinity while the node is closed,
- * because then that keeps the pod out. A pod that was let go before goes on with the same hold: the time between, in
- * which nothing of ours kept it, does not count.
+ * because then that keeps the pod out. A DaemonSet's pod counts from the node's Ready, because its controller makes it
+ * only where it may go, and a cordon does not keep it out. A pod that was let go before goes on with the same hold: the
+ * time between, in which nothing of ours kept it, does not count.
  */
 export function keptOutSinceMs(
-  { createdAtMs, release }: Pick<PodFacts, "createdAtMs" | "release">,
+  { createdAtMs, release, shape }: Pick<PodFacts, "createdAtMs" | "release" | "shape">,
   node: Pick<NodeFacts, "readySinceMs" | "opening">,
   nowMs: number,
 ): number {
-  const fromMs = Math.max(createdAtMs, openedMs(node) ?? Infinity);
+  const readyMs = shape.ownerKind === "DaemonSet" ? node.readySinceMs : undefined;
+  const fromMs = Math.max(createdAtMs, Math.min(openedMs(node) ?? Infinity, readyMs ?? Infinity));
   if (!release || release.atMs > nowMs) return fromMs;
   return Math.max(createdAtMs, Math.max(fromMs, release.atMs) - release.heldMs);
 }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { byAge, heldSinceMs, keptOutSinceMs } from "../../../../src/core/state/held-since.ts";
 import { aFencedNode, aJoiningNode } from "../../../support/core-plan.ts";
-import { aGatedPod, aPod, START_MS } from "../../../support/core-facts.ts";
+import { aDaemonPod, aGatedPod, aPod, changed, START_MS } from "../../../support/core-facts.ts";
 
 const held = (sinceMs: number) => ({ node: undefined, reason: "AwaitingRelease", sinceMs }) as const;
 
@@ -55,6 +55,14 @@ describe("a pod is kept out by a fence since", () => {
     expect(keptOutSinceMs(aPod("p"), opened(START_MS + 1), nowMs)).toBe(START_MS + 1);
     expect(keptOutSinceMs(aPod("p"), opened(readyMs + 1), nowMs)).toBe(readyMs + 1);
     expect(keptOutSinceMs(aPod("p"), opened(undefined), nowMs)).toBe(Infinity);
+  });
+
+  test("its node is Ready, if it is a DaemonSet's, which a cordon does not keep out", () => {
+    const agent = changed(aDaemonPod("agent", "n1"), { gated: false, hold: undefined });
+    const opened = (openedMs: number | undefined) => ({ ...node, opening: { openedMs, bootID: "", resources: [] } });
+    for (const openedMs of [undefined, readyMs + 60_000])
+      expect(keptOutSinceMs(agent, opened(openedMs), nowMs)).toBe(readyMs);
+    expect(keptOutSinceMs(agent, opened(START_MS + 1), nowMs)).toBe(START_MS + 1);
   });
 
   test("the beginning of its gate, where that held it before, less the time between", () => {
