@@ -3,7 +3,6 @@
  * without Paceline. Both are real programs, as are control plane and service; nodes are modelled. Exit 1 when a lever
  * makes more nodes than there are without it, 2 for wrong flags. docs/autoscalers.md has the figures.
  */
-import { parseArgs } from "node:util";
 import { clusterAutoscalerProgram } from "../dev/autoscalers/cluster-autoscaler.ts";
 import { withProgress } from "../src/cli/progress.ts";
 import {
@@ -16,6 +15,7 @@ import {
   type RunOptions,
   type RunResult,
 } from "./autoscalers/run.ts";
+import { flagsOf, oneOf } from "./flags.ts";
 
 /** Which settings are compared; each is compared with `none` under the same settings. */
 interface Case {
@@ -36,15 +36,10 @@ const cases: readonly Case[] = [
   { name: "fifty", settings: { secondWave: "meanwhile", herd: fiftyNodes }, levers: ["none", "all"] },
 ];
 
-const { values } = parseArgs({
-  options: { autoscaler: { type: "string" }, case: { type: "string" }, levers: { type: "string" } },
-});
+const values = flagsOf({ autoscaler: { type: "string" }, case: { type: "string" }, levers: { type: "string" } });
 
 function chosen<T extends string>(what: string, all: readonly T[], value: string | undefined): readonly T[] {
-  const some = value === undefined ? all : all.filter((one) => one === value);
-  if (some.length > 0) return some;
-  console.error(`bench: --${what} "${value}" is none of ${all.join(", ")}`);
-  process.exit(2);
+  return value === undefined ? all : [oneOf(what, all, value)];
 }
 
 const heads = ["autoscaler", "case", "levers", "first wave", "all", "removed", "demand, s", "all Ready, s"];

@@ -10,9 +10,9 @@ import { stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { parseArgs } from "node:util";
 import { AuditLog } from "./diagnose/audit-log.ts";
 import { withProgress } from "./progress.ts";
+import { endWith, flagsOf } from "./flags.ts";
 
 const MAIN = join(import.meta.dirname, "../src/cli/main.ts");
 /** Budgets: times as fast as jq, and memory in MiB. */
@@ -100,12 +100,8 @@ async function bench(folder: string, gb: number): Promise<boolean> {
   return agrees && replays && ratio >= BUDGET.ratio && ours.rssMib < BUDGET.rssMib;
 }
 
-const { values } = parseArgs({ options: { gb: { type: "string", default: "2" } } });
-const gb = Number(values.gb);
-if (!(gb > 0)) {
-  console.error("bench: --gb wants a number above 0");
-  process.exit(2);
-}
+const gb = Number(flagsOf({ gb: { type: "string", default: "2" } }).gb);
+if (!(gb > 0)) endWith("--gb wants a number above 0");
 const folder = mkdtempSync(join(tmpdir(), "paceline-bench-diagnose-"));
 const clean = () => rmSync(folder, { recursive: true, force: true });
 process.on("exit", clean);

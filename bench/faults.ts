@@ -4,21 +4,19 @@
  * the checker: it must find each of the deliberate bugs; `--bug NAME` shows what it says of one. Ctrl-C ends it and
  * prints what was done until then.
  */
-import { parseArgs } from "node:util";
 import { withProgress, type Tell } from "../src/cli/progress.ts";
 import { bugs } from "./faults/bugs.ts";
 import { together, type Campaign } from "./faults/campaign.ts";
 import { described } from "./faults/described.ts";
 import { shrink } from "./faults/shrink.ts";
+import { countOf, flagsOf, oneOf } from "./flags.ts";
 import { runOnThreads, type CampaignTask } from "./faults/threads.ts";
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: "string" },
-    seed: { type: "string" },
-    bugs: { type: "boolean", default: false },
-    bug: { type: "string" },
-  },
+const values = flagsOf({
+  seeds: { type: "string" },
+  seed: { type: "string", default: "1" },
+  bugs: { type: "boolean", default: false },
+  bug: { type: "string" },
 });
 
 /** Runs without `--seeds`; a deliberate bug must show within so many. */
@@ -30,21 +28,19 @@ const MOST_SHOWN = 3;
 /** As a shell says it of a program that Ctrl-C has ended. */
 const INTERRUPTED = 130;
 
-const seeds = Number(values.seeds ?? SEEDS);
-const firstSeed = Number(values.seed ?? 1);
+const seeds = countOf("seeds", values.seeds ?? String(SEEDS));
+const firstSeed = countOf("seed", values.seed);
 const interrupted = new AbortController();
 process.once("SIGINT", () => {
   process.exitCode = INTERRUPTED;
   interrupted.abort();
 });
 
-if (!Number.isInteger(seeds) || !Number.isInteger(firstSeed) || seeds < 1) {
-  wrongUsage("--seeds and --seed are whole numbers");
-} else if (values.bug !== undefined && !bugs.some(({ name }) => name === values.bug)) {
-  wrongUsage(`--bug is one of: ${bugs.map(({ name }) => name).join(", ")}`);
-} else if (values.bugs) await withProgress("faults: deliberate bugs", checkTheChecker);
-else if (values.bug !== undefined) await withProgress(`faults: ${values.bug}`, (tell) => search(tell, values.bug));
-else await withProgress("faults", (tell) => search(tell, undefined));
+const bugNames = bugs.map(({ name }) => name);
+const bug = values.bug === undefined ? undefined : oneOf("bug", bugNames, values.bug);
+
+if (values.bugs) await withProgress("faults: deliberate bugs", checkTheChecker);
+else await withProgress(bug === undefined ? "faults" : `faults: ${bug}`, (tell) => search(tell, bug));
 
 /** With a bug, up to its first failure. */
 async function search(tell: Tell, bug: string | undefined): Promise<void> {
@@ -100,11 +96,6 @@ function summary({ seeds: ran, virtualHours, faults, failures }: Campaign): stri
     `${ran} seeds from ${firstSeed}, ${virtualHours.toFixed(1)} virtual hours, ${failures.length} violations`,
     `faults: ${kinds.map(([kind, count]) => `${kind} ${count}`).join(", ")}`,
   ].join("\n");
-}
-
-function wrongUsage(message: string): void {
-  process.stderr.write(`faults: ${message}\n`);
-  process.exitCode = 2;
 }
 
 function print(text: string): void {

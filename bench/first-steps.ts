@@ -8,13 +8,13 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import prettier from "prettier";
 import { type Measured, measuredHere, measuredWhere, withFigures } from "../dev/docs/figures.ts";
 import { withProgress } from "../src/cli/progress.ts";
 import { helmPath } from "./first-steps/helm.ts";
 import { playgroundPath } from "./first-steps/playground.ts";
 import { type Step, timed } from "./first-steps/step.ts";
+import { flagsOf, oneOf } from "./flags.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const PAGE = join(ROOT, "docs/try.md");
@@ -82,10 +82,9 @@ export async function tryPage(): Promise<string> {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { only: { type: "string" }, none: { type: "boolean", default: false } } });
-  if (values.only !== undefined && !NAMES.some((name) => name === values.only))
-    throw new Error(`--only: "${values.only}" is none of ${NAMES.join(", ")}`);
-  const wanted = NAMES.filter((name) => !values.none && (values.only ?? name) === name);
+  const { only, none } = flagsOf({ only: { type: "string" }, none: { type: "boolean", default: false } });
+  const chosen = only === undefined ? NAMES : [oneOf("only", NAMES, only)];
+  const wanted = none ? [] : chosen;
   for (const name of wanted) await measure(name);
   await writeFile(PAGE, await tryPage());
 }

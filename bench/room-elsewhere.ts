@@ -5,7 +5,6 @@
  * nodes, and many that are spread over zones. Exit 1 when a budget is missed, 2 for wrong flags.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import { startControlPlane } from "../dev/control-plane/control-plane.ts";
 import { observe, type Observer } from "../dev/demo/observer.ts";
 import { installAccess, installWebhooks } from "../dev/install.ts";
@@ -16,6 +15,7 @@ import { withProgress } from "../src/cli/progress.ts";
 import type { ApiClient } from "../src/kube/client/api-client.ts";
 import { GIB } from "../src/simulate/model/constants.ts";
 import { type Figure, printVerdict } from "./figures.ts";
+import { flagsOf, oneOf } from "./flags.ts";
 
 const NAMESPACE = "shop";
 const ZONE_LABEL = "topology.kubernetes.io/zone";
@@ -49,12 +49,8 @@ const layouts: Readonly<Record<Herd, Layout>> = {
   zones: { settled: [place("a", 20), place("b", 20)], young: [place("a"), place("b"), place("c")] },
 };
 
-const { values } = parseArgs({ options: { herd: { type: "string" } } });
-const chosen = values.herd === undefined ? herds : herds.filter((name) => name === values.herd);
-if (chosen.length === 0) {
-  console.error(`bench: --herd "${values.herd}" is none of ${herds.join(", ")}`);
-  process.exit(2);
-}
+const { herd: asked } = flagsOf({ herd: { type: "string" } });
+const chosen = asked === undefined ? herds : [oneOf("herd", herds, asked)];
 
 const imageOf = (index: number) => `registry.example/app-${index}:1`;
 /** Every third is large, in unpacked MiB. */

@@ -3,25 +3,21 @@
  * arrangement in turn, several times, each on a fresh control plane. Exit 1 when a budget is missed, 2 for wrong flags.
  * See docs/budgets.md.
  */
-import { parseArgs } from "node:util";
 import { type Figure, printVerdict } from "./figures.ts";
+import { countOf, flagsOf } from "./flags.ts";
 import { buildNoOp } from "./scheduler/no-op.ts";
 import { type Arrangement, ARRANGEMENTS, run } from "./scheduler/run.ts";
 
 const AT_LEAST = 0.95;
 
-const { values } = parseArgs({
-  options: {
-    nodes: { type: "string", default: "1000" },
-    pods: { type: "string", default: "3000" },
-    rounds: { type: "string", default: "2" },
-  },
+const values = flagsOf({
+  nodes: { type: "string", default: "1000" },
+  pods: { type: "string", default: "3000" },
+  rounds: { type: "string", default: "2" },
 });
-const [nodes, pods, rounds] = [values.nodes, values.pods, values.rounds].map(Number) as [number, number, number];
-if (![nodes, pods, rounds].every((count) => Number.isInteger(count) && count > 0)) {
-  console.error("bench: --nodes, --pods and --rounds want whole numbers above 0");
-  process.exit(2);
-}
+const nodes = countOf("nodes", values.nodes);
+const pods = countOf("pods", values.pods);
+const rounds = countOf("rounds", values.rounds);
 
 const mean = (numbers: readonly number[]) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
 

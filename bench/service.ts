@@ -2,9 +2,9 @@
  * `npm run bench:service`: the service's own budgets (docs/budgets.md), at 5,000 nodes and 150,000 pods. Prints one
  * table; exit 1 when a budget is missed, 2 for wrong flags. See docs/budgets.md.
  */
-import { parseArgs } from "node:util";
 import { defaultPolicy } from "../src/policy/parse.ts";
 import { type Figure, printVerdict } from "./figures.ts";
+import { countOf, flagsOf, oneOf } from "./flags.ts";
 import { benchAdmission } from "./service/admission.ts";
 import { benchCluster } from "./service/cluster.ts";
 import { loadPacer } from "./service/loaded-pacer.ts";
@@ -15,21 +15,14 @@ import type { ClusterSize } from "./service/objects.ts";
 const PARTS = ["extender", "admission", "played", "cluster"] as const;
 type Part = (typeof PARTS)[number];
 
-const { values } = parseArgs({
-  options: {
+function readFlags(): { size: ClusterSize; parts: ReadonlySet<Part> } {
+  const { nodes, pods, only } = flagsOf({
     nodes: { type: "string", default: "5000" },
     pods: { type: "string", default: "150000" },
     only: { type: "string", multiple: true, default: [...PARTS] },
-  },
-});
-
-function readFlags(): { size: ClusterSize; parts: ReadonlySet<Part> } {
-  const size = { nodes: Number(values.nodes), pods: Number(values.pods) };
-  const parts = new Set(values.only as Part[]);
-  const sizeIsFine = Number.isInteger(size.nodes) && Number.isInteger(size.pods) && size.nodes > 0 && size.pods > 0;
-  if (sizeIsFine && [...parts].every((part) => PARTS.includes(part))) return { size, parts };
-  console.error(`bench: --nodes and --pods want whole numbers above 0, --only one of ${PARTS.join(", ")}`);
-  return process.exit(2);
+  });
+  const size = { nodes: countOf("nodes", nodes), pods: countOf("pods", pods) };
+  return { size, parts: new Set(only.map((part) => oneOf("only", PARTS, part))) };
 }
 
 /** The state is made once for both parts, and is garbage before the cluster's part begins. */

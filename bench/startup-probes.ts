@@ -3,7 +3,6 @@
  * node that has its image, with and without Paceline. Such pods need nothing of their node meanwhile, so no pod should
  * wait for another's probe (docs/adr/0010). Exit 1 when the budget is missed, 2 for wrong flags.
  */
-import { parseArgs } from "node:util";
 import { startControlPlane } from "../dev/control-plane/control-plane.ts";
 import { observe } from "../dev/demo/observer.ts";
 import { installAccess, installWebhooks } from "../dev/install.ts";
@@ -12,20 +11,16 @@ import { startModelledNode } from "../dev/modelled-node/modelled-node.ts";
 import { startServiceProcess } from "../dev/service.ts";
 import { withProgress } from "../src/cli/progress.ts";
 import { printVerdict } from "./figures.ts";
+import { countOf, flagsOf } from "./flags.ts";
 
 /** Issue 18: a herd of 40 with probes of 60 s, all Ready at most this many times as late as without Paceline. */
 const AT_MOST = 1.05;
 const NAMESPACE = "probes";
 const IMAGE = "registry.example/web:1";
 
-const { values } = parseArgs({
-  options: { pods: { type: "string", default: "40" }, seconds: { type: "string", default: "60" } },
-});
-const [pods, seconds] = [values.pods, values.seconds].map(Number) as [number, number];
-if (![pods, seconds].every((count) => Number.isInteger(count) && count > 0)) {
-  console.error("bench: --pods and --seconds want whole numbers above 0");
-  process.exit(2);
-}
+const values = flagsOf({ pods: { type: "string", default: "40" }, seconds: { type: "string", default: "60" } });
+const pods = countOf("pods", values.pods);
+const seconds = countOf("seconds", values.seconds);
 
 /** Seconds from the node's Ready until all pods are. */
 async function run(paced: boolean): Promise<number> {
