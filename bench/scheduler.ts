@@ -1,12 +1,14 @@
 /**
  * `npm run bench:scheduler`: measures what Paceline costs kube-scheduler, as ratios of one run. It runs every
  * arrangement in turn, several times, each on a fresh control plane. Exit 1 when a budget is missed, 2 for wrong flags.
- * See docs/budgets.md.
+ * `--write` writes the ratios into docs/budgets.md.
  */
 import { parseArgs } from "node:util";
+import { measuredHere } from "../dev/docs/figures.ts";
 import { type Figure, printVerdict } from "./figures.ts";
 import { buildNoOp } from "./scheduler/no-op.ts";
 import { type Arrangement, ARRANGEMENTS, run } from "./scheduler/run.ts";
+import { writeRun } from "./written.ts";
 
 const AT_LEAST = 0.95;
 
@@ -15,6 +17,7 @@ const { values } = parseArgs({
     nodes: { type: "string", default: "1000" },
     pods: { type: "string", default: "3000" },
     rounds: { type: "string", default: "2" },
+    write: { type: "boolean", default: false },
   },
 });
 const [nodes, pods, rounds] = [values.nodes, values.pods, values.rounds].map(Number) as [number, number, number];
@@ -26,6 +29,7 @@ if (![nodes, pods, rounds].every((count) => Number.isInteger(count) && count > 0
 const mean = (numbers: readonly number[]) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
 
 await buildNoOp();
+const where = measuredHere();
 const perSecond = new Map<Arrangement, number[]>(ARRANGEMENTS.map((arrangement) => [arrangement, []]));
 for (let round = 1; round <= rounds; round += 1) {
   for (const arrangement of ARRANGEMENTS) {
@@ -48,10 +52,14 @@ function ratio(of: Arrangement, to: Arrangement, budget: boolean): Figure {
   };
 }
 
-console.log(`\n${nodes} nodes, ${pods} pods, pods bound per second`);
-process.exitCode = printVerdict([
+const size = `${nodes} nodes, ${pods} pods`;
+console.log(`\n${size}, pods bound per second`);
+const figures = [
   ratio("Paceline's extender, nodes settled", "no-op extender in Go", true),
   ratio("Paceline's extender, nodes young", "no-op extender in Go", true),
   ratio("gate and fence, nodes settled", "without", true),
   ratio("no-op extender in Go", "without", false),
-]);
+];
+process.exitCode = printVerdict(figures);
+const of = `\`npm run bench:scheduler -- --rounds ${rounds}\` with ${size}; ratios of pods bound per second`;
+if (values.write) await writeRun("scheduler", { ...where, of, figures });

@@ -2,6 +2,7 @@
  * Figures in pages, between two comments: the script that measured them writes them, and no hand does. The figures are
  * kept in docs/figures, so that a test can see that no page was changed by hand.
  */
+import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { availableParallelism, loadavg } from "node:os";
 import { join } from "node:path";
@@ -51,6 +52,8 @@ const unspelt = (_key: string, value: unknown) => (value === "Infinity" || value
 export async function keepFigures(name: string, figures: object): Promise<void> {
   await writeFile(fileOf(name), await formatted(fileOf(name), JSON.stringify(figures, spelt)));
 }
+
+export const hasFigures = (name: string): boolean => existsSync(fileOf(name));
 
 /** What was kept under this name. */
 export const readFigures = async (name: string): Promise<unknown> =>
