@@ -43,21 +43,23 @@ const formatted = async (path: string, text: string): Promise<string> =>
   prettier.format(text, { ...(await prettier.resolveConfig(path)), filepath: path, proseWrap: "always" });
 
 const fileOf = (name: string) => join(ROOT, `docs/figures/${name}.json`);
-/** JSON has no infinite number, such as the time of a pod that never became Ready, and no NaN. */
-const spelt = (_key: string, value: unknown) =>
-  typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
-const unspelt = (_key: string, value: unknown) => (value === "Infinity" || value === "NaN" ? Number(value) : value);
+/** JSON that keeps infinite numbers, such as the time of a pod that never became Ready, and NaN. */
+export const figuresJson = (figures: object): string =>
+  JSON.stringify(figures, (_key, value: unknown) =>
+    typeof value === "number" && !Number.isFinite(value) ? String(value) : value,
+  );
+export const parseFigures = (json: string): unknown =>
+  JSON.parse(json, (_key, value: unknown) => (value === "Infinity" || value === "NaN" ? Number(value) : value));
 
 /** Keeps figures as `docs/figures/NAME.json`. */
 export async function keepFigures(name: string, figures: object): Promise<void> {
-  await writeFile(fileOf(name), await formatted(fileOf(name), JSON.stringify(figures, spelt)));
+  await writeFile(fileOf(name), await formatted(fileOf(name), figuresJson(figures)));
 }
 
 export const hasFigures = (name: string): boolean => existsSync(fileOf(name));
 
 /** What was kept under this name. */
-export const readFigures = async (name: string): Promise<unknown> =>
-  JSON.parse(await readFile(fileOf(name), "utf8"), unspelt);
+export const readFigures = async (name: string): Promise<unknown> => parseFigures(await readFile(fileOf(name), "utf8"));
 
 /** The page (`docs/page.md`) with these texts in its places for figures, by name. @throws if a place is missing */
 export async function pageWith(page: string, texts: ReadonlyMap<string, string>): Promise<string> {
