@@ -29,7 +29,7 @@ export function percentile(samples: readonly number[], share: number): number {
 
 const inUnit = (text: string, unit: string) => (unit === "" ? text : `${text} ${unit}`);
 const DIGITS: Readonly<Record<string, number>> = { MiB: 0, KiB: 0, s: 1 };
-const shown = (value: number, unit: string) => inUnit(value.toFixed(DIGITS[unit] ?? 2), unit);
+const shown = (value: number, unit: string) => inUnit(value.toFixed(value >= 100 ? 0 : (DIGITS[unit] ?? 2)), unit);
 const bound = ({ budget, unit }: Figure) =>
   budget === undefined ? "–" : inUnit(`${budget.kind === "at most" ? "≤" : "≥"} ${budget.value}`, unit);
 

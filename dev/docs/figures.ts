@@ -61,7 +61,7 @@ export const hasFigures = (name: string): boolean => existsSync(fileOf(name));
 /** What was kept under this name. */
 export const readFigures = async (name: string): Promise<unknown> => parseFigures(await readFile(fileOf(name), "utf8"));
 
-/** The page (`docs/page.md`) with these texts in its places for figures, by name. @throws if a place is missing */
+/** The page, such as `docs/try.md`, with these texts in its places of these names. @throws if a place is missing */
 export async function pageWith(page: string, texts: ReadonlyMap<string, string>): Promise<string> {
   const path = join(ROOT, page);
   let content = await readFile(path, "utf8");
