@@ -28,19 +28,24 @@ export function percentile(samples: readonly number[], share: number): number {
 }
 
 const inUnit = (text: string, unit: string) => (unit === "" ? text : `${text} ${unit}`);
-const shown = (value: number, unit: string) => inUnit(value.toFixed(unit === "MiB" ? 0 : unit === "s" ? 1 : 2), unit);
+const DIGITS: Readonly<Record<string, number>> = { MiB: 0, KiB: 0, s: 1 };
+const shown = (value: number, unit: string) => inUnit(value.toFixed(value >= 100 ? 0 : (DIGITS[unit] ?? 2)), unit);
 const bound = ({ budget, unit }: Figure) =>
   budget === undefined ? "–" : inUnit(`${budget.kind === "at most" ? "≤" : "≥"} ${budget.value}`, unit);
 
-/** Columns: what, budget, measured, met or not, note. */
-export function figureTable(figures: readonly Figure[]): string {
-  const rows = figures.map((figure) => [
+/** What, budget, measured, met or not (MISSED), note. */
+export const figureCells = (figure: Figure) =>
+  [
     figure.what,
     bound(figure),
     shown(figure.measured, figure.unit),
     figure.budget === undefined ? "–" : isMet(figure) ? "met" : "MISSED",
     figure.note ?? "",
-  ]);
+  ] as const;
+
+/** Columns: what, budget, measured, met or not, note. */
+export function figureTable(figures: readonly Figure[]): string {
+  const rows = figures.map(figureCells);
   const lines = [["what", "budget", "measured", "", ""], ...rows];
   const widths = [0, 1, 2, 3].map((column) => Math.max(...lines.map((line) => (line[column] ?? "").length)));
   const padded = (line: readonly string[]) =>

@@ -4,12 +4,20 @@
  * times are those with control plane and Helm in the cache.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import prettier from "prettier";
-import { type Measured, measuredHere, measuredWhere, withFigures } from "../dev/docs/figures.ts";
+import {
+  keepFigures,
+  markdownTable,
+  type Measured,
+  measuredHere,
+  measuredWhere,
+  pageWith,
+  readFigures,
+  writePage,
+} from "../dev/docs/figures.ts";
 import { withProgress } from "../src/cli/progress.ts";
 import { helmPath } from "./first-steps/helm.ts";
 import { playgroundPath } from "./first-steps/playground.ts";
@@ -17,8 +25,7 @@ import { type Step, timed } from "./first-steps/step.ts";
 import { flagsOf, oneOf } from "./flags.ts";
 
 const ROOT = join(import.meta.dirname, "..");
-const PAGE = join(ROOT, "docs/try.md");
-const FIGURES = join(ROOT, "docs/figures/try.json");
+const PAGE = "docs/try.md";
 
 /** One path: its steps, and when and where they were timed. */
 interface Path extends Measured {
@@ -53,32 +60,26 @@ async function inNewClone(path: (clone: string) => Promise<Step[]>): Promise<Ste
   }
 }
 
-const readFigures = async () => JSON.parse(await readFile(FIGURES, "utf8")) as Partial<Record<PathName, Path>>;
+const readPaths = async () => (await readFigures("try")) as Partial<Record<PathName, Path>>;
 
 async function measure(name: PathName): Promise<void> {
   const where = measuredHere();
   const path: Path = { ...where, steps: await withProgress(name, PATHS[name]) };
-  const options = { ...(await prettier.resolveConfig(FIGURES)), parser: "json" } as const;
-  await writeFile(FIGURES, await prettier.format(JSON.stringify({ ...(await readFigures()), [name]: path }), options));
+  await keepFigures("try", { ...(await readPaths()), [name]: path });
 }
 
 function tableOf({ steps, ...where }: Path): string {
   const sum = steps.reduce((seconds, step) => seconds + step.seconds, 0);
-  const lines = steps.map(({ what, seconds }) => `| ${what} | ${seconds.toFixed(1)} |`);
-  const table = ["| step | seconds |\n|---|---|", ...lines, `| all | **${sum.toFixed(0)}** |`].join("\n");
+  const rows = steps.map(({ what, seconds }) => [what, seconds.toFixed(1)]);
+  const table = markdownTable(["step", "seconds"], [...rows, ["all", `**${sum.toFixed(0)}**`]]);
   return `${table}\n\n${measuredWhere(where)}`;
 }
 
 /** docs/try.md with these figures. */
 export async function tryPage(): Promise<string> {
-  const paths = await readFigures();
-  let page = await readFile(PAGE, "utf8");
-  for (const name of NAMES) {
-    const path = paths[name];
-    if (path !== undefined) page = withFigures(page, `try-${name}`, tableOf(path));
-  }
-  const options = { ...(await prettier.resolveConfig(PAGE)), parser: "markdown", proseWrap: "always" } as const;
-  return await prettier.format(page, options);
+  const texts = new Map<string, string>();
+  for (const [name, path] of Object.entries(await readPaths())) texts.set(`try-${name}`, tableOf(path));
+  return pageWith(PAGE, texts);
 }
 
 async function main(): Promise<void> {
@@ -86,7 +87,7 @@ async function main(): Promise<void> {
   const chosen = only === undefined ? NAMES : [oneOf("only", NAMES, only)];
   const wanted = none ? [] : chosen;
   for (const name of wanted) await measure(name);
-  await writeFile(PAGE, await tryPage());
+  await writePage(PAGE, await tryPage());
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await main();

@@ -3,22 +3,25 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { findBinaries } from "../../dev/control-plane/binaries.ts";
+import { measuredHere } from "../../dev/docs/figures.ts";
 import { withProgress } from "../progress.ts";
 import { withFileLock } from "../../dev/control-plane/file-lock.ts";
 import { cleanUp } from "./clean-up.ts";
 import { LOCK_FILE } from "./host.ts";
 import { buildImages } from "./images.ts";
 import type { Outcome } from "./outcome.ts";
+import { writeRealNode } from "./page.ts";
 import { picture } from "./picture.ts";
 import { buildPrograms, type Programs } from "./programs.ts";
-import { isProof, shortcomings, table } from "./report.ts";
+import { isProof, resultsOf, shortcomings, table } from "./report.ts";
 import { disturbance, missing } from "./requirements.ts";
 import { runRound } from "./round.ts";
-import { finishedRound, forgetRounds, keepRound, type Round, roundsOf } from "./rounds.ts";
+import { finishedRound, forgetRounds, keepRound, keptRounds, type Round, roundsOf, whereMade } from "./rounds.ts";
 import { type SettingName, settings, strategies, type Strategy } from "./settings.ts";
 
 const USAGE = `npm run bench:real-node [-- --quick] [--rounds N] [--setting harsh,mild,even] [--strategy all-at-once,paceline,…]
                            [--at-most N] [--resume] [--out FOLDER] [--logs] [--record] [--json]
+                           [--write]
 
 Runs the herd on a real kubelet and containerd whose disk is throttled. Root on Linux only; puts everything back.
 --quick     harsh setting, one round, all-at-once and paceline; without it harsh and mild, two rounds, all strategies
@@ -27,6 +30,7 @@ Runs the herd on a real kubelet and containerd whose disk is throttled. Root on 
 --resume    keeps the finished rounds of the output folder (default out/real-node) and makes those that are missing
 --logs      keeps in it the logs of kubelet, containerd and Paceline, and a timeline, of each round
 --record    keeps in it what paceline replay reads of each round; npm run bench:replay compares it
+--write     writes the run into docs/real-node.md and README.md, once no round is left
 --clean     only removes what a crashed run left
 Exit 0: the targets are met, or rounds are left. Exit 1: they are not. Exit 2: wrong usage, or the machine lacks something.
 Exit 130: ended by Ctrl-C.`;
@@ -46,6 +50,7 @@ interface Plan {
   readonly logs: boolean;
   readonly record: boolean;
   readonly json: boolean;
+  readonly write: boolean;
 }
 
 function readArguments() {
@@ -62,6 +67,7 @@ function readArguments() {
         logs: { type: "boolean", default: false },
         record: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
+        write: { type: "boolean", default: false },
         clean: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
       },
@@ -95,14 +101,14 @@ function count(option: string, text: string): number {
 
 function planOf(values: ReturnType<typeof readArguments>): Plan {
   const names = Object.keys(settings) as SettingName[];
-  const { quick, resume, out, logs, record, json } = values;
+  const { quick, resume, out, logs, record, json, write } = values;
   const usual: readonly SettingName[] = quick ? ["harsh"] : ["harsh", "mild"];
   const ofSettings = chosen("setting", values.setting, names, usual).map((name) => settings[name]);
   const quickly: readonly Strategy[] = ["all-at-once", "paceline"];
   const ofStrategies = chosen("strategy", values.strategy, strategies, quick ? quickly : strategies);
   const rounds = roundsOf(ofSettings, ofStrategies, count("rounds", values.rounds ?? (quick ? "1" : "2")));
   const atMost = values["at-most"] === undefined ? Infinity : count("at-most", values["at-most"]);
-  return { rounds, atMost, resume, out, logs, record, json };
+  return { rounds, atMost, resume, out, logs, record, json, write };
 }
 
 const say = (line: string) => void process.stderr.write(`real-node: ${line}\n`);
@@ -122,7 +128,9 @@ async function measure(asked: Plan, programs: Programs, signal: AbortSignal): Pr
     );
     const logFolder = plan.logs ? plan.out : undefined;
     const recordTo = plan.record ? plan.out : undefined;
-    keepRound(plan.out, round, await runRound({ ...round, images, programs, signal, logFolder, recordTo, say }));
+    const where = measuredHere();
+    const outcome = await runRound({ ...round, images, programs, signal, logFolder, recordTo, say });
+    keepRound(plan.out, round, { outcome, where });
     save(plan.out, finished(plan));
     plan = withFurtherHerd(plan);
   }
@@ -149,7 +157,7 @@ function finished({ out, rounds }: Plan): Outcome[] {
 function save(out: string, outcomes: readonly Outcome[]): void {
   mkdirSync(out, { recursive: true });
   writeFileSync(join(out, "result.json"), JSON.stringify(outcomes));
-  writeFileSync(join(out, "table.md"), `${table(outcomes)}\n`);
+  writeFileSync(join(out, "table.md"), `${table(resultsOf(outcomes))}\n`);
   writeFileSync(join(out, "picture.html"), picture(outcomes));
 }
 
@@ -186,7 +194,10 @@ async function main(): Promise<number> {
     if (disturbance() !== "") say(disturbance());
     const made = await measure(plan, programs, interrupted.signal);
     const outcomes = finished(made);
-    console.log(plan.json ? JSON.stringify(outcomes) : table(outcomes));
+    console.log(plan.json ? JSON.stringify(outcomes) : table(resultsOf(outcomes)));
+    if (made.write && outcomes.length === made.rounds.length) {
+      await writeRealNode(outcomes, whereMade(keptRounds(made.out)));
+    }
     return verdict(made, outcomes);
   });
 }

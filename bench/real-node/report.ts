@@ -1,7 +1,9 @@
 /** The outcome for people and machines: medians, a table, and the acceptance criteria. */
+import { markdownTable } from "../../dev/docs/figures.ts";
 import { median, type Outcome } from "./outcome.ts";
+import type { Strategy } from "./settings.ts";
 
-type Figure = { [K in keyof Outcome]: Outcome[K] extends number ? K : never }[keyof Outcome];
+type Figure = Exclude<{ [K in keyof Outcome]: Outcome[K] extends number ? K : never }[keyof Outcome], "round">;
 
 const rows: readonly (readonly [string, Figure, number])[] = [
   ["pods Ready", "readyPods", 0],
@@ -22,37 +24,65 @@ const rows: readonly (readonly [string, Figure, number])[] = [
 ];
 
 /** The rounds of each setting and strategy, in the order of their first round. */
-export function grouped(outcomes: readonly Outcome[]): Map<string, readonly Outcome[]> {
+function grouped(outcomes: readonly Outcome[]): Map<string, readonly Outcome[]> {
   return Map.groupBy(outcomes, ({ setting, strategy }) => `${setting} ${strategy}`);
 }
 
 const medianOf = (outcomes: readonly Outcome[], figure: Figure) => median(outcomes.map((outcome) => outcome[figure]));
 
-function added(outcomes: readonly Outcome[], of: (outcome: Outcome) => Readonly<Record<string, number>>): string {
+function added(counts: readonly Readonly<Record<string, number>>[]): Record<string, number> {
   const sums: Record<string, number> = {};
-  for (const outcome of outcomes)
-    for (const [name, count] of Object.entries(of(outcome))) sums[name] = (sums[name] ?? 0) + count;
-  return Object.entries(sums).map(([name, count]) => `${name} ${String(count)}`).join(", ") || "-"; // prettier-ignore
+  for (const [name, count] of counts.flatMap((of) => Object.entries(of))) sums[name] = (sums[name] ?? 0) + count;
+  return sums;
 }
 
-/** Markdown: one table per setting, medians over the rounds; fingerprints are sums over them. */
-export function table(outcomes: readonly Outcome[]): string {
-  const bySetting = Map.groupBy(outcomes, ({ setting }) => setting);
+/** The rounds of a strategy on a setting. */
+export interface Result {
+  readonly setting: string;
+  readonly strategy: Strategy;
+  /** Failed starts of each round. */
+  readonly failed: readonly number[];
+  readonly medians: Readonly<Record<Figure, number>>;
+  /** Sums over the rounds. */
+  readonly byFingerprint: Readonly<Record<string, number>>;
+  readonly containerdErrors: Readonly<Record<string, number>>;
+}
+
+/** Medians and sums of each setting and strategy, in the order of their first round. */
+export function resultsOf(outcomes: readonly Outcome[]): Result[] {
+  return [...grouped(outcomes).values()].flatMap((group) => {
+    const [first] = group;
+    if (!first) return [];
+    const medians = Object.fromEntries(rows.map(([, figure]) => [figure, medianOf(group, figure)]));
+    return {
+      ...{ setting: first.setting, strategy: first.strategy },
+      failed: group.map(({ failedStarts }) => failedStarts),
+      medians: medians as Record<Figure, number>,
+      byFingerprint: added(group.map(({ byFingerprint }) => byFingerprint)),
+      containerdErrors: added(group.map((outcome) => outcome.containerdErrors)),
+    };
+  });
+}
+
+/** Markdown: one table per setting. */
+export function table(results: readonly Result[]): string {
+  const bySetting = Map.groupBy(results, ({ setting }) => setting);
   return [...bySetting].map(([setting, ofSetting]) => settingTable(setting, ofSetting)).join("\n\n");
 }
 
-function settingTable(setting: string, outcomes: readonly Outcome[]): string {
-  const columns = [...Map.groupBy(outcomes, ({ strategy }) => strategy)];
-  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  const rounds = Math.max(...columns.map(([, group]) => group.length));
-  const head = [`${setting}, ${rounds} round${rounds === 1 ? "" : "s"}`, ...columns.map(([strategy]) => strategy)];
+const listed = (counts: Readonly<Record<string, number>>) =>
+  Object.entries(counts).map(([name, count]) => `${name} ${count}`).join(", ") || "-"; // prettier-ignore
+
+function settingTable(setting: string, results: readonly Result[]): string {
+  const rounds = Math.max(...results.map(({ failed }) => failed.length));
+  const head = [`${setting}, ${rounds} round${rounds === 1 ? "" : "s"}`, ...results.map(({ strategy }) => strategy)];
   const body = rows.map(([title, figure, digits]) => [
     title,
-    ...columns.map(([, group]) => medianOf(group, figure).toFixed(digits)),
+    ...results.map(({ medians }) => medians[figure].toFixed(digits)),
   ]);
-  const events = ["by fingerprint", ...columns.map(([, group]) => added(group, (outcome) => outcome.byFingerprint))];
-  const log = ["containerd's log", ...columns.map(([, group]) => added(group, (outcome) => outcome.containerdErrors))];
-  return [head, head.map(() => "---"), ...body, events, log].map(line).join("\n");
+  const events = ["by fingerprint", ...results.map(({ byFingerprint }) => listed(byFingerprint))];
+  const log = ["containerd's log", ...results.map(({ containerdErrors }) => listed(containerdErrors))];
+  return markdownTable(head, [...body, events, log]);
 }
 
 /** Mean time to Ready and time until all are Ready, with Paceline ÷ all at once. */

@@ -1,6 +1,7 @@
 /** The rounds of a run. Each finished round is a file, so a long run can be made in pieces. */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Measured } from "../../dev/docs/figures.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Setting, Strategy } from "./settings.ts";
 
@@ -28,16 +29,42 @@ export function forgetRounds(out: string): void {
   rmSync(folderIn(out), { recursive: true, force: true });
 }
 
-export function keepRound(out: string, round: Round, outcome: Outcome): void {
+/** What the file of a finished round has. */
+export interface KeptRound {
+  readonly setting: Setting;
+  readonly outcome: Outcome;
+  readonly where: Measured;
+}
+
+export function keepRound(out: string, round: Round, kept: Omit<KeptRound, "setting">): void {
   mkdirSync(folderIn(out), { recursive: true });
-  writeFileSync(fileOf(out, round), JSON.stringify({ setting: round.setting, outcome }));
+  writeFileSync(fileOf(out, round), JSON.stringify({ setting: round.setting, ...kept }));
+}
+
+/** All finished rounds in the folder. */
+export const keptRounds = (out: string): KeptRound[] =>
+  existsSync(folderIn(out)) ? readdirSync(folderIn(out)).map((file) => readRound(join(folderIn(out), file))) : [];
+
+const readRound = (file: string) => JSON.parse(readFileSync(file, "utf8"), never) as KeptRound;
+
+/** Where rounds were made that belong together: the last day, and the highest load. */
+export function whereMade(rounds: readonly KeptRound[]): Measured {
+  const [first, ...others] = rounds.map(({ where }) => where);
+  if (!first) throw new Error("there is no round");
+  return others.reduce((all, { measured, load = 0 }) => {
+    return {
+      ...all,
+      measured: measured > all.measured ? measured : all.measured,
+      load: Math.max(all.load ?? 0, load),
+    };
+  }, first);
 }
 
 /** The outcome of a finished round. One that was made with other settings does not count. */
 export function finishedRound(out: string, round: Round): Outcome | undefined {
   const file = fileOf(out, round);
   if (!existsSync(file)) return undefined;
-  const { setting, outcome } = JSON.parse(readFileSync(file, "utf8"), never) as { setting: unknown; outcome: Outcome };
+  const { setting, outcome } = readRound(file);
   return JSON.stringify(setting) === JSON.stringify(round.setting) ? outcome : undefined;
 }
 

@@ -12,10 +12,18 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { text } from "node:stream/consumers";
-import prettier from "prettier";
 import { readyPicture } from "../demo/picture.ts";
-import { type DemoResult, demoRows, type HerdResult } from "../demo/table.ts";
-import { figureNames, type Measured, measuredHere, measuredWhere, withFigures } from "./figures.ts";
+import { type DemoResult, demoRows } from "../demo/table.ts";
+import {
+  figureNames,
+  keepFigures,
+  markdownTable,
+  type Measured,
+  measuredHere,
+  measuredWhere,
+  pageWith,
+  readFigures,
+} from "./figures.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const PICTURE = "docs/pictures/ready-over-time.svg";
@@ -28,45 +36,35 @@ const SHORT = ["failed starts", "restarts", "seconds until all pods are Ready", 
 /** One run, as docs/figures keeps it. */
 type DemoFigures = DemoResult & Measured;
 
-const figuresFile = (run: RunName) => join(ROOT, `docs/figures/demo-${run}.json`);
-const readFigures = async (run: RunName) => JSON.parse(await readFile(figuresFile(run), "utf8")) as DemoFigures;
+const readRun = async (run: RunName) => (await readFigures(`demo-${run}`)) as DemoFigures;
 
 /** The pages and the picture as docs/figures gives them, by path. */
 export async function writtenFiles(): Promise<Map<string, string>> {
   const figures = {
-    ordinary: await readFigures("ordinary"),
-    bare: await readFigures("bare"),
-    extender: await readFigures("extender"),
+    ordinary: await readRun("ordinary"),
+    bare: await readRun("bare"),
+    extender: await readRun("extender"),
   };
   const files = new Map([[PICTURE, readyPicture(figures.ordinary)]]);
   for (const page of ["README.md", "docs/results.md", "docs/try.md"]) {
-    let content = await readFile(join(ROOT, page), "utf8");
-    for (const name of figureNames(content).filter((one) => one.startsWith("demo-"))) {
+    const names = figureNames(await readFile(join(ROOT, page), "utf8")).filter((one) => one.startsWith("demo-"));
+    const texts = names.map((name) => {
       const [, run = "", form] = name.split("-");
-      content = withFigures(content, name, tableOf(figures[run as RunName], form === "short"));
-    }
-    files.set(page, await formatted(content));
+      return [name, tableOf(figures[run as RunName], form === "short")] as const;
+    });
+    files.set(page, await pageWith(page, new Map(texts)));
   }
   return files;
-}
-
-async function formatted(content: string): Promise<string> {
-  const options = await prettier.resolveConfig(join(ROOT, "README.md"));
-  return await prettier.format(content, { ...options, parser: "markdown", proseWrap: "always" });
 }
 
 /** The table, and below it when and where it was measured. */
 function tableOf({ unpaced, paced, diskBoundSeconds, ...where }: DemoFigures, isShort: boolean): string {
   const shown = demoRows.filter(([title]) => !isShort || SHORT.includes(title));
-  const cell = (show: (result: HerdResult) => string, result: HerdResult) => show(result);
-  const lines = shown.map(
-    ([title, show]) => `| ${title.replace(/^ +/, "… ")} | ${cell(show, unpaced)} | **${cell(show, paced)}** |`,
-  );
+  const rows = shown.map(([title, show]) => [title.replace(/^ +/, "… "), show(unpaced), `**${show(paced)}**`]);
   const bound = isShort ? "" : ` The disks alone need ${diskBoundSeconds.toFixed(1)} s with Paceline's placement.`;
-  return [
-    "| | without Paceline | with Paceline |\n|---|---|---|\n" + lines.join("\n"),
-    `${measuredWhere(where)}${bound}`,
-  ].join("\n\n");
+  return [markdownTable(["", "without Paceline", "with Paceline"], rows), `${measuredWhere(where)}${bound}`].join(
+    "\n\n",
+  );
 }
 
 async function measure(run: RunName): Promise<void> {
@@ -79,11 +77,8 @@ async function measure(run: RunName): Promise<void> {
   await keep(run, JSON.parse(printed) as DemoResult, where);
 }
 
-async function keep(run: RunName, result: DemoResult, where: Measured): Promise<void> {
-  const figures: DemoFigures = { ...where, ...result };
-  const options = await prettier.resolveConfig(figuresFile(run));
-  await writeFile(figuresFile(run), await prettier.format(JSON.stringify(figures), { ...options, parser: "json" }));
-}
+const keep = (run: RunName, result: DemoResult, where: Measured) =>
+  keepFigures(`demo-${run}`, { ...where, ...result } satisfies DemoFigures);
 
 async function main(): Promise<void> {
   const { values } = parseArgs({

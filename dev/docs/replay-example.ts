@@ -4,7 +4,6 @@
  */
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import prettier from "prettier";
 import { herdsOf } from "../../src/recording/herd.ts";
 import { noMachines } from "../../src/recording/machines.ts";
 import { readRecording } from "../../src/recording/read-recording.ts";
@@ -12,7 +11,7 @@ import { replayHerd } from "../../src/replay/replay.ts";
 import { pictureOf } from "../../src/replay/report/picture.ts";
 import { textReport } from "../../src/replay/report/text.ts";
 import type { DemoResult } from "../demo/table.ts";
-import { withFigures } from "./figures.ts";
+import { pageWith, writePage } from "./figures.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const [folder, measured] = process.argv.slice(2);
@@ -35,9 +34,7 @@ const sentence =
   `${off(given.meanReadySeconds, paced.meanReadySeconds)} for the mean.`;
 const example = textReport({ replays: [replay], moreHerds: 0, notes: [] }).split("\n\nRecommended (")[0] ?? "";
 
-const page = join(ROOT, "docs/replay.md");
+const PAGE = "docs/replay.md";
 const figures = `\`\`\`text\n${example}\n\`\`\`\n\n${sentence}`;
-const text = withFigures(await readFile(page, "utf8"), "replay-demo", figures);
-const options = await prettier.resolveConfig(page);
-await writeFile(page, await prettier.format(text, { ...options, parser: "markdown", proseWrap: "always" }));
+await writePage(PAGE, await pageWith(PAGE, new Map([["replay-demo", figures]])));
 await writeFile(join(ROOT, "docs/pictures/replay-demo.svg"), pictureOf(replay));

@@ -3,9 +3,8 @@
  * of full runs within 20 %, the strategies in the order that was measured; and the single rounds before them.
  */
 import { describe, expect, it, test } from "vitest";
-import { scenarioOf } from "../../../../bench/real-node/scenario.ts";
+import { predicted, SEEDS } from "../../../../bench/real-node/predicted.ts";
 import {
-  batchSize,
   IMAGES,
   type ImageShape,
   type Setting,
@@ -13,26 +12,6 @@ import {
   strategies,
   type Strategy,
 } from "../../../../bench/real-node/settings.ts";
-import { runStrategy } from "../../../../src/simulate/engine/run.ts";
-import { type Strategy as Simulated } from "../../../../src/simulate/engine/strategy.ts";
-import { parseScenario } from "../../../../src/simulate/scenario/parse.ts";
-
-const SEEDS = [1, 2, 3];
-
-function predicted(setting: Setting, strategy: Strategy, seed: number) {
-  const parsed = parseScenario(scenarioOf(setting));
-  if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors));
-  const { scenario, policy } = parsed;
-  const slots = batchSize(strategy);
-  const others: Simulated = slots === undefined ? { kind: "none" } : { kind: "fixed", slots };
-  const lever: Simulated = strategy === "paceline" ? { kind: "paceline", policy } : others;
-  const { makespanSeconds, meanReadySeconds, startErrors, failures } = runStrategy({
-    scenario,
-    strategy: lever,
-    seed,
-  }).result;
-  return { makespanSeconds, meanReadySeconds, failedStarts: startErrors - (failures.PullQpsExceeded ?? 0) };
-}
 
 interface Measured {
   /** Seconds. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { containerdErrors, median, type Observed, outcomeOf, percentile } from "../../../../bench/real-node/outcome.ts";
 import { picture } from "../../../../bench/real-node/picture.ts";
-import { shortcomings, table } from "../../../../bench/real-node/report.ts";
+import { resultsOf, shortcomings, table } from "../../../../bench/real-node/report.ts";
 import type { Strategy } from "../../../../bench/real-node/settings.ts";
 
 const observed = (strategy: Strategy, change: Partial<Observed> = {}): Observed => ({
@@ -74,7 +74,7 @@ describe("the targets", () => {
 describe("the report", () => {
   it("has one column for each strategy, with medians over its rounds", () => {
     const second = outcomeOf(observed("all-at-once", { round: 2, readySeconds: [10, 20, 30, 60] }));
-    const text = table([herd, second, outcomeOf(observed("paceline"))]);
+    const text = table(resultsOf([herd, second, outcomeOf(observed("paceline"))]));
     expect(text).toContain("| harsh, 2 rounds | all-at-once | paceline |");
     expect(text).toContain("| all Ready, s | 50.0 | 40.0 |");
   });

@@ -4,10 +4,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { outcomeOf } from "../../../../bench/real-node/outcome.ts";
-import { finishedRound, forgetRounds, keepRound, type Round, roundsOf } from "../../../../bench/real-node/rounds.ts";
+import {
+  finishedRound,
+  forgetRounds,
+  keepRound,
+  keptRounds,
+  type Round,
+  roundsOf,
+  whereMade,
+} from "../../../../bench/real-node/rounds.ts";
 import { settings } from "../../../../bench/real-node/settings.ts";
 import { timeline } from "../../../../bench/real-node/timeline.ts";
 
+const where = { measured: "2026-11-29", cores: 2, load: 1 };
 const harsh: Round = { setting: settings.harsh, strategy: "paceline", round: 1 };
 const outcome = outcomeOf({
   setting: "harsh",
@@ -40,12 +49,18 @@ describe("rounds", () => {
   });
 
   it("are read back unchanged, also a pod that never became Ready", () => {
-    keepRound(out, harsh, outcome);
+    keepRound(out, harsh, { outcome, where });
     expect(finishedRound(out, harsh)).toMatchObject({ readyPods: 2, firstReady: 3, allReady: Infinity });
   });
 
+  it("were made on the last of their days, under the highest load of them", () => {
+    keepRound(out, harsh, { outcome, where });
+    keepRound(out, { ...harsh, round: 2 }, { outcome, where: { ...where, measured: "2026-11-30", load: 0.5 } });
+    expect(whereMade(keptRounds(out))).toEqual({ measured: "2026-11-30", cores: 2, load: 1 });
+  });
+
   it("are missing if they have not run, if the setting has changed, and when a new run begins", () => {
-    keepRound(out, harsh, outcome);
+    keepRound(out, harsh, { outcome, where });
     expect(finishedRound(out, { ...harsh, round: 2 })).toBeUndefined();
     expect(finishedRound(out, { ...harsh, setting: { ...settings.harsh, iops: 1 } })).toBeUndefined();
     forgetRounds(out);
