@@ -84,6 +84,15 @@ describe(".github/workflows", () => {
     for (const [name, { needs }] of publishing) expect(needs, name).toContain("test");
   });
 
+  it("attach the archives of the executables to the release, with krew's manifest, which has their sums", () => {
+    const { jobs } = workflow("release.yml");
+    const steps = jobs["executables"]?.steps ?? [];
+    expect(steps.map(({ run: text }) => text)).toContain("npm run krew -- files");
+    const uploaded = steps.find(({ uses = "" }) => uses.startsWith("actions/upload-artifact@"));
+    expect(uploaded?.with).toMatchObject({ path: "files" });
+    expect(jobs["github"]?.needs).toContain("executables");
+  });
+
   it("publish the site of main that was built, below the path at which Pages serves it, and of no pull request", () => {
     const { on, jobs } = workflow("site.yml");
     expect(on).toEqual({ push: { branches: ["main"] }, workflow_dispatch: null });
