@@ -20,6 +20,8 @@ const TOOLS = {
   actionlint: { path: "github.com/rhysd/actionlint/cmd/actionlint", version: "v1.7.12", takes: "about 15 s" },
   // Has a registry (`crane registry serve`).
   crane: { path: "github.com/google/go-containerregistry/cmd/crane", version: "v0.22.1", takes: "about 25 s" },
+  // Installs plugins of kubectl.
+  krew: { path: "sigs.k8s.io/krew/cmd/krew", version: "v0.4.3", takes: "about 4 minutes" },
 } as const satisfies Record<string, Tool>;
 
 export type ToolName = keyof typeof TOOLS;

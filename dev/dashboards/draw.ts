@@ -20,13 +20,20 @@ const BOUND = /\b(provisioned|limit|cap|cores)\b/;
 /** Okabe and Ito's colours, which people with colour blindness can tell apart. */
 const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a8a00", "#777777"];
 
-/** The document. Times of the lines are in epoch s, `from` is 0 s of the pictures. */
-export function boardSvg(board: Board, drawn: readonly DrawnPanel[], from: number, to: number): string {
+/** What a board shows, epoch s; `from` is 0 s of the pictures. `step`: between two points of a line, s. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+  readonly step: number;
+}
+
+/** The document. Times of the lines are in epoch s. */
+export function boardSvg(board: Board, drawn: readonly DrawnPanel[], span: Span): string {
   const rows = Math.ceil(drawn.length / COLUMNS);
   const [width, height] = [COLUMNS * (WIDTH + GAP) + GAP, 48 + rows * (HEIGHT + GAP)];
   const panels = drawn.map((one, at) => {
     const [x, y] = [GAP + (at % COLUMNS) * (WIDTH + GAP), 48 + Math.floor(at / COLUMNS) * (HEIGHT + GAP)];
-    return `<g transform="translate(${x} ${y})">${panelSvg(one, from, to)}</g>`;
+    return `<g transform="translate(${x} ${y})">${panelSvg(one, span)}</g>`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escaped(`${board.title}: ${board.about}`)}">
 <style>${STYLE}</style>
@@ -37,7 +44,7 @@ ${panels.join("\n")}
 `;
 }
 
-function panelSvg({ panel, lines }: DrawnPanel, from: number, to: number): string {
+function panelSvg({ panel, lines }: DrawnPanel, { from, to, step }: Span): string {
   const frame = `<rect class="panel" width="${WIDTH}" height="${HEIGHT}" rx="4"/><text class="name" x="12" y="22">${escaped(panel.title)}</text>`;
   if (lines.length === 0) {
     return `${frame}<text class="tick" x="12" y="60">No data: ${escaped(panel.emptyBecause ?? "none came")}.</text>`;
@@ -55,11 +62,28 @@ function panelSvg({ panel, lines }: DrawnPanel, from: number, to: number): strin
     (share) =>
       `<text class="tick" text-anchor="middle" x="${short(PLOT.left + share * PLOT.width)}" y="${PLOT.top + PLOT.height + 16}">${Math.round(share * (to - from))} s</text>`,
   );
+  const at = ([when, value]: Point) => `${short(x(when))} ${short(y(value))}`;
+  /** A point without neighbours is a dot. */
+  const pathOf = (points: readonly Point[]) => `M${points.map(at).join("L")}${points.length === 1 ? "h0" : ""}`;
   const paths = shown.map(
-    ([name, { points }], at) =>
-      `<path fill="none" stroke="${colour(at)}" stroke-width="1.6"${BOUND.test(name) ? ' stroke-dasharray="5 4"' : ""} d="${points.map(([when, value], index) => `${index === 0 ? "M" : "L"}${short(x(when))} ${short(y(value))}`).join("")}"/>`,
+    ([name, { points }], index) =>
+      `<path fill="none" stroke="${colour(index)}" stroke-width="1.6" stroke-linecap="round"${BOUND.test(name) ? ' stroke-dasharray="5 4"' : ""} d="${unbroken(points, step).map(pathOf).join("")}"/>`,
   );
   return [frame, ...grid, ...times, ...paths, legend(shown.map(([name]) => name))].join("");
+}
+
+type Point = Series["points"][number];
+
+/** The pieces of a line between its gaps: more than two steps without a point. */
+function unbroken(points: readonly Point[], step: number): Point[][] {
+  const pieces: Point[][] = [];
+  for (const point of points) {
+    const piece = pieces.at(-1);
+    const before = piece?.at(-1)?.[0] ?? -Infinity;
+    if (piece && point[0] - before <= 2 * step) piece.push(point);
+    else pieces.push([point]);
+  }
+  return pieces;
 }
 
 /** Each line upon those before it. */

@@ -8,7 +8,7 @@ import { isConflict } from "../kube/client/api-error.ts";
 import type { ApiClient } from "../kube/client/api-client.ts";
 import {
   CERTIFICATE_TIMES,
-  certificateEndMs,
+  certificateSpan,
   certificateStep,
   joinPem,
   pemBlocks,
@@ -183,7 +183,7 @@ async function issued(
   const { bundle, authorityKey } = trust;
   const authority: Authority = { kind: "authority", cert: pemBlocks(bundle)[0] ?? "", key: authorityKey };
   // Never longer than its authority: it would become invalid with that one, without notice.
-  const days = Math.min(serverDays, (certificateEndMs(authority.cert) - nowMs) / DAY_MS);
+  const days = Math.min(serverDays, (certificateSpan(authority.cert).endMs - nowMs) / DAY_MS);
   return { bundle, authorityKey, ...(await issueServerCertificate(authority, { names, days, nowMs })) };
 }
 

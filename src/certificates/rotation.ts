@@ -80,15 +80,24 @@ export function certificateStep(
 
 /** One that a clock ahead has made is not valid yet, and no client accepts it either. */
 const isValidAt = (certificate: X509Certificate, nowMs: number) =>
-  nowMs >= Date.parse(certificate.validFrom) && nowMs < endMs(certificate);
+  nowMs >= beginMs(certificate) && nowMs < endMs(certificate);
 
 /** The bundle without the authorities that have ended. Trusting the others is harmless: their keys are gone. */
 export function withoutExpired(bundle: string, nowMs: number): string {
   return joinPem(pemBlocks(bundle).filter((pem) => nowMs < endMs(new X509Certificate(pem))));
 }
 
-/** When a certificate (PEM; of a chain the first) ends, epoch ms. @throws when the text is no certificate */
-export const certificateEndMs = (pem: string) => endMs(new X509Certificate(pem));
+/** From when until when a certificate is valid, epoch ms. */
+export interface CertificateSpan {
+  readonly beginMs: number;
+  readonly endMs: number;
+}
+
+/** Of a certificate in PEM; of a chain, the first. @throws when the text is no certificate */
+export function certificateSpan(pem: string): CertificateSpan {
+  const cert = new X509Certificate(pem);
+  return { beginMs: beginMs(cert), endMs: endMs(cert) };
+}
 
 /** Certificates as one PEM text. */
 export const joinPem = (blocks: readonly string[]) => blocks.map((pem) => `${pem.trimEnd()}\n`).join("");
@@ -112,9 +121,10 @@ function readable({ bundle, authorityKey, cert, key }: CertificateMaterial) {
   }
 }
 
+const beginMs = (cert: X509Certificate) => Date.parse(cert.validFrom);
 const endMs = (cert: X509Certificate) => Date.parse(cert.validTo);
 /** When it was made: {@link CLOCK_SKEW_MS} after the start of its validity. */
-const madeMs = (cert: X509Certificate) => Date.parse(cert.validFrom) + CLOCK_SKEW_MS;
+const madeMs = (cert: X509Certificate) => beginMs(cert) + CLOCK_SKEW_MS;
 const ageMs = (cert: X509Certificate, nowMs: number) => nowMs - madeMs(cert);
 const isDue = (cert: X509Certificate, nowMs: number) =>
   ageMs(cert, nowMs) >= RENEW_AT_SHARE * (endMs(cert) - madeMs(cert));

@@ -70,6 +70,7 @@ export function createMetrics() {
     ...fenceMetrics(registers),
     ...handlerMetrics(registers),
     ...serviceMetrics(registers),
+    ...certificateMetrics(registers),
     nodes: nodeGauges(registers),
   };
   beginAtZero(metrics);
@@ -198,6 +199,21 @@ function handlerMetrics(registers: Registry[]) {
   };
 }
 
+function certificateMetrics(registers: Registry[]) {
+  return {
+    certificateBegin: new Gauge({
+      name: "paceline_certificate_begin_timestamp_seconds",
+      help: "When the certificate that this replica shows began to be valid, in Unix time; 0 where it shows none.",
+      registers,
+    }),
+    certificateEnd: new Gauge({
+      name: "paceline_certificate_end_timestamp_seconds",
+      help: "When the certificate that this replica shows ends, in Unix time; 0 where it shows none.",
+      registers,
+    }),
+  };
+}
+
 function serviceMetrics(registers: Registry[]) {
   return {
     leading: new Gauge({ name: "paceline_leader", help: "1 while this replica is the leader.", registers }),
@@ -219,11 +235,6 @@ function serviceMetrics(registers: Registry[]) {
     webhookSilence: new Gauge({
       name: "paceline_webhook_silence_seconds",
       help: "Time since the first new pod about which no replica was asked, on the leader; 0 when they are asked.",
-      registers,
-    }),
-    certificateEnd: new Gauge({
-      name: "paceline_certificate_end_timestamp_seconds",
-      help: "When the certificate that this replica shows ends, in Unix time; 0 where it shows none.",
       registers,
     }),
     watchAge: new Gauge({

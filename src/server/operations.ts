@@ -17,8 +17,9 @@ function refreshGauges({ pacer, state, now, metrics }: AppDependencies): void {
   metrics.synced.set(flag(state.replica().synced));
   metrics.policyValid.set(flag(state.policyValid()));
   metrics.holdCap.set(state.policy()?.maxHoldSeconds ?? 0);
-  const endMs = state.certificateEndMs?.();
-  if (endMs !== undefined) metrics.certificateEnd.set(endMs / 1_000);
+  const span = state.certificateSpan?.();
+  metrics.certificateBegin.set((span?.beginMs ?? 0) / 1_000);
+  metrics.certificateEnd.set((span?.endMs ?? 0) / 1_000);
   metrics.eventsDropped.reset();
   metrics.eventsDropped.inc(state.eventsDropped());
   for (const [resource, ageMs] of Object.entries(state.watchAgesMs(nowMs))) {

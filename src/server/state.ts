@@ -31,10 +31,10 @@ export interface ServiceState {
   /** Events that were dropped since the start. */
   eventsDropped(): number;
   /**
-   * When the certificate that the server shows ends, epoch ms. Undefined while it is the temporary one, which no client
-   * trusts. Absent if the server shows none.
+   * From when until when the certificate is valid that the server shows, epoch ms. Undefined while it is the temporary
+   * one, which no client trusts. Absent if the server shows none.
    */
-  certificateEndMs?(): number | undefined;
+  certificateSpan?(): { readonly beginMs: number; readonly endMs: number } | undefined;
 }
 
 /** The reasons why the service is not ready, in words; empty when it is ready. */
@@ -48,8 +48,8 @@ export function missingForReady(state: ServiceState, nowMs: number): readonly st
 
 /** A replica without a valid certificate cannot be called, so it is not ready. */
 function certificateTrouble(state: ServiceState, nowMs: number): readonly string[] {
-  if (state.certificateEndMs === undefined) return [];
-  const endMs = state.certificateEndMs();
+  if (state.certificateSpan === undefined) return [];
+  const { endMs } = state.certificateSpan() ?? {};
   if (endMs === undefined) return ["the certificate has not been read from its Secret yet"];
   return nowMs < endMs ? [] : [`the certificate ended at ${new Date(endMs).toISOString()}`];
 }

@@ -13,6 +13,7 @@ import type { KubeObject } from "../kube/parse/kube-json.ts";
 import { parseLeaderFigures } from "../kube/parse/leader-figures.ts";
 import { startLeaderElection, type LeaderElection, type LeaseTimes } from "../kube/leader/lease.ts";
 import { createShapeInterner, type ShapeInterner } from "../kube/parse/shape-interner.ts";
+import type { CertificateSpan } from "../certificates/rotation.ts";
 import { createPacer, type Pacer } from "../core/pacer.ts";
 import { defaultPolicy } from "../policy/parse.ts";
 import type { PacingPolicy } from "../policy/schema.ts";
@@ -93,8 +94,8 @@ interface Base {
   readonly log: FastifyBaseLogger;
   /** Resolves when the server shows a certificate that the API server trusts. */
   readonly certified: PromiseWithResolvers<undefined>;
-  /** The end of that certificate, if it is known. */
-  readonly certificate: { endMs: number | undefined };
+  /** The validity of that certificate, if it is known. */
+  readonly certificate: { span: CertificateSpan | undefined };
   /** True when the service is about to stop. */
   readonly leaving: { now: boolean };
 }
@@ -158,7 +159,7 @@ function makeBase(options: ServiceOptions): Base {
     events: createEventRecorder({ client, instance: identity, clock, log }),
     random: Math.random,
     certified: Promise.withResolvers<undefined>(),
-    certificate: { endMs: undefined },
+    certificate: { span: undefined },
     leaving: { now: false },
   };
 }
@@ -261,7 +262,7 @@ function serviceState(
 ): ServiceState {
   const showsNone = tlsSource(options) === undefined;
   return {
-    ...(!showsNone && { certificateEndMs: () => certificate.endMs }),
+    ...(!showsNone && { certificateSpan: () => certificate.span }),
     replica,
     leader: () => ({
       holder: election.holder === "" ? undefined : election.holder,
@@ -297,8 +298,8 @@ async function listen(base: Base, parts: Parts, app: FastifyInstance, tls: TlsMa
     const server = app.server as unknown as Parameters<typeof startTlsFeed>[0]["server"];
     const isLeader = () => parts.election.isLeader;
     const onLeadership = (listener: () => void) => parts.election.onChange(listener);
-    const onCertified = (endMs: number) => {
-      base.certificate.endMs = endMs;
+    const onCertified = (span: CertificateSpan) => {
+      base.certificate.span = span;
       base.certified.resolve(undefined);
     };
     endTls = startTlsFeed({ ...base, namespace, source, current: tls, server, isLeader, onLeadership, onCertified });

@@ -4,7 +4,7 @@ import type { Server } from "node:tls";
 import type { FastifyBaseLogger } from "fastify";
 import type { ApiClient } from "../kube/client/api-client.ts";
 import { startCertificateKeeper } from "../certificates/keeper.ts";
-import { certificateEndMs, type CertificateTimes } from "../certificates/rotation.ts";
+import { certificateSpan, type CertificateSpan, type CertificateTimes } from "../certificates/rotation.ts";
 import { issueServerCertificate, makeAuthority } from "../certificates/certificates.ts";
 import type { Clock } from "../kube/clock.ts";
 import { readTls, reloadTls, reread, type TlsFiles, type TlsMaterial } from "../server/tls.ts";
@@ -52,8 +52,8 @@ export interface TlsFeedOptions {
   readonly namespace: string;
   readonly isLeader: () => boolean;
   readonly onLeadership: (listener: () => void) => () => void;
-  /** Called with the certificate's end (epoch ms) once the server shows a trusted one, and after each change. */
-  readonly onCertified: (endMs: number) => void;
+  /** Called with the certificate's validity once the server shows a trusted one, and after each change. */
+  readonly onCertified: (span: CertificateSpan) => void;
   readonly clock: Clock;
   readonly log: FastifyBaseLogger;
 }
@@ -65,7 +65,7 @@ export function startTlsFeed(options: TlsFeedOptions): () => Promise<void> {
 }
 
 function feedFiles(files: TlsFiles, { current, server, onCertified, log }: TlsFeedOptions): () => Promise<void> {
-  const onTaken = ({ cert }: TlsMaterial) => onCertified(certificateEndMs(cert));
+  const onTaken = ({ cert }: TlsMaterial) => onCertified(certificateSpan(cert));
   onTaken(current);
   const end = reloadTls({ files, current, server, onTaken, log });
   return () => {
@@ -87,7 +87,7 @@ function feedSecret(automatic: AutomaticCertificates, options: TlsFeedOptions): 
     onCertificate({ cert, key }) {
       show({ cert, key });
       log.info({ secret: automatic.secret }, "took up a new certificate");
-      onCertified(certificateEndMs(cert));
+      onCertified(certificateSpan(cert));
     },
   });
   const endClientCa = followClientCa(automatic, options, (ca) => show({ ca }));

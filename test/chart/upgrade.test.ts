@@ -166,6 +166,32 @@ describe("a release", () => {
     await expect(upgrade("--reuse-values", "--set", "policyEdits=refuse")).rejects.toThrow(/Nothing was changed/);
   });
 
+  it("takes no installer for an editor, whatever its program is called, and an edit after it for one", async () => {
+    await upgrade("--reuse-values", "--set", "policyEdits=overwrite,policy.youngForSeconds=60", "--force-conflicts");
+    // As if a program with Helm's SDK had written all of it: such a program's name is the manager's (Fleet, Pulumi).
+    const { managedFields } = recordOf((await cp.client.get(policyPath)).metadata);
+    const renamed = JSON.stringify({ metadata: { managedFields } }).replaceAll('"helm"', '"fleetagent"');
+    await cp.client.patch(policyPath, JSON.parse(renamed), "merge");
+    const next = ["--reuse-values", "--force-conflicts", "--set"] as const;
+    await upgrade(...next, "policyEdits=refuse,policy.youngForSeconds=61");
+    expect(await policy()).toContain("youngForSeconds: 61");
+    await edit("youngForSeconds: 61", "youngForSeconds: 62");
+    await expect(upgrade(...next, "policy.youngForSeconds=63")).rejects.toThrow(/edited \(by kubectl-edit\)/);
+  });
+
+  it("takes for an edit what kubectl applies from a file with all that the installer wrote", async () => {
+    await upgrade("--reuse-values", "--set", "policyEdits=overwrite,policy.youngForSeconds=60", "--force-conflicts");
+    const whole = (await installed()).find(
+      ({ kind, metadata }) => kind === "ConfigMap" && metadata?.name === "paceline-policy",
+    );
+    const file = join(folder, "policy.json");
+    await writeFile(file, JSON.stringify(whole).replace("youngForSeconds: 60", "youngForSeconds: 61"));
+    await kubectl(cp, "apply", "--server-side", "--force-conflicts", "-f", file);
+    const refused = upgrade("--reuse-values", "--set", "policyEdits=refuse,policy.youngForSeconds=62");
+    await expect(refused).rejects.toThrow(/edited \(by kubectl\)/);
+    await upgrade("--reuse-values", "--set", "policyEdits=overwrite,policy.youngForSeconds=60", "--force-conflicts");
+  });
+
   it("can be asked first what else an upgrade would find in conflict, by the line in docs/operations.md", async () => {
     await kubectl(cp, "scale", "deployment", "paceline", "-n", NAMESPACE, "--replicas=7");
     const page = await readFile(join(import.meta.dirname, "../../docs/operations.md"), "utf8");

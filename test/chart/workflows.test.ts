@@ -19,7 +19,9 @@ interface Job {
   readonly uses?: string;
   readonly steps?: readonly {
     readonly uses?: string;
+    readonly id?: string;
     readonly run?: string;
+    readonly env?: Readonly<Record<string, string>>;
     readonly with?: Record<string, unknown>;
   }[];
   readonly strategy?: { readonly matrix?: { readonly version?: readonly string[] } };
@@ -53,7 +55,12 @@ describe(".github/workflows", () => {
     for (const [name, job] of Object.entries(jobs)) {
       if (job.uses === undefined) expect(job["timeout-minutes"], name).toBeGreaterThan(0);
       const writes = Object.entries(job.permissions ?? {}).filter(([, value]) => value === "write");
-      if (file !== "release.yml") expect(writes, name).toEqual([]);
+      const allowed = file === "site.yml" && name === "deploy" ? ["pages", "id-token"] : [];
+      if (file !== "release.yml")
+        expect(
+          writes.map(([key]) => key),
+          name,
+        ).toEqual(allowed);
     }
   });
 
@@ -75,6 +82,28 @@ describe(".github/workflows", () => {
     const publishing = Object.entries(jobs).filter(([, job]) => job.permissions?.["id-token"] === "write");
     expect(publishing.map(([name]) => name)).toEqual(["npm", "image", "chart"]);
     for (const [name, { needs }] of publishing) expect(needs, name).toContain("test");
+  });
+
+  it("attach the archives of the executables to the release, with krew's manifest, which has their sums", () => {
+    const { jobs } = workflow("release.yml");
+    const steps = jobs["executables"]?.steps ?? [];
+    expect(steps.map(({ run: text }) => text)).toContain("npm run krew -- files");
+    const uploaded = steps.find(({ uses = "" }) => uses.startsWith("actions/upload-artifact@"));
+    expect(uploaded?.with).toMatchObject({ path: "files" });
+    expect(jobs["github"]?.needs).toContain("executables");
+  });
+
+  it("publish the site of main that was built, below the path at which Pages serves it, and of no pull request", () => {
+    const { on, jobs } = workflow("site.yml");
+    expect(on).toEqual({ push: { branches: ["main"] }, workflow_dispatch: null });
+    const steps = jobs["build"]?.steps ?? [];
+    const built = steps.find(({ run: text }) => text === "npm run site");
+    const from = steps.find(({ uses = "" }) => uses.startsWith("actions/configure-pages@"))?.id ?? "";
+    expect(built?.env).toEqual({ SITE_BASE: `\${{ steps.${from}.outputs.base_path }}/` });
+    expect(readFileSync(join(ROOT, "dev/site/config.ts"), "utf8")).toContain('base: process.env["SITE_BASE"]');
+    const uploaded = steps.find(({ uses = "" }) => uses.startsWith("actions/upload-pages-artifact@"));
+    expect(uploaded?.with).toEqual({ path: "out/site" });
+    expect(jobs["deploy"]?.needs).toBe("build");
   });
 
   it("publish from the repository that package, chart and SECURITY.md name: provenance is checked against it", () => {

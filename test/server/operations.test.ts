@@ -29,10 +29,12 @@ describe("/readyz", () => {
       [START_MS, 503],
       [START_MS + 1, 200],
     ] as const) {
-      const { app } = testApp({ state: { certificateEndMs: () => endMs } });
+      const span = endMs === undefined ? undefined : { beginMs: endMs - 7_000, endMs };
+      const { app } = testApp({ state: { certificateSpan: () => span } });
       expect((await app.inject("/readyz")).statusCode).toBe(status);
-      const seconds = (endMs ?? 0) / 1_000;
-      expect((await app.inject("/metrics")).body).toContain(`paceline_certificate_end_timestamp_seconds ${seconds}`);
+      const { body } = await app.inject("/metrics");
+      expect(body).toContain(`paceline_certificate_begin_timestamp_seconds ${(span?.beginMs ?? 0) / 1_000}`);
+      expect(body).toContain(`paceline_certificate_end_timestamp_seconds ${(span?.endMs ?? 0) / 1_000}`);
     }
   });
 

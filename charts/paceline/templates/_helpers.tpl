@@ -232,16 +232,27 @@ schedulerNames: {{ include "paceline.chosenSchedulers" . }}
 {{- append $names .Values.secondScheduler.schedulerName | uniq | toJson }}
 {{- end }}
 
-{{- /* The live policy where another than Helm wrote it last, as JSON: its "text", and "by" whom. Otherwise {}. */}}
+{{- /* The live policy where another than the installer wrote it last, as JSON: its "text", and "by" whom. Otherwise {}.
+The installer writes the annotation with each text of its own, so both have the same field managers until one is edited. */}}
 {{- define "paceline.policyEdit" -}}
 {{- $edit := dict }}
 {{- with lookup "v1" "ConfigMap" .Release.Namespace "paceline-policy" }}
-{{- $live := get (.data | default dict) "policy.yaml" | default "" }}
+{{- $writers := list }}
+{{- $installers := list }}
 {{- range .metadata.managedFields }}
-{{- /* Helm's own manager is named after its program: helm, helm-controller, terraform-provider-helm. */}}
-{{- if and (not (contains "helm" (.manager | default ""))) (hasKey (get (.fieldsV1 | default dict) "f:data" | default dict) "f:policy.yaml") }}
-{{- $edit = dict "text" $live "by" .manager }}
+{{- /* A manager is named after its program: helm, helm-controller, terraform-provider-helm; fleetagent. */}}
+{{- $name := contains "helm" (.manager | default "") | ternary "helm" .manager }}
+{{- $fields := .fieldsV1 | default dict }}
+{{- if hasKey (dig "f:data" dict $fields) "f:policy.yaml" }}{{ $writers = append $writers $name }}{{ end }}
+{{- if hasKey (dig "f:metadata" "f:annotations" dict $fields) "f:paceline.dev/policy-sum" }}{{ $installers = append $installers $name }}{{ end }}
 {{- end }}
+{{- /* Charts before this annotation knew Helm by its name only. */}}
+{{- $installers = $installers | default (list "helm") }}
+{{- if and $writers (ne ($writers | uniq | sortAlpha | join ",") ($installers | uniq | sortAlpha | join ",")) }}
+{{- $others := $writers }}
+{{- range $installers }}{{ $others = without $others . }}{{ end }}
+{{- $text := get (.data | default dict) "policy.yaml" | default "" }}
+{{- $edit = dict "text" $text "by" ($others | default $writers | uniq | join ", ") }}
 {{- end }}
 {{- end }}
 {{- toJson $edit }}

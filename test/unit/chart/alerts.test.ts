@@ -52,8 +52,8 @@ it("each alert is tested, both to fire and not to", async () => {
     readonly alertname: string;
     readonly exp_alerts?: readonly unknown[];
   }
-  const { tests } = parse(await read(CASES)) as { tests: readonly { alert_rule_test: readonly Case[] }[] };
-  const cases = tests.flatMap((one) => one.alert_rule_test);
+  const { tests } = parse(await read(CASES)) as { tests: readonly { alert_rule_test?: readonly Case[] }[] };
+  const cases = tests.flatMap((one) => one.alert_rule_test ?? []);
   const tested = (fires: boolean) =>
     new Set(cases.filter((one) => (one.exp_alerts !== undefined) === fires).map(({ alertname }) => alertname));
   const all = new Set(rules.map(({ alert }) => alert));
