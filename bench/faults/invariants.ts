@@ -5,6 +5,7 @@
 import { createPacer } from "../../src/core/pacer.ts";
 import { easeMs } from "../../src/core/rules/hold-cap.ts";
 import { isStuck } from "../../src/core/state/load.ts";
+import { neededNote } from "../../src/core/state/opening.ts";
 import type { NodeFacts, PodFacts } from "../../src/core/facts.ts";
 import type { ClusterStatus } from "../../src/core/verdict.ts";
 import { LEASE_TIMES } from "../../src/kube/leader/lease.ts";
@@ -278,11 +279,17 @@ function differenceToFresh(witness: Witness, replica: Replica): string | undefin
   }
   const nowMs = replica.clock.now();
   const fresh = createPacer(policy);
-  for (const node of witness.nodes) fresh.upsertNode(node, nowMs);
+  for (const node of witness.nodes) fresh.upsertNode(replica.leads ? node : withNote(replica, node), nowMs);
   for (const pod of witness.pods) if (!pod.terminal) fresh.upsertPod(pod, nowMs);
   fresh.plan(nowMs);
   const [expected, actual] = [ledgerOf(fresh.status(nowMs)), ledgerOf(replica.pacer.status(nowMs))];
   return expected === actual ? undefined : `${replica.name} has ${actual}; the API server has ${expected}`;
+}
+
+/** A reboot that no leader saw is noted by a standby that saw it only once it leads. */
+function withNote({ ledger, clock }: Replica, node: NodeFacts): NodeFacts {
+  const known = ledger.nodes.get(node.name)?.facts;
+  return { ...node, openedNote: (known && neededNote(known, clock.now())) ?? node.openedNote };
 }
 
 const identityOf = ({ name, uid }: NodeFacts) => `${name} (${uid})`;

@@ -247,12 +247,12 @@ export class Witness {
     if (facts.refused) book.everRefused = true;
   }
 
-  /** The node is settled, and a pod of the same images has started there. */
+  /** The node is settled, and a pod of the same images has started there; or it is gone, and nothing starts there. */
   #bringsNothing({ shape: { images } }: PodFacts, name: string, atMs: number): boolean {
     const youngMs = 1_000 * Math.min(...this.policies.map(({ draft }) => draft.youngForSeconds));
     const node = this.nodes.find((one) => one.name === name);
-    if (!node || node.fence || atMs + MOST_OFF_MS < (this.openings.openedMs(node.uid) ?? Infinity) + youngMs)
-      return false;
+    if (!node) return true;
+    if (node.fence || atMs + MOST_OFF_MS < (this.openings.openedMs(node.uid) ?? Infinity) + youngMs) return false;
     return images.every((image) => this.hasImage(node, image));
   }
 
