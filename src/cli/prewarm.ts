@@ -9,6 +9,7 @@ import { type ClassPrewarm, prewarm } from "../prewarm/prewarm.ts";
 import { jsonReport, nameOfClass, tableReport } from "../prewarm/report.ts";
 import { noMachines } from "../recording/machines.ts";
 import { demandOf } from "../prewarm/demand.ts";
+import { missingJson, missingNotes } from "../recording/unread.ts";
 import type { Recording } from "../recording/recording.ts";
 import { QUIET_MS, withProgress } from "./progress.ts";
 import { readAll, type SourceFlags } from "./replay.ts";
@@ -90,7 +91,8 @@ async function run(files: readonly string[], flags: PrewarmFlags, nowMs: number)
   const withPart = flags.with === undefined ? undefined : await partFrom(flags.with, flags.format);
   if (flags.live !== true && (flags.kubeconfig ?? flags.context) !== undefined)
     throw new UsageError("--kubeconfig and --context are for --live");
-  const { recording } = await readAll(files, flags, nowMs);
+  const whole = await readAll(files, flags, nowMs);
+  const { recording } = whole;
   const budgetBytes = flags.budget * GIB;
   const classNames = demandOf(recording).map(({ className }) => className);
   checkClass(flags, classNames);
@@ -103,11 +105,17 @@ async function run(files: readonly string[], flags: PrewarmFlags, nowMs: number)
       }),
     { quietForMs: QUIET_MS },
   );
-  if (classes.length === 0) process.stderr.write(`paceline: ${noNodes(recording)}\n`);
+  const notes = missingNotes(whole);
+  // A format is for other programs: what people must know goes beside it.
+  const beside = [...(flags.format === "table" ? [] : notes), ...(classes.length === 0 ? [noNodes(recording)] : [])];
+  for (const note of beside) process.stderr.write(printable(`paceline: ${note}\n`));
   process.exitCode = classes.some(({ chosen }) => chosen.length > 0) ? 0 : 3;
   if (flags.format === "json")
-    process.stdout.write(`${JSON.stringify(jsonReport(classes, budgetBytes), undefined, 2)}\n`);
-  else if (flags.format === "table") process.stdout.write(printable(tableReport(classes, budgetBytes)));
+    process.stdout.write(
+      `${JSON.stringify({ ...missingJson(whole), notes, ...jsonReport(classes, budgetBytes) }, undefined, 2)}\n`,
+    );
+  else if (flags.format === "table")
+    process.stdout.write(printable([...notes, tableReport(classes, budgetBytes)].join("\n\n")));
   else writeFormat(flags.format, classes, { ...flags, withPart });
 }
 

@@ -12,6 +12,7 @@ import { type Herd, herdsOf, largestHerds } from "../recording/herd.ts";
 import { scenarioOf } from "../recording/herd-scenario.ts";
 import { type Machines, noMachines, parseMachines } from "../recording/machines.ts";
 import { type ReadRecording, readRecording } from "../recording/read-recording.ts";
+import { missingNotes } from "../recording/unread.ts";
 import type { ReplayOptions } from "../replay/replay.ts";
 import { jsonReport } from "../replay/report/json.ts";
 import { textReport } from "../replay/report/text.ts";
@@ -100,7 +101,8 @@ async function replay(files: readonly string[], flags: ReplayFlags, nowMs: numbe
   const machines = flags.class === undefined ? noMachines : await machinesFrom(flags.class);
   const policy = flags.policy === undefined ? undefined : await policyFrom(flags.policy);
   const prometheus = flags.prometheus === undefined ? undefined : prometheusSettings(flags.prometheus, policy);
-  const { recording, unusable } = await readAll(files, flags, nowMs);
+  const whole = await readAll(files, flags, nowMs);
+  const { recording } = whole;
   const herds = chosen(herdsOf(recording), flags.window);
   const most = largestHerds(herds);
   const options: ReplayOptions = { machines, policy, diskMibPerSecond: flags.disk };
@@ -119,11 +121,7 @@ async function replay(files: readonly string[], flags: ReplayFlags, nowMs: numbe
     },
     { quietForMs: QUIET_MS },
   );
-  const notes = [
-    ...(unusable.length > 0 ? [`Nothing usable in ${unusable.map(({ name }) => name).join(", ")}.`] : []),
-    ...(recording.lostPods > 0 ? [`${recording.lostPods} pods beyond those that fit into memory are left out.`] : []),
-    ...(herds.length === 0 ? [noHerd(recording, flags.window)] : []),
-  ];
+  const notes = [...missingNotes(whole), ...(herds.length === 0 ? [noHerd(recording, flags.window)] : [])];
   const report = { replays, moreHerds: herds.length - most.length, notes };
   if (flags.scenario !== undefined) {
     const [largest] = [...most].sort((a, b) => b.pods.length - a.pods.length);
@@ -140,7 +138,7 @@ async function replay(files: readonly string[], flags: ReplayFlags, nowMs: numbe
     await write("--html", flags.html, htmlReport(report));
   }
   process.stdout.write(
-    flags.json ? `${JSON.stringify(jsonReport(report, recording), undefined, 2)}\n` : textReport(report),
+    flags.json ? `${JSON.stringify(jsonReport(report, whole), undefined, 2)}\n` : textReport(report),
   );
   process.exitCode = replays.some(({ forecast }) => forecast !== undefined) ? 0 : 3;
 }

@@ -46,6 +46,22 @@ it("writes user data with every image that it chose", () => {
   expect(script).toContain("export parallel=2");
 });
 
+it("what it could not read of its input, and why, stands in table and JSON, and beside every format", async () => {
+  const damaged = join(folder, "damaged.log");
+  const { log, nodes } = simulatedLog();
+  await writeFile(damaged, `${log.join("\n")}\n${nodes}\n${log[0]?.slice(0, 200)}\n`);
+  const words = "1 × brokenJson: JSON or YAML that cannot be parsed";
+  expect(run(damaged).stdout).toContain(words);
+  expect(JSON.parse(run(damaged, "--format", "json").stdout)).toMatchObject({
+    read: { unread: { records: 1 } },
+    notes: [expect.stringContaining(words)],
+  });
+  const { status, stdout, stderr } = run(damaged, "--format", "kruise");
+  expect({ status, isBeside: stderr.includes(words), isIn: stdout.includes(words) }).toEqual({
+    ...{ status: 0, isBeside: true, isIn: false },
+  });
+});
+
 it.each([
   [["--class", "c7g.large"], /--class c7g\.large: no young node of it .* there are: m5\.xlarge/],
   [["--format", "toml"], /Allowed choices are table, nodeadm/],

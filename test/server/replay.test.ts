@@ -48,6 +48,26 @@ describe("paceline replay", () => {
     expect(JSON.parse(simulated.stdout)).toMatchObject({ strategies: { none: { pods: recorded.pods } } });
   });
 
+  it("what it could not read of a damaged input, and why, stands in text, JSON and HTML", async () => {
+    const html = join(folder, "damaged.html");
+    const damaged = join(folder, "damaged.log");
+    const lines = recorded.log.map((line, at) => (at % 5 === 0 ? line.slice(0, 200) : line));
+    await writeFile(damaged, `${lines.join("\n")}\n${recorded.nodes}\n`);
+    const cut = recorded.log.filter((_, at) => at % 5 === 0).length;
+    const asText = await run([damaged, "--html", html]);
+    const asJson = await run([damaged, "--json"]);
+    const words = `${cut} × brokenJson: JSON or YAML that cannot be parsed, such as a line that was cut`;
+    for (const report of [asText.stdout, await readFile(html, "utf8")]) {
+      expect(report).toContain(words);
+      expect(report).toContain("Herds may be incomplete");
+    }
+    expect(JSON.parse(asJson.stdout)).toMatchObject({
+      read: { unread: { records: cut } },
+      skipped: { byCause: { brokenJson: cut } },
+      notes: [expect.stringContaining(words)],
+    });
+  });
+
   it("without a forecast it exits 3 and says why", async () => {
     const { code, stdout } = await run(["-"], recorded.log.join("\n"));
     expect(code).toBe(3);

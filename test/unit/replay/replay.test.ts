@@ -15,10 +15,12 @@ import { type Recorded, simulatedLog } from "./simulated-log.ts";
 
 const options = { machines: noMachines, seeds: [1] };
 
-async function read(...texts: readonly string[]) {
+function readWhole(...texts: readonly string[]) {
   const inputs = texts.map((text, at) => ({ name: `input ${at}`, stream: Readable.from([Buffer.from(text)]) }));
-  return (await readRecording(inputs, { nowMs: START_MS + 86_400_000 })).recording;
+  return readRecording(inputs, { nowMs: START_MS + 86_400_000 });
 }
+
+const read = async (...texts: readonly string[]) => (await readWhole(...texts)).recording;
 
 async function replay(...texts: readonly string[]): Promise<readonly HerdReplay[]> {
   const recording = await read(...texts);
@@ -107,7 +109,8 @@ it("a disk that Prometheus saw saturated is measured; what the user says of it g
 });
 
 it("reports what Prometheus recorded beside the model's figures, and names nodes that it does not know", async () => {
-  const recording = await read(...textsOf(simulatedLog()));
+  const whole = await readWhole(...textsOf(simulatedLog()));
+  const { recording } = whole;
   const [herd] = herdsOf(recording);
   if (herd === undefined) throw new Error("no herd");
   const done = await replayHerd(herd, recording, { ...options, telemetry });
@@ -122,7 +125,7 @@ it("reports what Prometheus recorded beside the model's figures, and names nodes
   expect(text).toMatch(/recorded +41\.3 +83 % +unknown +2\.0/);
   expect(text).toContain("m5.xlarge 110 MiB/s, 2500 IOPS (measured)");
   expect(text).toContain("nothing of these young nodes: young-2.corp.");
-  expect(JSON.parse(JSON.stringify(jsonReport(report, recording)))).toMatchObject({
+  expect(JSON.parse(JSON.stringify(jsonReport(report, whole)))).toMatchObject({
     herds: [{ telemetry: { disks: { "m5.xlarge": { mibPerSecond: 110 } }, unknownNodes: ["young-2.corp"] } }],
   });
 });
