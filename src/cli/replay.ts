@@ -3,6 +3,7 @@ import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { stringify } from "yaml";
+import { printable } from "../api/printable.ts";
 import { UsageError } from "../api/usage-error.ts";
 import type { DiagnoseInput } from "../diagnose/diagnose.ts";
 import { timeOf } from "../diagnose/json.ts";
@@ -143,7 +144,7 @@ async function replay(files: readonly string[], flags: ReplayFlags, nowMs: numbe
   process.exitCode = replays.some(({ forecast }) => forecast !== undefined) ? 0 : 3;
 }
 
-/** @throws UsageError where an input cannot be read, or holds nothing usable */
+/** @throws UsageError where an input cannot be read or holds nothing usable, or where they are of several clusters */
 export async function readAll(files: readonly string[], flags: SourceFlags, nowMs: number): Promise<ReadRecording> {
   if (flags.live !== true) return read(await inputsOf(files), nowMs);
   const others = files.length === 0 ? [] : await inputsOf(files);
@@ -195,11 +196,22 @@ async function read(inputs: readonly DiagnoseInput[], nowMs: number): Promise<Re
   } catch (cause) {
     throw unreadable(inputs.map((one) => (typeof one === "string" ? one : one.name)).join(", "), cause);
   }
-  if (result.unusable.length < inputs.length) return result;
+  if (result.unusable.length < inputs.length) return ofOneCluster(result);
   const names = inputs.slice(0, 10).map((one) => (typeof one === "string" ? one : one.name));
   const hints = [...new Set(result.unusable.flatMap(({ looksLike }) => looksLike ?? []))];
   const what = "expected what paceline diagnose reads: audit logs, kubectl get nodes,pods,events -A -o json, Events";
   throw new UsageError([`nothing usable in ${names.join(", ")}: ${what}`, ...hints].join(". "));
+}
+
+/** Herds of two clusters must not become one. @throws UsageError */
+function ofOneCluster(result: ReadRecording): ReadRecording {
+  const { mixedNodes } = result.recording;
+  if (mixedNodes.length === 0) return result;
+  const more = mixedNodes.length > 3 ? ` and ${mixedNodes.length - 3} more` : "";
+  const names = printable(`${mixedNodes.slice(0, 3).join(", ")}${more}`);
+  throw new UsageError(
+    `two nodes at a time have the name ${names}, with different uids: this is of more than one cluster; give what is of one cluster at a time`,
+  );
 }
 
 function unreadable(name: string, cause: unknown): UsageError {

@@ -96,6 +96,7 @@ export class Recorder implements ObjectSink {
     const told = this.#pulls.flatMap(({ image, bytes }) => (bytes === undefined ? [] : [[image, bytes] as const]));
     return {
       nodes,
+      mixedNodes: [...this.#nodes].flatMap(([name, draft]) => (draft.isTwoNodes ? [name] : [])),
       pods,
       pulls: this.#pulls.map((pull) => ({ ...pull, node: pull.node || (this.#pods.get(pull.pod)?.node ?? "") })),
       imageBytes: new Map([...told, ...listed]),

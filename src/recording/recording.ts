@@ -89,6 +89,8 @@ export interface RecordedPull {
 
 export interface Recording {
   readonly nodes: readonly RecordedNode[];
+  /** Names that two nodes had at the same time, as their uids tell: the recording is of more than one cluster. */
+  readonly mixedNodes: readonly string[];
   readonly pods: readonly RecordedPod[];
   readonly pulls: readonly RecordedPull[];
   /** Listed (compressed) bytes by full name, from nodes and Events; what is not in it is unknown. */

@@ -1,7 +1,7 @@
 /** `paceline replay` as a process of its own: folders, flags, files that it writes, and exit codes. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -77,11 +77,20 @@ describe("paceline replay", () => {
   it("what cannot be used is named with its cure, with exit code 2", async () => {
     const empty = join(folder, "empty.log");
     const classes = join(folder, "class.yaml");
+    const mixed = join(folder, "mixed");
+    const seen = '"conditions":[{"type":"Ready","status":"Unknown","lastHeartbeatTime":"2026-11-24T09:00:00Z"}]';
+    const aged = (uid: string) =>
+      recorded.nodes
+        .replace('"name":"young-0.corp"', `$&,"uid":"${uid}","creationTimestamp":"2026-11-24T08:00:00Z"`)
+        .replace('"status":{', `$&${seen},`);
     await writeFile(empty, "nothing\n");
+    await mkdir(mixed);
+    for (const uid of ["one", "two"]) await writeFile(join(mixed, `${uid}.json`), aged(uid));
     await writeFile(classes, "nodes: { default: { disk: { mibPerSecond: fast } } }");
     for (const [words, message] of [
       [[empty], /nothing usable in .*empty\.log: expected/],
       [[join(folder, "none")], /there is no such file/],
+      [[mixed], /two nodes at a time have the name young-0\.corp, .* give what is of one cluster at a time/],
       [[recording, "--class", classes], /nodes\.default\.disk\.mibPerSecond/],
       [[recording, "--window", "today"], /give two times/],
       [[recording, "--disk", "fast"], /give MiB\/s/],
