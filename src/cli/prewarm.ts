@@ -12,7 +12,7 @@ import { demandOf } from "../prewarm/demand.ts";
 import { missingJson, missingNotes } from "../recording/unread.ts";
 import type { Recording } from "../recording/recording.ts";
 import { QUIET_MS, withProgress } from "./progress.ts";
-import { readAll, type SourceFlags } from "./replay.ts";
+import { machinesFrom, readAll, type SourceFlags } from "./replay.ts";
 
 interface PrewarmFlags extends SourceFlags {
   readonly class?: string;
@@ -21,6 +21,7 @@ interface PrewarmFlags extends SourceFlags {
   readonly parallel: number;
   readonly timeout: number;
   readonly disk?: number;
+  readonly machines?: string;
   readonly with?: string;
 }
 
@@ -80,6 +81,10 @@ export function prewarmCommand(): Command {
       "what the nodes' disks write, where it is not their default",
       within(0.1, 100_000, "MiB/s"),
     )
+    .option(
+      "--machines <file>",
+      "what the nodes, kubelets and images are like, as far as no recording tells (YAML): the file of replay's --class",
+    )
     .option("--with <file>", "a further part of user data: your NodeConfig, or your AL2 script")
     .option("--kubeconfig <file>", "kubeconfig for --live")
     .option("--context <name>", "context for --live")
@@ -91,6 +96,7 @@ async function run(files: readonly string[], flags: PrewarmFlags, nowMs: number)
   const withPart = flags.with === undefined ? undefined : await partFrom(flags.with, flags.format);
   if (flags.live !== true && (flags.kubeconfig ?? flags.context) !== undefined)
     throw new UsageError("--kubeconfig and --context are for --live");
+  const machines = flags.machines === undefined ? noMachines : await machinesFrom("--machines", flags.machines);
   const whole = await readAll(files, flags, nowMs);
   const { recording } = whole;
   const budgetBytes = flags.budget * GIB;
@@ -101,7 +107,7 @@ async function run(files: readonly string[], flags: PrewarmFlags, nowMs: number)
     (tell) =>
       prewarm(recording, {
         ...{ budgetBytes, className: flags.class, tell },
-        ...{ machines: noMachines, diskMibPerSecond: flags.disk },
+        ...{ machines, diskMibPerSecond: flags.disk },
       }),
     { quietForMs: QUIET_MS },
   );

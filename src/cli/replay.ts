@@ -99,7 +99,7 @@ function parseWindow(text: string): Window {
 }
 
 async function replay(files: readonly string[], flags: ReplayFlags, nowMs: number): Promise<void> {
-  const machines = flags.class === undefined ? noMachines : await machinesFrom(flags.class);
+  const machines = flags.class === undefined ? noMachines : await machinesFrom("--class", flags.class);
   const policy = flags.policy === undefined ? undefined : await policyFrom(flags.policy);
   const prometheus = flags.prometheus === undefined ? undefined : prometheusSettings(flags.prometheus, policy);
   const whole = await readAll(files, flags, nowMs);
@@ -221,10 +221,11 @@ function unreadable(name: string, cause: unknown): UsageError {
   });
 }
 
-async function machinesFrom(file: string): Promise<Machines> {
+/** What nodes, kubelets and images are like, as the file that the flag names says. @throws UsageError */
+export async function machinesFrom(flag: string, file: string): Promise<Machines> {
   const parsed = parseMachines(await text(file));
   if (parsed.ok) return parsed.machines;
-  throw new UsageError(`--class ${file} has errors:\n${parsed.errors.map((one) => `  ${one}`).join("\n")}`);
+  throw new UsageError(`${flag} ${file} has errors:\n${parsed.errors.map((one) => `  ${one}`).join("\n")}`);
 }
 
 async function policyFrom(file: string): Promise<PacingPolicy> {

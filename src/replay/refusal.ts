@@ -37,7 +37,7 @@ export function missingParts(herd: Herd, built: HerdScenario): readonly string[]
     ],
     [
       built.unknownMachines.length > 0,
-      `cores and memory of ${built.unknownMachines.slice(0, 3).join(", ")} are unknown: add the output of kubectl get nodes -o json, or say them with --class`,
+      `cores and memory of ${built.unknownMachines.slice(0, 3).join(", ")} are unknown: add the output of kubectl get nodes -o json, or say them in a file (--class of replay, --machines of prewarm)`,
     ],
     [share(gated) > GATED_SHARE, `Paceline held ${gated} of ${all} pods: this is no recording of a herd all at once`],
     [

@@ -46,6 +46,23 @@ it("writes user data with every image that it chose", () => {
   expect(script).toContain("export parallel=2");
 });
 
+it("--machines says what the nodes are like, where no recording tells it", async () => {
+  const machines = join(folder, "machines.yaml");
+  const forecastOf = (...words: readonly string[]) => {
+    const report = JSON.parse(run(recording, "--format", "json", ...words).stdout) as {
+      classes: { forecast: { firstHerd: { asRecorded: { meanReadySeconds: number } } } | null }[];
+    };
+    return report.classes[0]?.forecast?.firstHerd.asRecorded.meanReadySeconds;
+  };
+  await writeFile(machines, "nodes: { m5.xlarge: { disk: { mibPerSecond: 140, iops: 3000 } } }");
+  expect(forecastOf("--machines", machines)).toBe(forecastOf("--disk", "140"));
+  expect(forecastOf("--machines", machines)).toBeLessThan(forecastOf() ?? 0);
+  await writeFile(machines, "nodes: { default: { disk: { mibPerSecond: fast } } }");
+  const { status, stderr } = run(recording, "--machines", machines);
+  expect(stderr).toContain(`--machines ${machines} has errors:\n  nodes.default.disk.mibPerSecond`);
+  expect(status).toBe(2);
+});
+
 it("what it could not read of its input, and why, stands in table and JSON, and beside every format", async () => {
   const damaged = join(folder, "damaged.log");
   const { log, nodes } = simulatedLog();
