@@ -76,7 +76,8 @@ export class Recorder implements ObjectSink {
       node: copied(node),
       pod,
       endMs: atMs,
-      bytes: Number.isFinite(bytes) ? bytes : undefined,
+      // A kubelet whose runtime does not know the size (CRI-O may not) writes 0.
+      bytes: Number.isFinite(bytes) && bytes > 0 ? bytes : undefined,
       seconds: tookMs === undefined ? undefined : tookMs / 1_000,
     });
   }

@@ -93,7 +93,7 @@ export interface Recording {
   readonly mixedNodes: readonly string[];
   readonly pods: readonly RecordedPod[];
   readonly pulls: readonly RecordedPull[];
-  /** Listed (compressed) bytes by full name, from nodes and Events; what is not in it is unknown. */
+  /** Listed bytes by full name, from nodes and Events, compressed but for CRI-O; what is not in it is unknown. */
   readonly imageBytes: ReadonlyMap<string, number>;
   /** Of everything that tells its time; undefined when nothing does. */
   readonly sinceMs: number | undefined;
