@@ -42,7 +42,7 @@ Formats:
 Exit codes:
   0  there are images to write
   1  the cluster cannot be read (--live)
-  2  wrong usage, or nothing usable in the input
+  2  wrong usage, nothing usable in the input, or files of more than one cluster
   3  no young node, or no image that is worth it
 
 What to give it is what paceline replay takes (docs/prewarm.md): audit logs, and kubectl get nodes,pods,events -A -o json.`;

@@ -47,7 +47,7 @@ const HELP = `
 Exit codes:
   0  there is a forecast
   1  the cluster (--live) or Prometheus cannot be read
-  2  wrong usage, or nothing usable in the input
+  2  wrong usage, nothing usable in the input, or files of more than one cluster
   3  no forecast: the recording has no herd, lacks something, or the model does not give what was recorded
 
 What to give it (more in docs/replay.md):
