@@ -9,9 +9,10 @@ import { type ClassPrewarm, prewarm } from "../prewarm/prewarm.ts";
 import { jsonReport, nameOfClass, tableReport } from "../prewarm/report.ts";
 import { noMachines } from "../recording/machines.ts";
 import { demandOf } from "../prewarm/demand.ts";
+import { missingJson, missingNotes } from "../recording/unread.ts";
 import type { Recording } from "../recording/recording.ts";
 import { QUIET_MS, withProgress } from "./progress.ts";
-import { readAll, type SourceFlags } from "./replay.ts";
+import { machinesFrom, readAll, type SourceFlags } from "./replay.ts";
 
 interface PrewarmFlags extends SourceFlags {
   readonly class?: string;
@@ -20,6 +21,7 @@ interface PrewarmFlags extends SourceFlags {
   readonly parallel: number;
   readonly timeout: number;
   readonly disk?: number;
+  readonly machines?: string;
   readonly with?: string;
 }
 
@@ -40,7 +42,7 @@ Formats:
 Exit codes:
   0  there are images to write
   1  the cluster cannot be read (--live)
-  2  wrong usage, or nothing usable in the input
+  2  wrong usage, nothing usable in the input, or files of more than one cluster
   3  no young node, or no image that is worth it
 
 What to give it is what paceline replay takes (docs/prewarm.md): audit logs, and kubectl get nodes,pods,events -A -o json.`;
@@ -79,6 +81,10 @@ export function prewarmCommand(): Command {
       "what the nodes' disks write, where it is not their default",
       within(0.1, 100_000, "MiB/s"),
     )
+    .option(
+      "--machines <file>",
+      "what the nodes, kubelets and images are like, as far as no recording tells (YAML): the file of replay's --class",
+    )
     .option("--with <file>", "a further part of user data: your NodeConfig, or your AL2 script")
     .option("--kubeconfig <file>", "kubeconfig for --live")
     .option("--context <name>", "context for --live")
@@ -90,7 +96,9 @@ async function run(files: readonly string[], flags: PrewarmFlags, nowMs: number)
   const withPart = flags.with === undefined ? undefined : await partFrom(flags.with, flags.format);
   if (flags.live !== true && (flags.kubeconfig ?? flags.context) !== undefined)
     throw new UsageError("--kubeconfig and --context are for --live");
-  const { recording } = await readAll(files, flags, nowMs);
+  const machines = flags.machines === undefined ? noMachines : await machinesFrom("--machines", flags.machines);
+  const whole = await readAll(files, flags, nowMs);
+  const { recording } = whole;
   const budgetBytes = flags.budget * GIB;
   const classNames = demandOf(recording).map(({ className }) => className);
   checkClass(flags, classNames);
@@ -99,15 +107,21 @@ async function run(files: readonly string[], flags: PrewarmFlags, nowMs: number)
     (tell) =>
       prewarm(recording, {
         ...{ budgetBytes, className: flags.class, tell },
-        ...{ machines: noMachines, diskMibPerSecond: flags.disk },
+        ...{ machines, diskMibPerSecond: flags.disk },
       }),
     { quietForMs: QUIET_MS },
   );
-  if (classes.length === 0) process.stderr.write(`paceline: ${noNodes(recording)}\n`);
+  const notes = missingNotes(whole);
+  // A format is for other programs: what people must know goes beside it.
+  const beside = [...(flags.format === "table" ? [] : notes), ...(classes.length === 0 ? [noNodes(recording)] : [])];
+  for (const note of beside) process.stderr.write(printable(`paceline: ${note}\n`));
   process.exitCode = classes.some(({ chosen }) => chosen.length > 0) ? 0 : 3;
   if (flags.format === "json")
-    process.stdout.write(`${JSON.stringify(jsonReport(classes, budgetBytes), undefined, 2)}\n`);
-  else if (flags.format === "table") process.stdout.write(printable(tableReport(classes, budgetBytes)));
+    process.stdout.write(
+      `${JSON.stringify({ ...missingJson(whole), notes, ...jsonReport(classes, budgetBytes) }, undefined, 2)}\n`,
+    );
+  else if (flags.format === "table")
+    process.stdout.write(printable([...notes, tableReport(classes, budgetBytes)].join("\n\n")));
   else writeFormat(flags.format, classes, { ...flags, withPart });
 }
 

@@ -3,6 +3,7 @@ import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { stringify } from "yaml";
+import { printable } from "../api/printable.ts";
 import { UsageError } from "../api/usage-error.ts";
 import type { DiagnoseInput } from "../diagnose/diagnose.ts";
 import { timeOf } from "../diagnose/json.ts";
@@ -12,6 +13,7 @@ import { type Herd, herdsOf, largestHerds } from "../recording/herd.ts";
 import { scenarioOf } from "../recording/herd-scenario.ts";
 import { type Machines, noMachines, parseMachines } from "../recording/machines.ts";
 import { type ReadRecording, readRecording } from "../recording/read-recording.ts";
+import { missingNotes } from "../recording/unread.ts";
 import type { ReplayOptions } from "../replay/replay.ts";
 import { jsonReport } from "../replay/report/json.ts";
 import { textReport } from "../replay/report/text.ts";
@@ -45,7 +47,7 @@ const HELP = `
 Exit codes:
   0  there is a forecast
   1  the cluster (--live) or Prometheus cannot be read
-  2  wrong usage, or nothing usable in the input
+  2  wrong usage, nothing usable in the input, or files of more than one cluster
   3  no forecast: the recording has no herd, lacks something, or the model does not give what was recorded
 
 What to give it (more in docs/replay.md):
@@ -97,10 +99,11 @@ function parseWindow(text: string): Window {
 }
 
 async function replay(files: readonly string[], flags: ReplayFlags, nowMs: number): Promise<void> {
-  const machines = flags.class === undefined ? noMachines : await machinesFrom(flags.class);
+  const machines = flags.class === undefined ? noMachines : await machinesFrom("--class", flags.class);
   const policy = flags.policy === undefined ? undefined : await policyFrom(flags.policy);
   const prometheus = flags.prometheus === undefined ? undefined : prometheusSettings(flags.prometheus, policy);
-  const { recording, unusable } = await readAll(files, flags, nowMs);
+  const whole = await readAll(files, flags, nowMs);
+  const { recording } = whole;
   const herds = chosen(herdsOf(recording), flags.window);
   const most = largestHerds(herds);
   const options: ReplayOptions = { machines, policy, diskMibPerSecond: flags.disk };
@@ -119,11 +122,7 @@ async function replay(files: readonly string[], flags: ReplayFlags, nowMs: numbe
     },
     { quietForMs: QUIET_MS },
   );
-  const notes = [
-    ...(unusable.length > 0 ? [`Nothing usable in ${unusable.map(({ name }) => name).join(", ")}.`] : []),
-    ...(recording.lostPods > 0 ? [`${recording.lostPods} pods beyond those that fit into memory are left out.`] : []),
-    ...(herds.length === 0 ? [noHerd(recording, flags.window)] : []),
-  ];
+  const notes = [...missingNotes(whole), ...(herds.length === 0 ? [noHerd(recording, flags.window)] : [])];
   const report = { replays, moreHerds: herds.length - most.length, notes };
   if (flags.scenario !== undefined) {
     const [largest] = [...most].sort((a, b) => b.pods.length - a.pods.length);
@@ -140,12 +139,12 @@ async function replay(files: readonly string[], flags: ReplayFlags, nowMs: numbe
     await write("--html", flags.html, htmlReport(report));
   }
   process.stdout.write(
-    flags.json ? `${JSON.stringify(jsonReport(report, recording), undefined, 2)}\n` : textReport(report),
+    flags.json ? `${JSON.stringify(jsonReport(report, whole), undefined, 2)}\n` : textReport(report),
   );
   process.exitCode = replays.some(({ forecast }) => forecast !== undefined) ? 0 : 3;
 }
 
-/** @throws UsageError where an input cannot be read, or holds nothing usable */
+/** @throws UsageError where an input cannot be read or holds nothing usable, or where they are of several clusters */
 export async function readAll(files: readonly string[], flags: SourceFlags, nowMs: number): Promise<ReadRecording> {
   if (flags.live !== true) return read(await inputsOf(files), nowMs);
   const others = files.length === 0 ? [] : await inputsOf(files);
@@ -197,11 +196,22 @@ async function read(inputs: readonly DiagnoseInput[], nowMs: number): Promise<Re
   } catch (cause) {
     throw unreadable(inputs.map((one) => (typeof one === "string" ? one : one.name)).join(", "), cause);
   }
-  if (result.unusable.length < inputs.length) return result;
+  if (result.unusable.length < inputs.length) return ofOneCluster(result);
   const names = inputs.slice(0, 10).map((one) => (typeof one === "string" ? one : one.name));
   const hints = [...new Set(result.unusable.flatMap(({ looksLike }) => looksLike ?? []))];
   const what = "expected what paceline diagnose reads: audit logs, kubectl get nodes,pods,events -A -o json, Events";
   throw new UsageError([`nothing usable in ${names.join(", ")}: ${what}`, ...hints].join(". "));
+}
+
+/** Herds of two clusters must not become one. @throws UsageError */
+function ofOneCluster(result: ReadRecording): ReadRecording {
+  const { mixedNodes } = result.recording;
+  if (mixedNodes.length === 0) return result;
+  const more = mixedNodes.length > 3 ? ` and ${mixedNodes.length - 3} more` : "";
+  const names = printable(`${mixedNodes.slice(0, 3).join(", ")}${more}`);
+  throw new UsageError(
+    `two nodes at a time have the name ${names}, with different uids: this is of more than one cluster; give what is of one cluster at a time`,
+  );
 }
 
 function unreadable(name: string, cause: unknown): UsageError {
@@ -211,10 +221,11 @@ function unreadable(name: string, cause: unknown): UsageError {
   });
 }
 
-async function machinesFrom(file: string): Promise<Machines> {
+/** What nodes, kubelets and images are like, as the file that the flag names says. @throws UsageError */
+export async function machinesFrom(flag: string, file: string): Promise<Machines> {
   const parsed = parseMachines(await text(file));
   if (parsed.ok) return parsed.machines;
-  throw new UsageError(`--class ${file} has errors:\n${parsed.errors.map((one) => `  ${one}`).join("\n")}`);
+  throw new UsageError(`${flag} ${file} has errors:\n${parsed.errors.map((one) => `  ${one}`).join("\n")}`);
 }
 
 async function policyFrom(file: string): Promise<PacingPolicy> {

@@ -72,9 +72,10 @@ export function scenarioOf(herd: Herd, recording: Recording, options: ScenarioOp
   const sizeOf = (name: string) => recording.imageBytes.get(name);
   const told = used.flatMap((name) => sizeOf(name) ?? []).sort((a, b) => a - b);
   const ratio = machines.images?.compressedRatio ?? assumedDefaults.compressedRatio;
-  const middle = told[Math.floor(told.length / 2)] ?? assumedDefaults.unknownImageMib * MIB * ratio;
   const unknownSizes = used.filter((name) => sizeOf(name) === undefined);
   const nodes = [...herd.settled, ...herd.nodes];
+  const listedRatio = nodes.some(listsUnpacked) ? 1 : ratio;
+  const middle = told[Math.floor(told.length / 2)] ?? assumedDefaults.unknownImageMib * MIB * listedRatio;
   const classes = new Map(
     [...new Set(nodes.map(({ instanceType }) => instanceType))].map((type, at) => [type, at + 1]),
   );
@@ -85,7 +86,7 @@ export function scenarioOf(herd: Herd, recording: Recording, options: ScenarioOp
     nodes: nodes.map((node) => nodeEntry(node, context, devices)),
     images: used.map((name) => ({
       name: imageNames.get(name),
-      mib: clamped(rounded((sizeOf(name) ?? middle) / MIB / ratio), 0.1, 1e6),
+      mib: clamped(rounded((sizeOf(name) ?? middle) / MIB / listedRatio), 0.1, 1e6),
       ...machines.images,
       known: listed.has(name),
     })),
@@ -309,6 +310,12 @@ function devicesOf({ pods, nodes }: Herd, anonymous: boolean): ReadonlyMap<strin
 }
 
 const isDevice = (resource: string) => resource.includes("/");
+
+/**
+ * CRI-O tells kubelets the unpacked sizes of images, and containerd the compressed ones. Source: getSize of
+ * storageImageSource in containers/image.
+ */
+const listsUnpacked = ({ runtime }: RecordedNode) => runtime.startsWith("cri-o://");
 
 /** containerd 1 unpacks layers straight into their place, and nothing flushes them (docs/model.md). */
 const flushesOf = (nodes: readonly RecordedNode[]) =>

@@ -40,8 +40,14 @@ export interface Herd {
   readonly leftOut: Readonly<Record<LeftOut, number>>;
 }
 
-/** `notReady`: never Ready in the recording. `noObject`: no object tells its images. */
-export type LeftOut = "notReady" | "noObject" | "done";
+/**
+ * `notReady`: never Ready in the recording. `noObject`: no object tells its images. `done`: it ended by itself first.
+ * `ended`: it was evicted, preempted, deleted or refused, and nothing tells that it was Ready before.
+ */
+export type LeftOut = "notReady" | "noObject" | "done" | "ended";
+
+/** How many pods are left out. */
+export const leftOutOf = ({ leftOut }: Herd): number => Object.values(leftOut).reduce((sum, one) => sum + one, 0);
 
 export const isDaemon = ({ owner }: RecordedShape) => owner.startsWith("DaemonSet/");
 /** Static pods: the kubelet starts them by itself, before the node opens. */
@@ -60,7 +66,7 @@ export function herdsOf(recording: Recording): readonly Herd[] {
   const herds = waves
     .flatMap((wave) => connected(wave, comeTo))
     .map((nodes) => herdAt(nodes, comeTo, recording, placed));
-  return herds.filter(({ pods, leftOut }) => pods.length + leftOut.notReady >= LEAST_PODS);
+  return herds.filter(({ pods, leftOut }) => pods.length + leftOut.notReady + leftOut.ended >= LEAST_PODS);
 }
 
 /** The largest ones, the first one first. */
@@ -142,15 +148,21 @@ function herdAt(
   const noObject = all.filter(({ shape }) => shape === undefined).length;
   const isUnbound = (pod: RecordedPod) =>
     pod.node === "" && workloads.has(workloadOf(pod)) && isBetween(pod.createdMs, fromMs, untilMs);
-  const unbound = placed.filter(isUnbound).length;
-  const done = all.filter((pod) => pod.shape !== undefined && pod.isDone && pod.readyMs === undefined).length;
+  const unbound = placed.filter(isUnbound);
+  const unready = all.filter(({ shape, readyMs }) => shape !== undefined && readyMs === undefined);
+  const done = unready.filter(({ isDone }) => isDone).length;
+  // What is deleted later had time enough to be Ready: the recording does not tell of it.
+  const wasEnded = ({ isDone, isEnded, endedMs = Infinity }: RecordedPod) => !isDone && (isEnded || endedMs <= untilMs);
+  const ended = unready.filter(wasEnded).length;
+  const unboundEnded = unbound.filter(wasEnded).length;
+  const notReady = all.length - pods.length - noObject - done - ended + unbound.length - unboundEnded;
   return {
     startMs,
     endMs: pods.reduce((last, { readyMs }) => Math.max(last, readyMs), startMs),
     nodes,
     settled: recording.nodes.filter(({ name }) => settledNames.has(name)),
     pods,
-    leftOut: { notReady: all.length - pods.length - noObject - done + unbound, noObject, done },
+    leftOut: { notReady, noObject, done, ended: ended + unboundEnded },
   };
 }
 

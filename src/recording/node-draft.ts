@@ -14,6 +14,17 @@ const FIRST_LIST_MS = 5_000;
 /** What a node fetches later is no part of its herd, and its long list costs time to parse. */
 const YOUNG_MS = 1_200_000;
 
+/** Two clocks, of a node and of an API server, differ by less; assumed. */
+const CLOCKS_MS = 60_000;
+/** Nodes that one name stood for, of which the times are kept. */
+const MOST_LIVES = 16;
+
+/** From a node's creation until it was last seen, epoch ms. */
+interface Life {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
 export class NodeDraft {
   readonly #name: string;
   #labels: Readonly<Record<string, string>> = {};
@@ -27,6 +38,8 @@ export class NodeDraft {
   /** Of a dump, which may be read before the log that tells of the node's creation. */
   readonly #listed = new Map<string, number>();
   #presentAtOpen: Set<string> | undefined;
+  /** By uid. */
+  readonly #lives = new Map<string, Life>();
 
   constructor(name: string) {
     this.#name = name;
@@ -50,6 +63,7 @@ export class NodeDraft {
     this.#allocatable = resourcesOf(status["allocatable"]) ?? this.#allocatable;
     this.#runtime = copied(textOf(recordOf(status["nodeInfo"])["containerRuntimeVersion"])) || this.#runtime;
     this.#created(timeOf(metadata["creationTimestamp"]));
+    this.#readLife(metadata, status, atMs);
     this.#readReady(status, atMs);
     this.#readImages(status, atMs);
   }
@@ -64,6 +78,33 @@ export class NodeDraft {
 
   #created(ms: number | undefined): void {
     this.#createdMs ??= ms;
+  }
+
+  /**
+   * Two nodes had this name at the same time, which no cluster allows. One that replaced another came after the last
+   * sign of it.
+   */
+  get isTwoNodes(): boolean {
+    const lives = [...this.#lives.values()];
+    const overlap = (a: Life, b: Life) => Math.min(a.toMs, b.toMs) - Math.max(a.fromMs, b.fromMs) > CLOCKS_MS;
+    return lives.some((one, at) => lives.slice(at + 1).some((other) => overlap(one, other)));
+  }
+
+  #readLife(metadata: Json, status: Json, atMs: number | undefined): void {
+    const uid = textOf(metadata["uid"]);
+    const known = this.#lives.get(uid);
+    if (uid === "" || (known === undefined && this.#lives.size >= MOST_LIVES)) return;
+    const createdMs = timeOf(metadata["creationTimestamp"]);
+    const signs = recordsOf(status["conditions"]).flatMap(({ lastHeartbeatTime, lastTransitionTime }) => [
+      timeOf(lastHeartbeatTime),
+      timeOf(lastTransitionTime),
+    ]);
+    const times = [createdMs, atMs, ...signs].filter((ms) => ms !== undefined);
+    if (times.length === 0) return;
+    this.#lives.set(copied(uid), {
+      fromMs: Math.min(known?.fromMs ?? Infinity, createdMs ?? Math.min(...times)),
+      toMs: Math.max(known?.toMs ?? -Infinity, ...times),
+    });
   }
 
   #readReady(status: Json, atMs: number | undefined): void {

@@ -5,7 +5,7 @@ import { isRecord, type Json, ownerOf, recordOf, recordsOf, textOf, timeOf } fro
 import { shapePod } from "../kube/parse/pod-shape.ts";
 import type { RecordedShape } from "./recording.ts";
 
-export type Moment = "createdMs" | "boundMs" | "runningMs" | "startedMs" | "readyMs" | "deletedMs";
+export type Moment = "createdMs" | "boundMs" | "runningMs" | "startedMs" | "readyMs" | "endedMs";
 
 export class PodDraft {
   readonly namespace: string;
@@ -20,7 +20,8 @@ export class PodDraft {
   /** A status told that it was not started yet, so that the next one is news. */
   wasUnstarted = false;
   readyMs: number | undefined;
-  deletedMs: number | undefined;
+  isEnded = false;
+  endedMs: number | undefined;
   initSeconds: number | undefined;
   gated = false;
   isDone = false;
@@ -103,6 +104,7 @@ export function readPod(draft: PodDraft, pod: Json, atMs: number, isExact: boole
   draft.gated ||= recordsOf(spec["schedulingGates"]).some(({ name }) => name === GATE);
   draft.isDone ||= status["phase"] === "Succeeded";
   const conditions = recordsOf(status["conditions"]);
+  readEnd(draft, metadata, status, isExact ? atMs : undefined);
   draft.at("boundMs", sinceTrue(conditions, "PodScheduled"), false);
   readRunning(draft, spec, status, atMs, isExact);
   draft.initSeconds ??= initSeconds(status);
@@ -110,6 +112,19 @@ export function readPod(draft: PodDraft, pod: Json, atMs: number, isExact: boole
   if (isTrue(conditions, "Ready")) draft.at("readyMs", readySince, false);
   // A write that tells of a Ready that is older is no news of when.
   if (isExact && isTrue(conditions, "Ready") && isNews(readySince, atMs)) draft.at("readyMs", atMs, true);
+}
+
+/** An end that the pod did not come to by itself. `atMs`: when the API server had it, undefined for a dump. */
+function readEnd(draft: PodDraft, metadata: Json, status: Json, atMs: number | undefined): void {
+  const askedSince = sinceTrue(recordsOf(status["conditions"]), "DisruptionTarget");
+  const goneMs = timeOf(metadata["deletionTimestamp"]);
+  const graceMs = 1_000 * Number(metadata["deletionGracePeriodSeconds"] ?? 0);
+  draft.at("endedMs", askedSince, false);
+  draft.at("endedMs", goneMs === undefined ? undefined : goneMs - graceMs, false);
+  // A pod whose containers failed by themselves has no reason of its own.
+  const isCutShort = status["phase"] === "Failed" && textOf(status["reason"]) !== "";
+  if (isCutShort) draft.at("endedMs", atMs, true);
+  draft.isEnded ||= isCutShort;
 }
 
 /** From the kubelet's clock, in whole seconds, until its write arrives. */

@@ -1,6 +1,7 @@
 /** Reads a recording with diagnose's reader: one reader for both. */
 import { type DiagnoseInput, readInputs, type Unusable } from "../diagnose/diagnose.ts";
-import { failuresOf } from "../diagnose/findings/findings.ts";
+import type { Account } from "../diagnose/findings/account.ts";
+import { failuresOf, type Findings } from "../diagnose/findings/findings.ts";
 import { Tally } from "../diagnose/findings/tally.ts";
 import { Recorder } from "./recorder.ts";
 import type { Recording } from "./recording.ts";
@@ -14,6 +15,9 @@ export interface ReadOptions {
 
 export interface ReadRecording {
   readonly recording: Recording;
+  /** What was read, and what was not. */
+  readonly account: Account;
+  readonly skipped: Findings["skipped"];
   /** Inputs in which nothing could be used. */
   readonly unusable: readonly Unusable[];
 }
@@ -23,5 +27,10 @@ export async function readRecording(inputs: readonly DiagnoseInput[], options: R
   const recorder = new Recorder();
   const tally = new Tally(3_600_000, { sinceMs: undefined, untilMs: undefined }, recorder);
   const unusable = await readInputs(inputs, tally, options.nowMs, options.onInput);
-  return { recording: recorder.recording(failuresOf(tally)), unusable };
+  return {
+    recording: recorder.recording(failuresOf(tally)),
+    account: tally.account,
+    skipped: Object.fromEntries(tally.skipped),
+    unusable,
+  };
 }

@@ -76,7 +76,8 @@ export class Recorder implements ObjectSink {
       node: copied(node),
       pod,
       endMs: atMs,
-      bytes: Number.isFinite(bytes) ? bytes : undefined,
+      // A kubelet whose runtime does not know the size (CRI-O may not) writes 0.
+      bytes: Number.isFinite(bytes) && bytes > 0 ? bytes : undefined,
       seconds: tookMs === undefined ? undefined : tookMs / 1_000,
     });
   }
@@ -96,6 +97,7 @@ export class Recorder implements ObjectSink {
     const told = this.#pulls.flatMap(({ image, bytes }) => (bytes === undefined ? [] : [[image, bytes] as const]));
     return {
       nodes,
+      mixedNodes: [...this.#nodes].flatMap(([name, draft]) => (draft.isTwoNodes ? [name] : [])),
       pods,
       pulls: this.#pulls.map((pull) => ({ ...pull, node: pull.node || (this.#pods.get(pull.pod)?.node ?? "") })),
       imageBytes: new Map([...told, ...listed]),
@@ -122,13 +124,13 @@ export class Recorder implements ObjectSink {
   }
 
   #auditedPod({ verb, subresource, namespace, name, request, response, atMs }: Audited): void {
-    if (verb === "delete" || verb === "deletecollection") {
-      this.#pods.get(`${namespace}/${name}`)?.at("deletedMs", atMs, true);
+    if (verb === "delete" || subresource === "eviction") {
+      this.#pods.get(`${namespace}/${name}`)?.at("endedMs", atMs, true);
       return;
     }
     const told = textOf(recordOf(response["metadata"])["name"]) || textOf(recordOf(request["metadata"])["name"]);
     const own = name || told;
-    if (own === "" || (subresource !== "" && subresource !== "status" && subresource !== "binding")) return;
+    if (own === "" || !["", "status", "binding"].includes(subresource)) return;
     const uids = [response, request].map((one) => textOf(recordOf(one["metadata"])["uid"]));
     const draft = this.#draft(namespace, own, uids.find((uid) => uid !== "") ?? "");
     if (draft === undefined) return;
@@ -170,12 +172,18 @@ export class Recorder implements ObjectSink {
   }
 }
 
+/** Kubelets date Events and statuses so. */
+const wholeSecond = (ms: number) => Math.floor(ms / 1_000) * 1_000;
+
 function done(draft: PodDraft, failures: readonly FailureReport[]): RecordedPod {
-  const { namespace, name, uid, shape, node, createdMs, boundMs, runningMs, startedMs, readyMs, deletedMs } = draft;
+  const { namespace, name, uid, shape, node, createdMs, boundMs, runningMs, startedMs, readyMs } = draft;
+  const { isEnded, endedMs = Infinity } = draft;
   const counts: Partial<Record<FailureReport["fingerprint"], number>> = {};
-  for (const { fingerprint } of failures) counts[fingerprint] = (counts[fingerprint] ?? 0) + 1;
+  for (const { fingerprint, atMs } of failures)
+    if (atMs < wholeSecond(endedMs)) counts[fingerprint] = (counts[fingerprint] ?? 0) + 1;
   return {
-    ...{ namespace, name, uid, shape, node, createdMs, boundMs, runningMs, startedMs, readyMs, deletedMs },
+    ...{ namespace, name, uid, shape, node, createdMs, boundMs, runningMs, startedMs, readyMs },
+    ...{ isEnded, endedMs: draft.endedMs },
     initSeconds: draft.initSeconds,
     gated: draft.gated,
     isDone: draft.isDone,

@@ -56,14 +56,20 @@ export interface RecordedPod {
   /** When their startup probes had passed; only an audit log tells it. */
   readonly startedMs: number | undefined;
   readonly readyMs: number | undefined;
-  readonly deletedMs: number | undefined;
+  /** Its status says that it did not end by itself: it was evicted or preempted, or its kubelet refused it. */
+  readonly isEnded: boolean;
+  /** When it was asked to end: deleted, evicted or preempted. */
+  readonly endedMs: number | undefined;
   /** How long its init containers ran in sum, in whole seconds. */
   readonly initSeconds: number | undefined;
   /** The pod was once held by Paceline's gate: then the recording shows no herd all at once. */
   readonly gated: boolean;
   /** It ended (Succeeded), as a Job's pod does. */
   readonly isDone: boolean;
-  /** Failed starts by fingerprint; those that image or manifest explain are left out. */
+  /**
+   * Failed starts by fingerprint. Left out are those that image or manifest explain, and what its end cut short: pulls
+   * and containers that the kubelet cancels then look as if their time had run out.
+   */
   readonly failures: Readonly<Partial<Record<Fingerprint, number>>>;
 }
 
@@ -83,9 +89,11 @@ export interface RecordedPull {
 
 export interface Recording {
   readonly nodes: readonly RecordedNode[];
+  /** Names that two nodes had at the same time, as their uids tell: the recording is of more than one cluster. */
+  readonly mixedNodes: readonly string[];
   readonly pods: readonly RecordedPod[];
   readonly pulls: readonly RecordedPull[];
-  /** Listed (compressed) bytes by full name, from nodes and Events; what is not in it is unknown. */
+  /** Listed bytes by full name, from nodes and Events, compressed but for CRI-O; what is not in it is unknown. */
   readonly imageBytes: ReadonlyMap<string, number>;
   /** Of everything that tells its time; undefined when nothing does. */
   readonly sinceMs: number | undefined;

@@ -1,6 +1,6 @@
 /** The user data of `paceline prewarm` against a real containerd and a registry on loopback. */
 import { execFile } from "node:child_process";
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
@@ -45,9 +45,9 @@ describe.skipIf(missing !== undefined)("user data pulls into a real containerd",
     registry.onBlob = () => undefined;
   });
 
-  async function program(name: string, script: string): Promise<void> {
-    await writeFile(join(programs, name), `#!/bin/sh\n${script}\n`);
-    await chmod(join(programs, name), 0o755);
+  async function program(name: string, script: string, folder = programs): Promise<void> {
+    await writeFile(join(folder, name), `#!/bin/sh\n${script}\n`);
+    await chmod(join(folder, name), 0o755);
   }
 
   interface Ran {
@@ -146,6 +146,58 @@ describe.skipIf(missing !== undefined)("user data pulls into a real containerd",
     const { printed } = await runUserData([image(`${ECR}/private:7`)]);
     expect(printed).toContain(`pulled ${ECR}/private:7`);
     expect(await targetOf(`${ECR}/private:7`)).toBe(digest);
+  });
+
+  test("no user of the node sees the password while it pulls, and it is gone afterwards", async () => {
+    registry.add("seen", "1");
+    const encoded = Buffer.from("AWS:secret").toString("base64");
+    registry.locked.set("seen", `Basic ${encoded}`);
+    const foldersIn = async () => (await readdir("/run")).filter((name) => name.startsWith("tmp."));
+    const before = await foldersIn();
+    const seen: string[] = [];
+    const modes: number[] = [];
+    registry.onBlob = async () => {
+      seen.push((await execute("ps", ["-eo", "args="])).stdout);
+      const own = (await foldersIn()).filter((name) => !before.includes(name));
+      for (const name of own) modes.push((await stat(join("/run", name))).mode & 0o777);
+    };
+    const { printed } = await runUserData([image(`${ECR}/seen:1`)]);
+    expect(printed).toContain(`pulled ${ECR}/seen:1`);
+    const pulls = seen.flatMap((all) => all.split("\n").filter((one) => one.includes("images pull")));
+    expect(pulls.length).toBeGreaterThan(0);
+    expect(pulls.filter((one) => one.includes("secret") || one.includes(encoded))).toEqual([]);
+    expect(new Set(modes)).toEqual(new Set([0o700]));
+    expect(await foldersIn()).toEqual(before);
+  });
+
+  test("where the node has no settings of its own for ECR, its password goes there all the same", async () => {
+    const digest = registry.add("plain", "1");
+    registry.locked.set("plain", `Basic ${Buffer.from("AWS:secret").toString("base64")}`);
+    // Stands for DNS and TLS: what is for ECR goes to the registry of this test.
+    const own = join(containerd.folder, "bin-of-plain");
+    const rewrite = `sed -i 's#https://${ECR}#${registry.url}#' "$hosts"/*/hosts.toml`;
+    await mkdir(own);
+    await program(
+      "ctr",
+      `[ "$4" = pull ] && hosts="$6" && ${rewrite}\nPATH="${process.env["PATH"]}" exec ctr "$@"`,
+      own,
+    );
+    const env = {
+      PREWARM_HOSTS_DIR: join(containerd.folder, "none"),
+      PATH: `${own}:${programs}:${process.env["PATH"]}`,
+    };
+    const { printed } = await runUserData([image(`${ECR}/plain:1`)], { env });
+    expect(printed).toContain(`pulled ${ECR}/plain:1`);
+    expect(await targetOf(`${ECR}/plain:1`)).toBe(digest);
+  });
+
+  test("a redirect of ECR to another host gets no password", async () => {
+    const digest = registry.add("moved", "1");
+    registry.locked.set("moved", `Basic ${Buffer.from("AWS:secret").toString("base64")}`);
+    registry.elsewhere.add("moved");
+    const { printed } = await runUserData([image(`${ECR}/moved:1`)]);
+    expect(printed).toContain(`pulled ${ECR}/moved:1`);
+    expect(await targetOf(`${ECR}/moved:1`)).toBe(digest);
   });
 
   test("no more images are pulled at once than asked for", async () => {

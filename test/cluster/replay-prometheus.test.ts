@@ -38,7 +38,7 @@ test.skipIf(missing.length > 0)("a herd's past figures come from a real Promethe
     const herd: Herd = {
       ...{ startMs, endMs: Date.now(), settled: [], pods: [] },
       nodes: [nodeAt("here", "127.0.0.1", startMs), nodeAt("elsewhere", "127.0.0.2", startMs)],
-      leftOut: { notReady: 0, noObject: 0, done: 0 },
+      leftOut: { notReady: 0, noObject: 0, done: 0, ended: 0 },
     };
     return (await telemetryOf([herd], settings)).get(herd);
   };

@@ -46,6 +46,39 @@ it("writes user data with every image that it chose", () => {
   expect(script).toContain("export parallel=2");
 });
 
+it("--machines says what the nodes are like, where no recording tells it", async () => {
+  const machines = join(folder, "machines.yaml");
+  const forecastOf = (...words: readonly string[]) => {
+    const report = JSON.parse(run(recording, "--format", "json", ...words).stdout) as {
+      classes: { forecast: { firstHerd: { asRecorded: { meanReadySeconds: number } } } | null }[];
+    };
+    return report.classes[0]?.forecast?.firstHerd.asRecorded.meanReadySeconds;
+  };
+  await writeFile(machines, "nodes: { m5.xlarge: { disk: { mibPerSecond: 140, iops: 3000 } } }");
+  expect(forecastOf("--machines", machines)).toBe(forecastOf("--disk", "140"));
+  expect(forecastOf("--machines", machines)).toBeLessThan(forecastOf() ?? 0);
+  await writeFile(machines, "nodes: { default: { disk: { mibPerSecond: fast } } }");
+  const { status, stderr } = run(recording, "--machines", machines);
+  expect(stderr).toContain(`--machines ${machines} has errors:\n  nodes.default.disk.mibPerSecond`);
+  expect(status).toBe(2);
+});
+
+it("what it could not read of its input, and why, stands in table and JSON, and beside every format", async () => {
+  const damaged = join(folder, "damaged.log");
+  const { log, nodes } = simulatedLog();
+  await writeFile(damaged, `${log.join("\n")}\n${nodes}\n${log[0]?.slice(0, 200)}\n`);
+  const words = "1 × brokenJson: JSON or YAML that cannot be parsed";
+  expect(run(damaged).stdout).toContain(words);
+  expect(JSON.parse(run(damaged, "--format", "json").stdout)).toMatchObject({
+    read: { unread: { records: 1 } },
+    notes: [expect.stringContaining(words)],
+  });
+  const { status, stdout, stderr } = run(damaged, "--format", "kruise");
+  expect({ status, isBeside: stderr.includes(words), isIn: stdout.includes(words) }).toEqual({
+    ...{ status: 0, isBeside: true, isIn: false },
+  });
+});
+
 it.each([
   [["--class", "c7g.large"], /--class c7g\.large: no young node of it .* there are: m5\.xlarge/],
   [["--format", "toml"], /Allowed choices are table, nodeadm/],

@@ -1,7 +1,7 @@
 /** `paceline replay` as a process of its own: folders, flags, files that it writes, and exit codes. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -48,6 +48,26 @@ describe("paceline replay", () => {
     expect(JSON.parse(simulated.stdout)).toMatchObject({ strategies: { none: { pods: recorded.pods } } });
   });
 
+  it("what it could not read of a damaged input, and why, stands in text, JSON and HTML", async () => {
+    const html = join(folder, "damaged.html");
+    const damaged = join(folder, "damaged.log");
+    const lines = recorded.log.map((line, at) => (at % 5 === 0 ? line.slice(0, 200) : line));
+    await writeFile(damaged, `${lines.join("\n")}\n${recorded.nodes}\n`);
+    const cut = recorded.log.filter((_, at) => at % 5 === 0).length;
+    const asText = await run([damaged, "--html", html]);
+    const asJson = await run([damaged, "--json"]);
+    const words = `${cut} × brokenJson: JSON or YAML that cannot be parsed, such as a line that was cut`;
+    for (const report of [asText.stdout, await readFile(html, "utf8")]) {
+      expect(report).toContain(words);
+      expect(report).toContain("Herds may be incomplete");
+    }
+    expect(JSON.parse(asJson.stdout)).toMatchObject({
+      read: { unread: { records: cut } },
+      skipped: { byCause: { brokenJson: cut } },
+      notes: [expect.stringContaining(words)],
+    });
+  });
+
   it("without a forecast it exits 3 and says why", async () => {
     const { code, stdout } = await run(["-"], recorded.log.join("\n"));
     expect(code).toBe(3);
@@ -57,11 +77,20 @@ describe("paceline replay", () => {
   it("what cannot be used is named with its cure, with exit code 2", async () => {
     const empty = join(folder, "empty.log");
     const classes = join(folder, "class.yaml");
+    const mixed = join(folder, "mixed");
+    const seen = '"conditions":[{"type":"Ready","status":"Unknown","lastHeartbeatTime":"2026-11-24T09:00:00Z"}]';
+    const aged = (uid: string) =>
+      recorded.nodes
+        .replace('"name":"young-0.corp"', `$&,"uid":"${uid}","creationTimestamp":"2026-11-24T08:00:00Z"`)
+        .replace('"status":{', `$&${seen},`);
     await writeFile(empty, "nothing\n");
+    await mkdir(mixed);
+    for (const uid of ["one", "two"]) await writeFile(join(mixed, `${uid}.json`), aged(uid));
     await writeFile(classes, "nodes: { default: { disk: { mibPerSecond: fast } } }");
     for (const [words, message] of [
       [[empty], /nothing usable in .*empty\.log: expected/],
       [[join(folder, "none")], /there is no such file/],
+      [[mixed], /two nodes at a time have the name young-0\.corp, .* give what is of one cluster at a time/],
       [[recording, "--class", classes], /nodes\.default\.disk\.mibPerSecond/],
       [[recording, "--window", "today"], /give two times/],
       [[recording, "--disk", "fast"], /give MiB\/s/],

@@ -18,6 +18,8 @@ export interface LoopbackRegistry {
   onBlob: (path: string) => Promise<void> | void;
   /** Repositories that want this `Authorization` header. */
   readonly locked: Map<string, string>;
+  /** Repositories of which another host has the blobs; it takes no `Authorization`, as S3 does for ECR. */
+  readonly elsewhere: Set<string>;
   close(): Promise<void>;
 }
 
@@ -38,6 +40,7 @@ export async function startRegistry(): Promise<LoopbackRegistry> {
   const stored = new Map<string, Stored>();
   const asked: string[] = [];
   const locked = new Map<string, string>();
+  const elsewhere = new Set<string>();
   const put = (repository: string, kind: string, type: string, content: Buffer): string => {
     const digest = digestOf(content);
     stored.set(`/v2/${repository}/${kind}/${digest}`, { type, content });
@@ -46,6 +49,7 @@ export async function startRegistry(): Promise<LoopbackRegistry> {
   const registry: Omit<LoopbackRegistry, "url" | "close"> = {
     asked,
     locked,
+    elsewhere,
     onBlob: () => undefined,
     add: (repository, tag, count = 2) => {
       const layers = Array.from({ length: count }, (_, at) => layerOf(`${repository}:${tag} ${at}`));
@@ -78,11 +82,21 @@ export async function startRegistry(): Promise<LoopbackRegistry> {
       return digest;
     },
   };
+  const hasBlobElsewhere = (path: string) => path.includes("/blobs/") && elsewhere.has(path.split("/")[2] ?? "");
+  const mayRead = (path: string, { headers }: IncomingMessage) => {
+    const wanted = [...locked].find(([repository]) => path.startsWith(`/v2/${repository}/`))?.[1];
+    return wanted === undefined || headers.authorization === wanted;
+  };
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     const path = (request.url ?? "").split("?")[0] ?? "";
     asked.push(path);
-    const wanted = [...locked].find(([repository]) => path.startsWith(`/v2/${repository}/`))?.[1];
-    if (wanted !== undefined && request.headers.authorization !== wanted) {
+    const isElsewhere = request.headers.host?.startsWith("localhost:") === true;
+    if (isElsewhere && request.headers.authorization !== undefined) return void response.writeHead(400).end();
+    if (!isElsewhere && hasBlobElsewhere(path)) {
+      const { port } = server.address() as AddressInfo;
+      return void response.writeHead(307, { location: `http://localhost:${port}${path}` }).end();
+    }
+    if (!isElsewhere && !mayRead(path, request)) {
       response.writeHead(401, { "www-authenticate": 'Basic realm="test"' }).end();
       return;
     }

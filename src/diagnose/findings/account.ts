@@ -59,11 +59,18 @@ export class Account {
     if (this.samples.length < MOST_SAMPLES) this.samples.push({ mark, text: around(text, mark) });
   }
 
-  /** True when more was left unread than was read: lines are compared with lines, records with records. */
+  /** The share that was left unread: of the lines, or of the records where that is more. 0 to 1. */
+  get unreadShare(): number {
+    return Math.max(share(this.unreadLines, this.lines), share(this.unreadRecords, this.usable + this.unreadRecords));
+  }
+
+  /** True when more was left unread than was read. */
   get isMostlyUnread(): boolean {
-    return this.unreadLines > this.lines - this.unreadLines || this.unreadRecords > this.usable;
+    return this.unreadShare > 0.5;
   }
 }
+
+const share = (part: number, all: number) => (part === 0 ? 0 : part / Math.max(part, all));
 
 /** What the way in which something was not read says, where its words do not. */
 function markBy(cause: UnreadCause, text: string): string | undefined {

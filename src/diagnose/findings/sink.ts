@@ -50,8 +50,12 @@ export const skipCauses = {
 
 export type SkipCause = keyof typeof skipCauses;
 
+/** A cause with its words, for people. */
+export const causeWords = (cause: string): string => `${cause}: ${skipCauses[cause as SkipCause]}`;
+
 /** Causes for which something was there that could not be read. */
-export type UnreadCause = "brokenJson" | "torn" | "notRecognised" | "lineTooLong" | "noDetails";
+export const unreadCauses = ["brokenJson", "torn", "notRecognised", "lineTooLong", "noDetails"] as const;
+export type UnreadCause = (typeof unreadCauses)[number];
 
 /**
  * `evidence`: a failed start would show in it. `context`: it would not, as in a header, a node or a line of another

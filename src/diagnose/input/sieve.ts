@@ -18,6 +18,8 @@ const WARNING = Buffer.from('"Warning"');
 const SCHEDULED = Buffer.from('"Scheduled"');
 /** What is told of images: fetched, or there already. */
 const PULLED = Buffer.from('"Pulled"');
+/** What a status tells of an end that the pod did not come to by itself, in statuses without an exit code as well. */
+const CUT_SHORT = [Buffer.from('"DisruptionTarget"'), Buffer.from('"phase":"Failed"')];
 const RESPONSE = Buffer.from('"responseObject":');
 const METADATA = '"level":"Metadata"';
 /** What follows the URI. */
@@ -32,6 +34,22 @@ const COMMA = 0x2c;
  * shape.
  */
 export type Sifted = "parse" | "done" | "broken" | "foreign";
+
+/** What the beginning of a line tells. */
+interface Begun {
+  readonly uri: string;
+  /** Of the core API, without its beginning. */
+  readonly path: string;
+  readonly verb: string;
+  readonly head: string;
+}
+
+interface PodRequest {
+  readonly path: string;
+  readonly verb: string;
+  readonly name: string;
+  readonly subresource: string;
+}
 
 export class Sieve {
   readonly #sink: Sink;
@@ -77,17 +95,17 @@ export class Sieve {
     const path = uri.startsWith("/api/v1/") ? uri.slice(8) : uri;
     if (path.startsWith("nodes")) return this.#node(path, verb, from, to);
     if (verb === "get" || verb === "list" || verb === "watch") return "done";
-    return this.#write(uri, path, head, from, to);
+    return this.#write({ uri, path, verb, head }, from, to);
   }
 
-  #write(uri: string, path: string, head: string, from: number, to: number): Sifted {
+  #write({ uri, path, verb, head }: Begun, from: number, to: number): Sifted {
     const [, resource, name, subresource] = path.startsWith("namespaces/") ? pathParts(path) : [];
     const isEvents = uri.includes("/events");
     if (resource !== "pods" && !isEvents) return "done";
     // At level Metadata nothing of what was written is kept: no failure would show.
     this.#worth = head.includes(METADATA) ? "context" : "evidence";
     if (resource === "pods")
-      return this.#pod({ path, name: name ?? "", subresource: subresource ?? "" }, head, from, to);
+      return this.#pod({ path, verb, name: name ?? "", subresource: subresource ?? "" }, head, from, to);
     if (this.#sink.objects !== undefined && this.#has(PULLED, from, to)) return "parse";
     return this.#has(WARNING, from, to) || this.#has(SCHEDULED, from, to) ? "parse" : "done";
   }
@@ -106,20 +124,21 @@ export class Sieve {
     return "done";
   }
 
-  #pod(pod: { path: string; name: string; subresource: string }, head: string, from: number, to: number): Sifted {
+  #pod(pod: PodRequest, head: string, from: number, to: number): Sifted {
     if (pod.subresource === "binding") return "parse";
     if (this.#tellsFailure(from, to)) return "parse";
     const podKey = `${pod.path.split("/", 2)[1] ?? ""}/${pod.name}`;
-    if (this.#sink.objects !== undefined && this.#tellsCourse(pod, podKey)) return "parse";
+    if (this.#sink.objects !== undefined && this.#tellsCourse(pod, podKey, from, to)) return "parse";
     if (pod.subresource !== "status") return "done";
     this.#start(podKey, head, from, to);
     return "done";
   }
 
   /** Creations and ends, and what kubelets write until nothing new is to come. */
-  #tellsCourse({ name, subresource }: { name: string; subresource: string }, podKey: string): boolean {
-    if (subresource === "status") return this.#sink.objects?.wantsStatus(podKey) === true;
-    return name === "" || name.startsWith("?");
+  #tellsCourse({ name, verb, subresource }: PodRequest, podKey: string, from: number, to: number): boolean {
+    if (subresource !== "status")
+      return verb === "delete" || subresource === "eviction" || name === "" || name.startsWith("?");
+    return this.#sink.objects?.wantsStatus(podKey) === true || CUT_SHORT.some((marker) => this.#has(marker, from, to));
   }
 
   /** An end other than 0, or waiting for anything but the beginning. */

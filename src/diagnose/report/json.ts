@@ -1,13 +1,28 @@
 /** The shape of `--json`. */
+import type { Account } from "../findings/account.ts";
 import type { Findings } from "../findings/findings.ts";
 import type { Verdict } from "../findings/verdict.ts";
 import { rfc3339 } from "../json.ts";
 
 const bins = (list: Findings["query"]) => list.map(({ startMs, count }) => ({ start: rfc3339(startMs), count }));
 
+/** What was read, and what was not. */
+export const readJson = ({ lines, usable, evidence, unreadLines, unreadRecords, marked, samples }: Account) => ({
+  lines,
+  records: usable,
+  evidence,
+  unread: { lines: unreadLines, records: unreadRecords, withMarks: marked, samples },
+});
+
+/** Keys of `byCause` are those of `skipCauses`. */
+export const skippedJson = (skipped: Findings["skipped"]) => ({
+  lines: Object.values(skipped).reduce((sum, count) => sum + count, 0),
+  byCause: skipped,
+});
+
 const timeOrNull = (ms: number | undefined) => (ms === undefined ? null : rfc3339(ms));
 
-/** As docs/diagnose.md gives it; keys of `byCause` are those of `skipCauses`. */
+/** As docs/diagnose.md gives it. */
 export function jsonReport(findings: Findings, { outcome, found, summary, evidence, advice }: Verdict) {
   const { byFingerprint, byNode, byHour, byNodeAge, byImage, byNamespace, byOwner, skipped, account } = findings;
   const { inside, outside, undated, failuresOutside } = account.window;
@@ -33,15 +48,7 @@ export function jsonReport(findings: Findings, { outcome, found, summary, eviden
       nodeAgeFrom,
     })),
     read: {
-      lines: account.lines,
-      records: account.usable,
-      evidence: account.evidence,
-      unread: {
-        lines: account.unreadLines,
-        records: account.unreadRecords,
-        withMarks: account.marked,
-        samples: account.samples,
-      },
+      ...readJson(account),
       window:
         findings.window.sinceMs === undefined && findings.window.untilMs === undefined
           ? null
@@ -56,7 +63,7 @@ export function jsonReport(findings: Findings, { outcome, found, summary, eviden
               to: timeOrNull(account.lastMs),
             },
     },
-    skipped: { lines: Object.values(skipped).reduce((sum, count) => sum + count, 0), byCause: skipped },
+    skipped: skippedJson(skipped),
     verdict: { outcome, found, advice, summary, evidence },
   };
 }

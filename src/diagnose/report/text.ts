@@ -1,6 +1,6 @@
 /** The report for a terminal. */
 import type { Findings } from "../findings/findings.ts";
-import { skipCauses } from "../findings/sink.ts";
+import { causeWords } from "../findings/sink.ts";
 import { spanWords } from "../findings/span-words.ts";
 import type { Verdict } from "../findings/verdict.ts";
 import { fingerprints, wordsOf } from "../classify/fingerprints.ts";
@@ -67,10 +67,7 @@ export function textReport(findings: Findings, verdict: Verdict, bin: string): s
     ),
     ...table(
       "Not used, or not in full",
-      Object.entries(skipped).map(([cause, count]) => [
-        count,
-        `${cause}: ${skipCauses[cause as keyof typeof skipCauses]}`,
-      ]),
+      Object.entries(skipped).map(([cause, count]) => [count, causeWords(cause)]),
     ),
     ...(verdict.advice.length > 0 ? ["", "What to do"] : []),
     ...verdict.advice.map((sentence, index) => `  ${index + 1}. ${sentence}`),

@@ -10,6 +10,8 @@ import { type FormatOptions, headline, pinned, type PrewarmList } from "./prewar
  * - What is pulled by digest also gets its tag, because the kubelet asks containerd by the name that the pod has.
  * - `ctr` downloads, and containerd itself writes: so both get idle I/O priority, and containerd gets its own back.
  *   Schedulers of the kernel that know no priority (`none`, the default of NVMe) ignore it.
+ * - A password goes to `ctr` in a file that only root can read, since all users of the node see arguments. containerd's
+ *   client leaves it out where a registry sends it to another host, as ECR does to S3.
  */
 export function pullScript(list: PrewarmList, { parallel, timeoutSeconds }: Omit<FormatOptions, "withPart">): string {
   const lines = list.images.map((image) => `${pinned(image)} ${image.ref}`);
@@ -29,10 +31,11 @@ export hosts_dir="\${PREWARM_HOSTS_DIR:-/etc/containerd/certs.d}"
 export CONTAINERD_ADDRESS="\${CONTAINERD_ADDRESS:-/run/containerd/containerd.sock}"
 ${FUNCTIONS}
 failures="$(mktemp)" && export failures
+private="$(mktemp -d -p /run || mktemp -d)" && export private
 snapshotter="$(grep -oE '^[[:space:]]*snapshotter[[:space:]]*=[^#]*' /etc/containerd/config.toml 2>/dev/null |
   tr -dc '[:alnum:]=\\n' | sed -n '1s/.*=//p')"
 export snapshotter="\${snapshotter:-overlayfs}"
-export -f say idle credentials pull pull_all
+export -f say idle credentials settings pull pull_all
 if start_containerd; then
   pid="\${PREWARM_CONTAINERD_PID:-$(systemctl show --property MainPID containerd 2>/dev/null)}"
   pid="\${pid#MainPID=}"
@@ -49,6 +52,7 @@ else
   say "containerd does not run; the kubelet pulls all images"
   echo containerd >>"$failures"
 fi
+rm -rf "$private"
 if [ "\${PREWARM_STRICT:-0}" = 1 ] && [ -s "$failures" ]; then
   rm -f "$failures"
   exit 1
@@ -87,14 +91,34 @@ credentials() {
   fi
 }
 
+# Prints the folder of hosts.toml files: where there is a password for the registry, a copy only for root, with it.
+settings() {
+  local registry="$1" user own file host header
+  user="$(credentials "$registry")"
+  if [ -z "$user" ] || ! own="$(mktemp -d -p "$private")"; then
+    echo "$hosts_dir"
+    return
+  fi
+  file="$own/$registry/hosts.toml"
+  mkdir "$own/$registry"
+  cp -rL "$hosts_dir/$registry/." "$own/$registry" 2>/dev/null ||
+    cp -rL "$hosts_dir/_default/." "$own/$registry" 2>/dev/null
+  header="authorization = [\\"Basic $(printf %s "$user" | base64 -w 0)\\"]"
+  # For the registry itself, and for none of its mirrors. containerd 1.6 reads no file without a host.
+  if grep -qs '^ *\\[host' "$file"; then
+    printf '\\n[header]\\n%s\\n' "$header" >>"$file"
+  else
+    host="[host.\\"https://$registry\\""
+    printf '\\n%s]\\ncapabilities = ["pull", "resolve"]\\n%s.header]\\n%s\\n' "$host" "$host" "$header" >>"$file"
+  fi
+  echo "$own"
+}
+
 # Pulls what the first argument names, and gives it the second name.
 pull() {
-  local source="$1" name="$2" began="$SECONDS" user
-  local -a login=()
-  user="$(credentials "\${name%%/*}")"
-  [ -z "$user" ] || login=(--user "$user")
-  if idle ctr -n k8s.io images pull --hosts-dir "$hosts_dir" --snapshotter "$snapshotter" \\
-    \${login[@]+"\${login[@]}"} "$source" >/dev/null &&
+  local source="$1" name="$2" began="$SECONDS" hosts
+  hosts="$(settings "\${name%%/*}")"
+  if idle ctr -n k8s.io images pull --hosts-dir "$hosts" --snapshotter "$snapshotter" "$source" >/dev/null &&
     { [ "$source" = "$name" ] || ctr -n k8s.io images tag --force "$source" "$name" >/dev/null; }; then
     say "pulled $name in $((SECONDS - began)) s"
   else

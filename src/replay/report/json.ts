@@ -1,12 +1,14 @@
 /** The replay for machines. Keys stay; new ones may come. */
 import { rfc3339 } from "../../diagnose/json.ts";
-import type { Recording } from "../../recording/recording.ts";
+import type { ReadRecording } from "../../recording/read-recording.ts";
+import { missingJson } from "../../recording/unread.ts";
 import type { Figures } from "../figures.ts";
 import type { HerdReplay } from "../replay.ts";
 import { caveats } from "./words.ts";
 import type { ReplayReport } from "./text.ts";
 
-export function jsonReport({ replays, moreHerds, notes }: ReplayReport, recording: Recording): object {
+export function jsonReport({ replays, moreHerds, notes }: ReplayReport, whole: ReadRecording): object {
+  const { recording } = whole;
   return {
     recording: {
       from: timeOrNull(recording.sinceMs),
@@ -16,6 +18,7 @@ export function jsonReport({ replays, moreHerds, notes }: ReplayReport, recordin
       pulls: recording.pulls.length,
       lostPods: recording.lostPods,
     },
+    ...missingJson(whole),
     herds: replays.map(herdJson),
     herdsLeftOut: moreHerds,
     notes,

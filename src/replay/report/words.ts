@@ -1,6 +1,7 @@
 /** Words that the reports share. */
 import { rfc3339 } from "../../diagnose/json.ts";
 import type { Figures } from "../figures.ts";
+import { leftOutOf } from "../../recording/herd.ts";
 import type { HerdReplay } from "../replay.ts";
 import { diskCaveats } from "./disks.ts";
 
@@ -36,9 +37,9 @@ export function titleOf({ herd, built }: HerdReplay): string {
 export function caveats(replay: HerdReplay): readonly string[] {
   const { herd, built } = replay;
   const { leftOut, pods } = herd;
+  const out = leftOutOf(herd);
   const { origins, unknownSizes, images } = built;
   const rules = pods.filter(({ shape }) => shape.hasPlacementRules).length;
-  const out = leftOut.notReady + leftOut.noObject + leftOut.done;
   const disks = [...origins.disks].map(([type, { name, from }]) => `${type || "unknown type"} ${name} (${from})`);
   return [
     `Disks: ${disks.join("; ")}.${[...origins.disks.values()].some(({ from }) => from !== "given") ? " --disk or --class say what yours have." : ""}`,
@@ -49,7 +50,7 @@ export function caveats(replay: HerdReplay): readonly string[] {
       : []),
     ...(out > 0
       ? [
-          `${counted(out, "pod")} left out: ${leftOut.notReady} never Ready, ${leftOut.noObject} without a recorded object, ${leftOut.done} that ended without being Ready.`,
+          `${counted(out, "pod")} left out: ${leftOut.notReady} never Ready, ${leftOut.noObject} without a recorded object, ${leftOut.done} that ended without being Ready, ${leftOut.ended} evicted, preempted, deleted or refused.`,
         ]
       : []),
     ...(rules > 0
@@ -60,8 +61,8 @@ export function caveats(replay: HerdReplay): readonly string[] {
 
 /** One or two sentences: what the herd came to, and what Paceline would have made of it. */
 export function verdictOf({ herd, recorded, reasons, forecast, check }: HerdReplay): string {
-  const { leftOut, pods } = herd;
-  const never = leftOut.notReady + leftOut.noObject + leftOut.done;
+  const { pods } = herd;
+  const never = leftOutOf(herd);
   const last =
     never === 0
       ? "All pods were Ready after"

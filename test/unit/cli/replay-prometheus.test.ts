@@ -30,7 +30,7 @@ it("a Prometheus that is not there is named, with what to check", async () => {
   };
   const herd: Herd = {
     ...{ startMs: 0, endMs: 60_000, nodes: [node], settled: [], pods: [] },
-    leftOut: { notReady: 0, noObject: 0, done: 0 },
+    leftOut: { notReady: 0, noObject: 0, done: 0, ended: 0 },
   };
   const asked = telemetryOf([herd], prometheusSettings("http://127.0.0.1:9", undefined));
   await expect(asked).rejects.toThrow(

@@ -41,7 +41,7 @@ const node = (name: string, openedMs: number) => ({
 const herd: Herd = {
   ...{ startMs: 5_000, endMs: 60_000, settled: [], pods: [] },
   nodes: [node("a", 5_000), node("b", 20_000)],
-  leftOut: { notReady: 0, noObject: 0, done: 0 },
+  leftOut: { notReady: 0, noObject: 0, done: 0, ended: 0 },
 };
 
 it("only samples of a node's young time count, and nodes without any are named", () => {

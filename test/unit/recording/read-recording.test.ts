@@ -26,7 +26,8 @@ it("an audit log gives each pod's course to the millisecond, with what its templ
         name: "web-1",
         uid: "uid-web-1",
         node: NODE,
-        deletedMs: undefined,
+        isEnded: false,
+        endedMs: undefined,
         initSeconds: undefined,
       },
       createdMs: START_MS + 1_100,
@@ -121,6 +122,28 @@ it("a pod that got another one's name is another pod", async () => {
     ["uid-web-1", START_MS + 31_400],
     ["uid-2", START_MS + 202_000],
   ]);
+});
+
+const pullOf = (rest: string) => ({
+  ...{ apiVersion: "v1", kind: "Event", reason: "Pulled", type: "Normal" },
+  involvedObject: { kind: "Pod", namespace: "shop", name: "web-1" },
+  message: `Successfully pulled image "registry/app:1"${rest}`,
+  ...{ source: { component: "kubelet", host: NODE }, firstTimestamp: "2026-11-24T08:01:00Z" },
+});
+
+it.each([
+  ["", undefined],
+  [" in 1.5s", 1.5],
+  [" in 1.5s (4.25s including waiting)", 1.5],
+  [" in 1.5s (4.25s including waiting). Image size: 0 bytes.", 1.5],
+  [" in 1.5s (4.25s including waiting). Image size: <nil> bytes.", 1.5],
+  [" in 1.5s (4.25s including waiting). Image size: 12 MB.", 1.5],
+])("a pull Event of which the message ends with %j tells no size, and none is guessed", async (rest, seconds) => {
+  const { pulls, imageBytes } = await read(
+    JSON.stringify({ apiVersion: "v1", kind: "EventList", items: [pullOf(rest)] }),
+  );
+  expect(pulls).toMatchObject([{ image: "docker.io/registry/app:1", bytes: undefined, seconds }]);
+  expect(imageBytes).toEqual(new Map());
 });
 
 it("pull Events tell image, bytes and seconds, once each", async () => {

@@ -11,14 +11,16 @@ import { jsonReport } from "../../../src/replay/report/json.ts";
 import { textReport } from "../../../src/replay/report/text.ts";
 import { scenarioFrom } from "../../../src/simulate/scenario/parse.ts";
 import { START_MS } from "../recording/audit.ts";
-import { type Recorded, simulatedLog } from "./simulated-log.ts";
+import { file, type Recorded, simulatedLog } from "./simulated-log.ts";
 
 const options = { machines: noMachines, seeds: [1] };
 
-async function read(...texts: readonly string[]) {
+function readWhole(...texts: readonly string[]) {
   const inputs = texts.map((text, at) => ({ name: `input ${at}`, stream: Readable.from([Buffer.from(text)]) }));
-  return (await readRecording(inputs, { nowMs: START_MS + 86_400_000 })).recording;
+  return readRecording(inputs, { nowMs: START_MS + 86_400_000 });
 }
+
+const read = async (...texts: readonly string[]) => (await readWhole(...texts)).recording;
 
 async function replay(...texts: readonly string[]): Promise<readonly HerdReplay[]> {
   const recording = await read(...texts);
@@ -106,8 +108,35 @@ it("a disk that Prometheus saw saturated is measured; what the user says of it g
   expect(diskOf({ measured: new Map([["other", { mibPerSecond: 1, iops: 1, samples: 2 }]]) })[1]).toBe("instance type");
 });
 
+it("sizes that CRI-O lists are those of the unpacked images, and containerd's are compressed", async () => {
+  const { log, nodes } = simulatedLog();
+  const mibOf = async (runtime: string) => {
+    const nodeInfo = `$&"nodeInfo":{"containerRuntimeVersion":"${runtime}"},`;
+    const recording = await read(log.join("\n"), nodes.replaceAll('"status":{', nodeInfo));
+    const [herd] = herdsOf(recording);
+    if (herd === undefined) throw new Error("no herd");
+    const images = scenarioOf(herd, recording, options).file["images"] as readonly { readonly mib: number }[];
+    return images.reduce((sum, { mib }) => sum + mib, 0);
+  };
+  expect(await mibOf("cri-o://1.31.0")).toBeCloseTo(0.4 * (await mibOf("containerd://2.1.5")), 1);
+});
+
+it("a pull of which the kubelet does not know the size leaves it unknown: there is no forecast of it", async () => {
+  const { log } = simulatedLog();
+  const pulls = file.images.map(({ name }) => ({
+    ...{ apiVersion: "v1", kind: "Event", reason: "Pulled", type: "Normal", firstTimestamp: "2026-11-24T08:01:00Z" },
+    involvedObject: { kind: "Pod", namespace: "finance", name: "payroll-pod-0" },
+    message: `Successfully pulled image "${name}" in 1s (1s including waiting). Image size: 0 bytes.`,
+  }));
+  const events = JSON.stringify({ apiVersion: "v1", kind: "EventList", items: pulls });
+  const [herd] = await replay(log.join("\n"), events);
+  expect(herd?.forecast).toBeUndefined();
+  expect(herd?.reasons.join()).toContain("the sizes of 10 of 10 images are unknown");
+});
+
 it("reports what Prometheus recorded beside the model's figures, and names nodes that it does not know", async () => {
-  const recording = await read(...textsOf(simulatedLog()));
+  const whole = await readWhole(...textsOf(simulatedLog()));
+  const { recording } = whole;
   const [herd] = herdsOf(recording);
   if (herd === undefined) throw new Error("no herd");
   const done = await replayHerd(herd, recording, { ...options, telemetry });
@@ -122,7 +151,7 @@ it("reports what Prometheus recorded beside the model's figures, and names nodes
   expect(text).toMatch(/recorded +41\.3 +83 % +unknown +2\.0/);
   expect(text).toContain("m5.xlarge 110 MiB/s, 2500 IOPS (measured)");
   expect(text).toContain("nothing of these young nodes: young-2.corp.");
-  expect(JSON.parse(JSON.stringify(jsonReport(report, recording)))).toMatchObject({
+  expect(JSON.parse(JSON.stringify(jsonReport(report, whole)))).toMatchObject({
     herds: [{ telemetry: { disks: { "m5.xlarge": { mibPerSecond: 110 } }, unknownNodes: ["young-2.corp"] } }],
   });
 });

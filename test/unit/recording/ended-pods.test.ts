@@ -1,0 +1,122 @@
+/** A pod that was evicted, preempted or deleted is no failed start, and no sign that the recording ends too early. */
+import { Readable } from "node:stream";
+import { expect, it } from "vitest";
+import { herdsOf } from "../../../src/recording/herd.ts";
+import { scenarioOf } from "../../../src/recording/herd-scenario.ts";
+import { noMachines } from "../../../src/recording/machines.ts";
+import { readRecording } from "../../../src/recording/read-recording.ts";
+import { missingParts } from "../../../src/replay/refusal.ts";
+import { type Course, line, NODE, nodeJoins, podObject, podStarts, START_MS } from "./audit.ts";
+
+const read = async (...texts: readonly string[]) => {
+  const inputs = texts.map((text, at) => ({ name: `input ${at}`, stream: Readable.from([Buffer.from(text)]) }));
+  return (await readRecording(inputs, { nowMs: START_MS + 86_400_000 })).recording;
+};
+const time = (ms: number) => new Date(START_MS + ms).toISOString().replace(/\.\d+Z/, "Z");
+const course = (name: string): Course => ({
+  ...{ name, createdMs: 1_000, boundMs: 12_500, runningMs: 30_000, readyMs: 31_000 },
+});
+const courses = Array.from({ length: 20 }, (_, at) => course(`web-${at}`));
+const kubelet = `system:node:${NODE}`;
+const place = (name: string) => ({ resource: "pods", namespace: "shop", name }) as const;
+
+/** A pod that is bound and never Ready. */
+const bound = (name: string) => podStarts(course(name)).slice(0, 2);
+
+const failed = (name: string, reason: string, message = "The node was low on resource: memory. ") => ({
+  metadata: { uid: `uid-${name}` },
+  status: {
+    ...{ phase: "Failed", reason, message },
+    containerStatuses: [
+      {
+        name: "main",
+        ready: false,
+        restartCount: 0,
+        state: { terminated: { exitCode: 137, reason: "ContainerStatusUnknown" } },
+      },
+    ],
+  },
+});
+
+const patch = (ms: number, name: string, request: object) =>
+  line(ms, { ...place(name), verb: "patch", subresource: "status", user: kubelet, request });
+
+/** What the kubelet says of the pull that it cancels. */
+const cancelled = (ms: number, name: string) =>
+  line(ms + 300, {
+    ...{ verb: "create", resource: "events", namespace: "shop" },
+    request: {
+      ...{ apiVersion: "v1", kind: "Event", type: "Warning", reason: "Failed" },
+      involvedObject: { kind: "Pod", namespace: "shop", name, uid: `uid-${name}`, fieldPath: "spec.containers{main}" },
+      message: 'Failed to pull image "registry/app:1": rpc error: code = Canceled desc = context canceled',
+      ...{ source: { component: "kubelet", host: NODE }, firstTimestamp: time(ms) },
+    },
+  });
+
+const preempted = (ms: number) => ({
+  conditions: [
+    { type: "DisruptionTarget", status: "True", reason: "PreemptionByScheduler", lastTransitionTime: time(ms) },
+  ],
+});
+
+const ends: readonly (readonly [string, (name: string) => string])[] = [
+  ["evicted by its kubelet", (name) => patch(40_600, name, failed(name, "Evicted"))],
+  ["preempted by its kubelet for a critical pod", (name) => patch(40_600, name, failed(name, "Preempting"))],
+  ["preempted by the scheduler", (name) => patch(40_600, name, { status: preempted(40_600) })],
+  ["evicted through the API", (name) => line(40_600, { ...place(name), verb: "create", subresource: "eviction" })],
+  ["deleted", (name) => line(40_600, { ...place(name), verb: "delete" })],
+];
+
+const joins = nodeJoins(10_000, 12_000, [["registry/app:1", 900]]);
+
+it.each(ends)("%s: what its kubelet cancels then is no failed start", async (_, end) => {
+  const [first] = courses;
+  if (!first) throw new Error("no pod");
+  const before = cancelled(20_000, first.name);
+  const { pods } = await read(
+    [...joins, ...podStarts(first), before, end(first.name), cancelled(40_600, first.name)].join("\n"),
+  );
+  expect(pods.map(({ failures }) => failures)).toEqual([{ PullStalled: 1 }]);
+  const { pods: alone } = await read(
+    [...joins, ...podStarts(first), end(first.name), cancelled(40_600, first.name)].join("\n"),
+  );
+  expect(alone.map(({ failures }) => failures)).toEqual([{}]);
+});
+
+it.each(ends)(
+  "%s before it was Ready: it is left out for that, and not as one that the recording lacks",
+  async (_, end) => {
+    const gone = Array.from({ length: 5 }, (__, at) => `gone-${at}`);
+    const log = [...joins, ...courses.flatMap(podStarts), ...gone.flatMap(bound), ...gone.map(end)];
+    const recording = await read(log.join("\n"));
+    const [herd] = herdsOf(recording);
+    if (!herd) throw new Error("no herd");
+    expect(herd.leftOut).toEqual({ notReady: 0, noObject: 0, done: 0, ended: 5 });
+    const reasons = missingParts(herd, scenarioOf(herd, recording, { machines: noMachines }));
+    expect(reasons).toEqual([expect.stringMatching(/^5 of 25 pods were evicted, preempted, deleted or refused/)]);
+  },
+);
+
+it("a dump's pod that its kubelet evicted or refused is left out for that, whenever it was", async () => {
+  const items = ["Evicted", "OutOfcpu", "NodeShutdown"].map((reason) => {
+    const name = `gone-${reason}`;
+    const { spec, ...object } = podObject(course(name)) as { readonly spec: object };
+    return {
+      ...object,
+      spec: { ...spec, nodeName: NODE },
+      ...failed(name, reason),
+      metadata: { ...object, name, namespace: "shop", creationTimestamp: time(13_000) },
+    };
+  });
+  const dump = JSON.stringify({ apiVersion: "v1", kind: "List", items });
+  const [herd] = herdsOf(await read([...joins, ...courses.flatMap(podStarts)].join("\n"), dump));
+  expect(herd?.leftOut).toEqual({ notReady: 0, noObject: 0, done: 0, ended: 3 });
+});
+
+it("a pod whose program failed by itself, or that was deleted a day later, is one that was never Ready", async () => {
+  const log = [...joins, ...courses.flatMap(podStarts), ...bound("own"), ...bound("late")];
+  const own = patch(40_000, "own", failed("own", "", ""));
+  const late = line(80_000_000, { ...place("late"), verb: "delete" });
+  const [herd] = herdsOf(await read([...log, own, late].join("\n")));
+  expect(herd?.leftOut).toEqual({ notReady: 2, noObject: 0, done: 0, ended: 0 });
+});
