@@ -16,7 +16,7 @@ import { buildPrograms, type Programs } from "./programs.ts";
 import { isProof, resultsOf, shortcomings, table } from "./report.ts";
 import { disturbance, missing } from "./requirements.ts";
 import { runRound } from "./round.ts";
-import { finishedRound, forgetRounds, keepRound, keptRounds, type Round, roundsOf, whereMade } from "./rounds.ts";
+import { finishedRound, forgetRounds, keepRound, keptRound, type Round, roundsOf, whereMade } from "./rounds.ts";
 import { type SettingName, settings, strategies, type Strategy } from "./settings.ts";
 
 const USAGE = `npm run bench:real-node [-- --quick] [--rounds N] [--setting harsh,mild,even] [--strategy all-at-once,paceline,…]
@@ -196,7 +196,7 @@ async function main(): Promise<number> {
     const outcomes = finished(made);
     console.log(plan.json ? JSON.stringify(outcomes) : table(resultsOf(outcomes)));
     if (made.write && outcomes.length === made.rounds.length) {
-      await writeRealNode(outcomes, whereMade(keptRounds(made.out)));
+      await writeRealNode(outcomes, whereMade(made.rounds.flatMap((round) => keptRound(made.out, round) ?? [])));
     }
     return verdict(made, outcomes);
   });

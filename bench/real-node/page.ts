@@ -3,6 +3,7 @@
  * docs/figures alone.
  */
 import { fileURLToPath } from "node:url";
+import { isDeepStrictEqual } from "node:util";
 import {
   keepFigures,
   markdownTable,
@@ -45,7 +46,10 @@ export interface RealNodeFigures {
   readonly pairs: readonly Pair[];
 }
 
-/** The figures with one more run: a pair of each setting that has one, and its full run in place of the one before. */
+/**
+ * The figures with one more run: a pair of each setting that has one, and its full run in place of the one before. A
+ * run that is written once more (`--resume`) is no further one.
+ */
 export function withRun(
   { full, pairs }: RealNodeFigures,
   outcomes: readonly Outcome[],
@@ -55,9 +59,11 @@ export function withRun(
   const isFull = (results: readonly Result[]) =>
     strategies.every((one) => results.some(({ strategy }) => strategy === one));
   const newest = bySetting.filter(([, results]) => isFull(results));
+  const added = bySetting.flatMap(([name, results]) => pairOf(name, results, where));
+  const others = pairs.filter((pair) => !added.some((one) => isDeepStrictEqual(one, pair)));
   return {
     full: { ...full, ...Object.fromEntries(newest.map(([name, results]) => [name, fullRun(name, results, where)])) },
-    pairs: [...pairs, ...bySetting.flatMap(([name, results]) => pairOf(name, results, where))],
+    pairs: [...others, ...added],
   };
 }
 

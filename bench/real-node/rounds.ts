@@ -43,9 +43,15 @@ export function keepRound(out: string, round: Round, kept: Omit<KeptRound, "sett
 
 /** All finished rounds in the folder. */
 export const keptRounds = (out: string): KeptRound[] =>
-  existsSync(folderIn(out)) ? readdirSync(folderIn(out)).map((file) => readRound(join(folderIn(out), file))) : [];
+  existsSync(folderIn(out))
+    ? readdirSync(folderIn(out)).flatMap((file) => readRound(join(folderIn(out), file)) ?? [])
+    : [];
 
-const readRound = (file: string) => JSON.parse(readFileSync(file, "utf8"), never) as KeptRound;
+/** Undefined: a file of an earlier version, which did not note where the round was made. */
+function readRound(file: string): KeptRound | undefined {
+  const { where, ...kept } = JSON.parse(readFileSync(file, "utf8"), never) as Partial<KeptRound>;
+  return where && ({ ...kept, where } as KeptRound);
+}
 
 /** Where rounds were made that belong together: the last day, and the highest load. */
 export function whereMade(rounds: readonly KeptRound[]): Measured {
@@ -60,13 +66,14 @@ export function whereMade(rounds: readonly KeptRound[]): Measured {
   }, first);
 }
 
-/** The outcome of a finished round. One that was made with other settings does not count. */
-export function finishedRound(out: string, round: Round): Outcome | undefined {
+/** A finished round. One that was made with other settings does not count. */
+export function keptRound(out: string, round: Round): KeptRound | undefined {
   const file = fileOf(out, round);
-  if (!existsSync(file)) return undefined;
-  const { setting, outcome } = readRound(file);
-  return JSON.stringify(setting) === JSON.stringify(round.setting) ? outcome : undefined;
+  const kept = existsSync(file) ? readRound(file) : undefined;
+  return JSON.stringify(kept?.setting) === JSON.stringify(round.setting) ? kept : undefined;
 }
+
+export const finishedRound = (out: string, round: Round): Outcome | undefined => keptRound(out, round)?.outcome;
 
 /** JSON writes the time of a pod that never became Ready, which is infinite, as null. */
 const never = (_key: string, value: unknown) => (value === null ? Number.POSITIVE_INFINITY : value);

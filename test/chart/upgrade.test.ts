@@ -1,7 +1,7 @@
 /** Upgrades by Helm itself: from an earlier release's values, and over a live edit of the policy. */
 import { cp as copy, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse, parseAllDocuments, stringify } from "yaml";
 import { CHART, findHelm, helmText } from "../../dev/chart/helm.ts";
@@ -190,6 +190,26 @@ describe("a release", () => {
     const refused = upgrade("--reuse-values", "--set", "policyEdits=refuse,policy.youngForSeconds=62");
     await expect(refused).rejects.toThrow(/edited \(by kubectl\)/);
     await upgrade("--reuse-values", "--set", "policyEdits=overwrite,policy.youngForSeconds=60", "--force-conflicts");
+  });
+
+  it("takes for an edit what was deleted and created anew with another text, as a restore does", async () => {
+    const { apiVersion, kind, metadata } = await cp.client.get(policyPath);
+    const { name = "", namespace, labels, annotations } = metadata ?? {};
+    const data = { "policy.yaml": (await policy()).replace("youngForSeconds: 60", "youngForSeconds: 61") };
+    await kubectl(cp, "delete", "configmap", name, "-n", NAMESPACE);
+    const restored = { apiVersion, kind, metadata: { name, namespace, labels, annotations }, data };
+    await cp.client.create(dirname(policyPath), restored);
+    const next = ["--reuse-values", "--force-conflicts", "--set"] as const;
+    await expect(upgrade(...next, "policyEdits=refuse,policy.youngForSeconds=62")).rejects.toThrow(/edited/);
+    await upgrade(...next, "policyEdits=overwrite,policy.youngForSeconds=60");
+  });
+
+  it("is no editor's any more once the edit was taken over into the value", async () => {
+    await edit("youngForSeconds: 60", "youngForSeconds: 90");
+    const next = ["--reuse-values", "--force-conflicts", "--set"] as const;
+    await upgrade(...next, "policyEdits=refuse,policy.youngForSeconds=90");
+    await upgrade(...next, "policyEdits=refuse,policy.youngForSeconds=60");
+    expect(await policy()).toContain("youngForSeconds: 60");
   });
 
   it("can be asked first what else an upgrade would find in conflict, by the line in docs/operations.md", async () => {

@@ -232,13 +232,14 @@ schedulerNames: {{ include "paceline.chosenSchedulers" . }}
 {{- append $names .Values.secondScheduler.schedulerName | uniq | toJson }}
 {{- end }}
 
-{{- /* The live policy where another than the installer wrote it last, as JSON: its "text", and "by" whom. Otherwise {}.
-The installer writes the annotation with each text of its own, so both have the same field managers until one is edited. */}}
+{{- /* The live policy where its text is not the installer's, as JSON: its "text", and "by" whom. Otherwise {}. The
+annotation has the sum of the text that the values gave last, whatever the installer's program is called. */}}
 {{- define "paceline.policyEdit" -}}
 {{- $edit := dict }}
 {{- with lookup "v1" "ConfigMap" .Release.Namespace "paceline-policy" }}
+{{- $text := get (.data | default dict) "policy.yaml" | default "" }}
 {{- $writers := list }}
-{{- $installers := list }}
+{{- $installers := list "helm" }}
 {{- range .metadata.managedFields }}
 {{- /* A manager is named after its program: helm, helm-controller, terraform-provider-helm; fleetagent. */}}
 {{- $name := contains "helm" (.manager | default "") | ternary "helm" .manager }}
@@ -246,12 +247,11 @@ The installer writes the annotation with each text of its own, so both have the 
 {{- if hasKey (dig "f:data" dict $fields) "f:policy.yaml" }}{{ $writers = append $writers $name }}{{ end }}
 {{- if hasKey (dig "f:metadata" "f:annotations" dict $fields) "f:paceline.dev/policy-sum" }}{{ $installers = append $installers $name }}{{ end }}
 {{- end }}
-{{- /* Charts before this annotation knew Helm by its name only. */}}
-{{- $installers = $installers | default (list "helm") }}
-{{- if and $writers (ne ($writers | uniq | sortAlpha | join ",") ($installers | uniq | sortAlpha | join ",")) }}
 {{- $others := $writers }}
 {{- range $installers }}{{ $others = without $others . }}{{ end }}
-{{- $text := get (.data | default dict) "policy.yaml" | default "" }}
+{{- /* Charts before this annotation knew Helm by its name only. */}}
+{{- $sum := dig "annotations" "paceline.dev/policy-sum" "" .metadata }}
+{{- if ternary (ne $sum ($text | trim | sha256sum)) (gt (len $others) 0) (ne $sum "") }}
 {{- $edit = dict "text" $text "by" ($others | default $writers | uniq | join ", ") }}
 {{- end }}
 {{- end }}

@@ -33,6 +33,11 @@ describe("a new run", () => {
     ]);
   });
 
+  it("is no further pair when it is written once more", () => {
+    const once = withRun(kept, [...quick, outcome("paceline", 1, [5, 15])], where);
+    expect(withRun(once, [...quick, outcome("paceline", 1, [5, 15])], where)).toEqual(once);
+  });
+
   it("takes the place of its setting's full run only if it has all strategies", () => {
     const before = { ...kept, full: withRun(kept, strategies.map((one) => outcome(one, 1, [1, 2])), where).full }; // prettier-ignore
     expect(before.full.harsh?.results.map(({ strategy }) => strategy)).toEqual(strategies);

@@ -59,6 +59,11 @@ describe("rounds", () => {
     expect(whereMade(keptRounds(out))).toEqual({ measured: "2026-11-30", cores: 2, load: 1 });
   });
 
+  it("are missing where an earlier version kept them, which did not note where they were made", () => {
+    keepRound(out, harsh, { outcome } as Parameters<typeof keepRound>[2]);
+    expect([finishedRound(out, harsh), keptRounds(out)]).toEqual([undefined, []]);
+  });
+
   it("are missing if they have not run, if the setting has changed, and when a new run begins", () => {
     keepRound(out, harsh, { outcome, where });
     expect(finishedRound(out, { ...harsh, round: 2 })).toBeUndefined();
