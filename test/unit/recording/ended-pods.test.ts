@@ -120,3 +120,47 @@ it("a pod whose program failed by itself, or that was deleted a day later, is on
   const [herd] = herdsOf(await read([...log, own, late].join("\n")));
   expect(herd?.leftOut).toEqual({ notReady: 2, noObject: 0, done: 0, ended: 0 });
 });
+
+const evicts = (name: string) => ({ ...place(name), verb: "create", subresource: "eviction" }) as const;
+const dryRun = { dryRun: ["All"] };
+const changed = (text: string, change: object) => JSON.stringify({ ...(JSON.parse(text) as object), ...change });
+
+const noEnds: readonly (readonly [string, (name: string) => readonly string[]])[] = [
+  [
+    "an eviction that a PodDisruptionBudget refused",
+    (name) => [
+      changed(line(15_000, evicts(name)), { stage: "RequestReceived", responseStatus: undefined }),
+      changed(line(15_000, evicts(name)), { responseStatus: { code: 429 } }),
+    ],
+  ],
+  [
+    "a delete of which only the arrival was kept",
+    (name) => [
+      changed(line(15_000, { ...place(name), verb: "delete" }), {
+        stage: "RequestReceived",
+        responseStatus: undefined,
+      }),
+    ],
+  ],
+  [
+    "an eviction as a dry run",
+    (name) => [line(15_000, { ...evicts(name), request: { kind: "Eviction", deleteOptions: dryRun } })],
+  ],
+  ["a delete as a dry run", (name) => [line(15_000, { ...place(name), verb: "delete", request: dryRun })]],
+  [
+    "a delete as a dry run by its URI",
+    (name) => [
+      changed(line(15_000, { ...place(name), verb: "delete" }), {
+        requestURI: `/api/v1/namespaces/shop/pods/${name}?dryRun=All&propagationPolicy=Background`,
+      }),
+    ],
+  ],
+];
+
+it.each(noEnds)("%s ends no pod: its failed starts count, and it was never Ready", async (_, noEnd) => {
+  const log = [...joins, ...courses.flatMap(podStarts), ...bound("web"), ...noEnd("web"), cancelled(20_000, "web")];
+  const recording = await read(log.join("\n"));
+  const pod = recording.pods.find(({ name }) => name === "web");
+  expect(pod).toMatchObject({ endedMs: undefined, failures: { PullStalled: 1 } });
+  expect(herdsOf(recording)[0]?.leftOut).toEqual({ notReady: 1, noObject: 0, done: 0, ended: 0 });
+});
