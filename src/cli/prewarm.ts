@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { printable } from "../api/printable.ts";
 import { UsageError } from "../api/usage-error.ts";
-import { formats, type FormatName } from "../prewarm/formats/formats.ts";
+import { forAnyRuntime, formats, type FormatName } from "../prewarm/formats/formats.ts";
 import { isClassName } from "../prewarm/formats/prewarm-list.ts";
 import { type ClassPrewarm, prewarm } from "../prewarm/prewarm.ts";
 import { jsonReport, nameOfClass, tableReport } from "../prewarm/report.ts";
@@ -67,7 +67,12 @@ export function prewarmCommand(): Command {
       "read nodes, pods and Events of a live cluster, besides the files if there are any; changes nothing",
     )
     .option("--class <instance type>", "only nodes of this instance type, such as m6i.xlarge")
-    .option("--budget <GiB>", "compressed size of all images together", within(0.001, 1_000, "GiB"), 2)
+    .option(
+      "--budget <GiB>",
+      "size of all images together as nodes list it: compressed, with CRI-O unpacked",
+      within(0.001, 1_000, "GiB"),
+      2,
+    )
     .addOption(new Option("--format <format>", "what to write").choices(FORMATS).default("table"))
     .option("--parallel <pulls>", "pulls at once", within(1, 100, "a number"), 3)
     .option(
@@ -135,7 +140,16 @@ function writeFormat(
     process.stderr.write("paceline: no image is worth it; --format table says why\n");
     return;
   }
-  const list = { images: only.chosen, className: isClassName(only.className) ? only.className : undefined };
+  const others = only.runtimes.filter((runtime) => runtime !== "containerd").join(", ");
+  if (others !== "" && !forAnyRuntime.has(name))
+    process.stderr.write(
+      printable(`paceline: these nodes run ${others}, and what --format ${name} writes is for containerd\n`),
+    );
+  const list = {
+    images: only.chosen,
+    sizes: only.sizes,
+    className: isClassName(only.className) ? only.className : undefined,
+  };
   process.stdout.write(
     formats[name](list, { parallel: Math.round(parallel), timeoutSeconds: Math.round(timeout), withPart }),
   );

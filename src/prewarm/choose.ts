@@ -22,7 +22,7 @@ export interface SimulatedFigures {
 }
 
 export interface ChooseOptions {
-  /** Compressed bytes of all chosen images together. */
+  /** Of all chosen images together, as kubelets list them. */
   readonly budgetBytes: number;
   /** Pods simulated at most, over all runs: bounds the time. */
   readonly mostPodRuns?: number | undefined;

@@ -1,4 +1,5 @@
 /** What young nodes of each class fetched in their first minutes, and how many pods waited for it. */
+import { runtimeOf } from "../recording/herd-scenario.ts";
 import type { RecordedNode, RecordedPod, RecordedPull, Recording } from "../recording/recording.ts";
 
 /** From the moment a node opens: what it fetches later is no part of its start. */
@@ -16,7 +17,7 @@ export interface ImageDemand {
   readonly ref: string;
   /** The one digest that the name stood for on all nodes that list it; undefined: not told, or several. */
   readonly digest: string | undefined;
-  /** Compressed bytes; undefined: nothing tells them. */
+  /** As kubelets list them; undefined: nothing tells them. */
   readonly bytes: number | undefined;
   /** Young nodes that fetched it. */
   readonly nodes: number;
@@ -29,6 +30,8 @@ export interface ClassDemand {
   readonly className: string;
   /** Young nodes of the class that took pods. */
   readonly nodes: number;
+  /** What these nodes run, without versions. */
+  readonly runtimes: readonly string[];
   /** What would save the most first: {@link weight}. */
   readonly images: readonly ImageDemand[];
 }
@@ -48,6 +51,7 @@ export function demandOf(recording: Recording): readonly ClassDemand[] {
   const classes = [...Map.groupBy(young, ({ node }) => node.instanceType)].map(([className, nodes]) => ({
     className,
     nodes: nodes.length,
+    runtimes: [...new Set(nodes.map(({ node }) => runtimeOf(node)).filter((name) => name !== ""))],
     images: merged(nodes.map(({ fetched }) => fetched)).map(({ ref, ...rest }) => ({
       ...{ ref, digest: digests.get(ref), bytes: recording.imageBytes.get(ref) },
       ...rest,

@@ -1,7 +1,7 @@
 /** Which images should young nodes have before they take pods? From a recording, class by class. */
 import type { PacingPolicy } from "../policy/schema.ts";
 import { type Herd, herdsOf, largestHerds } from "../recording/herd.ts";
-import { scenarioOf, type ScenarioOptions } from "../recording/herd-scenario.ts";
+import { listedSizes, type ListedSizes, scenarioOf, type ScenarioOptions } from "../recording/herd-scenario.ts";
 import type { Recording } from "../recording/recording.ts";
 import { selfCheck } from "../replay/check.ts";
 import { recordedFigures, simulatedFigures } from "../replay/figures.ts";
@@ -13,7 +13,7 @@ import { type ClassDemand, demandOf, type ImageDemand } from "./demand.ts";
 import { isReference, type PrewarmImage } from "./formats/prewarm-list.ts";
 
 export interface PrewarmOptions extends ScenarioOptions {
-  /** Compressed bytes of a node's images together. */
+  /** Of a node's images together, as kubelets list them. */
   readonly budgetBytes: number;
   /** Only this instance type. */
   readonly className?: string | undefined;
@@ -42,6 +42,9 @@ export interface ClassPrewarm {
   readonly className: string;
   /** Young nodes that took pods. */
   readonly nodes: number;
+  /** What these nodes run, without versions. */
+  readonly runtimes: readonly string[];
+  readonly sizes: ListedSizes;
   /** What weighs the most first. */
   readonly chosen: readonly ChosenImage[];
   readonly leftOut: readonly { readonly demand: ImageDemand; readonly why: LeftOut }[];
@@ -76,14 +79,14 @@ async function prewarmClass(
   recording: Recording,
   options: PrewarmOptions,
 ): Promise<ClassPrewarm> {
-  const { className, nodes } = demand;
+  const { className, nodes, runtimes } = demand;
   const { candidates, leftOut } = candidatesOf(demand, options.budgetBytes);
   const ofClass = herds.filter((herd) => herd.nodes.some((node) => node.instanceType === className));
   const built = largestHerds(ofClass).map((herd) => warmable(herd, className, recording, options));
   const trusted = built.flatMap(({ trusted: one }) => one ?? []);
   const noHerd = ofClass.length === 0 ? ["no herd of five pods or more came to these nodes"] : [];
   const reasons = [...new Set([...noHerd, ...built.flatMap((one) => one.reasons)])];
-  const base = { className, nodes, reasons };
+  const base = { className, nodes, runtimes, sizes: listedSizes(runtimes), reasons };
   if (trusted.length === 0) {
     const chosen = byCount(candidates, options.budgetBytes);
     return { ...base, chosen, leftOut: [...leftOut, ...rest(candidates, chosen)], forecast: undefined };

@@ -1,7 +1,7 @@
 /** The choice for people (`table`) and for programs (`json`). */
 import { counted } from "../replay/report/words.ts";
 import type { Choice, SimulatedFigures } from "./choose.ts";
-import { DISK_PER_COMPRESSED } from "./formats/packer.ts";
+import { diskPerListed } from "./formats/packer.ts";
 import { gib, totalBytes } from "./formats/prewarm-list.ts";
 import type { ClassPrewarm, Forecast, LeftOut } from "./prewarm.ts";
 
@@ -15,10 +15,11 @@ export function tableReport(classes: readonly ClassPrewarm[], budgetBytes: numbe
 }
 
 function classTable(one: ClassPrewarm, budgetBytes: number): string {
-  const { className, nodes, chosen, forecast, reasons } = one;
+  const { className, nodes, sizes, chosen, forecast, reasons } = one;
   const bytes = totalBytes(chosen);
   const head = `Young nodes of ${nameOfClass(className)}: ${nodes} in this recording`;
-  const kept = `${counted(chosen.length, "image")} of ${gib(bytes)} compressed (about ${gib(bytes * DISK_PER_COMPRESSED)} on the disk), budget ${gib(budgetBytes)}`;
+  const disk = sizes === "compressed" ? ` (about ${gib(bytes * diskPerListed[sizes])} on the disk)` : "";
+  const kept = `${counted(chosen.length, "image")} of ${gib(bytes)} ${sizes}${disk}, budget ${gib(budgetBytes)}`;
   const rows = chosen.map(({ ref, bytes: size, digest, demand }) => [
     `${(size / 1e6).toFixed(0)} MB`,
     `${demand.nodes} of ${nodes}`,
@@ -100,14 +101,15 @@ function aligned(rows: readonly (readonly string[])[]): string[] {
 export function jsonReport(classes: readonly ClassPrewarm[], budgetBytes: number): object {
   return {
     budgetBytes,
-    classes: classes.map(({ className, nodes, chosen, leftOut, forecast, reasons }) => ({
+    classes: classes.map(({ className, nodes, sizes, chosen, leftOut, forecast, reasons }) => ({
       class: className,
       nodes,
       images: chosen.map(({ ref, digest, bytes, demand }) => ({
         ...{ ref, digest: digest ?? null, bytes },
         ...{ nodesThatFetchedIt: demand.nodes, podsThatWaited: demand.podsWaited },
       })),
-      compressedBytes: totalBytes(chosen),
+      sizes,
+      bytes: totalBytes(chosen),
       leftOut: leftOut.map(({ demand, why }) => ({ ref: demand.ref, bytes: demand.bytes ?? null, why })),
       forecast: forecast ?? null,
       reasons,

@@ -74,7 +74,7 @@ export function scenarioOf(herd: Herd, recording: Recording, options: ScenarioOp
   const ratio = machines.images?.compressedRatio ?? assumedDefaults.compressedRatio;
   const unknownSizes = used.filter((name) => sizeOf(name) === undefined);
   const nodes = [...herd.settled, ...herd.nodes];
-  const listedRatio = nodes.some(listsUnpacked) ? 1 : ratio;
+  const listedRatio = listedSizes(nodes.map(runtimeOf)) === "unpacked" ? 1 : ratio;
   const middle = told[Math.floor(told.length / 2)] ?? assumedDefaults.unknownImageMib * MIB * listedRatio;
   const classes = new Map(
     [...new Set(nodes.map(({ instanceType }) => instanceType))].map((type, at) => [type, at + 1]),
@@ -104,7 +104,7 @@ export function scenarioOf(herd: Herd, recording: Recording, options: ScenarioOp
       disks: new Map(nodes.map((node) => [node.instanceType, diskOf(node, options)])),
       sizes: unknownSizes.length === 0 ? "recorded" : "assumed",
       kubelet: machines.kubelet ? "given" : "assumed",
-      runtime: machines.runtime ? "given" : nodes.some(({ runtime }) => runtime !== "") ? "recorded" : "assumed",
+      runtime: machines.runtime ? "given" : flushesOrigin(nodes),
     },
     unknownSizes,
     podsOfUnknownSize: podsUsing(herd, new Set(unknownSizes)),
@@ -311,15 +311,28 @@ function devicesOf({ pods, nodes }: Herd, anonymous: boolean): ReadonlyMap<strin
 
 const isDevice = (resource: string) => resource.includes("/");
 
+/** Without its version, such as `containerd`; "" where it is not told. */
+export const runtimeOf = ({ runtime }: RecordedNode): string => runtime.split("://", 1)[0] ?? "";
+
+/** What kubelets list of images. */
+export type ListedSizes = "compressed" | "unpacked";
+
 /**
  * CRI-O tells kubelets the unpacked sizes of images, and containerd the compressed ones. Source: getSize of
  * storageImageSource in containers/image.
  */
-const listsUnpacked = ({ runtime }: RecordedNode) => runtime.startsWith("cri-o://");
+export const listedSizes = (runtimes: readonly string[]): ListedSizes =>
+  runtimes.includes("cri-o") ? "unpacked" : "compressed";
 
 /** containerd 1 unpacks layers straight into their place, and nothing flushes them (docs/model.md). */
 const flushesOf = (nodes: readonly RecordedNode[]) =>
   nodes.some(({ runtime }) => /^containerd:\/\/1\./.test(runtime)) ? "files" : "file-system";
+
+/** Of other runtimes than containerd it is not known. */
+function flushesOrigin(nodes: readonly RecordedNode[]): Origin {
+  const told = nodes.map(runtimeOf).filter((name) => name !== "");
+  return told.length > 0 && told.every((name) => name === "containerd") ? "recorded" : "assumed";
+}
 
 const rounded = (value: number) => Math.round(value * 1_000) / 1_000;
 const clamped = (value: number, least: number, most: number) =>

@@ -14,15 +14,20 @@ const FIRST_LIST_MS = 5_000;
 /** What a node fetches later is no part of its herd, and its long list costs time to parse. */
 const YOUNG_MS = 1_200_000;
 
-/** Two clocks, of a node and of an API server, differ by less; assumed. */
-const CLOCKS_MS = 60_000;
+/** The clocks of two API servers of one cluster differ by less; assumed. */
+const SERVER_CLOCKS_MS = 60_000;
+/** The clock of a node and that of an API server differ by less; assumed. Nothing keeps a node's clock right. */
+const NODE_CLOCK_MS = 600_000;
 /** Nodes that one name stood for, of which the times are kept. */
 const MOST_LIVES = 16;
 
-/** From a node's creation until it was last seen, epoch ms. */
+/** Of a node, epoch ms. */
 interface Life {
   readonly fromMs: number;
-  readonly toMs: number;
+  /** When an API server last had it. */
+  readonly servedMs: number;
+  /** The last sign of it by its own clock. */
+  readonly toldMs: number;
 }
 
 export class NodeDraft {
@@ -40,6 +45,7 @@ export class NodeDraft {
   #presentAtOpen: Set<string> | undefined;
   /** By uid. */
   readonly #lives = new Map<string, Life>();
+  readonly #deletedMs = new Map<string, number>();
 
   constructor(name: string) {
     this.#name = name;
@@ -80,14 +86,24 @@ export class NodeDraft {
     this.#createdMs ??= ms;
   }
 
+  /** An audit log has its end; `uid` is "" where it does not tell which node of the name it was. */
+  deleted(uid: string, atMs: number): void {
+    if (uid !== "" && this.#deletedMs.size < MOST_LIVES) this.#deletedMs.set(copied(uid), atMs);
+  }
+
   /**
    * Two nodes had this name at the same time, which no cluster allows. One that replaced another came after the last
    * sign of it.
    */
   get isTwoNodes(): boolean {
-    const lives = [...this.#lives.values()];
-    const overlap = (a: Life, b: Life) => Math.min(a.toMs, b.toMs) - Math.max(a.fromMs, b.fromMs) > CLOCKS_MS;
-    return lives.some((one, at) => lives.slice(at + 1).some((other) => overlap(one, other)));
+    // Of two that were created in the same second, the one with the last sign came later.
+    const lastMs = ({ servedMs, toldMs }: Life) => Math.max(servedMs, toldMs);
+    const lives = [...this.#lives].sort(([, a], [, b]) => a.fromMs - b.fromMs || lastMs(a) - lastMs(b));
+    return lives.some(([uid, { servedMs, toldMs }], at) => {
+      const nextMs = lives[at + 1]?.[1].fromMs ?? Infinity;
+      const lastToldMs = Math.min(toldMs, this.#deletedMs.get(uid) ?? Infinity);
+      return servedMs - nextMs > SERVER_CLOCKS_MS || lastToldMs - nextMs > NODE_CLOCK_MS;
+    });
   }
 
   #readLife(metadata: Json, status: Json, atMs: number | undefined): void {
@@ -95,15 +111,16 @@ export class NodeDraft {
     const known = this.#lives.get(uid);
     if (uid === "" || (known === undefined && this.#lives.size >= MOST_LIVES)) return;
     const createdMs = timeOf(metadata["creationTimestamp"]);
-    const signs = recordsOf(status["conditions"]).flatMap(({ lastHeartbeatTime, lastTransitionTime }) => [
-      timeOf(lastHeartbeatTime),
-      timeOf(lastTransitionTime),
-    ]);
-    const times = [createdMs, atMs, ...signs].filter((ms) => ms !== undefined);
-    if (times.length === 0) return;
+    const signs = recordsOf(status["conditions"])
+      .flatMap(({ lastHeartbeatTime, lastTransitionTime }) => [timeOf(lastHeartbeatTime), timeOf(lastTransitionTime)])
+      .filter((ms) => ms !== undefined);
+    const fromMs = createdMs ?? atMs ?? Math.min(...signs);
+    if (fromMs === Infinity) return;
     this.#lives.set(copied(uid), {
-      fromMs: Math.min(known?.fromMs ?? Infinity, createdMs ?? Math.min(...times)),
-      toMs: Math.max(known?.toMs ?? -Infinity, ...times),
+      fromMs: Math.min(known?.fromMs ?? Infinity, fromMs),
+      servedMs: Math.max(known?.servedMs ?? -Infinity, atMs ?? createdMs ?? -Infinity),
+      // What the API server had by `atMs` is no later sign.
+      toldMs: Math.max(known?.toldMs ?? -Infinity, ...(atMs === undefined ? signs : [])),
     });
   }
 

@@ -7,6 +7,9 @@ import type { RecordedShape } from "./recording.ts";
 
 export type Moment = "createdMs" | "boundMs" | "runningMs" | "startedMs" | "readyMs" | "endedMs";
 
+/** Kubelets date Events and statuses so. */
+export const wholeSecond = (ms: number) => Math.floor(ms / 1_000) * 1_000;
+
 export class PodDraft {
   readonly namespace: string;
   readonly name: string;
@@ -41,6 +44,17 @@ export class PodDraft {
     if (before !== undefined && (wasExact === isExact ? before <= ms : wasExact)) return;
     this[moment] = ms;
     if (isExact) this.#exact.add(moment);
+    if (this.#endIsAnother()) {
+      this.endedMs = undefined;
+      this.#exact.delete("endedMs");
+    }
+  }
+
+  /** It ended before it was created: that was an earlier pod of the name, of which another file tells. */
+  #endIsAnother(): boolean {
+    const { createdMs, endedMs } = this;
+    if (createdMs === undefined || endedMs === undefined) return false;
+    return endedMs < (this.#exact.has("endedMs") ? createdMs : wholeSecond(createdMs));
   }
 
   /** Whether a further status can tell anything. */
@@ -121,8 +135,8 @@ function readEnd(draft: PodDraft, metadata: Json, status: Json, atMs: number | u
   const graceMs = 1_000 * Number(metadata["deletionGracePeriodSeconds"] ?? 0);
   draft.at("endedMs", askedSince, false);
   draft.at("endedMs", goneMs === undefined ? undefined : goneMs - graceMs, false);
-  // A pod whose containers failed by themselves has no reason of its own.
-  const isCutShort = status["phase"] === "Failed" && textOf(status["reason"]) !== "";
+  // A pod whose containers failed by themselves has no reason of its own. Where its time ran out, that may be why.
+  const isCutShort = status["phase"] === "Failed" && !["", "DeadlineExceeded"].includes(textOf(status["reason"]));
   if (isCutShort) draft.at("endedMs", atMs, true);
   draft.isEnded ||= isCutShort;
 }

@@ -6,7 +6,7 @@ import type { FailureReport } from "../diagnose/findings/sink.ts";
 import { type Json, recordOf, textOf, timeOf } from "../diagnose/json.ts";
 import type { EventTold } from "../diagnose/findings/event-told.ts";
 import { NodeDraft } from "./node-draft.ts";
-import { copied, PodDraft, readPod, Shapes } from "./pod-draft.ts";
+import { copied, PodDraft, readPod, Shapes, wholeSecond } from "./pod-draft.ts";
 import type { RecordedPod, RecordedPull, Recording } from "./recording.ts";
 
 /** Pods kept; about 600 bytes each. Measured by `npm run bench:diagnose`. */
@@ -118,14 +118,17 @@ export class Recorder implements ObjectSink {
     const draft = this.#nodeDraft(name || textOf(metadata["name"]));
     if (draft === undefined) return;
     if (verb === "create") draft.created(atMs);
-    if (verb === "delete") return;
+    if (verb === "delete") {
+      draft.deleted(endedUid(request, response), atMs);
+      return;
+    }
     // What the request leaves out stands in the answer, and an answer without a level has nothing.
     for (const object of [request, response]) draft.read(object, atMs);
   }
 
   #auditedPod({ verb, subresource, namespace, name, request, response, atMs }: Audited): void {
     if (verb === "delete" || subresource === "eviction") {
-      this.#pods.get(`${namespace}/${name}`)?.at("endedMs", atMs, true);
+      this.#known(namespace, name, endedUid(request, response))?.at("endedMs", atMs, true);
       return;
     }
     const told = textOf(recordOf(response["metadata"])["name"]) || textOf(recordOf(request["metadata"])["name"]);
@@ -143,17 +146,24 @@ export class Recorder implements ObjectSink {
     for (const object of [response, request]) readPod(draft, object, atMs, true, this.#shapes);
   }
 
+  /** The pod of that name and uid, if it was read; without a uid the latest one. */
+  #known(namespace: string, name: string, uid: string): PodDraft | undefined {
+    const key = `${namespace}/${name}`;
+    const latest = this.#pods.get(key);
+    const isIt = uid === "" || latest?.uid === "" || latest?.uid === uid;
+    return isIt ? latest : this.#earlier.get(`${key} ${uid}`);
+  }
+
   /** The pod of that name and uid; undefined when there are too many. */
   #draft(namespace: string, name: string, uid: string): PodDraft | undefined {
-    const key = `${namespace}/${name}`;
-    const known = this.#pods.get(key);
-    if (known !== undefined && (uid === "" || known.uid === "" || known.uid === uid)) return known;
-    const earlier = this.#earlier.get(`${key} ${uid}`);
-    if (earlier !== undefined) return earlier;
+    const read = this.#known(namespace, name, uid);
+    if (read !== undefined) return read;
     if (this.#pods.size + this.#earlier.size >= MOST_PODS) {
       this.#lostPods += 1;
       return undefined;
     }
+    const key = `${namespace}/${name}`;
+    const known = this.#pods.get(key);
     if (known !== undefined) this.#earlier.set(copied(`${key} ${known.uid}`), known);
     const draft = new PodDraft(copied(namespace), copied(name));
     this.#pods.set(copied(key), draft);
@@ -172,8 +182,12 @@ export class Recorder implements ObjectSink {
   }
 }
 
-/** Kubelets date Events and statuses so. */
-const wholeSecond = (ms: number) => Math.floor(ms / 1_000) * 1_000;
+/** Of what a request is to delete or to evict; "" where neither its preconditions nor the answer tell it. */
+function endedUid(request: Json, response: Json): string {
+  const preconditions = [request, recordOf(request["deleteOptions"])].map((one) => one["preconditions"]);
+  const places = [response["metadata"], response["details"], ...preconditions];
+  return places.map((one) => textOf(recordOf(one)["uid"])).find((uid) => uid !== "") ?? "";
+}
 
 function done(draft: PodDraft, failures: readonly FailureReport[]): RecordedPod {
   const { namespace, name, uid, shape, node, createdMs, boundMs, runningMs, startedMs, readyMs } = draft;

@@ -60,7 +60,10 @@ describe.skipIf(missing !== undefined)("user data pulls into a real containerd",
     images: readonly PrewarmImage[],
     { format = "nodeadm", env = {}, ...other }: Partial<FormatOptions> & { format?: FormatName; env?: object } = {},
   ): Promise<Ran> {
-    return runScript(formats[format]({ images, className: undefined }, { ...options, ...other }), env);
+    return runScript(
+      formats[format]({ images, sizes: "compressed", className: undefined }, { ...options, ...other }),
+      env,
+    );
   }
 
   async function runScript(userData: string, env: object = {}): Promise<Ran> {

@@ -79,6 +79,20 @@ it("what it could not read of its input, and why, stands in table and JSON, and 
   });
 });
 
+it("a format for containerd is told to be that where the nodes run something else", async () => {
+  const { log, nodes } = simulatedLog();
+  const told = async (runtime: string, format: string) => {
+    const other = join(folder, "runtime.log");
+    const nodeInfo = `"status":{"nodeInfo":{"containerRuntimeVersion":"${runtime}"},`;
+    await writeFile(other, `${log.join("\n")}\n${nodes.replaceAll('"status":{', nodeInfo)}\n`);
+    return run(other, "--format", format).stderr;
+  };
+  const words = "these nodes run cri-o, and what --format nodeadm writes is for containerd";
+  expect(await told("cri-o://1.34.0", "nodeadm")).toContain(words);
+  expect(await told("cri-o://1.34.0", "kruise")).not.toContain("these nodes run");
+  expect(await told("containerd://2.1.5", "nodeadm")).not.toContain("these nodes run");
+});
+
 it.each([
   [["--class", "c7g.large"], /--class c7g\.large: no young node of it .* there are: m5\.xlarge/],
   [["--format", "toml"], /Allowed choices are table, nodeadm/],

@@ -113,6 +113,7 @@ export class Sieve {
   #node(path: string, verb: string, from: number, to: number): Sifted {
     if (verb === "create") return "parse";
     const name = path.slice(6).split(/[/?]/, 1)[0] ?? "";
+    if (verb === "delete" && this.#sink.objects !== undefined) return "parse";
     if (name === "" || verb === "delete") return "done";
     const isWrite = verb === "patch" || verb === "update";
     if (isWrite && this.#sink.objects?.wantsNode(name, this.#receivedMs(from, to)) === true) return "parse";

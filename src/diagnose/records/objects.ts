@@ -66,16 +66,16 @@ interface Audited {
 function readByResource(audited: Audited, sink: Sink): void {
   const { event, objectRef, request, response, atMs } = audited;
   const { resource, subresource, namespace, name } = place(event, objectRef);
-  const refused = Number(recordOf(event["responseStatus"])["code"] ?? 200) >= 300;
-  if (sink.objects !== undefined && !refused) {
+  const isDone = wasDone(event, request);
+  if (sink.objects !== undefined && isDone) {
     const user = textOf(recordOf(event["user"])["username"]);
     const verb = textOf(event["verb"]);
     sink.objects.audited({ verb, resource, subresource, namespace, name, user, request, response, atMs });
   }
-  if (resource === "nodes" && name + textOf(recordOf(request["metadata"])["name"]) !== "" && !refused) {
+  if (resource === "nodes" && name + textOf(recordOf(request["metadata"])["name"]) !== "" && isDone) {
     readNode({ ...audited, name }, sink);
   } else if (subresource === "binding") {
-    if (!refused) readBinding(audited, sink);
+    if (isDone) readBinding(audited, sink);
   } else if (resource === "events") {
     for (const one of [response, request]) {
       if (isEvent(one)) {
@@ -87,6 +87,18 @@ function readByResource(audited: Audited, sink: Sink): void {
     readPodRequest(audited, sink);
   }
 }
+
+/** The API server did what it was asked: not what it only received so far, refused, or tried as a dry run. */
+function wasDone(event: Json, request: Json): boolean {
+  const isComplete = ["", "ResponseComplete"].includes(textOf(event["stage"]));
+  const isRefused = Number(recordOf(event["responseStatus"])["code"] ?? 200) >= 300;
+  return isComplete && !isRefused && !isDryRun(event, request);
+}
+
+/** Deletes and evictions may say it in their options, all writes in the query of their URI. */
+const isDryRun = (event: Json, request: Json) =>
+  [request, recordOf(request["deleteOptions"])].some(({ dryRun }) => Array.isArray(dryRun) && dryRun.length > 0) ||
+  /[?&]dryRun=\w/.test(textOf(event["requestURI"]));
 
 /** From `objectRef`, or from the URI where a row of a query has no other. */
 function place(event: Json, objectRef: Json) {

@@ -1,7 +1,7 @@
 /** A script that makes a snapshot of Bottlerocket's data volume with the images on it. */
 import { ECR_HOST } from "./ecr.ts";
 import { volumeGib } from "./packer.ts";
-import { type Format, headline, pinned, totalBytes } from "./prewarm-list.ts";
+import { type Format, headline, pinned } from "./prewarm-list.ts";
 
 /** GiB; Bottlerocket's own data volume. */
 const LEAST_GIB = 20;
@@ -45,7 +45,7 @@ ${BUILDER_SETTINGS}TOML
 instance="$(aws ec2 run-instances --image-id "$ami" --instance-type "\${INSTANCE_TYPE:-m6i.large}" \\
   --iam-instance-profile "Name=$INSTANCE_PROFILE" --user-data "file://$user_data" \\
   \${SUBNET:+--subnet-id "$SUBNET"} \\
-  --block-device-mappings 'DeviceName=/dev/xvdb,Ebs={VolumeSize=${volumeGib(totalBytes(list.images), LEAST_GIB)},VolumeType=gp3,DeleteOnTermination=true}' \\
+  --block-device-mappings 'DeviceName=/dev/xvdb,Ebs={VolumeSize=${volumeGib(list, LEAST_GIB)},VolumeType=gp3,DeleteOnTermination=true}' \\
   --query 'Instances[0].InstanceId' --output text)"
 echo "instance $instance pulls"
 until [ "$(aws ssm describe-instance-information --filters "Key=InstanceIds,Values=$instance" \\

@@ -17,3 +17,6 @@ export const formats = {
 } as const satisfies Readonly<Record<string, Format>>;
 
 export type FormatName = keyof typeof formats;
+
+/** These leave the pulls to a controller. All others are for nodes whose runtime is containerd. */
+export const forAnyRuntime: ReadonlySet<FormatName> = new Set(["kruise", "kube-fledged"]);

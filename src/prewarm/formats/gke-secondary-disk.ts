@@ -1,7 +1,7 @@
 /** A script that builds the disk image of GKE's secondary boot disk, and makes a node pool with it. */
 import { UsageError } from "../../api/usage-error.ts";
 import { volumeGib } from "./packer.ts";
-import { type Format, headline, totalBytes } from "./prewarm-list.ts";
+import { type Format, headline } from "./prewarm-list.ts";
 
 /** GiB; the smallest disk that the builder makes. */
 const LEAST_GIB = 10;
@@ -38,7 +38,7 @@ git clone --depth 1 https://github.com/ai-on-gke/tools "$tools"
 (cd "$tools/gke-disk-image-builder" && go run ./cli \\
   --project-name="$PROJECT" --zone="$ZONE" --image-name="$name" \\
   --image-pull-auth="\${PULL_AUTH:-${isPrivate ? "ServiceAccountToken" : "None"}}" \\
-  --gcs-path="$GCS_PATH" --disk-size-gb=${volumeGib(totalBytes(images), LEAST_GIB)} --timeout=60m \\
+  --gcs-path="$GCS_PATH" --disk-size-gb=${volumeGib({ ...list, images }, LEAST_GIB)} --timeout=60m \\
 ${flags})
 
 # The disk cache needs image streaming. Node pools get the disk when they are made, not later.

@@ -1,5 +1,6 @@
 /** A Packer template (HCL2) that bakes the images into a machine image on top of EKS's AL2023 image. */
-import { type Format, gib, headline, totalBytes } from "./prewarm-list.ts";
+import type { ListedSizes } from "../../recording/herd-scenario.ts";
+import { type Format, gib, headline, type PrewarmList, totalBytes } from "./prewarm-list.ts";
 import { pullScript } from "./pull-script.ts";
 
 /** Seconds; a build waits for everything, and nothing waits for the build. */
@@ -7,17 +8,22 @@ const BUILD_SECONDS = 3_600;
 /** Root volume beside the images, GiB: what EKS's image has. */
 const BASE_GIB = 20;
 /**
- * Disk bytes for each compressed byte: `ctr` keeps the compressed layers (1) beside the unpacked ones. Assumed: program
- * files compress 3:1 at most.
+ * Disk bytes for each listed byte: `ctr` keeps the compressed layers beside the unpacked ones. Assumed: program files
+ * compress 3:1 at most, and never grow by it.
  */
-export const DISK_PER_COMPRESSED = 4;
+export const diskPerListed: Readonly<Record<ListedSizes, number>> = { compressed: 4, unpacked: 2 };
+
+const beside: Readonly<Record<ListedSizes, string>> = {
+  compressed: "compressed, and what they unpack to",
+  unpacked: "unpacked, and their compressed layers",
+};
 
 /** Without what HCL would take for a template. */
 const inHeredoc = (text: string) => text.replaceAll("${", () => "$${").replaceAll("%{", () => "%%{");
 
 /** GiB that a volume for these images should have, besides `beside`. */
-export function volumeGib(bytes: number, beside: number): number {
-  return beside + Math.ceil((bytes * DISK_PER_COMPRESSED) / 1_024 ** 3);
+export function volumeGib({ images, sizes }: PrewarmList, beside: number): number {
+  return beside + Math.ceil((totalBytes(images) * diskPerListed[sizes]) / 1_024 ** 3);
 }
 
 /** Fails closed: a machine image that lacks images is not made. */
@@ -71,7 +77,7 @@ source "amazon-ebs" "node" {
   launch_block_device_mappings {
     device_name           = "/dev/xvda"
     volume_type           = "gp3"
-    volume_size           = ${volumeGib(totalBytes(list.images), BASE_GIB)} # ${gib(totalBytes(list.images))} compressed, and what they unpack to
+    volume_size           = ${volumeGib(list, BASE_GIB)} # ${gib(totalBytes(list.images))} ${beside[list.sizes]}
     delete_on_termination = true
   }
 }

@@ -1,16 +1,18 @@
 /** What every format writes: images to be pulled, the most useful one first. */
+import type { ListedSizes } from "../../recording/herd-scenario.ts";
 
 export interface PrewarmImage {
   /** Full name as pods ask for it, with tag or digest (core/ids). */
   readonly ref: string;
   /** `sha256:…` that the name stood for in the recording; undefined: not known, or more than one. */
   readonly digest: string | undefined;
-  /** Compressed bytes, as kubelets list them. */
+  /** As kubelets list them: {@link PrewarmList.sizes}. */
   readonly bytes: number;
 }
 
 export interface PrewarmList {
   readonly images: readonly PrewarmImage[];
+  readonly sizes: ListedSizes;
   /** Label `node.kubernetes.io/instance-type` of the nodes; undefined: any. */
   readonly className: string | undefined;
 }
@@ -50,8 +52,8 @@ const GIB = 1_024 ** 3;
 export const gib = (bytes: number) => `${(bytes / GIB).toFixed(2)} GiB`;
 
 /** One line that says what the text is for. */
-export function headline({ images, className }: PrewarmList): string {
+export function headline({ images, sizes, className }: PrewarmList): string {
   const count = images.length === 1 ? "1 image" : `${images.length} images`;
   const forNodes = className === undefined ? "young nodes" : `young nodes of the instance type ${className}`;
-  return `Written by paceline prewarm: ${count} (${gib(totalBytes(images))} compressed) for ${forNodes}.`;
+  return `Written by paceline prewarm: ${count} (${gib(totalBytes(images))} ${sizes}) for ${forNodes}.`;
 }

@@ -43,7 +43,7 @@ export function caveats(replay: HerdReplay): readonly string[] {
   const disks = [...origins.disks].map(([type, { name, from }]) => `${type || "unknown type"} ${name} (${from})`);
   return [
     `Disks: ${disks.join("; ")}.${[...origins.disks.values()].some(({ from }) => from !== "given") ? " --disk or --class say what yours have." : ""}`,
-    `Kubelets' pull limits and time-outs are ${origins.kubelet}; how containerd flushes is ${origins.runtime}.`,
+    `Kubelets' pull limits and time-outs are ${origins.kubelet}; how the runtime flushes is ${origins.runtime}.`,
     ...diskCaveats(replay),
     ...(unknownSizes.length > 0
       ? [`${unknownSizes.length} of ${images.size} images have no recorded size, and are taken for the median.`]

@@ -6,6 +6,7 @@ import { parse } from "yaml";
 import { Ajv } from "ajv";
 import { UsageError } from "../../../src/api/usage-error.ts";
 import { formats } from "../../../src/prewarm/formats/formats.ts";
+import { volumeGib } from "../../../src/prewarm/formats/packer.ts";
 import { isReference, type PrewarmImage } from "../../../src/prewarm/formats/prewarm-list.ts";
 import { pullScript } from "../../../src/prewarm/formats/pull-script.ts";
 import { hasProgram } from "../../support/telemetry-programs.ts";
@@ -37,6 +38,17 @@ describe("scripts", () => {
   });
 });
 
+it.each(Object.keys(formats) as (keyof typeof formats)[])("%s says whether sizes are compressed", (name) => {
+  for (const sizes of ["compressed", "unpacked"] as const)
+    expect(formats[name]({ ...someImages, sizes }, options)).toMatch(new RegExp(`4 images \\([\\d.]+ GiB ${sizes}\\)`));
+});
+
+it("volumes have room for the unpacked images and for their compressed layers", () => {
+  // 500 MB: compressed ones unpack to three times as much, unpacked ones come with as much again at most.
+  expect(volumeGib({ ...someImages, sizes: "compressed" }, 20)).toBe(22);
+  expect(volumeGib({ ...someImages, sizes: "unpacked" }, 20)).toBe(21);
+});
+
 describe("user data", () => {
   it("has one script, and the given part: a NodeConfig is nodeadm's, a script comes after the pulls", () => {
     const nodeConfig = "apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec: {}\n";
@@ -49,7 +61,7 @@ describe("user data", () => {
     expect(al2[1]?.content).toBe(script);
   });
   it("beyond what EC2 takes is refused, with what to do instead", () => {
-    const list = { images: many(400), className: undefined };
+    const list = { ...someImages, images: many(400), className: undefined };
     expect(() => formats.nodeadm(list, options)).toThrow(UsageError);
     expect(() => formats.nodeadm(list, options)).toThrow(/16384.*--budget.*packer/);
   });
@@ -127,7 +139,9 @@ describe("objects", () => {
     });
   }
   it("kruise: more images than its webhook takes are refused", () => {
-    expect(() => formats.kruise({ images: many(256), className: undefined }, options)).toThrow(/255.*--budget/);
+    expect(() => formats.kruise({ ...someImages, images: many(256), className: undefined }, options)).toThrow(
+      /255.*--budget/,
+    );
   });
 });
 

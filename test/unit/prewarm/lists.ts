@@ -5,6 +5,7 @@ const DIGEST = `sha256:${"ab".repeat(32)}`;
 
 export const someImages: PrewarmList = {
   className: "m6i.xlarge",
+  sizes: "compressed",
   images: [
     { ref: "registry.test/team/web:1.4", digest: DIGEST, bytes: 300_000_000 },
     { ref: "docker.io/library/nginx:1.27", digest: undefined, bytes: 70_000_000 },

@@ -73,6 +73,18 @@ it("a herd for which the model is off is not simulated: the choice is by count, 
   expect(tableReport(all ? [all] : [], GIB)).toContain("No forecast: chosen by what was counted alone.");
 });
 
+it("sizes that CRI-O lists are told as unpacked, for people, for programs and in every format", async () => {
+  const nodeInfo = '"status":{"nodeInfo":{"containerRuntimeVersion":"cri-o://1.34.0"},';
+  const classes = await prewarm(await read(log.join("\n"), nodeList.replaceAll('"status":{', nodeInfo)), options);
+  const table = tableReport(classes, GIB);
+  expect(table).toMatch(/images of [\d.]+ GiB unpacked, budget 1\.00 GiB/);
+  expect(table).not.toContain("compressed");
+  expect(jsonReport(classes, GIB)).toMatchObject({ classes: [{ sizes: "unpacked" }] });
+  const containerd = await prewarm(await read(log.join("\n"), nodeList), options);
+  expect(tableReport(containerd, GIB)).toMatch(/GiB compressed \(about [\d.]+ GiB on the disk\), budget/);
+  expect(jsonReport(containerd, GIB)).toMatchObject({ classes: [{ sizes: "compressed" }] });
+});
+
 it("another class than the recording's has no images", async () => {
   expect(await prewarm(await read(log.join("\n"), nodeList), { ...options, className: "c7g.large" })).toEqual([]);
 });

@@ -113,10 +113,93 @@ it("a dump's pod that its kubelet evicted or refused is left out for that, whene
   expect(herd?.leftOut).toEqual({ notReady: 0, noObject: 0, done: 0, ended: 3 });
 });
 
-it("a pod whose program failed by itself, or that was deleted a day later, is one that was never Ready", async () => {
-  const log = [...joins, ...courses.flatMap(podStarts), ...bound("own"), ...bound("late")];
+it("a pod whose program failed by itself, whose time ran out, or that was deleted a day later, is one that was never Ready", async () => {
+  const log = [...joins, ...courses.flatMap(podStarts), ...bound("own"), ...bound("late"), ...bound("slow")];
   const own = patch(40_000, "own", failed("own", "", ""));
+  const slow = patch(300_000, "slow", failed("slow", "DeadlineExceeded", "Pod was active longer than specified"));
   const late = line(80_000_000, { ...place("late"), verb: "delete" });
-  const [herd] = herdsOf(await read([...log, own, late].join("\n")));
-  expect(herd?.leftOut).toEqual({ notReady: 2, noObject: 0, done: 0, ended: 0 });
+  const [herd] = herdsOf(await read([...log, own, slow, late].join("\n")));
+  expect(herd?.leftOut).toEqual({ notReady: 3, noObject: 0, done: 0, ended: 0 });
+});
+
+const evicts = (name: string) => ({ ...place(name), verb: "create", subresource: "eviction" }) as const;
+const dryRun = { dryRun: ["All"] };
+const changed = (text: string, change: object) => JSON.stringify({ ...(JSON.parse(text) as object), ...change });
+
+const noEnds: readonly (readonly [string, (name: string) => readonly string[]])[] = [
+  [
+    "an eviction that a PodDisruptionBudget refused",
+    (name) => [
+      changed(line(15_000, evicts(name)), { stage: "RequestReceived", responseStatus: undefined }),
+      changed(line(15_000, evicts(name)), { responseStatus: { code: 429 } }),
+    ],
+  ],
+  [
+    "a delete of which only the arrival was kept",
+    (name) => [
+      changed(line(15_000, { ...place(name), verb: "delete" }), {
+        stage: "RequestReceived",
+        responseStatus: undefined,
+      }),
+    ],
+  ],
+  [
+    "an eviction as a dry run",
+    (name) => [line(15_000, { ...evicts(name), request: { kind: "Eviction", deleteOptions: dryRun } })],
+  ],
+  ["a delete as a dry run", (name) => [line(15_000, { ...place(name), verb: "delete", request: dryRun })]],
+  [
+    "a delete as a dry run by its URI",
+    (name) => [
+      changed(line(15_000, { ...place(name), verb: "delete" }), {
+        requestURI: `/api/v1/namespaces/shop/pods/${name}?dryRun=All&propagationPolicy=Background`,
+      }),
+    ],
+  ],
+];
+
+it.each(noEnds)("%s ends no pod: its failed starts count, and it was never Ready", async (_, noEnd) => {
+  const log = [...joins, ...courses.flatMap(podStarts), ...bound("web"), ...noEnd("web"), cancelled(20_000, "web")];
+  const recording = await read(log.join("\n"));
+  const pod = recording.pods.find(({ name }) => name === "web");
+  expect(pod).toMatchObject({ endedMs: undefined, failures: { PullStalled: 1 } });
+  expect(herdsOf(recording)[0]?.leftOut).toEqual({ notReady: 1, noObject: 0, done: 0, ended: 0 });
+});
+
+const deletes = (ms: number, name: string, uid?: string) =>
+  line(ms, {
+    ...{ ...place(name), verb: "delete" },
+    request: { kind: "DeleteOptions", ...(uid !== undefined && { preconditions: { uid } }) },
+  });
+
+it.each([
+  ["without a uid, before the pod was created", [deletes(500, "web")]],
+  ["with the uid of another pod, whenever it was", [deletes(15_000, "web", "uid-earlier")]],
+  ["before the pod was created, and less than a second before", [deletes(999, "web")]],
+])("a delete of an earlier pod of the name, %s: it ends nothing, though it is read later", async (_, [end = ""]) => {
+  const log = [...joins, ...courses.flatMap(podStarts), ...bound("web"), cancelled(20_000, "web")].join("\n");
+  const recording = await read(log, end);
+  const pod = recording.pods.find(({ name }) => name === "web");
+  expect(pod).toMatchObject({ endedMs: undefined, failures: { PullStalled: 1 } });
+  expect(herdsOf(recording)[0]?.leftOut).toMatchObject({ notReady: 1, ended: 0 });
+});
+
+it("a pod's own end counts beside that of an earlier one, by its uid or by when it was", async () => {
+  const created = courses.flatMap(podStarts);
+  for (const uid of ["uid-web", undefined]) {
+    const ends = [deletes(500, "web"), deletes(15_000, "web", uid)].join("\n");
+    const recording = await read([...joins, ...created, ...bound("web"), cancelled(20_000, "web")].join("\n"), ends);
+    expect(recording.pods.find(({ name }) => name === "web")?.failures).toEqual({});
+    expect(herdsOf(recording)[0]?.leftOut).toMatchObject({ notReady: 0, ended: 1 });
+  }
+});
+
+it("an earlier pod's end is its own, though a later one of the name was read before", async () => {
+  const earlier = podStarts({ ...course("web"), uid: "uid-earlier" }).slice(0, 2);
+  const later = podStarts({ ...course("web"), createdMs: 50_000, boundMs: 50_500 }).slice(0, 2);
+  const { pods } = await read([...joins, ...earlier, ...later].join("\n"), deletes(40_000, "web", "uid-earlier"));
+  expect(pods.map(({ uid, endedMs }) => [uid, endedMs])).toEqual([
+    ["uid-earlier", START_MS + 40_000],
+    ["uid-web", undefined],
+  ]);
 });

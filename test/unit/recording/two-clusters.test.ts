@@ -60,6 +60,55 @@ it("a node that was replaced under its name is of the same cluster, whichever is
   );
 });
 
+const MINUTE_MS = 60_000;
+
+it("a node whose clock went some minutes ahead was replaced, whichever is read first", async () => {
+  const texts = [dump("one", 0, HOUR_MS + 2 * MINUTE_MS), dump("two", HOUR_MS + 30_000, 2 * HOUR_MS)];
+  for (const order of [texts, texts.toReversed()]) expect((await read(...order)).mixedNodes).toEqual([]);
+});
+
+it("a node that an audit log saw deleted was replaced, however wrong its clock was", async () => {
+  const texts = [dump("one", 0, 10 * HOUR_MS), dump("two", HOUR_MS + 30_000, 2 * HOUR_MS)];
+  // The last line of a file is always parsed, and this one is not the last.
+  const deleted = (uid: string | undefined, request: object = {}) =>
+    [
+      line(HOUR_MS, {
+        ...{ verb: "delete", resource: "nodes", name: NODE, request },
+        response: { kind: "Status", status: "Success", details: { name: NODE, kind: "nodes", uid } },
+      }),
+      line(HOUR_MS, { verb: "get", resource: "nodes", name: "other" }),
+    ].join("\n");
+  const own = [deleted("one"), deleted(undefined, { kind: "DeleteOptions", preconditions: { uid: "one" } })];
+  for (const log of own)
+    for (const order of [
+      [log, ...texts],
+      [...texts, log],
+    ])
+      expect((await read(...order)).mixedNodes).toEqual([]);
+  // Another node's end, or that of one that it does not tell, ends no life.
+  for (const log of [deleted("three"), deleted(undefined)])
+    expect((await read(log, ...texts)).mixedNodes).toEqual([NODE]);
+});
+
+it("what an API server served of a node after another one was created is of two clusters, by its own clock", async () => {
+  const served = (ms: number) =>
+    line(ms, {
+      ...{ verb: "patch", resource: "nodes", name: NODE, subresource: "status", user: `system:node:${NODE}` },
+      response: {
+        ...{ kind: "Node", metadata: { name: NODE, uid: "one", creationTimestamp: time(0) } },
+        status: { conditions: [{ type: "Ready", status: "True", lastHeartbeatTime: time(10 * HOUR_MS) }] },
+      },
+    });
+  const other = dump("two", 5 * MINUTE_MS, HOUR_MS);
+  expect((await read(served(8 * MINUTE_MS), other)).mixedNodes).toEqual([NODE]);
+  expect((await read(served(4 * MINUTE_MS), other)).mixedNodes).toEqual([]);
+});
+
+it("a node that was there for a minute while another of its name was, is of another cluster", async () => {
+  const texts = [dump("one", 0, HOUR_MS), dump("two", HOUR_MS / 2, HOUR_MS / 2 + 30_000)];
+  for (const order of [texts, texts.toReversed()]) expect((await read(...order)).mixedNodes).toEqual([NODE]);
+});
+
 it("other names, and nodes without uids, are no sign of two clusters", async () => {
   expect((await read(dump("one", 0, HOUR_MS), dump("two", 0, HOUR_MS, "other"))).mixedNodes).toEqual([]);
   expect((await read(dump(undefined, 0, HOUR_MS), dump("two", 0, HOUR_MS))).mixedNodes).toEqual([]);

@@ -121,6 +121,20 @@ it("sizes that CRI-O lists are those of the unpacked images, and containerd's ar
   expect(await mibOf("cri-o://1.31.0")).toBeCloseTo(0.4 * (await mibOf("containerd://2.1.5")), 1);
 });
 
+it("how the runtime flushes is recorded where it is containerd, and assumed of every other", async () => {
+  const { log, nodes } = simulatedLog();
+  const toldOf = async (runtime: string) => {
+    const nodeInfo = `"status":{"nodeInfo":{"containerRuntimeVersion":"${runtime}"},`;
+    const recording = await read(log.join("\n"), nodes.replaceAll('"status":{', nodeInfo));
+    const [herd] = herdsOf(recording);
+    if (herd === undefined) throw new Error("no herd");
+    return scenarioOf(herd, recording, options).origins.runtime;
+  };
+  expect(await toldOf("containerd://2.1.5")).toBe("recorded");
+  expect(await toldOf("cri-o://1.34.0")).toBe("assumed");
+  expect(await toldOf("")).toBe("assumed");
+});
+
 it("a pull of which the kubelet does not know the size leaves it unknown: there is no forecast of it", async () => {
   const { log } = simulatedLog();
   const pulls = file.images.map(({ name }) => ({
