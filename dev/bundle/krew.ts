@@ -26,7 +26,7 @@ export interface Archive {
 }
 
 /** Packs what `npm run sea` makes for a platform. */
-export async function packArchive(folder: string, platform: Platform): Promise<Archive> {
+async function packArchive(folder: string, platform: Platform): Promise<Archive> {
   const file = `paceline-${platform}.tar.gz`;
   const work = await mkdtemp(join(tmpdir(), "paceline-krew-"));
   try {
@@ -66,12 +66,17 @@ export function krewManifest(archives: readonly Archive[]): string {
   });
 }
 
-if (import.meta.main) {
-  const [folder = join(import.meta.dirname, "../../out/krew")] = process.argv.slice(2);
-  await rm(folder, { recursive: true, force: true });
+/** Fills `folder`, and leaves alone what else is in it. */
+export async function packRelease(folder: string, platforms: readonly Platform[]): Promise<readonly Archive[]> {
   await mkdir(folder, { recursive: true });
   const archives: Archive[] = [];
-  for (const platform of PLATFORMS) archives.push(await packArchive(folder, platform));
+  for (const platform of platforms) archives.push(await packArchive(folder, platform));
   await writeFile(join(folder, MANIFEST), krewManifest(archives));
+  return archives;
+}
+
+if (import.meta.main) {
+  const [folder = join(import.meta.dirname, "../../out/krew")] = process.argv.slice(2);
+  const archives = await packRelease(folder, PLATFORMS);
   console.log(`${folder}: ${archives.map(({ file }) => file).join(", ")}, ${MANIFEST}`);
 }

@@ -1,12 +1,12 @@
 /** `kubectl paceline` by krew: a real krew takes the manifest, checks the archive against it, and links the plugin. */
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { parse } from "yaml";
-import { type Archive, krewManifest, MANIFEST, packArchive } from "../../dev/bundle/krew.ts";
+import { type Archive, krewManifest, MANIFEST, packRelease } from "../../dev/bundle/krew.ts";
 import { ownPlatform, PLATFORMS } from "../../dev/bundle/node-package.ts";
 import { findTool } from "../../dev/go-tools.ts";
 import { version } from "../../src/api/version.ts";
@@ -14,10 +14,14 @@ import { version } from "../../src/api/version.ts";
 const run = promisify(execFile);
 let folder: string;
 let archive: Archive;
+let packed: readonly string[];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "paceline-krew-"));
-  archive = await packArchive(folder, ownPlatform());
+  await writeFile(join(folder, "own.txt"), "was there before");
+  const archives = await packRelease(folder, [ownPlatform()]);
+  archive = archives[0] as Archive;
+  packed = await readdir(folder);
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -28,6 +32,10 @@ async function install(sha256: string) {
   const words = ["install", `--manifest=${manifest}`, `--archive=${join(folder, archive.file)}`];
   return await run(await findTool("krew"), words, { env: { KREW_ROOT: join(folder, "krew"), HOME: folder, PATH: "" } });
 }
+
+it("what the given folder has already stays there, beside the archive and the manifest", () => {
+  expect([...packed].sort()).toEqual([archive.file, MANIFEST, "own.txt"].sort());
+});
 
 it("krew installs no other archive than the manifest's", async () => {
   await expect(install("0".repeat(64))).rejects.toThrow(/checksum does not match/);

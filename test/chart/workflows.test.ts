@@ -14,6 +14,7 @@ const FOLDER = join(ROOT, ".github/workflows");
 
 interface Job {
   readonly permissions?: Record<string, string>;
+  readonly if?: string;
   readonly needs?: string | readonly string[];
   /** Another workflow, in place of steps; its jobs have their own time-outs. */
   readonly uses?: string;
@@ -75,13 +76,14 @@ describe(".github/workflows", () => {
     expect(workflow("test.yml").jobs["kubernetes"]?.strategy?.matrix?.version).toEqual(versions());
   });
 
-  it("publish nothing before every test has passed", () => {
+  it("publish nothing before every test has passed and the executables are built", () => {
     const { jobs } = workflow("release.yml");
     expect(jobs["test"]?.uses).toBe("./.github/workflows/test.yml");
     expect(workflow("test.yml").on).toHaveProperty("workflow_call");
     const publishing = Object.entries(jobs).filter(([, job]) => job.permissions?.["id-token"] === "write");
-    expect(publishing.map(([name]) => name)).toEqual(["npm", "image", "chart"]);
-    for (const [name, { needs }] of publishing) expect(needs, name).toContain("test");
+    expect(publishing.map(([name]) => name)).toEqual(["npm", "image", "chart", "github"]);
+    for (const [name, { needs }] of publishing)
+      expect(needs, name).toEqual(expect.arrayContaining(["test", "executables"]));
   });
 
   it("attach the archives of the executables to the release, with krew's manifest, which has their sums", () => {
@@ -91,6 +93,17 @@ describe(".github/workflows", () => {
     const uploaded = steps.find(({ uses = "" }) => uses.startsWith("actions/upload-artifact@"));
     expect(uploaded?.with).toMatchObject({ path: "files" });
     expect(jobs["github"]?.needs).toContain("executables");
+  });
+
+  it("sign each archive before the release has it, and SECURITY.md checks it by the file that is then beside it", () => {
+    const lines = workflow("release.yml").jobs["github"]?.steps?.map(({ run: text = "" }) => text) ?? [];
+    const signs = lines.findIndex((text) =>
+      text.includes('cosign sign-blob --yes --bundle "$archive.bundle" "$archive"'),
+    );
+    expect(signs).toBeGreaterThan(-1);
+    expect(lines.findIndex((text) => text.includes("gh release create"))).toBeGreaterThan(signs);
+    const security = readFileSync(join(ROOT, "SECURITY.md"), "utf8");
+    expect(security).toContain("--bundle paceline-linux-x64.tar.gz.bundle paceline-linux-x64.tar.gz\n");
   });
 
   it("publish the site of main that was built, below the path at which Pages serves it, and of no pull request", () => {
@@ -104,6 +117,12 @@ describe(".github/workflows", () => {
     const uploaded = steps.find(({ uses = "" }) => uses.startsWith("actions/upload-pages-artifact@"));
     expect(uploaded?.with).toEqual({ path: "out/site" });
     expect(jobs["deploy"]?.needs).toBe("build");
+  });
+
+  it("publish no site from forks, which have no Pages", () => {
+    const { homepage } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { homepage: string };
+    const [, repository = ""] = /^https:\/\/github\.com\/([^#]+)/.exec(homepage) ?? [];
+    expect(workflow("site.yml").jobs["build"]?.if).toBe(`github.repository == '${repository}'`);
   });
 
   it("publish from the repository that package, chart and SECURITY.md name: provenance is checked against it", () => {

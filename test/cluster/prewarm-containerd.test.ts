@@ -29,12 +29,17 @@ describe.skipIf(missing !== undefined)("user data pulls into a real containerd",
 
   beforeAll(async () => {
     [containerd, registry] = await Promise.all([startContainerd(), startRegistry()]);
-    for (const host of [HOST, ECR]) await containerd.serves(host, registry.url);
+    await containerd.serves(HOST, registry.url);
+    await containerd.serves(ECR, `https://${ECR}`);
     programs = join(containerd.folder, "bin");
     await mkdir(programs);
     // What the script asks of a node, so that no test starts or asks anything of this machine.
     await program("systemctl", "exit 1");
     await program("sleep", "exit 0");
+    // Stands for DNS and TLS: what is for ECR goes to the registry of this test.
+    const rewrite = `sed -i 's#https://${ECR}#${registry.url}#' "$6/${ECR}/hosts.toml"`;
+    const ofEcr = '[ "$4" = pull ] && [ "$6" != "$PREWARM_HOSTS_DIR" ]';
+    await program("ctr", `${ofEcr} && ${rewrite}\nPATH="${process.env["PATH"]}" exec ctr "$@"`);
     await program("aws", '[ "$*" = "ecr get-login-password --region eu-west-1" ] && echo secret');
   });
   afterAll(async () => {
@@ -45,9 +50,9 @@ describe.skipIf(missing !== undefined)("user data pulls into a real containerd",
     registry.onBlob = () => undefined;
   });
 
-  async function program(name: string, script: string, folder = programs): Promise<void> {
-    await writeFile(join(folder, name), `#!/bin/sh\n${script}\n`);
-    await chmod(join(folder, name), 0o755);
+  async function program(name: string, script: string): Promise<void> {
+    await writeFile(join(programs, name), `#!/bin/sh\n${script}\n`);
+    await chmod(join(programs, name), 0o755);
   }
 
   interface Ran {
@@ -176,19 +181,7 @@ describe.skipIf(missing !== undefined)("user data pulls into a real containerd",
   test("where the node has no settings of its own for ECR, its password goes there all the same", async () => {
     const digest = registry.add("plain", "1");
     registry.locked.set("plain", `Basic ${Buffer.from("AWS:secret").toString("base64")}`);
-    // Stands for DNS and TLS: what is for ECR goes to the registry of this test.
-    const own = join(containerd.folder, "bin-of-plain");
-    const rewrite = `sed -i 's#https://${ECR}#${registry.url}#' "$hosts"/*/hosts.toml`;
-    await mkdir(own);
-    await program(
-      "ctr",
-      `[ "$4" = pull ] && hosts="$6" && ${rewrite}\nPATH="${process.env["PATH"]}" exec ctr "$@"`,
-      own,
-    );
-    const env = {
-      PREWARM_HOSTS_DIR: join(containerd.folder, "none"),
-      PATH: `${own}:${programs}:${process.env["PATH"]}`,
-    };
+    const env = { PREWARM_HOSTS_DIR: join(containerd.folder, "none") };
     const { printed } = await runUserData([image(`${ECR}/plain:1`)], { env });
     expect(printed).toContain(`pulled ${ECR}/plain:1`);
     expect(await targetOf(`${ECR}/plain:1`)).toBe(digest);

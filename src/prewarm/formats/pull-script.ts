@@ -10,8 +10,9 @@ import { type FormatOptions, headline, pinned, type PrewarmList } from "./prewar
  * - What is pulled by digest also gets its tag, because the kubelet asks containerd by the name that the pod has.
  * - `ctr` downloads, and containerd itself writes: so both get idle I/O priority, and containerd gets its own back.
  *   Schedulers of the kernel that know no priority (`none`, the default of NVMe) ignore it.
- * - A password goes to `ctr` in a file that only root can read, since all users of the node see arguments. containerd's
- *   client leaves it out where a registry sends it to another host, as ECR does to S3.
+ * - ECR's password goes to `ctr` in a file that only root can read, since all users of the node see arguments.
+ *   containerd's client leaves it out where ECR sends it to another host (S3). Where the node's hosts.toml names
+ *   another server, that would get it: so `ctr` then gets none (fails open), nor where there is a header already.
  */
 export function pullScript(list: PrewarmList, { parallel, timeoutSeconds }: Omit<FormatOptions, "withPart">): string {
   const lines = list.images.map((image) => `${pinned(image)} ${image.ref}`);
@@ -79,7 +80,7 @@ daemon_priority() {
   return 0
 }
 
-# Prints user:password for a registry, or nothing. Add a case for other private registries.
+# Prints user:password for ECR, and nothing for others: most want a token, which a fixed header is not.
 credentials() {
   local password ecr='${ECR_HOST}'
   if [[ "$1" =~ $ecr ]]; then
@@ -93,7 +94,7 @@ credentials() {
 
 # Prints the folder of hosts.toml files: where there is a password for the registry, a copy only for root, with it.
 settings() {
-  local registry="$1" user own file host header
+  local registry="$1" user own file host header ours
   user="$(credentials "$registry")"
   if [ -z "$user" ] || ! own="$(mktemp -d -p "$private")"; then
     echo "$hosts_dir"
@@ -103,9 +104,16 @@ settings() {
   mkdir "$own/$registry"
   cp -rL "$hosts_dir/$registry/." "$own/$registry" 2>/dev/null ||
     cp -rL "$hosts_dir/_default/." "$own/$registry" 2>/dev/null
+  # Another server would get the password, and there can be only one header. What is in doubt counts as that.
+  ours="^[[:space:]]*server[[:space:]]*=[[:space:]]*[\\"'](https://)?\${registry}[/\\"']"
+  if grep -isE "^[[:space:]]*\\[?[[:space:]]*[\\"']?(server|header)" "$file" | grep -qvE "$ours"; then
+    say "no password for $registry: its hosts.toml has a server or header of its own" >&2
+    echo "$hosts_dir"
+    return
+  fi
   header="authorization = [\\"Basic $(printf %s "$user" | base64 -w 0)\\"]"
   # For the registry itself, and for none of its mirrors. containerd 1.6 reads no file without a host.
-  if grep -qs '^ *\\[host' "$file"; then
+  if grep -qs '^[[:space:]]*\\[host' "$file"; then
     printf '\\n[header]\\n%s\\n' "$header" >>"$file"
   else
     host="[host.\\"https://$registry\\""

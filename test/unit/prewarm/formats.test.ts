@@ -1,5 +1,7 @@
 /** What every format of `paceline prewarm` writes: valid for the tool that takes it, and safe to run. */
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
@@ -59,6 +61,19 @@ describe("user data", () => {
     const al2 = mimeParts(formats["al2-userdata"](someImages, { ...options, withPart: script }));
     expect(al2.map(({ type }) => type)).toEqual(["text/x-shellscript", "text/x-shellscript"]);
     expect(al2[1]?.content).toBe(script);
+  });
+  it.each([
+    { length: 60, pin: `sha256:${"ab".repeat(32)}`, count: 55, said: "55 images by digest" },
+    { length: 60, pin: undefined, count: 85, said: "or 85 by tag with names of 60 characters" },
+    { length: 80, pin: `sha256:${"ab".repeat(32)}`, count: 45, said: "and 45" },
+    { length: 80, pin: undefined, count: 65, said: "or 65 with 80." },
+  ])("has the room that docs/prewarm.md says: $said", ({ length, pin, count, said }) => {
+    const docs = readFileSync(join(import.meta.dirname, "../../../docs/prewarm.md"), "utf8").replaceAll(/\s+/g, " ");
+    expect(docs).toContain(said);
+    const ref = `${"123456789012.dkr.ecr.eu-west-1.amazonaws.com/".padEnd(length - 7, "a")}:v1.2.3`;
+    expect(ref).toHaveLength(length);
+    const images = Array.from({ length: count }, () => ({ ref, digest: pin, bytes: 1_000 }));
+    expect(mimeParts(formats.nodeadm({ ...someImages, images }, options))).toHaveLength(1);
   });
   it("beyond what EC2 takes is refused, with what to do instead", () => {
     const list = { ...someImages, images: many(400), className: undefined };
