@@ -47,7 +47,10 @@ async function pulled(files: Readonly<Record<string, string>>, registry = ECR): 
   }
   const image = { ref: `${registry}/app:1`, digest: undefined, bytes: 1_000 };
   const script = join(folder, "pull.sh");
-  await writeFile(script, pullScript({ className: undefined, images: [image] }, { parallel: 1, timeoutSeconds: 60 }));
+  await writeFile(
+    script,
+    pullScript({ className: undefined, sizes: "compressed", images: [image] }, { parallel: 1, timeoutSeconds: 60 }),
+  );
   const env = { PREWARM_HOSTS_DIR: certs, CONTAINERD_ADDRESS: socket, PREWARM_CONTAINERD_PID: "0" };
   const { stdout, stderr } = await execute("bash", [script], {
     env: { ...env, PATH: `${bin}:${process.env["PATH"] ?? ""}` },
