@@ -1,5 +1,5 @@
 /** What young nodes of each class fetched in their first minutes, and how many pods waited for it. */
-import { runtimeOf } from "../recording/herd-scenario.ts";
+import { runtimeOf } from "../recording/runtimes.ts";
 import type { RecordedNode, RecordedPod, RecordedPull, Recording } from "../recording/recording.ts";
 
 /** From the moment a node opens: what it fetches later is no part of its start. */

@@ -1,7 +1,8 @@
 /** Which images should young nodes have before they take pods? From a recording, class by class. */
 import type { PacingPolicy } from "../policy/schema.ts";
 import { type Herd, herdsOf, largestHerds } from "../recording/herd.ts";
-import { listedSizes, type ListedSizes, scenarioOf, type ScenarioOptions } from "../recording/herd-scenario.ts";
+import { scenarioOf, type ScenarioOptions } from "../recording/herd-scenario.ts";
+import { listedSizes, type ListedSizes } from "../recording/runtimes.ts";
 import type { Recording } from "../recording/recording.ts";
 import { selfCheck } from "../replay/check.ts";
 import { recordedFigures, simulatedFigures } from "../replay/figures.ts";

@@ -7,6 +7,7 @@ import { isDaemon } from "./herd.ts";
 import { machineOf } from "./instance-types.ts";
 import type { Machines } from "./machines.ts";
 import type { RecordedNode, Recording } from "./recording.ts";
+import { listedSizes, runtimeOf } from "./runtimes.ts";
 
 /** Pods of one template that were created with less time between them are one workload of the scenario. */
 const WAVE_MS = 1_000;
@@ -310,19 +311,6 @@ function devicesOf({ pods, nodes }: Herd, anonymous: boolean): ReadonlyMap<strin
 }
 
 const isDevice = (resource: string) => resource.includes("/");
-
-/** Without its version, such as `containerd`; "" where it is not told. */
-export const runtimeOf = ({ runtime }: RecordedNode): string => runtime.split("://", 1)[0] ?? "";
-
-/** What kubelets list of images. */
-export type ListedSizes = "compressed" | "unpacked";
-
-/**
- * CRI-O tells kubelets the unpacked sizes of images, and containerd the compressed ones. Source: getSize of
- * storageImageSource in containers/image.
- */
-export const listedSizes = (runtimes: readonly string[]): ListedSizes =>
-  runtimes.includes("cri-o") ? "unpacked" : "compressed";
 
 /** containerd 1 unpacks layers straight into their place, and nothing flushes them (docs/model.md). */
 const flushesOf = (nodes: readonly RecordedNode[]) =>

@@ -1,5 +1,5 @@
 /** A Packer template (HCL2) that bakes the images into a machine image on top of EKS's AL2023 image. */
-import type { ListedSizes } from "../../recording/herd-scenario.ts";
+import type { ListedSizes } from "../../recording/runtimes.ts";
 import { type Format, gib, headline, type PrewarmList, totalBytes } from "./prewarm-list.ts";
 import { pullScript } from "./pull-script.ts";
 

@@ -1,5 +1,5 @@
 /** What every format writes: images to be pulled, the most useful one first. */
-import type { ListedSizes } from "../../recording/herd-scenario.ts";
+import type { ListedSizes } from "../../recording/runtimes.ts";
 
 export interface PrewarmImage {
   /** Full name as pods ask for it, with tag or digest (core/ids). */

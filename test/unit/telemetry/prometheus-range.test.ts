@@ -73,6 +73,22 @@ it("a node that the label instance does not show is found by the label node; one
   expect([...found.keys()]).toEqual([here.name]);
 });
 
+it("loop devices are asked for where the settings name a device, and are left out otherwise", async () => {
+  const queries: string[] = [];
+  const url = await server((_request, form) => {
+    queries.push(form.get("query") ?? "");
+    return answerOf([]);
+  });
+  const leavesOutLoops = async (settings: ReturnType<typeof settingsOf>) => {
+    queries.length = 0;
+    await prometheusRange({ settings, targets: [here], ...window });
+    return queries.map((query) => query.includes("|loop)"));
+  };
+  expect(await leavesOutLoops({ ...settingsOf(url), device: "loop7" })).not.toContain(true);
+  expect(await leavesOutLoops(settingsOf(url))).not.toContain(false);
+  expect(queries.length).toBeGreaterThan(0);
+});
+
 it("many nodes are asked for in several requests of bounded length", async () => {
   const lengths: number[] = [];
   const url = await server((_request, form) => {
