@@ -15,7 +15,7 @@ import {
   type RunOptions,
   type RunResult,
 } from "./autoscalers/run.ts";
-import { flagsOf, oneOf } from "./flags.ts";
+import { chosenOf, flagsOf } from "./flags.ts";
 
 /** Which settings are compared; each is compared with `none` under the same settings. */
 interface Case {
@@ -38,22 +38,18 @@ const cases: readonly Case[] = [
 
 const values = flagsOf({ autoscaler: { type: "string" }, case: { type: "string" }, levers: { type: "string" } });
 
-function chosen<T extends string>(what: string, all: readonly T[], value: string | undefined): readonly T[] {
-  return value === undefined ? all : [oneOf(what, all, value)];
-}
-
 const heads = ["autoscaler", "case", "levers", "first wave", "all", "removed", "demand, s", "all Ready, s"];
 const cell = (text: string | number) => String(text).padEnd(20);
 const show = (values: readonly (string | number)[]) => console.log(values.map(cell).join("").trimEnd());
 
 show(heads);
 let hasMore = false;
-for (const autoscaler of chosen("autoscaler", autoscalers, values.autoscaler)) {
+for (const autoscaler of chosenOf("autoscaler", autoscalers, values.autoscaler)) {
   if (autoscaler === "cluster-autoscaler" && clusterAutoscalerProgram() === undefined) {
     console.log("cluster-autoscaler: left out, CLUSTER_AUTOSCALER names no program");
     continue;
   }
-  const names = chosen(
+  const names = chosenOf(
     "case",
     cases.map(({ name }) => name),
     values.case,

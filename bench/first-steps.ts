@@ -22,7 +22,7 @@ import { withProgress } from "../src/cli/progress.ts";
 import { helmPath } from "./first-steps/helm.ts";
 import { playgroundPath } from "./first-steps/playground.ts";
 import { type Step, timed } from "./first-steps/step.ts";
-import { flagsOf, oneOf } from "./flags.ts";
+import { chosenOf, flagsOf } from "./flags.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const PAGE = "docs/try.md";
@@ -84,9 +84,7 @@ export async function tryPage(): Promise<string> {
 
 async function main(): Promise<void> {
   const { only, none } = flagsOf({ only: { type: "string" }, none: { type: "boolean", default: false } });
-  const chosen = only === undefined ? NAMES : [oneOf("only", NAMES, only)];
-  const wanted = none ? [] : chosen;
-  for (const name of wanted) await measure(name);
+  for (const name of none ? [] : chosenOf("only", NAMES, only)) await measure(name);
   await writePage(PAGE, await tryPage());
 }
 

@@ -11,9 +11,21 @@ export function endWith(message: string): never {
 }
 
 /** @param options as `parseArgs` of node:util takes them */
-export function flagsOf<const Wanted extends Options>(options: Wanted) {
+export const flagsOf = <const Wanted extends Options>(options: Wanted) =>
+  read({ options, allowPositionals: false }).values;
+
+/** Flags, and what else is given, such as folders. */
+export const argumentsOf = <const Wanted extends Options>(options: Wanted) => read({ options, allowPositionals: true });
+
+function read<const Wanted extends Options>({
+  options,
+  allowPositionals,
+}: {
+  options: Wanted;
+  allowPositionals: boolean;
+}) {
   try {
-    return parseArgs({ options }).values;
+    return parseArgs({ options, allowPositionals });
   } catch (error) {
     const flags = Object.entries(options).map(([name, { type }]) => `--${name}${type === "string" ? " …" : ""}`);
     return endWith(`${(error as Error).message}. Its flags: ${flags.join(", ")}.`);
@@ -25,6 +37,10 @@ export function countOf(flag: string, text: string): number {
   const count = Number(text);
   return Number.isInteger(count) && count > 0 ? count : endWith(`--${flag} wants a whole number above 0`);
 }
+
+/** All of these names, or the one that is given. */
+export const chosenOf = <Name extends string>(flag: string, names: readonly Name[], text: string | undefined) =>
+  text === undefined ? names : [oneOf(flag, names, text)];
 
 /** One of these names. */
 export function oneOf<Name extends string>(flag: string, names: readonly Name[], text: string): Name {

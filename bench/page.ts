@@ -1,7 +1,7 @@
 /**
  * `npm run bench:page`: the status page with 500 nodes and 2,000 held pods. First paint with all figures in Chromium,
  * and what the server pays for each viewer, against the same service without one. Exit 1 when a budget is missed, 2
- * without a browser. Writes what it measured into docs/status-page.md.
+ * without a browser or for wrong flags. `--write` writes what it measured into docs/status-page.md.
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -11,9 +11,12 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import { browserPath } from "../dev/browser.ts";
 import { measuredHere } from "../dev/docs/figures.ts";
 import { type Figure, percentile, printVerdict } from "./figures.ts";
+import { flagsOf } from "./flags.ts";
 import type { PageOrder, PageTold } from "./page/order.ts";
 import { withProgress } from "./progress.ts";
 import { writeRun } from "./written.ts";
+
+const { write } = flagsOf({ write: { type: "boolean", default: false } });
 
 const SIZE: PageOrder = { nodes: 500, pods: 15_000, held: 2_000 };
 const PAINTS = 7;
@@ -145,7 +148,7 @@ try {
   console.log(size);
   const figures = await bench(browser);
   process.exitCode = printVerdict(figures);
-  await writeRun("page", { ...where, of: `\`npm run bench:page\` with ${size}`, figures });
+  if (write) await writeRun("page", { ...where, of: `\`npm run bench:page\` with ${size}`, figures });
 } finally {
   await browser.close();
   server.disconnect();

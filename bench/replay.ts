@@ -6,12 +6,12 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { herdsOf } from "../src/recording/herd.ts";
 import { parseMachines } from "../src/recording/machines.ts";
 import { readRecording } from "../src/recording/read-recording.ts";
 import { type HerdReplay, replayHerd } from "../src/replay/replay.ts";
 import { parsePolicy } from "../src/policy/parse.ts";
+import { argumentsOf } from "./flags.ts";
 import type { Outcome } from "./real-node/outcome.ts";
 import { recordingOf } from "./real-node/record.ts";
 import { keptRounds, type KeptRound, whereMade } from "./real-node/rounds.ts";
@@ -78,10 +78,7 @@ async function ofSetting(all: readonly RoundIn[], name: string): Promise<Compare
 
 type RoundIn = KeptRound & { readonly folder: string };
 
-const { values, positionals } = parseArgs({
-  options: { write: { type: "boolean", default: false } },
-  allowPositionals: true,
-});
+const { values, positionals } = argumentsOf({ write: { type: "boolean", default: false } });
 const rounds = positionals.flatMap((folder) => keptRounds(folder).map((one): RoundIn => ({ folder, ...one })));
 const bySetting: Compared[][] = [];
 for (const name of Object.keys(settings)) bySetting.push(await ofSetting(rounds, name));

@@ -15,7 +15,7 @@ import { withProgress } from "../src/cli/progress.ts";
 import type { ApiClient } from "../src/kube/client/api-client.ts";
 import { GIB } from "../src/simulate/model/constants.ts";
 import { type Figure, printVerdict } from "./figures.ts";
-import { flagsOf, oneOf } from "./flags.ts";
+import { chosenOf, flagsOf } from "./flags.ts";
 
 const NAMESPACE = "shop";
 const ZONE_LABEL = "topology.kubernetes.io/zone";
@@ -50,7 +50,7 @@ const layouts: Readonly<Record<Herd, Layout>> = {
 };
 
 const { herd: asked } = flagsOf({ herd: { type: "string" } });
-const chosen = asked === undefined ? herds : [oneOf("herd", herds, asked)];
+const chosen = chosenOf("herd", herds, asked);
 
 const imageOf = (index: number) => `registry.example/app-${index}:1`;
 /** Every third is large, in unpacked MiB. */

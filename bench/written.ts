@@ -8,7 +8,7 @@ import {
   measuredWhere,
   pageWith,
   readFigures,
-  writePage,
+  writePages,
 } from "../dev/docs/figures.ts";
 import { type Figure, figureCells } from "./figures.ts";
 
@@ -57,11 +57,7 @@ export async function benchPages(): Promise<Map<string, string>> {
 /** Keeps a run, and writes it into the bench's page. */
 export async function writeRun(name: BenchName, run: BenchRun): Promise<void> {
   await keepFigures(name, run);
-  await writePages();
+  await writePages(await benchPages());
 }
 
-async function writePages(): Promise<void> {
-  for (const [page, content] of await benchPages()) await writePage(page, content);
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) await writePages();
+if (process.argv[1] === fileURLToPath(import.meta.url)) await writePages(await benchPages());

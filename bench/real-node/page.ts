@@ -11,7 +11,7 @@ import {
   measuredWhere,
   pageWith,
   readFigures,
-  writePage,
+  writePages,
 } from "../../dev/docs/figures.ts";
 import type { Outcome } from "./outcome.ts";
 import { type Prediction, prediction } from "./predicted.ts";
@@ -155,11 +155,7 @@ export async function realNodePages(): Promise<Map<string, string>> {
 /** Keeps a finished run, and writes it into the pages. */
 export async function writeRealNode(outcomes: readonly Outcome[], where: Measured): Promise<void> {
   await keepFigures("real-node", withRun((await readFigures("real-node")) as RealNodeFigures, outcomes, where));
-  await writePages();
+  await writePages(await realNodePages());
 }
 
-async function writePages(): Promise<void> {
-  for (const [page, content] of await realNodePages()) await writePage(page, content);
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) await writePages();
+if (process.argv[1] === fileURLToPath(import.meta.url)) await writePages(await realNodePages());

@@ -7,7 +7,7 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -23,6 +23,7 @@ import {
   measuredWhere,
   pageWith,
   readFigures,
+  writePages,
 } from "./figures.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -97,7 +98,7 @@ async function main(): Promise<void> {
       load: Number(values.load),
     });
   else if (!values.none) await measure(run);
-  for (const [path, content] of await writtenFiles()) await writeFile(join(ROOT, path), content);
+  await writePages(await writtenFiles());
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await main();

@@ -73,6 +73,11 @@ export async function writePage(page: string, content: string): Promise<void> {
   await writeFile(join(ROOT, page), content);
 }
 
+/** Pages or other files by path, such as `docs/try.md`. */
+export async function writePages(pages: ReadonlyMap<string, string>): Promise<void> {
+  for (const [page, content] of pages) await writePage(page, content);
+}
+
 const END = "<!-- end of figures -->";
 const beginning = (name: string) => `<!-- figures: ${name} -->`;
 
